@@ -1,0 +1,77 @@
+// swift-tools-version: 6.2
+// Three builds from one description. Plain `swift build`/`swift test` builds the portable modules and the tests for the
+// host; MARTLET_BUILD=kernel and MARTLET_BUILD=programs select the two freestanding builds (see the Makefile).
+import PackageDescription
+
+let build = Context.environment["MARTLET_BUILD"] ?? "host"
+
+let strict: [SwiftSetting] = [
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableExperimentalFeature("Lifetimes"),
+]
+let freestanding: [SwiftSetting] = strict + [.enableExperimentalFeature("Embedded")]
+let portable = build == "host" ? strict : freestanding
+
+func kernelModule(_ name: String, _ dependencies: [String]) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .byName(name: $0) }, path: "Kernel/\(name)", swiftSettings: portable)
+}
+
+var targets: [Target] = [kernelModule("ABI", [])]
+var products: [Product] = []
+
+if build != "programs" {
+  targets += [
+    kernelModule("Memory", ["ABI"]),
+    kernelModule("Files", ["ABI", "Memory"]),
+    kernelModule("Processes", ["ABI", "Memory", "Files"]),
+    kernelModule("SystemCalls", ["ABI", "Memory", "Files", "Processes"]),
+  ]
+}
+
+switch build {
+case "kernel":
+  targets += [
+    .target(name: "RuntimeSupport", path: "Kernel/Runtime/Support", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "Runtime", dependencies: ["RuntimeSupport", "Memory"], path: "Kernel/Runtime", exclude: ["Support"],
+      swiftSettings: freestanding),
+    .target(
+      name: "Machine", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
+      path: "Kernel/Machine", swiftSettings: freestanding),
+    .target(
+      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls"], path: "Kernel/SelfTests",
+      swiftSettings: freestanding),
+    .executableTarget(
+      name: "Main",
+      dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests"],
+      path: "Kernel/Main", swiftSettings: freestanding),
+  ]
+  products = [.executable(name: "Main", targets: ["Main"])]
+case "programs":
+  break
+default:
+  func tests(_ name: String, _ dependencies: [String]) -> Target {
+    .testTarget(
+      name: "\(name)Tests", dependencies: dependencies.map { .byName(name: $0) }, path: "Tests/\(name)",
+      swiftSettings: strict)
+  }
+  targets += [
+    .target(
+      name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls"],
+      path: "Tests/Simulation", swiftSettings: strict),
+    tests("ABI", ["ABI"]),
+    tests("Memory", ["ABI", "Memory"]),
+    tests("Files", ["ABI", "Memory", "Files"]),
+    tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
+    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
+    tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
+    tests("Boot", ["ABI"]),
+  ]
+}
+
+let package = Package(name: "Martlet", products: products, targets: targets, swiftLanguageModes: [.v6])
