@@ -1,2 +1,7 @@
-// x
-print("x")
+// Start-up order, and nothing else.
+
+import Machine
+
+Console.initialize()
+logLine("hello")
+leaveMachine(.success)
