@@ -1,0 +1,39 @@
+// Little-endian integers in byte buffers, without unsafe code: what every layout of this module is read and written with.
+//
+// Layouts are read from `Span<UInt8>` because the library offers no safe load from a `RawSpan`; an `InlineArray` of bytes
+// gives both: `buffer.span` to decode, and for encoding or copying user memory in `var elements = buffer.mutableSpan`
+// followed by `var bytes = MutableRawSpan(_elements: &elements)` (the property `mutableBytes` counts as unsafe).
+
+extension Span where Element == UInt8 {
+  /// The 16-bit integer at `offset`, little endian. Traps when it does not lie inside.
+  @inlinable
+  public func loadUInt16(at offset: Int) -> UInt16 {
+    UInt16(self[offset]) | UInt16(self[offset + 1]) << 8
+  }
+
+  /// The 32-bit integer at `offset`, little endian. Traps when it does not lie inside.
+  @inlinable
+  public func loadUInt32(at offset: Int) -> UInt32 {
+    UInt32(loadUInt16(at: offset)) | UInt32(loadUInt16(at: offset + 2)) << 16
+  }
+
+  /// The 64-bit integer at `offset`, little endian. Traps when it does not lie inside.
+  @inlinable
+  public func loadUInt64(at offset: Int) -> UInt64 {
+    UInt64(loadUInt32(at: offset)) | UInt64(loadUInt32(at: offset + 4)) << 32
+  }
+
+  /// The signed 64-bit integer at `offset`, little endian. Traps when it does not lie inside.
+  @inlinable
+  public func loadInt64(at offset: Int) -> Int64 {
+    Int64(bitPattern: loadUInt64(at: offset))
+  }
+}
+
+extension MutableRawSpan {
+  /// Stores `value` at `offset`, little endian. Traps when it does not fit.
+  @inlinable
+  public mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+    storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+  }
+}

@@ -1,0 +1,78 @@
+// The numbers of sysctl(3) names (spec abi.md, section 17), for `__sysctl`. Names without a number of their own in
+// FreeBSD are given numbers at run time there and are reached by `__sysctlbyname` or through `{0, 3}`.
+
+/// Identifiers of the `__sysctl` name space, by level.
+public enum SystemControl {
+  /// CTL_MAXNAME: the most integers a name may have.
+  public static let maximumNameLength = 24
+
+  /// The first level.
+  public enum Top {
+    /// {0, …}: the interface for the names themselves.
+    public static let meta: Int32 = 0
+    /// CTL_KERN
+    public static let kern: Int32 = 1
+    /// CTL_VM
+    public static let vm: Int32 = 2
+    /// CTL_HW
+    public static let hw: Int32 = 6
+  }
+
+  /// Below `Top.meta`.
+  public enum Meta {
+    /// {0, 3}: name to identifier.
+    public static let nameToIdentifier: Int32 = 3
+  }
+
+  /// Below `Top.kern`.
+  public enum Kern {
+    /// KERN_OSTYPE
+    public static let osType: Int32 = 1
+    /// KERN_OSRELEASE
+    public static let osRelease: Int32 = 2
+    /// KERN_OSREV
+    public static let osRevision: Int32 = 3
+    /// KERN_VERSION
+    public static let version: Int32 = 4
+    /// KERN_MAXPROC
+    public static let maximumProcesses: Int32 = 6
+    /// KERN_MAXFILES
+    public static let maximumFiles: Int32 = 7
+    /// KERN_ARGMAX
+    public static let argumentMaximum: Int32 = 8
+    /// KERN_HOSTNAME
+    public static let hostName: Int32 = 10
+    /// KERN_PROC
+    public static let process: Int32 = 14
+    /// KERN_FILE
+    public static let file: Int32 = 15
+    /// KERN_NGROUPS
+    public static let groupMaximum: Int32 = 18
+    /// KERN_OSRELDATE
+    public static let osReleaseDate: Int32 = 24
+    /// KERN_MAXFILESPERPROC
+    public static let maximumFilesPerProcess: Int32 = 27
+    /// KERN_USRSTACK
+    public static let userStack: Int32 = 33
+    /// KERN_ARND
+    public static let random: Int32 = 37
+  }
+
+  /// Below `Top.hw`.
+  public enum Hardware {
+    /// HW_MACHINE
+    public static let machine: Int32 = 1
+    /// HW_NCPU
+    public static let processorCount: Int32 = 3
+    /// HW_PHYSMEM
+    public static let physicalMemory: Int32 = 5
+    /// HW_PAGESIZE
+    public static let pageSize: Int32 = 7
+  }
+
+  /// Below `Top.vm`.
+  public enum VirtualMemory {
+    /// VM_OVERCOMMIT
+    public static let overcommit: Int32 = 12
+  }
+}

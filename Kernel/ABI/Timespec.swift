@@ -1,0 +1,84 @@
+// struct timespec and struct timeval (spec abi.md, section 5).
+
+/// A time in seconds and nanoseconds: `struct timespec`.
+public struct Timespec: Equatable, BitwiseCopyable, Sendable {
+  /// Whole seconds.
+  public var seconds: Int64
+  /// The rest, 0 through 999,999,999 where a call accepts the value (`isValid`).
+  public var nanoseconds: Int64
+
+  /// Makes a time from its two parts, unchecked.
+  public init(seconds: Int64, nanoseconds: Int64) {
+    self.seconds = seconds
+    self.nanoseconds = nanoseconds
+  }
+
+  /// Makes a time from a count of nanoseconds.
+  public init(nanoseconds total: UInt64) {
+    seconds = Int64(total / 1_000_000_000)
+    nanoseconds = Int64(total % 1_000_000_000)
+  }
+
+  /// Whether the nanoseconds are in range; nanosleep(2) answers EINVAL where they are not.
+  public var isValid: Bool { nanoseconds >= 0 && nanoseconds < 1_000_000_000 }
+}
+
+extension Timespec {
+  /// The size of the structure.
+  public static let byteCount = 16
+
+  /// Writes the structure at the start of `bytes`.
+  public func encode(into bytes: inout MutableRawSpan) {
+    encode(into: &bytes, at: 0)
+  }
+
+  func encode(into bytes: inout MutableRawSpan, at offset: Int) {
+    bytes.store(seconds, at: offset)
+    bytes.store(nanoseconds, at: offset + 8)
+  }
+
+  /// Reads the structure from the start of `bytes`.
+  public init(decoding bytes: Span<UInt8>) {
+    self.init(seconds: bytes.loadInt64(at: 0), nanoseconds: bytes.loadInt64(at: 8))
+  }
+}
+
+/// A time in seconds and microseconds: `struct timeval`.
+public struct Timeval: Equatable, BitwiseCopyable, Sendable {
+  /// Whole seconds.
+  public var seconds: Int64
+  /// The rest, 0 through 999,999.
+  public var microseconds: Int64
+
+  /// Makes a time from its two parts, unchecked.
+  public init(seconds: Int64, microseconds: Int64) {
+    self.seconds = seconds
+    self.microseconds = microseconds
+  }
+
+  /// Makes a time from a count of nanoseconds, rounded down.
+  public init(nanoseconds total: UInt64) {
+    seconds = Int64(total / 1_000_000_000)
+    microseconds = Int64(total % 1_000_000_000 / 1000)
+  }
+}
+
+extension Timeval {
+  /// The size of the structure.
+  public static let byteCount = 16
+
+  /// Writes the structure at the start of `bytes`.
+  public func encode(into bytes: inout MutableRawSpan) {
+    encode(into: &bytes, at: 0)
+  }
+
+  func encode(into bytes: inout MutableRawSpan, at offset: Int) {
+    bytes.store(seconds, at: offset)
+    bytes.store(microseconds, at: offset + 8)
+  }
+
+  /// Reads the structure from the start of `bytes`.
+  public init(decoding bytes: Span<UInt8>) {
+    self.init(seconds: bytes.loadInt64(at: 0), microseconds: bytes.loadInt64(at: 8))
+  }
+}

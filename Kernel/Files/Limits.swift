@@ -1,0 +1,23 @@
+// Every limit of this module by name.
+
+/// The limits of descriptors, open files and shared memory.
+public enum FileLimits {
+  /// Descriptors in one leaf of a descriptor table, and the fan-out of its tree: the bits of a word.
+  static let leafDescriptorCount = 64
+  /// Descriptors that a table can hold whatever the limits say: three levels of 64.
+  public static let descriptorCount = 64 * 64 * 64
+  /// `kern.maxfiles` is this many pages of memory for each file …
+  static let pagesPerOpenFile = 8
+  /// … but never less than this.
+  static let minimumOpenFileCount = 2088
+  /// One part in twenty of `kern.maxfiles` is kept for the superuser (spec fd.md, section 3).
+  static let privilegedFileShare = 20
+  /// Pages that a transfer moves before it lets others run.
+  static let pagesPerTransferStep = 64
+  /// Bytes of console input that wait for a reader; more are dropped.
+  static let consoleInputByteCount = 4096
+  /// Bytes that a write to the console hands over at a time.
+  static let consoleOutputByteCount = 256
+  /// Supplementary groups that credentials hold without a frame of their own.
+  static let inlineGroupCount = 16
+}

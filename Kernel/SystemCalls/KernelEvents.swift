@@ -1,0 +1,63 @@
+// The values that cross the border between the kernel and the machine (or the simulation).
+
+/// A processor exception raised by ring 3.
+public struct ProcessorException {
+  /// The vector, 0 to 31.
+  public let vector: UInt8
+  /// The error code that the processor pushed, or 0.
+  public let errorCode: UInt64
+  /// CR2 for a page fault (vector 14), else 0. The faulting instruction is in the thread's context.
+  public let address: UInt64
+  /// For vector 16 the x87 status word, for vector 19 MXCSR, else 0.
+  public let floatingPointStatus: UInt32
+
+  /// Describes an exception.
+  public init(vector: UInt8, errorCode: UInt64, address: UInt64, floatingPointStatus: UInt32 = 0) {
+    self.vector = vector
+    self.errorCode = errorCode
+    self.address = address
+    self.floatingPointStatus = floatingPointStatus
+  }
+}
+
+/// What the machine does after an event.
+public enum Next {
+  /// Enter ring 3 with the thread context at this physical address. The address space is loaded and the floating point
+  /// registers are the thread's; the machine loads the general registers and, if they differ from what is loaded, the fs and
+  /// gs bases, which may have changed even though the context is the one of the last event.
+  case run(context: PhysicalAddress)
+  /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then call `timerTick()`.
+  case idle(until: UInt64?)
+  /// Process 1 is gone and everything has been taken down.
+  case finished(ExitReport)
+}
+
+/// How the run ended.
+public struct ExitReport {
+  /// The wait status of process 1 (spec abi.md section 12); 0 after reboot(2) with RB_POWEROFF or RB_HALT.
+  public var status: Int32
+  /// Frames that are not free although nothing owns them any more, against the count before process 1.
+  public var leakedFrameCount: Int
+  /// Memory and file objects still alive, against the count before process 1.
+  public var leakedObjectCount: Int
+  /// Kernel heap bytes still allocated, against the count before process 1.
+  public var leakedHeapByteCount: Int
+  /// Swap blocks still taken.
+  public var leakedSwapBlockCount: Int
+
+  /// True when process 1 ended with status 0 and nothing leaked.
+  public var isClean: Bool { status == 0 && !hasLeaks }
+  /// True when anything was left behind.
+  public var hasLeaks: Bool {
+    leakedFrameCount != 0 || leakedObjectCount != 0 || leakedHeapByteCount != 0 || leakedSwapBlockCount != 0
+  }
+
+  /// A report of a status, with nothing leaked.
+  public init(status: Int32) {
+    self.status = status
+    leakedFrameCount = 0
+    leakedObjectCount = 0
+    leakedHeapByteCount = 0
+    leakedSwapBlockCount = 0
+  }
+}
