@@ -42,7 +42,7 @@ case "kernel":
       swiftSettings: freestanding),
     .target(name: "MachineSupport", path: "Kernel/Machine/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Machine", dependencies: ["MachineSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
+      name: "Machine", dependencies: ["MachineSupport", "RuntimeSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
       name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine"],
