@@ -55,4 +55,13 @@ $(PROGRAMS_BAD): Programs/Tests/make-bad-executables.sh $(PROGRAMS_OUTPUT)/demon
 .PHONY: programs programs-c
 programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
 
-programs: programs-c
+# The package manager decides itself what is out of date, so it is always asked.
+.PHONY: programs-swift
+programs-swift:
+	MARTLET_BUILD=programs swift build -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
+	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
+	@mkdir -p $(PROGRAMS_OUTPUT)
+	for program in demonstration; do \
+	  llvm-objcopy -g .build-programs/x86_64-unknown-none-elf/release/$$program $(PROGRAMS_OUTPUT)/$$program; done
+
+programs: programs-c programs-swift

@@ -12,6 +12,7 @@
         .type   _start, @function
 _start:
         xorl    %ebp, %ebp
+        movq    %rdi, start_record(%rip)
         movq    %rdi, %rax
         movq    (%rax), %rdi                    # argc
         leaq    8(%rax), %rsi                   # argv
@@ -28,6 +29,9 @@ _start:
         .globl  environ
         .p2align 3
 environ:
+        .quad   0
+        .globl  start_record
+start_record:
         .quad   0
 
         .section .note.GNU-stack, "", @progbits
