@@ -16,6 +16,8 @@ public enum ProcessLimits {
   public static let executionStepsPerTurn = 256
   /// Children that an exiting process hands over before others have a turn.
   public static let childrenPerTurn = 256
+  /// Descriptors that an exiting process closes before others have a turn.
+  public static let descriptorsPerTurn = 256
   /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
   public static let callBufferByteCount = 1024
 

@@ -214,6 +214,10 @@ public final class ProcessSystem {
       memory.beginWait(frame)
       thread.awaitedFrame = frame
     }
+    if thread === current {
+      currentProcess?.usage.voluntarySwitchCount &+= 1
+      leaveTurn(thread)
+    }
     scheduler.park(thread.slot, on: channel, deadlineNanoseconds: deadlineNanoseconds)
   }
 
@@ -230,4 +234,52 @@ public final class ProcessSystem {
     guard let owner = floatingPointOwner, let thread = threads[Int(owner)] else { return }
     floatingPoint.save(into: thread.record.address.raw)
   }
+}
+
+// MARK: Turns
+
+extension ProcessSystem {
+  /// Gives the processor to the thread whose turn it is; whether there is one.
+  public func takeTurn() -> Bool {
+    guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
+    current = thread
+    currentProcess = self[thread.process]
+    return true
+  }
+
+  /// Ends the current thread's turn if another thread is ready.
+  public func endTurn() {
+    guard let thread = current, scheduler.hasReady else { return }
+    currentProcess?.usage.involuntarySwitchCount &+= 1
+    endTurn(of: thread)
+  }
+
+  /// Puts the current thread at the end of the run queue.
+  public func endTurn(of thread: Thread) {
+    precondition(thread === current)
+    leaveTurn(thread)
+    scheduler.enqueue(thread.slot)
+  }
+
+  /// Leaves the current thread, whose process is stopped, out of the run queue.
+  public func suspend(_ thread: Thread) {
+    leaveTurn(thread)
+    thread.isSuspended = true
+  }
+
+  /// The thread is not the current one any more.
+  func leaveTurn(_ thread: Thread) {
+    if current === thread {
+      current = nil
+      currentProcess = nil
+    }
+  }
+
+  /// Forgets what the processor still holds of threads that are gone.
+  public func leaveProcessor() {
+    floatingPointOwner = nil
+  }
+
+  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
+  public func trim() { records.trim(memory) }
 }
