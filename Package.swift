@@ -40,12 +40,13 @@ case "kernel":
     .target(
       name: "Runtime", dependencies: ["RuntimeSupport", "Memory"], path: "Kernel/Runtime", exclude: ["Support"],
       swiftSettings: freestanding),
+    .target(name: "MachineSupport", path: "Kernel/Machine/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Machine", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
-      path: "Kernel/Machine", swiftSettings: freestanding),
+      name: "Machine", dependencies: ["MachineSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
+      path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
-      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls"], path: "Kernel/SelfTests",
-      swiftSettings: freestanding),
+      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine"],
+      path: "Kernel/SelfTests", swiftSettings: freestanding),
     .executableTarget(
       name: "Main",
       dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests"],

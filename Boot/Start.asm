@@ -1,0 +1,247 @@
+; Boot stub: from a multiboot loader's 32-bit hand-over to Swift in 64-bit mode.
+;
+; Everything in the .boot sections is linked and run at its physical address. Only two facts leave this file: the boot
+; record (magic, information address, first time stamp), and a processor in long mode on the kernel stack with the boot
+; page tables: the first 4 GiB identity-mapped, and the first GiB again at the image's base. The final page tables replace
+; them (Kernel/Machine/KernelPageTables.swift), after which nothing here is used again.
+;
+; Sources: Multiboot 0.6.96 section 3, Multiboot2 section 3, Intel SDM volume 3 sections 4.5 and 10.8.5.
+
+%include "Boot/Layout.inc"
+
+MULTIBOOT1_MAGIC      equ 0x1BADB002
+MULTIBOOT1_FLAGS      equ 0x00000003          ; modules page-aligned, memory information
+MULTIBOOT2_MAGIC      equ 0xE85250D6
+LOADED_BY_MULTIBOOT1  equ 0x2BADB002
+LOADED_BY_MULTIBOOT2  equ 0x36D76289
+MINIMUM_UPPER_KIB     equ 24 * 1024           ; below this the kernel and its tables do not fit
+
+CR0_PE_MP_NE_WP       equ 0x00010023
+CR0_PG                equ 0x80000000
+CR4_PAE               equ 0x00000020
+EFER                  equ 0xC0000080
+EFER_LME              equ 0x00000100
+PAGE_PRESENT_WRITE    equ 0x3
+PAGE_LARGE            equ 0x83
+
+SERIAL                equ 0x3F8
+DEBUG_EXIT            equ 0xF4
+EXIT_PANIC            equ 0x12
+
+section .multiboot
+align 8
+multiboot1_header:
+        dd MULTIBOOT1_MAGIC
+        dd MULTIBOOT1_FLAGS
+        dd -(MULTIBOOT1_MAGIC + MULTIBOOT1_FLAGS)
+align 8
+multiboot2_header:
+        dd MULTIBOOT2_MAGIC
+        dd 0                                  ; i386, protected mode
+        dd multiboot2_end - multiboot2_header
+        dd -(MULTIBOOT2_MAGIC + (multiboot2_end - multiboot2_header)) & 0xFFFFFFFF
+        dw 6, 0                               ; modules page-aligned
+        dd 8
+        dw 0, 0                               ; end
+        dd 8
+multiboot2_end:
+
+section .boot.text
+bits 32
+global boot_start
+boot_start:
+        cli
+        cld
+        mov esp, boot_stack_top
+        mov esi, eax
+        rdtsc
+        mov [boot_record.time_stamp], eax
+        mov [boot_record.time_stamp + 4], edx
+        mov [boot_record.magic], esi
+        mov [boot_record.information], ebx
+
+        cmp esi, LOADED_BY_MULTIBOOT1
+        je .magic_good
+        cmp esi, LOADED_BY_MULTIBOOT2
+        mov edi, message_magic
+        jne stop
+.magic_good:
+        call upper_memory_kib
+        cmp eax, MINIMUM_UPPER_KIB
+        mov edi, message_memory
+        jb stop
+
+        mov eax, 0x80000000
+        cpuid
+        cmp eax, 0x80000001
+        mov edi, message_long_mode
+        jb stop
+        mov eax, 0x80000001
+        cpuid
+        test edx, 1 << 29
+        mov edi, message_long_mode
+        jz stop
+
+        ; Four page directories of 2 MiB pages, for the first 4 GiB.
+        mov edi, boot_directories
+        mov eax, PAGE_LARGE
+        xor edx, edx
+        mov ecx, 4 * 512
+.fill:
+        mov [edi], eax
+        mov [edi + 4], edx
+        add edi, 8
+        add eax, 0x200000
+        dec ecx
+        jnz .fill
+        mov eax, boot_directories + PAGE_PRESENT_WRITE
+        mov edi, boot_pointers
+        mov ecx, 4
+.point:
+        mov [edi], eax
+        add eax, 0x1000
+        add edi, 8
+        dec ecx
+        jnz .point
+        mov dword [boot_root], boot_pointers + PAGE_PRESENT_WRITE
+        mov dword [boot_root + IMAGE_ROOT_SLOT * 8], boot_pointers + PAGE_PRESENT_WRITE
+
+        mov eax, cr4
+        or eax, CR4_PAE
+        mov cr4, eax
+        mov eax, boot_root
+        mov cr3, eax
+        mov ecx, EFER
+        rdmsr
+        or eax, EFER_LME
+        wrmsr
+        mov eax, cr0
+        and eax, ~0x6000000C                  ; caches on (CD, NW), TS and EM clear
+        or eax, CR0_PG | CR0_PE_MP_NE_WP
+        mov cr0, eax
+        lgdt [boot_descriptor_pointer]
+        jmp 8:long_mode
+
+; upper_memory_kib: eax = KiB of memory from 1 MiB up, as the loader says; 0 if it does not. Keeps esi, ebx.
+upper_memory_kib:
+        xor eax, eax
+        cmp esi, LOADED_BY_MULTIBOOT2
+        je .multiboot2
+        test dword [ebx], 1
+        jz .done
+        mov eax, [ebx + 8]
+        ret
+.multiboot2:
+        mov ecx, ebx
+        add ecx, [ebx]                        ; the end of the tags
+        lea edx, [ebx + 8]
+.tag:
+        cmp edx, ecx
+        jae .done
+        cmp dword [edx], 4                    ; basic memory information
+        je .found
+        mov edi, [edx + 4]
+        cmp edi, 8
+        jb .done
+        add edi, 7
+        and edi, ~7
+        add edx, edi
+        jmp .tag
+.found:
+        mov eax, [edx + 12]
+.done:
+        ret
+
+; stop: shows the message at edi on the serial line and on VGA text, leaves QEMU, and halts.
+stop:
+        mov dx, SERIAL + 3                    ; 115200 baud, 8 bits, no parity
+        mov al, 0x80
+        out dx, al
+        mov dx, SERIAL
+        mov al, 1
+        out dx, al
+        inc dx
+        xor eax, eax
+        out dx, al
+        mov dx, SERIAL + 3
+        mov al, 3
+        out dx, al
+        mov ebx, 0xB8000
+.next:
+        mov cl, [edi]
+        inc edi
+        test cl, cl
+        jz .shown
+        mov dx, SERIAL + 5
+        mov ebp, 100000                       ; a machine without this port answers nothing useful for ever
+.wait:
+        in al, dx
+        test al, 0x20
+        jnz .ready
+        dec ebp
+        jnz .wait
+.ready:
+        mov dx, SERIAL
+        mov al, cl
+        out dx, al
+        cmp cl, 32
+        jb .next
+        mov ch, 0x4F                          ; white on red
+        mov [ebx], cx
+        add ebx, 2
+        jmp .next
+.shown:
+        mov dx, DEBUG_EXIT
+        mov al, EXIT_PANIC
+        out dx, al
+.halt:
+        hlt
+        jmp .halt
+
+bits 64
+extern main
+extern kernel_stack_top
+long_mode:
+        xor eax, eax
+        mov ds, eax
+        mov es, eax
+        mov ss, eax
+        mov fs, eax
+        mov gs, eax
+        mov rax, kernel_stack_top
+        mov rsp, rax
+        xor ebp, ebp                          ; the end of every backtrace
+        mov rax, main
+        call rax
+        ud2
+
+section .boot.data
+align 8
+boot_descriptors:
+        dq 0
+        dq 0x00AF9A000000FFFF                 ; 64-bit code, ring 0
+boot_descriptor_pointer:
+        dw 15
+        dd boot_descriptors
+        dd 0
+message_magic:
+        db "martlet: not started by a multiboot loader", 13, 10, 0
+message_memory:
+        db "martlet: too little memory (32 MiB is the least)", 13, 10, 0
+message_long_mode:
+        db "martlet: this processor has no long mode", 13, 10, 0
+
+align 8
+global boot_record
+boot_record:                                  ; struct boot_record of Kernel/Machine/Support/include/Boot.h
+.time_stamp:    dq 0
+.information:   dq 0
+.magic:         dq 0
+
+section .boot.bss nobits
+alignb 4096
+boot_root:              resb 4096
+boot_pointers:          resb 4096
+boot_directories:       resb 4 * 4096
+boot_stack:             resb 1024
+boot_stack_top:

@@ -1,0 +1,101 @@
+// The console as everything in the kernel writes it: the serial line, with the current column, so that a kernel line always
+// begins at column 0 even when a program left its own line unfinished.
+
+import MachineSupport
+internal import Memory
+
+/// The console. One of the few pieces of state outside an object: a panic must reach it without counting references.
+public enum Console {
+  /// Whether the last byte sent was not a line feed. Written by one processor with interrupts off.
+  nonisolated(unsafe) private static var isInsideLine = false
+  /// No kernel line is shown (kernel option `quiet`); a panic is.
+  nonisolated(unsafe) public static var isQuiet = false
+
+  /// Prepares the device.
+  public static func initialize() {
+    SerialLine.initialize()
+  }
+
+  /// Sends a byte; a line feed goes out as carriage return and line feed.
+  static func write(_ byte: UInt8) {
+    if byte == 0x0A { SerialLine.write(0x0D) }
+    SerialLine.write(byte)
+    unsafe isInsideLine = byte != 0x0A
+  }
+
+  /// Sends a text as it is.
+  public static func write(_ text: StaticString) {
+    // SAFETY: a StaticString with a pointer representation points at constant data of this length.
+    let start = unsafe text.utf8Start
+    for index in 0..<text.utf8CodeUnitCount { write(unsafe start[index]) }
+  }
+
+  /// Sends bytes that a program wrote.
+  static func write(_ bytes: RawSpan) {
+    for index in 0..<bytes.byteCount {
+      // SAFETY: the index is inside the span.
+      write(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+    }
+  }
+
+  /// Sends a number in decimal.
+  public static func write(decimal value: UInt64) {
+    var digits = [20 of UInt8](repeating: 0)
+    var count = 0
+    var rest = value
+    repeat {
+      digits[count] = UInt8(truncatingIfNeeded: rest % 10) + 0x30
+      rest /= 10
+      count += 1
+    } while rest != 0
+    while count > 0 {
+      count -= 1
+      write(digits[count])
+    }
+  }
+
+  /// Sends a number as 0x and hexadecimal digits.
+  public static func write(hexadecimal value: UInt64, digits: Int = 1) {
+    write("0x")
+    var shift = max((67 - value.leadingZeroBitCount) / 4, digits) * 4
+    while shift > 0 {
+      shift -= 4
+      let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15
+      write(digit < 10 ? digit + 0x30 : digit + 0x57)
+    }
+  }
+
+  /// Begins a kernel line at column 0.
+  static func beginLine() {
+    if unsafe isInsideLine { write(0x0A) }
+    write("martlet: ")
+  }
+}
+
+/// One piece of a kernel line.
+public enum LinePart {
+  /// Constant text.
+  case text(StaticString)
+  /// A number in decimal.
+  case decimal(UInt64)
+  /// A number in hexadecimal.
+  case hexadecimal(UInt64)
+}
+
+/// Writes a kernel line, unless the console is quiet.
+public func logLine(_ text: StaticString) {
+  guard unsafe !Console.isQuiet else { return }
+  Console.beginLine()
+  Console.write(text)
+  Console.write(0x0A)
+}
+
+/// Writes a kernel line with one number in the middle, unless the console is quiet.
+public func logLine(_ before: StaticString, _ value: UInt64, _ after: StaticString) {
+  guard unsafe !Console.isQuiet else { return }
+  Console.beginLine()
+  Console.write(before)
+  Console.write(decimal: value)
+  Console.write(after)
+  Console.write(0x0A)
+}
