@@ -3,18 +3,10 @@
 public import ABI
 public import Memory
 
-/// Whether stores through a mapping reach the file.
-public enum MappingSharing: Sendable {
-  /// They do (MAP_SHARED).
-  case shared
-  /// They go to private copies (MAP_PRIVATE).
-  case privateCopy
-}
-
 /// A mapping that a program wants.
 public struct MappingQuery: BitwiseCopyable, Sendable {
-  /// Shared or private.
-  public let sharing: MappingSharing
+  /// Whether stores reach the file.
+  public let sharing: Sharing
   /// The protection to begin with.
   public let protection: Protection
   /// What the program itself allows at most (PROT_MAX), or everything.
@@ -26,7 +18,7 @@ public struct MappingQuery: BitwiseCopyable, Sendable {
 
   /// Describes a mapping.
   public init(
-    sharing: MappingSharing, protection: Protection, maximumProtection: Protection = .all, byteCount: UInt64,
+    sharing: Sharing, protection: Protection, maximumProtection: Protection = .all, byteCount: UInt64,
     offset: Int64
   ) {
     self.sharing = sharing

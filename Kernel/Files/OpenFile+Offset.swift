@@ -31,3 +31,21 @@ extension OpenFile {
     if transfer.position == nil { offset = transfer.offset }
   }
 }
+
+// MARK: Transfers of files whose content never changes, which need no range lock
+
+extension OpenFile {
+  /// Ends a transfer.
+  @inline(__always)
+  final func finish(_ transfer: inout Transfer) {
+    publishOffset(of: transfer)
+    transfer.hold = nil
+  }
+
+  /// Keeps the offset from others while the thread is away.
+  final func park(_ transfer: inout Transfer, _ progress: Progress) -> Progress {
+    publishOffset(of: transfer)
+    _ = hold(for: &transfer)
+    return progress
+  }
+}

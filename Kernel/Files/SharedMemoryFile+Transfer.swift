@@ -77,10 +77,10 @@ extension SharedMemoryFile {
               from: place, byteCount: Int(byteCount), to: transfer.address, progress: &transfer.pieceProgress)
           case .writing:
             space.copyIn(
-              from: transfer.address, byteCount: Int(byteCount), to: place, progress: &transfer.pieceProgress)
+              to: place, byteCount: Int(byteCount), from: transfer.address, progress: &transfer.pieceProgress)
           }
       case .absent:
-        outcome = space.zeroOut(transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress)
+        outcome = space.zeroOut(to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress)
       case .wait(let channel):
         outcome = .wait(channel)
       case .failed:

@@ -68,7 +68,7 @@ public class SharedMemoryFile2008: OpenFile {
     var maximum: Protection = [.read, .execute]
     var countsAsWritable = false
     switch query.sharing {
-    case .privateCopy:
+    case .private:
       maximum.insert(.write)
     case .shared:
       if flags.contains(.write) && !object.seals.contains(.write) {
@@ -79,7 +79,9 @@ public class SharedMemoryFile2008: OpenFile {
       }
     }
     maximum.formIntersection(query.maximumProtection)
-    guard query.byteCount <= UInt64(Int64.max), query.offset <= Int64.max - Int64(query.byteCount) else { throw .einval }
+    guard query.byteCount <= UInt64(Int64.max), query.offset <= Int64.max - Int64(query.byteCount) else {
+      throw .einval
+    }
     object.accessNanoseconds = fileSystem.timestamp
     return FileMapping(object: object.reference(), maximumProtection: maximum, countsAsWritable: countsAsWritable)
   }
