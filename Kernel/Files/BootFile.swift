@@ -19,6 +19,12 @@ public final class BootFileContent {
     self.byteCount = byteCount
     self.inode = inode
   }
+
+  func isNamed(_ component: Span<UInt8>) -> Bool {
+    guard component.count == name.count else { return false }
+    for index in component.indices where component[index] != name[index] { return false }
+    return true
+  }
 }
 
 /// An open file of /bin.

@@ -37,7 +37,7 @@ public final class Console {
       output[length] = bytes[index]
       length += 1
     }
-    memory.processor.writeConsole(output.span.extracting(0..<length).bytes)
+    memory.processor.writeConsole(RawSpan(_elements: output.span.extracting(0..<length)))
   }
 
   /// Copies the oldest waiting bytes, at most `limit` and what lies in one piece, to a program and removes them.
@@ -45,8 +45,8 @@ public final class Console {
   {
     let byteCount = Int(min(UInt64(min(count, FileLimits.consoleInputByteCount - start)), limit))
     var progress = 0
-    let outcome = space.copyOut(
-      input.span.extracting(start..<start + byteCount).bytes, to: address, progress: &progress)
+    let piece = RawSpan(_elements: input.span.extracting(start..<start + byteCount))
+    let outcome = space.copyOut(piece, to: address, progress: &progress)
     if case .complete = outcome {
       start = (start + byteCount) % FileLimits.consoleInputByteCount
       count -= byteCount

@@ -1,7 +1,7 @@
 // /dev/console: reading and writing the console, and the two terminal questions it answers.
 
 public import ABI
-public import Memory
+import Memory
 
 /// An open console.
 public final class ConsoleFile: OpenFile {
@@ -58,15 +58,15 @@ public final class ConsoleFile: OpenFile {
   ) -> UserCopyOutcome {
     var progress = 0
     var span = buffer.mutableSpan
-    var piece = span.extracting(0..<byteCount)
-    var bytes = piece.mutableBytes
-    return space.copyIn(from: address, into: &bytes, progress: &progress)
+    var bytes = MutableRawSpan(_elements: &span)
+    var piece = bytes._mutatingExtracting(0..<byteCount)
+    return space.copyIn(from: address, into: &piece, progress: &progress)
   }
 
   /// TIOCGETA says "raw, eight bits, line feeds go out as two bytes", TIOCGWINSZ 80 by 24, FIONREAD how much waits.
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
     var span = data.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     switch request {
     case .nonBlocking, .asynchronous: break
     case .bytesToRead: bytes.store(UInt32(fileSystem.console.count), at: 0)

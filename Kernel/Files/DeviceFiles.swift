@@ -1,7 +1,7 @@
 // /dev/null and /dev/zero.
 
 public import ABI
-public import Memory
+import Memory
 
 /// What fstat(2) says about a device.
 struct DeviceIdentity {

@@ -93,7 +93,10 @@ extension FileSystem {
     while start < path.count {
       var end = start
       while end < path.count && path[end] != UInt8(ascii: "/") { end += 1 }
-      if end > start { place = try enter(path.extracting(start..<end), of: place) }
+      if end > start {
+        let name = path.extracting(start..<end)
+        place = try enter(name, of: place)
+      }
       if end < path.count, !place.isDirectory { throw .enotdir }
       start = end + 1
     }
@@ -114,7 +117,7 @@ extension FileSystem {
       if name.isEqual(to: "zero") { return .zero }
       if name.isEqual(to: "console") { return .console }
     case .programs:
-      for file in bootFiles where name.isEqual(to: file.name.span) { return .program(file) }
+      for file in bootFiles where file.isNamed(name) { return .program(file) }
     default: break
     }
     throw .enoent
@@ -141,15 +144,12 @@ extension Place {
 }
 
 extension Span where Element == UInt8 {
-  func isEqual(to other: Span<UInt8>) -> Bool {
-    guard count == other.count else { return false }
-    for index in indices where self[index] != other[index] { return false }
-    return true
-  }
-
-  func isEqual(to other: StaticString) -> Bool {
-    guard count == other.utf8CodeUnitCount else { return false }
-    for index in indices where self[index] != unsafe other.utf8Start[index] { return false }
-    return true
+  func isEqual(to name: String) -> Bool {
+    var index = 0
+    for byte in name.utf8 {
+      guard index < count, self[index] == byte else { return false }
+      index += 1
+    }
+    return index == count
   }
 }

@@ -5,7 +5,7 @@
 // - `openFileCount` is the number of `OpenFile` instances.
 // - Record pools are used by this module only.
 
-public import ABI
+import ABI
 public import Memory
 
 /// How exact timestamps are (`vfs.timestamp_precision`; spec shm.md, 2.5).

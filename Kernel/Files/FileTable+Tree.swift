@@ -154,7 +154,7 @@ extension FileTable {
       if let slot = (~fileSystem.leaves[leaf].used).lowestBit(from: descriptor & 63) { return descriptor & ~63 | slot }
       let leafSlot = descriptor >> 6 & 63
       if let next = (~fileSystem.branches[branch].full).lowestBit(from: leafSlot + 1) {
-        descriptor = descriptor >> 12 << 12 | next << 6
+        descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
       } else if let next = (~fileSystem.trunks[trunk].full).lowestBit(from: descriptor >> 12 + 1) {
         descriptor = next << 12
         if let branch = self.branch(of: descriptor), let first = (~fileSystem.branches[branch].full).lowestBit(from: 0)
@@ -181,7 +181,7 @@ extension FileTable {
       if let branch = branch(of: descriptor),
         let next = fileSystem.branches[branch].present.lowestBit(from: descriptor >> 6 & 63 + 1)
       {
-        descriptor = descriptor >> 12 << 12 | next << 6
+        descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
       } else if let next = fileSystem.trunks[trunk].present.lowestBit(from: descriptor >> 12 + 1) {
         descriptor = next << 12
       } else {

@@ -12,7 +12,8 @@ import Memory
 
 /// A descriptor table.
 public final class FileTable {
-  final let fileSystem: FileSystem
+  /// The kernel's files.
+  public let fileSystem: FileSystem
   var near = DescriptorLeaf()
   var trunk = Handle<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>.none
   /// Open descriptors.

@@ -4,7 +4,7 @@ public import ABI
 public import Memory
 
 /// A mapping that a program wants.
-public struct MappingQuery: BitwiseCopyable, Sendable {
+public struct MappingQuery: Sendable {
   /// Whether stores reach the file.
   public let sharing: Sharing
   /// The protection to begin with.

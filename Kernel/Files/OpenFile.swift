@@ -18,7 +18,7 @@ public enum SeekOutcome: Equatable, Sendable {
 }
 
 /// An open file.
-open class OpenFile {
+public class OpenFile {
   /// The kernel's files, which this one is counted in.
   public final let fileSystem: FileSystem
   /// Access mode and status flags.
@@ -59,25 +59,25 @@ open class OpenFile {
   func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) { throw .enotty }
 
   /// fstat(2).
-  open func status() throws(Errno) -> Stat { throw .eopnotsupp }
+  public func status() throws(Errno) -> Stat { throw .eopnotsupp }
 
   /// The part of mmap(2) that depends on the file.
-  open func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping { throw .enodev }
+  public func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping { throw .enodev }
 
   /// fchmod(2).
-  open func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) { throw .einval }
+  public func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) { throw .einval }
 
   /// fchown(2); nil leaves an identifier as it is.
-  open func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .einval }
+  public func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .einval }
 
   /// F_ADD_SEALS.
-  open func addSeals(_ seals: Seals) throws(Errno) { throw .einval }
+  public func addSeals(_ seals: Seals) throws(Errno) { throw .einval }
 
   /// F_GET_SEALS.
-  open func seals() throws(Errno) -> Seals { throw .einval }
+  public func seals() throws(Errno) -> Seals { throw .einval }
 
   /// Which of the poll(2) `events` hold now; ready for everything by default (spec shm.md, 3.23).
-  open func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
+  public func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
 
   /// The answer of a file that is always ready.
   final func readyPoll(_ events: UInt16) -> UInt16 {

@@ -102,12 +102,6 @@ extension SharedMemoryFile {
     return .complete
   }
 
-  @inline(__always)
-  private func finish(_ transfer: inout Transfer) {
-    publishOffset(of: transfer)
-    transfer.hold = nil
-  }
-
   /// Waits for the file's offset and then for the range. Nil when the transfer has both.
   @inline(__always)
   private func waitForTurn(_ transfer: inout Transfer, _ movement: Movement) -> WaitChannel? {
