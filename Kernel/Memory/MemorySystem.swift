@@ -59,7 +59,7 @@ public final class MemorySystem {
   public let reserveFrameCount: Int
   /// Counts that only grow, and live instances.
   public internal(set) var counters = MemoryCounters()
-  var framesAwaited = false
+  var inspections: UInt32 = 0
 
   /// Takes over the machine's memory.
   ///
