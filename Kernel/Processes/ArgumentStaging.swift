@@ -42,7 +42,7 @@ final class ArgumentStaging {
         frameCount += 1
       }
       let piece = min(count - done, frameCount * 4096 - byteCount)
-      memory.physical.write(bytes.bytes, from: done, byteCount: piece, to: address(of: byteCount))
+      memory.physical.write(RawSpan(_elements: bytes), from: done, byteCount: piece, to: address(of: byteCount))
       byteCount += piece
       done += piece
     }

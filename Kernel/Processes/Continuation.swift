@@ -5,7 +5,7 @@
 
 public import ABI
 public import Files
-public import Memory
+import Memory
 
 /// What remains of a thread's call.
 public enum Continuation {

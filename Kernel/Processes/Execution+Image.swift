@@ -184,15 +184,17 @@ extension Execution {
     }
   }
 
-  private func put(_ value: UInt64, at index: Int) {
+  private func put(_ value: UInt64, at index: Int) { store(value, at: 8 * index, in: &chunk) }
+
+  private func store(_ value: UInt64, at offset: Int, in chunk: inout [512 of UInt8]) {
     var span = chunk.mutableSpan
-    var bytes = span.mutableBytes
-    bytes.store(value, at: 8 * index)
+    var bytes = MutableRawSpan(_elements: &span)
+    bytes.store(value, at: offset)
   }
 
   /// Copies the chunk to the new address space; the channel to wait on, or nil when it is done.
   private func copyChunk(to address: UInt64, _ space: AddressSpace) throws(Errno) -> WaitChannel? {
-    let bytes = chunk.span.bytes.extracting(0..<chunkByteCount)
+    let bytes = RawSpan(_elements: chunk.span).extracting(0..<chunkByteCount)
     switch space.copyOut(bytes, to: VirtualAddress(address), progress: &progress) {
     case .complete:
       progress = 0

@@ -84,13 +84,13 @@ public final class Execution {
   }
 
   /// Stages a string that the kernel made, for process 1.
-  func stage(_ bytes: Span<UInt8>) throws(Errno) {
+  public func stage(_ bytes: Span<UInt8>) throws(Errno) {
     try staging.append(bytes, count: bytes.count)
     staging.argumentCount += 1
   }
 
   /// Ends the staging of arguments that the kernel made.
-  func endStaging() { phase = .file }
+  public func endStaging() { phase = .file }
 
   /// Checks the file and makes the empty address space. Throws ENOEXEC, ENOMEM, and E2BIG when the arguments do not fit the
   /// stack.
@@ -137,9 +137,7 @@ public final class Execution {
 
   private func stageStep(_ old: AddressSpace) throws(Errno) -> ExecutionStep {
     if stringAddress == 0 { return try pointerInStep(old) }
-    var span = chunk.mutableSpan
-    var room = span.mutableBytes
-    switch old.copyInString(from: VirtualAddress(stringAddress), into: &room, progress: &progress) {
+    switch copyString(old, into: &chunk) {
     case .fault: throw .efault
     case .wait(let channel): return .wait(channel)
     case .tooLong:
@@ -167,10 +165,7 @@ public final class Execution {
     }
     let (address, overflow) = vector.addingReportingOverflow(8 * UInt64(index))
     guard !overflow else { throw .efault }
-    var span = chunk.mutableSpan
-    var bytes = span.mutableBytes
-    var room = bytes.extracting(0..<8)
-    switch old.copyIn(from: VirtualAddress(address), into: &room, progress: &progress) {
+    switch copyPointer(old, address, into: &chunk) {
     case .fault, .tooLong: throw .efault
     case .wait(let channel): return .wait(channel)
     case .complete: break
@@ -186,5 +181,20 @@ public final class Execution {
       }
     }
     return .again
+  }
+
+  private func copyString(_ old: AddressSpace, into chunk: inout [512 of UInt8]) -> UserCopyOutcome {
+    var span = chunk.mutableSpan
+    var room = MutableRawSpan(_elements: &span)
+    return old.copyInString(from: VirtualAddress(stringAddress), into: &room, progress: &progress)
+  }
+
+  private func copyPointer(
+    _ old: AddressSpace, _ address: UInt64, into chunk: inout [512 of UInt8]
+  ) -> UserCopyOutcome {
+    var span = chunk.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var room = bytes._mutatingExtracting(0..<8)
+    return old.copyIn(from: VirtualAddress(address), into: &room, progress: &progress)
   }
 }

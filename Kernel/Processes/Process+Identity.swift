@@ -4,7 +4,7 @@
 // has made sure of the heap's reserve.
 
 public import ABI
-public import Files
+import Files
 
 extension Process {
   /// Changes a copy of the credentials and makes it the process's own.
@@ -17,6 +17,14 @@ extension Process {
     {
       hasChangedIdentity = true
     }
+    credentials = copy
+  }
+
+  /// setgroups(2). The caller has checked the privilege. Throws ENOMEM.
+  public func setGroups(_ groups: Span<UInt32>) throws(Errno) {
+    let copy = credentials.copy()
+    try copy.setGroups(groups)
+    hasChangedIdentity = true
     credentials = copy
   }
 

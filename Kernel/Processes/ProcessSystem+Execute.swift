@@ -1,8 +1,8 @@
 // The moment at which an executed program takes the place of the one before (execve(2); spec abi.md sections 13 and 14).
 
-public import ABI
+import ABI
 import Files
-public import Memory
+import Memory
 
 extension ProcessSystem {
   /// Replaces the program of a process by the one that an execution has prepared. Can not fail. Descriptors marked

@@ -2,7 +2,7 @@
 
 public import ABI
 public import Files
-public import Memory
+import Memory
 
 extension ProcessSystem {
   /// The limits that process 1 starts with.
@@ -27,7 +27,7 @@ extension ProcessSystem {
     let identifier = takeIdentifier()
     let process = Process(
       slot: ProcessSlot(firstFreeSlot), identifier: identifier, groupIdentifier: identifier,
-      sessionIdentifier: identifier, parent: .none, credentials: Credentials(),
+      sessionIdentifier: identifier, parent: .none, credentials: Credentials(files.fileSystem),
       limits: ProcessSystem.initialLimits(processes: maximumProcessCount, files: maximumFileCount))
     process.files = files
     enter(process)

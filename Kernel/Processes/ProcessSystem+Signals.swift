@@ -5,7 +5,8 @@
 // - Stopping and continuing take effect at once, because the parent may be waiting to see it.
 
 public import ABI
-public import Files
+import Files
+import Memory
 
 extension ProcessSystem {
   // MARK: Permission

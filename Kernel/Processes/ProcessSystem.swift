@@ -7,7 +7,7 @@
 // - `current` is the thread whose registers the machine saved last; it is in no list of the scheduler.
 
 public import ABI
-public import Files
+import Files
 public import Memory
 
 /// The processes of one kernel.

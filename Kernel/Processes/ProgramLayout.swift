@@ -4,7 +4,7 @@
 // the file, content outside the file (a truncated file), addresses outside user space, and programs that need an interpreter.
 
 import ABI
-import Memory
+public import Memory
 
 /// The bytes of an executable file, contiguous in physical memory.
 public struct ExecutableImage: BitwiseCopyable, Sendable {
@@ -123,7 +123,7 @@ struct ProgramLayout {
     _ bytes: inout [64 of UInt8]
   ) {
     var span = bytes.mutableSpan
-    var raw = span.mutableBytes
+    var raw = MutableRawSpan(_elements: &span)
     physical.read(image.start + offset, into: &raw, at: 0, byteCount: count)
   }
 }

@@ -9,7 +9,7 @@
 public import Memory
 
 /// The scheduler of one kernel.
-public final class Scheduler: WakerBox {
+public final class Scheduler: Waker {
   private static let none = UInt32.max
   private static let bucketCount = 256
 

@@ -31,6 +31,6 @@ struct ConsoleLine {
 
   /// The bytes so far.
   var bytes: RawSpan {
-    @_lifetime(borrow self) get { text.span.bytes.extracting(0..<count) }
+    @_lifetime(borrow self) get { RawSpan(_elements: text.span).extracting(0..<count) }
   }
 }

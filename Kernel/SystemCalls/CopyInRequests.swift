@@ -38,7 +38,7 @@ extension Kernel {
 
   private func groupsRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
     guard process.credentials.isSuperuser else { throw .eperm }
-    guard arguments.first <= UInt64(Credentials.maximumGroupCount) else { throw .einval }
+    guard arguments.first <= UInt64(SystemCallLimits.groupCount) else { throw .einval }
     let count = Int(arguments.first)
     return count == 0 ? .nothing : .bytes(arguments.second, count: 4 * count)
   }

@@ -90,14 +90,14 @@ extension Kernel {
   private func encode(_ status: Stat, _ buffer: inout [1024 of UInt8]) {
     zero(&buffer, Stat.byteCount)
     var span = buffer.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     status.encode(into: &bytes)
   }
 
   private func encode(_ status: Stat2008, _ buffer: inout [1024 of UInt8]) {
     zero(&buffer, Stat2008.byteCount)
     var span = buffer.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     status.encode(into: &bytes)
   }
 

@@ -2,6 +2,7 @@
 
 import ABI
 import Files
+import Memory
 import Processes
 
 extension Kernel {
@@ -66,13 +67,12 @@ extension Kernel {
   /// getgroups(2): the effective group first, then the supplementary ones.
   private func groups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let credentials = process.credentials
-    let count = credentials.supplementaryGroupCount + 1
+    let count = credentials.groupCount
     let room = integer(arguments.first)
     if room == 0 { return .value(UInt64(count)) }
     guard room >= count else { throw .einval }
-    stage(credentials.effectiveGroup, at: 0, &processes.records[thread.record].buffer)
-    for index in 1..<max(count, 1) {
-      stage(credentials.supplementaryGroup(at: index - 1), at: 4 * index, &processes.records[thread.record].buffer)
+    for index in 0..<count {
+      stage(credentials.group(at: index), at: 4 * index, &processes.records[thread.record].buffer)
     }
     var result = PendingResult(value: UInt64(count))
     result.append(address: arguments.second, offset: 0, byteCount: 4 * count)
@@ -83,6 +83,10 @@ extension Kernel {
   /// setgroups(2): the first becomes the effective group; none keeps only the effective one.
   private func setGroups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) {
     let count = Int(arguments.first)
-    try process.setGroups(processes.records[thread.record].buffer.span, count: count)
+    var groups = [256 of UInt32](repeating: 0)
+    for index in 0..<count {
+      groups[index] = processes.records[thread.record].buffer.span.loadUInt32(at: 4 * index)
+    }
+    try process.setGroups(groups.span.extracting(0..<count))
   }
 }

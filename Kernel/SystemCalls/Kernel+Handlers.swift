@@ -131,7 +131,7 @@ extension Kernel {
     _ value: Value, at offset: Int, _ buffer: inout [1024 of UInt8]
   ) {
     var span = buffer.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     bytes.store(value, at: offset)
   }
 }

@@ -2,7 +2,7 @@
 
 import ABI
 import Files
-public import Memory
+import Memory
 import Processes
 
 extension Kernel {

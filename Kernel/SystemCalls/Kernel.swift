@@ -6,7 +6,7 @@
 //   nobody ran (idling).
 // - An event leaves the current thread in one of these: current (it goes on), ready, parked, suspended, or gone.
 
-public import ABI
+import ABI
 import Files
 import Memory
 import Processes

@@ -56,8 +56,8 @@ private struct MapArguments {
     address = arguments.first
     if flags.contains(.fixed) {
       let start = address &- pageOffset
-      guard start & Page.offsetMask == 0, start >= Memory.UserSpace.start,
-        Memory.UserSpace.contains(VirtualAddress(start), byteCount: size)
+      guard start & Page.offsetMask == 0, start >= ABI.UserSpace.start,
+        ABI.UserSpace.contains(VirtualAddress(start), byteCount: size)
       else { throw .einval }
       if flags.contains(.low32Bit) && start + size > MapArguments.low32BitEnd { throw .einval }
     }
@@ -88,7 +88,7 @@ extension Kernel {
     if map.isAnonymous { return try mapAnonymous(map, process) }
     let file = try fileTable(process).file(at: map.descriptor)
     guard map.flags.contains(.shared) || map.flags.contains(.privateCopy) else { throw .einval }
-    let sharing: MappingSharing = map.flags.contains(.shared) ? .shared : .privateCopy
+    let sharing: Sharing = map.flags.contains(.shared) ? .shared : .private
     var answer = try file.mapping(
       MappingQuery(
         sharing: sharing, protection: map.protection, maximumProtection: map.maximum, byteCount: map.byteCount,
@@ -96,7 +96,7 @@ extension Kernel {
     var request = MapRequest(
       address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: answer.maximumProtection,
-      sharing: sharing == .shared ? .shared : .private, object: answer.object.take())
+      sharing: sharing, object: answer.object.take())
     request.offset = map.offset >> Page.shift
     request.countsAsWritable = answer.countsAsWritable
     return try place(request, map, process)
@@ -133,8 +133,8 @@ extension Kernel {
     if map.flags.contains(.low32Bit) { return hint < MapArguments.low32BitEnd ? hint : 0 }
     let data = UInt64(process.limit(.data).hard)
     let (end, overflow) = process.breakStart.addingReportingOverflow(data)
-    let behindData = overflow || end >= Memory.UserSpace.end ? Memory.UserSpace.start : end & ~Page.offsetMask
-    if hint < behindData || hint >= Memory.UserSpace.end { return behindData }
+    let behindData = overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : end & ~Page.offsetMask
+    if hint < behindData || hint >= ABI.UserSpace.end { return behindData }
     return hint
   }
 
@@ -158,8 +158,8 @@ extension Kernel {
     let protection = Protection(argument: bits)
     let maximum = Protection.maximum(inArgument: bits)
     if let maximum, !maximum.isSuperset(of: protection) { throw .enotsup }
-    guard arguments.second > 0, start < Memory.UserSpace.end else { return 0 }
-    let byteCount = min(size, Memory.UserSpace.end - start)
+    guard arguments.second > 0, start < ABI.UserSpace.end else { return 0 }
+    let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return 0 }
     try space(process).protect(range, protection, maximum: maximum)
     return 0

@@ -4,6 +4,7 @@
 // the call starts over, since nothing was done yet.
 
 import ABI
+import Files
 import Memory
 import Processes
 
@@ -119,7 +120,7 @@ extension Kernel {
   private func fetchBehindValue(_ address: UInt64, _ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
     var word = [8 of UInt8](repeating: 0)
     var span = word.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     var progress = 0
     switch space(process).copyIn(from: VirtualAddress(address), into: &bytes, progress: &progress) {
     case .complete: return word.span.loadUInt64(at: 0)
@@ -163,7 +164,7 @@ extension Kernel {
     case .maximumProcesses: .integer(UInt32(processes.maximumProcessCount))
     case .maximumFiles: .integer(UInt32(files.maximumFileCount))
     case .maximumFilesPerProcess: .integer(UInt32(files.maximumFilesPerProcess))
-    case .groupMaximum: .integer(UInt32(Credentials.maximumGroupCount))
+    case .groupMaximum: .integer(UInt32(SystemCallLimits.groupCount))
     case .userStack: .long(ABI.UserSpace.stackTop)
     case .random: .long(nextRandom())
     case .openFiles: .integer(UInt32(files.openFileCount))

@@ -1,6 +1,7 @@
 // reboot(2), sysarch(2), getrlimit(2), setrlimit(2), getrandom(2).
 
 import ABI
+import Files
 import Memory
 import Processes
 
@@ -22,7 +23,7 @@ extension Kernel {
   func systemArchitecture(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
     guard let operation = SystemArchitecture(arguments.first) else { throw .einval }
     let staged = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
-    if operation.setsBase && staged >= Memory.UserSpace.end { throw .einval }
+    if operation.setsBase && staged >= ABI.UserSpace.end { throw .einval }
     switch operation {
     case .getFSBase:
       return copyOutWord(processes.records[thread.record].context.fsBase, to: arguments.second, thread)

@@ -10,15 +10,15 @@ extension AddressSpace {
   ) -> UserCopyOutcome {
     precondition(count <= buffer.count)
     var span = buffer.mutableSpan
-    var bytes = span.mutableBytes
-    var room = bytes.extracting(0..<count)
+    var bytes = MutableRawSpan(_elements: &span)
+    var room = bytes._mutatingExtracting(0..<count)
     return copyIn(from: VirtualAddress(address), into: &room, progress: &progress)
   }
 
   /// Copies a path into a call buffer.
   func copyInPath(_ address: UInt64, into buffer: inout [1024 of UInt8], _ progress: inout Int) -> UserCopyOutcome {
     var span = buffer.mutableSpan
-    var bytes = span.mutableBytes
+    var bytes = MutableRawSpan(_elements: &span)
     return copyInString(from: VirtualAddress(address), into: &bytes, progress: &progress)
   }
 
@@ -27,7 +27,7 @@ extension AddressSpace {
   func copyOut(
     _ buffer: inout [1024 of UInt8], from offset: Int = 0, count: Int, to address: UInt64, _ progress: inout Int
   ) -> UserCopyOutcome {
-    let bytes = buffer.span.bytes
+    let bytes = RawSpan(_elements: buffer.span)
     return copyOut(bytes.extracting(offset..<offset + count), to: VirtualAddress(address), progress: &progress)
   }
 }
