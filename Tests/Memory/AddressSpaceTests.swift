@@ -142,6 +142,7 @@ struct AddressSpaceTests {
       }
       _ = offset
       if step % 3 == 0 { _ = system.drainTeardown(budget: 5) }
+      guard step % 40 == 0 else { continue }
       var inspector = MemoryInspector(system)
       for image in images { inspector.visit(image.space) }
       inspector.visit(object)
