@@ -42,7 +42,8 @@ case "kernel":
       swiftSettings: freestanding),
     .target(name: "MachineSupport", path: "Kernel/Machine/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Machine", dependencies: ["MachineSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
+      name: "Machine",
+      dependencies: ["MachineSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
       name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine"],
@@ -54,7 +55,25 @@ case "kernel":
   ]
   products = [.executable(name: "Main", targets: ["Main"])]
 case "programs":
-  break
+  func program(_ name: String, _ product: String) {
+    targets.append(
+      .executableTarget(
+        name: name, dependencies: ["ABI", "Userland"], path: "Programs/Swift/\(name)", swiftSettings: freestanding))
+    products.append(.executable(name: product, targets: [name]))
+  }
+  targets += [
+    .target(
+      name: "UserlandSupport", path: "Programs",
+      sources: [
+        "Swift/Support/support.c", "C/library/start.S", "C/library/system_calls.S", "C/library/wrappers.c",
+        "C/library/memory.c", "C/library/strings.c", "C/library/errors.c", "C/library/print.c", "C/library/allocate.c",
+      ], publicHeadersPath: "Swift/Support/include",
+      cSettings: [.headerSearchPath("C/include"), .treatAllWarnings(as: .error)]),
+    .target(
+      name: "Userland", dependencies: ["ABI", "UserlandSupport"], path: "Programs/Swift/Library",
+      swiftSettings: freestanding),
+  ]
+  program("Demonstration", "demonstration")
 default:
   func tests(_ name: String, _ dependencies: [String]) -> Target {
     .testTarget(

@@ -1,0 +1,162 @@
+// Page faults (spec vm.md section 6; shm.md section 3.12).
+public import ABI
+
+/// What an access wants to do.
+public enum AccessType: Sendable {
+  /// Load.
+  case read
+  /// Store.
+  case write
+  /// Fetch an instruction.
+  case execute
+
+  @inline(__always)
+  var protection: Protection {
+    switch self {
+    case .read: .read
+    case .write: .write
+    case .execute: .execute
+    }
+  }
+}
+
+/// The result of a fault.
+public enum FaultOutcome: Sendable {
+  /// The access can be tried again.
+  case resolved
+  /// Park the thread, then resolve the fault again.
+  case wait(WaitChannel)
+  /// The access is wrong: the signal and its code.
+  case signal(Signal, code: SignalCode)
+}
+
+extension AddressSpace {
+  /// Makes an access possible, or says why it is not.
+  public func resolveFault(at address: VirtualAddress, _ access: AccessType) -> FaultOutcome {
+    guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let handle = find(address.raw) else {
+      return .signal(.sigsegv, code: .segmentNotMapped)
+    }
+    let entries = system.entries
+    let protection = entries[handle].protection
+    guard protection.contains(access.protection) else { return .signal(.sigsegv, code: .segmentAccess) }
+    if entries[handle].needsCopy {
+      if access == .write { makePrivate(handle) }
+    } else if entries[handle].objectOrNil == nil {
+      entries[handle].object = VMObjectReference(
+        VMObject(system, .anonymous, pageCount: entries[handle].pageCount))
+      entries[handle].offset = 0
+    }
+    guard let object = entries[handle].objectOrNil else { preconditionFailure("entry without object") }
+    let page = address.raw & ~Page.offsetMask
+    let mayWrite = protection.contains(.write) && !entries[handle].needsCopy
+    var rights = protection.contains(.execute) ? 0 : PageTableEntry.noExecute
+    system.counters.faults &+= 1
+    switch locate(entries[handle].index(of: page), in: object, access) {
+    case .own(let frame):
+      if mayWrite { rights |= PageTableEntry.writable }
+      if access == .write { rights |= PageTableEntry.dirty }
+      return enter(frame, at: page, rights: rights) ? .resolved : .wait(.frames)
+    case .backing(let frame):
+      return enter(frame, at: page, rights: rights) ? .resolved : .wait(.frames)
+    case .wait(let channel): return .wait(channel)
+    case .outside: return .signal(.sigbus, code: .busObject)
+    }
+  }
+
+  /// Gives an entry that shares its object an object of its own, in front of the shared one.
+  private func makePrivate(_ handle: Handle<MapEntry>) {
+    let entries = system.entries
+    if let object = entries[handle].objectOrNil {
+      if object.kind == .anonymous && object.referenceCount == 1 {
+        // Everybody else is gone: the object is this entry's alone.
+        entries[handle].needsCopy = false
+        return
+      }
+      let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      let reference = VMObjectReference(shadow)
+      if let source = entries[handle].copyReference() {
+        shadow.attachBacking(source, offset: entries[handle].offset)
+      }
+      entries[handle].object = consume reference
+      entries[handle].offset = 0
+      // The object behind may be nearly covered already: look whether the chain can be shortened.
+      if object.backingObject != nil { system.teardown.append(shadow) }
+    }
+    entries[handle].needsCopy = false
+  }
+
+  private enum Location {
+    /// A page of the top object.
+    case own(FrameNumber)
+    /// A page of an object behind it: must not be stored to.
+    case backing(FrameNumber)
+    case wait(WaitChannel)
+    case outside
+  }
+
+  /// Finds the page at `topIndex` of a chain of objects, bringing it in, copying it or making it as the access demands.
+  @inline(__always)
+  private func locate(_ topIndex: UInt64, in top: VMObject, _ access: AccessType) -> Location {
+    switch top.pages.lookup(topIndex, system.indexNodes) {
+    case .resident(let frame):
+      switch top.readyFrame(frame, topIndex, system) {
+      case .frame: return .own(frame)
+      case .wait(let channel): return .wait(channel)
+      case .failed, .absent: return .outside
+      }
+    case .swapped(let block):
+      switch top.pageIn(topIndex, block, system) {
+      case .frame(let frame): return .own(frame)
+      case .wait(let channel): return .wait(channel)
+      case .failed, .absent: return .outside
+      }
+    case .empty:
+      guard topIndex < top.pageCount else { return .outside }
+      if top.backing == nil { return addZeroed(topIndex, top) }
+      return locateBehind(topIndex, top, access)
+    }
+  }
+
+  private func addZeroed(_ index: UInt64, _ object: VMObject) -> Location {
+    guard let frame = object.addZeroedPage(at: index, system) else { return .wait(.frames) }
+    return .own(frame)
+  }
+
+  private func locateBehind(_ topIndex: UInt64, _ top: VMObject, _ access: AccessType) -> Location {
+    var object = top
+    var index = topIndex
+    while let next = object.backingObject {
+      index += object.backingOffset
+      object = next
+      var found: PageLookup
+      switch object.pages.lookup(index, system.indexNodes) {
+      case .resident(let frame): found = object.readyFrame(frame, index, system)
+      case .swapped(let block): found = object.pageIn(index, block, system)
+      case .empty:
+        // Beyond the end of an object that owns swap there is nothing; without swap the walk goes on (shm.md 3.12).
+        if index >= object.pageCount && object.blockCount > 0 { return .outside }
+        found = .absent
+      }
+      switch found {
+      case .absent: continue
+      case .wait(let channel): return .wait(channel)
+      case .failed: return .outside
+      case .frame(let frame):
+        if access != .write { return .backing(frame) }
+        return copy(frame, to: topIndex, top)
+      }
+    }
+    return addZeroed(topIndex, top)
+  }
+
+  /// Copies a page of an object behind into the top one.
+  private func copy(_ source: FrameNumber, to index: UInt64, _ top: VMObject) -> Location {
+    guard let frame = top.addFrame(at: index, system) else { return .wait(.frames) }
+    system.physical.copy(source, to: frame)
+    top.markDirty(frame, system)
+    system.frames[source].flags.insert(.referenced)
+    // Whoever shares the top object must see the copy from now on.
+    if top.referenceCount > 1 { system.removeAllMappings(of: source) }
+    return .own(frame)
+  }
+}

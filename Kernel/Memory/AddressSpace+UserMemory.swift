@@ -1,0 +1,134 @@
+// Reaching user memory: by the page tables when they allow it, by the fault path otherwise, never by a user address
+// (DESIGN, "The kernel never dereferences a user address").
+//
+// A translation for writing requires W and marks the page dirty, one for reading marks it accessed, as the processor
+// would. `progress` counts bytes moved; after parking the same call goes on from there.
+import ABI
+
+/// The result of moving bytes to or from user memory.
+public enum UserCopyOutcome: Sendable {
+  /// All of it was moved.
+  case complete
+  /// The byte at `progress` cannot be reached (EFAULT).
+  case fault
+  /// Park on the channel, then call again with the same progress.
+  case wait(WaitChannel)
+  /// A string without end in the room given; everything up to the room's end was copied.
+  case tooLong
+}
+
+extension AddressSpace {
+  /// Copies from user memory until `bytes` is full.
+  public func copyIn(
+    from address: VirtualAddress, into bytes: inout MutableRawSpan, progress: inout Int
+  ) -> UserCopyOutcome {
+    while progress < bytes.byteCount {
+      let chunk = prepare(address, progress, bytes.byteCount, .read)
+      guard let place = chunk.place else { return chunk.outcome }
+      system.physical.read(place, into: &bytes, at: progress, byteCount: chunk.byteCount)
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
+  /// Copies all of `bytes` to user memory.
+  public func copyOut(_ bytes: RawSpan, to address: VirtualAddress, progress: inout Int) -> UserCopyOutcome {
+    while progress < bytes.byteCount {
+      let chunk = prepare(address, progress, bytes.byteCount, .write)
+      guard let place = chunk.place else { return chunk.outcome }
+      system.physical.write(bytes, from: progress, byteCount: chunk.byteCount, to: place)
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
+  /// Copies a string up to and with its NUL; `progress` counts the NUL. Stops at the first of NUL, room, unreadable byte.
+  public func copyInString(
+    from address: VirtualAddress, into bytes: inout MutableRawSpan, progress: inout Int
+  ) -> UserCopyOutcome {
+    while progress < bytes.byteCount {
+      let chunk = prepare(address, progress, bytes.byteCount, .read)
+      guard let place = chunk.place else { return chunk.outcome }
+      let end = system.physical.firstZero(place, byteCount: chunk.byteCount)
+      let count = end.map { $0 + 1 } ?? chunk.byteCount
+      system.physical.read(place, into: &bytes, at: progress, byteCount: count)
+      progress += count
+      if end != nil { return .complete }
+    }
+    return .tooLong
+  }
+
+  /// Copies `byteCount` bytes of physical memory to user memory.
+  public func copyOut(
+    from source: PhysicalAddress, byteCount: Int, to address: VirtualAddress, progress: inout Int
+  ) -> UserCopyOutcome {
+    while progress < byteCount {
+      let chunk = prepare(address, progress, byteCount, .write)
+      guard let place = chunk.place else { return chunk.outcome }
+      system.physical.copy(source + UInt64(progress), to: place, byteCount: chunk.byteCount)
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
+  /// Copies `byteCount` bytes of user memory to physical memory.
+  public func copyIn(
+    to destination: PhysicalAddress, byteCount: Int, from address: VirtualAddress, progress: inout Int
+  ) -> UserCopyOutcome {
+    while progress < byteCount {
+      let chunk = prepare(address, progress, byteCount, .read)
+      guard let place = chunk.place else { return chunk.outcome }
+      system.physical.copy(place, to: destination + UInt64(progress), byteCount: chunk.byteCount)
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
+  /// Stores `byteCount` zeros in user memory.
+  public func zeroOut(to address: VirtualAddress, byteCount: Int, progress: inout Int) -> UserCopyOutcome {
+    while progress < byteCount {
+      let chunk = prepare(address, progress, byteCount, .write)
+      guard let place = chunk.place else { return chunk.outcome }
+      system.physical.zero(place, byteCount: chunk.byteCount)
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
+  /// The frame and offset that `address` is translated to, if the page tables allow the access now; marks the page as the
+  /// processor would.
+  @inline(__always)
+  public func translate(_ address: VirtualAddress, _ access: AccessType) -> PhysicalAddress? {
+    guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let table = table(covering: address.raw) else {
+      return nil
+    }
+    let slot = table.address + PageTableEntry.index(address.raw, level: 0) &* 8
+    let entry = system.physical.load(slot)
+    var needed = PageTableEntry.present | PageTableEntry.user
+    var marks = PageTableEntry.accessed
+    if access == .write {
+      needed |= PageTableEntry.writable
+      marks |= PageTableEntry.dirty
+    }
+    guard entry & needed == needed else { return nil }
+    if entry & marks != marks { system.physical.set(bits: marks, at: slot) }
+    return PhysicalAddress(entry & PageTableEntry.addressMask | address.pageOffset)
+  }
+
+  /// One page's worth of a longer range: where it is, or why it cannot be reached now.
+  @inline(__always)
+  private func prepare(
+    _ address: VirtualAddress, _ progress: Int, _ byteCount: Int, _ access: AccessType
+  ) -> (place: PhysicalAddress?, byteCount: Int, outcome: UserCopyOutcome) {
+    let (raw, overflow) = address.raw.addingReportingOverflow(UInt64(progress))
+    if overflow { return (nil, 0, .fault) }
+    let current = VirtualAddress(raw)
+    let count = min(byteCount - progress, Int(Page.byteCount - current.pageOffset))
+    if let place = translate(current, access) { return (place, count, .complete) }
+    switch resolveFault(at: current, access) {
+    case .wait(let channel): return (nil, 0, .wait(channel))
+    case .signal: return (nil, 0, .fault)
+    case .resolved: return (translate(current, access), count, .fault)
+    }
+  }
+}

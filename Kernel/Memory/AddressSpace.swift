@@ -1,0 +1,132 @@
+// An address space: an ordered, balanced map of entries, and the page tables that cache what it says.
+//
+// Invariants
+// - `root` and every table below it (user half) are frames in state `.pageTable` owned by this space; `count` of a table's
+//   frame is the number of its entries in use (user half, for the root).
+// - A present entry of a lowest table maps a frame of the object chain that the map entry of its address shows, with no
+//   more rights than the map entry grants, and stands in that frame's mapping list.
+// - Only the space whose root is loaded has translations cached by the processor; every entry that loses rights or goes is
+//   invalidated before its frame can be reused.
+// - `retire` is called exactly once; afterwards only the teardown list reaches the space.
+public import ABI
+
+/// An address space.
+public final class AddressSpace: AnyOwner {
+  /// The system that frames come from.
+  public let system: MemorySystem
+  let root: FrameNumber
+  var tree = Handle<MapEntry>.none
+  var first = Handle<MapEntry>.none
+  var lastFound = Handle<MapEntry>.none
+  var priorities: UInt32 = 0x9E37_79B9
+  /// Mappings.
+  public internal(set) var entryCount = 0
+  /// Bytes of all mappings.
+  public internal(set) var virtualByteCount: UInt64 = 0
+  /// Present page-table entries of the lowest level.
+  public internal(set) var residentPageCount = 0
+  var cachedTableBase = UInt64.max
+  var cachedTable = FrameNumber.none
+  private var isRetired = false
+  private var teardownPosition: UInt64 = 0
+
+  private init(_ system: MemorySystem, root: FrameNumber) {
+    self.system = system
+    self.root = root
+    super.init()
+    system.frames[root].owner = OwnerReference(self)
+    system.frames[root].index = 0
+    system.frames[root].count = 0
+    system.frames[root].order = 3
+    system.counters.liveSpaces += 1
+  }
+
+  deinit {
+    precondition(isRetired, "address space dropped without retire")
+    system.counters.liveSpaces -= 1
+  }
+
+  /// Makes an empty address space.
+  ///
+  /// - Throws: `ENOMEM` when there is no frame for its root.
+  public static func make(_ system: MemorySystem) throws(Errno) -> AddressSpace {
+    guard let root = system.allocateFrame(.pageTable) else { throw .enomem }
+    system.physical.zero(root.address, byteCount: 1024)
+    system.physical.copy(system.kernelRoot.address + 1024, to: root.address + 1024, byteCount: 3072)
+    return AddressSpace(system, root: root)
+  }
+
+  /// Whether the processor uses this space's translations.
+  @inline(__always)
+  var isLoaded: Bool { system.loadedRoot == root }
+
+  /// Makes the processor use this space.
+  @inline(__always)
+  public func activate() {
+    if system.loadedRoot != root {
+      system.loadedRoot = root
+      system.processor.loadPageTable(root: root)
+    }
+  }
+
+  /// Gives the space up: everything in it is released in bounded steps by the teardown list. The caller drops its
+  /// reference.
+  public func retire() {
+    precondition(!isRetired)
+    isRetired = true
+    system.loadKernelRoot(insteadOf: root)
+    system.teardown.append(self)
+  }
+
+  override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+    while budget > 0, system.frames[root].count > 0 {
+      teardownPosition = releaseTables(from: teardownPosition, &budget)
+    }
+    while budget > 0, !first.isNone {
+      budget -= 1
+      let entry = first
+      first = system.entries[entry].next
+      release(entry)
+    }
+    guard system.frames[root].count == 0, first.isNone else { return false }
+    system.free(root)
+    return true
+  }
+
+  /// Drops an entry that is out of the map, with its reference and its charge.
+  func release(_ handle: Handle<MapEntry>) {
+    let entry = system.entries.take(handle, system)
+    entryCount -= 1
+    virtualByteCount -= entry.end - entry.start
+    system.accounting.release(entry.charge)
+    if entry.countsAsWritable, let object = entry.objectOrNil {
+      object.writableMappingByteCount -= entry.end - entry.start
+    }
+  }
+
+  /// The size for choosing a victim when memory is exhausted (spec vm.md section 10): for every mapping the pages of its
+  /// object, in memory and in swap. Costs one step per mapping.
+  public var footprintPageCount: Int {
+    var total = 0
+    var handle = first
+    while !handle.isNone {
+      if let object = system.entries[handle].objectOrNil,
+        !system.entries[handle].needsCopy || object.referenceCount == 1
+      {
+        total += object.allocatedPageCount
+      }
+      handle = system.entries[handle].next
+    }
+    return total
+  }
+}
+
+extension MemorySystem {
+  /// Leaves an address space that is about to go.
+  func loadKernelRoot(insteadOf root: FrameNumber) {
+    if loadedRoot == root {
+      loadedRoot = kernelRoot
+      processor.loadPageTable(root: kernelRoot)
+    }
+  }
+}

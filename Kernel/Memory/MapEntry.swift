@@ -1,0 +1,108 @@
+// One mapping of an address space.
+public import ABI
+
+/// Who sees stores through a mapping.
+public enum Sharing: UInt8, Sendable {
+  /// Stores reach the object.
+  case shared
+  /// Stores go to a private copy.
+  case `private`
+}
+
+/// One mapping: the range `start ..< end` shows `object` from page `offset` on.
+///
+/// Invariants
+/// - `start < end`, page-aligned, inside user space; entries of a space do not overlap; `next` and `previous` are in
+///   ascending order, and the tree of `left` and `right` has the same order (and is a heap by `priority`).
+/// - `largestGap` is the largest `start - previous.end` in the entry's subtree.
+/// - `needsCopy`: the object belongs to others too; it is shadowed before the first store.
+/// - `charge` pages of swap are reserved for a private mapping that can be written.
+struct MapEntry: ~Copyable {
+  var start: UInt64
+  var end: UInt64
+  var offset: UInt64
+  var object: VMObjectReference?
+  var charge: UInt64 = 0
+  var largestGap: UInt64 = 0
+  var next = Handle<MapEntry>.none
+  var previous = Handle<MapEntry>.none
+  var left = Handle<MapEntry>.none
+  var right = Handle<MapEntry>.none
+  var priority: UInt32 = 0
+  var protection: Protection
+  var maximum: Protection
+  var sharing: Sharing
+  var inheritance: Inheritance
+  var needsCopy: Bool
+  var countsAsWritable: Bool
+
+  var pageCount: UInt64 { (end - start) >> Page.shift }
+
+  @inline(__always)
+  var objectOrNil: VMObject? {
+    switch object {
+    case .some(let reference): reference.object
+    case .none: nil
+    }
+  }
+
+  @inline(__always)
+  borrowing func copyReference() -> VMObjectReference? {
+    switch object {
+    case .some(let reference): reference.copy()
+    case .none: nil
+    }
+  }
+
+  /// The page of the object that `address` shows.
+  @inline(__always)
+  func index(of address: UInt64) -> UInt64 { offset &+ ((address &- start) >> Page.shift) }
+}
+
+/// Where a new mapping goes.
+public enum Placement: Sendable {
+  /// At the first gap at or behind the address, or anywhere if there is none.
+  case anywhere
+  /// Exactly there, in place of what is mapped there.
+  case fixed
+  /// Exactly there, and only if nothing is mapped there.
+  case exclusive
+}
+
+/// A mapping to be made.
+public struct MapRequest: ~Copyable {
+  /// The address, or where to look from; page-aligned.
+  public var address: UInt64
+  /// Bytes, a positive multiple of the page size.
+  public var byteCount: UInt64
+  /// Where it goes.
+  public var placement: Placement
+  /// The alignment of the result, a power of two of at least a page (`.anywhere` only).
+  public var alignment: UInt64 = Page.byteCount
+  /// What may be done.
+  public var protection: Protection
+  /// What `mprotect` may allow later.
+  public var maximum: Protection
+  /// Who sees stores.
+  public var sharing: Sharing
+  /// What is mapped; nil for memory that starts as zeros.
+  public var object: VMObjectReference?
+  /// The page of the object at the mapping's start.
+  public var offset: UInt64 = 0
+  /// Whether it is a shared mapping from a writable descriptor, which blocks `F_SEAL_WRITE`.
+  public var countsAsWritable = false
+
+  /// Describes a mapping.
+  public init(
+    address: UInt64, byteCount: UInt64, placement: Placement, protection: Protection, maximum: Protection,
+    sharing: Sharing, object: consuming VMObjectReference?
+  ) {
+    self.address = address
+    self.byteCount = byteCount
+    self.placement = placement
+    self.protection = protection
+    self.maximum = maximum
+    self.sharing = sharing
+    self.object = object
+  }
+}

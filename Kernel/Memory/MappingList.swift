@@ -1,0 +1,104 @@
+// Which page-table entries map a frame ("every frame knows its mappings", DESIGN).
+//
+// Invariants
+// - A frame's list names exactly the present page-table entries that hold its number, each by the entry's physical
+//   address. The page table's own frame record tells the address space and the virtual address.
+// - One mapping is held in the list's word itself and costs no memory; each further one is a record of a pool.
+
+/// The head of a list, or the rest of one: 0, the physical address of one entry, or a record's handle with bit 0 set.
+struct MappingList: BitwiseCopyable {
+  fileprivate var word: UInt64 = 0
+
+  @inline(__always)
+  init() {}
+
+  @inline(__always)
+  fileprivate init(single entry: PhysicalAddress) { word = entry.raw }
+
+  @inline(__always)
+  fileprivate init(node: Handle<MappingNode>) { word = UInt64(node.raw) << 1 | 1 }
+
+  @inline(__always)
+  var isEmpty: Bool { word == 0 }
+
+  /// Whether there is exactly one mapping.
+  @inline(__always)
+  var isSingle: Bool { word != 0 && word & 1 == 0 }
+
+  @inline(__always)
+  fileprivate var node: Handle<MappingNode>? {
+    word & 1 == 1 ? Handle(raw: UInt32(truncatingIfNeeded: word >> 1)) : nil
+  }
+}
+
+struct MappingNode: BitwiseCopyable {
+  var entry: PhysicalAddress
+  var rest: MappingList
+}
+
+extension MemorySystem {
+  /// Adds a mapping to a frame's list. Returns false, and changes nothing, when a record is needed and cannot be had.
+  @inline(__always)
+  func addMapping(_ entry: PhysicalAddress, to frame: FrameNumber) -> Bool {
+    let old = frames[frame].mappings
+    if old.isEmpty {
+      frames[frame].mappings = MappingList(single: entry)
+      return true
+    }
+    guard let node = mappingNodes.allocate(MappingNode(entry: entry, rest: old), self) else { return false }
+    frames[frame].mappings = MappingList(node: node)
+    return true
+  }
+
+  /// Takes a mapping off a frame's list. It must be there.
+  @inline(__always)
+  func removeMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
+    if frames[frame].mappings.word == entry.raw {
+      frames[frame].mappings = MappingList()
+    } else {
+      removeSharedMapping(entry, from: frame)
+    }
+  }
+
+  private func removeSharedMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
+    var previous: Handle<MappingNode>?
+    var current = frames[frame].mappings
+    while let node = current.node {
+      let record = mappingNodes[node]
+      let replacement: MappingList
+      if record.entry == entry {
+        replacement = record.rest
+      } else if record.rest.word == entry.raw {
+        replacement = MappingList(single: record.entry)
+      } else {
+        previous = node
+        current = record.rest
+        continue
+      }
+      if let previous { mappingNodes[previous].rest = replacement } else { frames[frame].mappings = replacement }
+      _ = mappingNodes.take(node, self)
+      return
+    }
+    preconditionFailure("mapping not in its frame's list")
+  }
+
+  /// One of a frame's mappings, or nil when it has none.
+  @inline(__always)
+  func anyMapping(of frame: FrameNumber) -> PhysicalAddress? {
+    let list = frames[frame].mappings
+    if list.isEmpty { return nil }
+    if let node = list.node { return mappingNodes[node].entry }
+    return PhysicalAddress(list.word)
+  }
+
+  /// Calls `body` with every mapping of `frame`, until it returns false.
+  func forEachMapping(of frame: FrameNumber, _ body: (PhysicalAddress) -> Bool) {
+    var list = frames[frame].mappings
+    while let node = list.node {
+      let record = mappingNodes[node]
+      if !body(record.entry) { return }
+      list = record.rest
+    }
+    if !list.isEmpty { _ = body(PhysicalAddress(list.word)) }
+  }
+}

@@ -1,0 +1,189 @@
+// The memory of one kernel: frames, record pools, paging queues, swap, and the list of work that releases leave behind.
+//
+// Invariants
+// - Every frame from the boot memory map is free, or has exactly one owner named by its record's state.
+// - `reserveFrameCount` frames are only handed out with priority `.reserve`: to calls that release, and to page-out.
+
+/// Who may take the last frames.
+public enum AllocationPriority: Sendable {
+  /// Work that can be refused or wait.
+  case normal
+  /// Work that releases memory.
+  case reserve
+}
+
+/// A contiguous part of physical memory, in frames.
+public struct FrameRange: BitwiseCopyable, Sendable {
+  /// The first frame.
+  public let start: UInt32
+  /// The frame behind the last.
+  public let end: UInt32
+  /// Makes the range `start ..< end`.
+  public init(start: UInt32, end: UInt32) {
+    self.start = start
+    self.end = end
+  }
+}
+
+/// All memory state of a kernel.
+public final class MemorySystem {
+  /// Physical memory.
+  public let physical: PhysicalMemory
+  /// The processor.
+  public let processor: any Processor
+  /// The heap of Swift objects; set once, right after `init`, because the heap needs this instance for its frames.
+  public var heap: (any KernelHeap)?
+  /// Told when something that threads wait for happened; set by the kernel.
+  public var waker: BackReference<Waker> = BackReference()
+  /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
+  public var failures = FailurePoints()
+
+  /// The records of all frames.
+  let frames: FrameTable
+  var buddy = BuddyAllocator()
+  let indexNodes: Pool<IndexNode>
+  let mappingNodes: Pool<MappingNode>
+  let entries: Pool<MapEntry>
+  var queues = PagingQueues()
+  var swap: SwapPager?
+  var teardown = TeardownList()
+  /// Reserved swap (spec shm.md 2.6).
+  public internal(set) var accounting = SwapAccounting()
+  /// The root whose translations the processor uses.
+  var loadedRoot = FrameNumber.none
+  /// The page-table root that maps the kernel only.
+  public let kernelRoot: FrameNumber
+  /// Frames that the boot memory map made available, the frame table's own excluded.
+  public private(set) var managedFrameCount = 0
+  /// Frames kept for priority `.reserve`.
+  public let reserveFrameCount: Int
+  /// Counts that only grow, and live instances.
+  public internal(set) var counters = MemoryCounters()
+  var framesAwaited = false
+
+  /// Takes over the machine's memory.
+  ///
+  /// - Parameters:
+  ///   - frameTable: where the frame records go; outside `available`, `FrameTable.byteCount(frameCount:)` bytes.
+  ///   - frameCount: frames from physical address 0 to the end of memory.
+  ///   - available: what the allocator may hand out, ascending and without overlap.
+  ///   - kernelRoot: a page-table root whose upper half (entries 128 to 511) every address space shares.
+  public init(
+    _ physical: PhysicalMemory, _ processor: any Processor, frameTable: PhysicalAddress, frameCount: UInt32,
+    available: Span<FrameRange>, kernelRoot: FrameNumber
+  ) {
+    self.physical = physical
+    self.processor = processor
+    self.kernelRoot = kernelRoot
+    frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
+    indexNodes = Pool(physical)
+    mappingNodes = Pool(physical)
+    entries = Pool(physical)
+    var total = 0
+    for index in available.indices { total += Int(available[index].end - available[index].start) }
+    managedFrameCount = total
+    reserveFrameCount = min(64, max(8, total / 256))
+    for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
+    queues.setTargets(managed: total, reserve: reserveFrameCount)
+    loadedRoot = kernelRoot
+  }
+
+  /// Frames nobody uses.
+  @inline(__always)
+  public var freeFrameCount: Int { buddy.freeCount }
+
+  /// Takes one frame for the machine or the heap; its content is arbitrary.
+  public func allocateKernelFrame(_ priority: AllocationPriority = .normal) -> FrameNumber? {
+    allocateFrame(.kernel, priority)
+  }
+
+  /// Takes 2^order contiguous frames for the machine; their content is arbitrary.
+  public func allocateKernelBlock(order: Int) -> FrameNumber? {
+    guard let block = buddy.allocate(order: order, frames) else { return nil }
+    for offset in 0..<UInt32(1 << order) { frames[FrameNumber(block.raw + offset)].state = .kernel }
+    return block
+  }
+
+  /// Gives back a frame taken with `allocateKernelFrame`.
+  public func freeKernelFrame(_ frame: FrameNumber) {
+    precondition(frames[frame].state == .kernel)
+    free(frame)
+  }
+
+  /// Takes one frame; its content is arbitrary.
+  @inline(__always)
+  func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
+    if priority == .normal && buddy.freeCount <= reserveFrameCount { return nil }
+    if failures.isArmed && failures.shouldFail(.frame) { return nil }
+    guard let frame = buddy.allocate(order: 0, frames) else { return nil }
+    frames[frame].state = state
+    return frame
+  }
+
+  /// Takes one frame filled with zeros.
+  @inline(__always)
+  func allocateZeroedFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
+    guard let frame = allocateFrame(state, priority) else { return nil }
+    physical.zero(frame)
+    return frame
+  }
+
+  /// Gives a frame back. It must be in use by its caller, unmapped and in no queue.
+  @inline(__always)
+  func free(_ frame: FrameNumber) {
+    precondition(frames[frame].state.rawValue > FrameState.freeTail.rawValue, "frame freed twice")
+    buddy.free(frame, order: 0, frames)
+  }
+
+  /// Wakes every thread parked on `channel`.
+  func wake(_ channel: WaitChannel) {
+    waker.instance?.wake(channel)
+  }
+
+  /// Keeps a frame from being reclaimed while a parked thread waits for its turn with it.
+  public func beginWait(_ frame: FrameNumber) {
+    frames[frame].waiterCount &+= 1
+  }
+
+  /// Ends what `beginWait` began.
+  public func endWait(_ frame: FrameNumber) {
+    precondition(frames[frame].waiterCount > 0)
+    frames[frame].waiterCount &-= 1
+  }
+
+  /// Does at most `budget` units of the work that releases left behind. Returns whether none is left.
+  public func drainTeardown(budget: Int) -> Bool {
+    var left = budget
+    while left > 0, let owner = teardown.removeFirst() {
+      left -= 1
+      if !owner.tearDown(&left, self) { teardown.append(owner) }
+    }
+    return teardown.isEmpty
+  }
+
+  /// Whether releases left work behind.
+  @inline(__always)
+  public var hasTeardown: Bool { !teardown.isEmpty }
+
+  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
+  public func trim() {
+    indexNodes.trim(self)
+    mappingNodes.trim(self)
+    entries.trim(self)
+    heap?.trim()
+  }
+}
+
+/// Counts that tests and `sysctl` read.
+public struct MemoryCounters: BitwiseCopyable, Sendable {
+  /// Pages read from swap since start.
+  public internal(set) var swapPagesIn = 0
+  /// Pages written to swap since start.
+  public internal(set) var swapPagesOut = 0
+  /// VM objects alive.
+  public internal(set) var liveObjects = 0
+  /// Address spaces alive.
+  public internal(set) var liveSpaces = 0
+  /// Page faults resolved.
+  public internal(set) var faults = 0
+}

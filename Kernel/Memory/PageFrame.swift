@@ -1,0 +1,158 @@
+// What the kernel knows of every physical frame: one fixed-size record each (48 bytes), and the table of them.
+//
+// Invariants
+// - A frame is in exactly one state; `state` says which of the other fields mean something.
+// - `.free`: in the buddy allocator's list of `order`; only the first frame of a block is in this state, the others are
+//   `.freeTail`.
+// - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings` lists every page-table
+//   entry that maps it; `queue` names the paging queue it is linked in.
+// - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
+// - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `count` the entries in use.
+// - `.pool`: `count` slots in use, `firstFree` heads the frame's list of free slots.
+// - `waiterCount` survives freeing: it counts threads that parked on the frame and had no turn since.
+
+/// What a frame is used for.
+public enum FrameState: UInt8, BitwiseCopyable, Sendable {
+  /// Not memory, or kept out of the allocator for good.
+  case reserved
+  /// First frame of a free block.
+  case free
+  /// Inside a free block, not its first.
+  case freeTail
+  /// Handed out to the machine or the kernel heap.
+  case kernel
+  /// A page table of an address space.
+  case pageTable
+  /// Cut into records of one pool.
+  case pool
+  /// A page of a VM object.
+  case object
+  /// No longer a page of an object, but a device is still reading or writing it.
+  case orphan
+}
+
+/// The paging queue that a frame of an object is linked in.
+public enum PageQueue: UInt8, BitwiseCopyable, Sendable {
+  /// None: wired, busy, or just made.
+  case none
+  /// Recently used.
+  case active
+  /// Candidates for reuse.
+  case inactive
+  /// Dirty candidates that wait for being written out.
+  case laundry
+}
+
+/// Conditions of a frame that belongs to an object.
+public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
+  /// The bits.
+  public let rawValue: UInt8
+  /// Wraps the bits.
+  @inline(__always)
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Differs from its swap block, or from zeros when it has none (software part; page-table entries hold the rest).
+  public static let dirty = FrameFlags(rawValue: 1)
+  /// A transfer from or to the block device is under way.
+  public static let busy = FrameFlags(rawValue: 2)
+  /// Used since the reclaimer last looked (software part).
+  public static let referenced = FrameFlags(rawValue: 4)
+  /// The last transfer into the frame failed: its content is meaningless.
+  public static let failed = FrameFlags(rawValue: 8)
+  /// The transfer under way writes the frame out.
+  public static let writing = FrameFlags(rawValue: 16)
+}
+
+/// The record of one frame.
+public struct PageFrame: BitwiseCopyable {
+  var owner = OwnerReference()
+  var index: UInt64 = 0
+  var mappings = MappingList()
+  var next = FrameNumber.none
+  var previous = FrameNumber.none
+  var swapBlock = SwapBlock.none
+  var wireCount: UInt16 = 0
+  var waiterCount: UInt16 = 0
+  var count: UInt16 = 0
+  var firstFree: UInt16 = 0
+  var state = FrameState.reserved
+  var order: UInt8 = 0
+  var queue = PageQueue.none
+  var flags = FrameFlags()
+}
+
+/// The records of all frames, indexed by frame number.
+@safe
+public struct FrameTable {
+  private let records: UnsafeMutablePointer<PageFrame>
+  /// Records in the table.
+  public let count: UInt32
+
+  /// Bytes that a table for `frameCount` frames needs.
+  public static func byteCount(frameCount: UInt32) -> UInt64 {
+    UInt64(frameCount) * UInt64(MemoryLayout<PageFrame>.stride)
+  }
+
+  /// Makes the table in physical memory from `address` on, every frame reserved.
+  init(physical: PhysicalMemory, at address: PhysicalAddress, frameCount: UInt32) {
+    let byteCount = FrameTable.byteCount(frameCount: frameCount)
+    // SAFETY: the range is checked by `unsafePointer`, belongs to the table alone, and all-zero bytes with the links set
+    // when they are first used are a valid record: every field is an integer or an enum with a case 0.
+    let pointer = unsafe physical.unsafePointer(to: address, byteCount: byteCount)
+    unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: Int(byteCount))
+    unsafe records = pointer.assumingMemoryBound(to: PageFrame.self)
+    count = frameCount
+  }
+
+  /// The record of `frame`.
+  @inline(__always)
+  subscript(frame: FrameNumber) -> PageFrame {
+    @inline(__always)
+    unsafeAddress {
+      precondition(frame.raw < count)
+      return unsafe UnsafePointer(records + Int(frame.raw))
+    }
+    @inline(__always)
+    nonmutating unsafeMutableAddress {
+      precondition(frame.raw < count)
+      return unsafe records + Int(frame.raw)
+    }
+  }
+}
+
+/// A list of frames linked through their records.
+struct FrameList {
+  private(set) var first = FrameNumber.none
+  private(set) var last = FrameNumber.none
+  private(set) var count: Int = 0
+
+  @inline(__always)
+  var isEmpty: Bool { first == .none }
+
+  @inline(__always)
+  mutating func append(_ frame: FrameNumber, _ table: FrameTable) {
+    table[frame].next = .none
+    table[frame].previous = last
+    if last == .none { first = frame } else { table[last].next = frame }
+    last = frame
+    count &+= 1
+  }
+
+  @inline(__always)
+  mutating func prepend(_ frame: FrameNumber, _ table: FrameTable) {
+    table[frame].previous = .none
+    table[frame].next = first
+    if first == .none { last = frame } else { table[first].previous = frame }
+    first = frame
+    count &+= 1
+  }
+
+  @inline(__always)
+  mutating func remove(_ frame: FrameNumber, _ table: FrameTable) {
+    let next = table[frame].next
+    let previous = table[frame].previous
+    if previous == .none { first = next } else { table[previous].next = next }
+    if next == .none { last = previous } else { table[next].previous = previous }
+    count &-= 1
+  }
+}

@@ -1,0 +1,263 @@
+// The sparse index of a VM object's pages: a radix tree of 64-way nodes, as high as the largest index needs.
+//
+// Invariants
+// - Height 0: at most the entry of index 0, held in `root` itself. Height h: `root` names a node whose subtree covers
+//   indexes below 64^h.
+// - In a node, bit i of `occupied` is set exactly if entry i is not empty; no node but a root of an index under
+//   construction has `occupied == 0`. So memory is what is present, not what the size says, and the next present index
+//   is found in at most two steps a level.
+// - Inserting either succeeds or changes nothing.
+
+/// What an index of a VM object holds.
+enum IndexEntry: Equatable {
+  /// Neither in memory nor in swap.
+  case empty
+  /// In memory.
+  case resident(FrameNumber)
+  /// In swap only.
+  case swapped(SwapBlock)
+}
+
+struct IndexNode: BitwiseCopyable {
+  var occupied: UInt64 = 0
+  var entries = [64 of UInt64](repeating: 0)
+}
+
+/// The pages of one object.
+struct PageIndex {
+  private static let bitsPerLevel: UInt64 = 6
+  private var root: UInt64 = 0
+  private var height: UInt64 = 0
+
+  var isEmpty: Bool { root == 0 }
+
+  @inline(__always)
+  private static func encode(_ entry: IndexEntry) -> UInt64 {
+    switch entry {
+    case .empty: 0
+    case .resident(let frame): UInt64(frame.raw) << 2 | 1
+    case .swapped(let block): UInt64(block.raw) << 2 | 2
+    }
+  }
+
+  @inline(__always)
+  private static func decode(_ word: UInt64) -> IndexEntry {
+    switch word & 3 {
+    case 1: .resident(FrameNumber(UInt32(truncatingIfNeeded: word >> 2)))
+    case 2: .swapped(SwapBlock(UInt32(truncatingIfNeeded: word >> 2)))
+    default: .empty
+    }
+  }
+
+  @inline(__always)
+  private static func node(_ word: UInt64) -> Handle<IndexNode> { Handle(raw: UInt32(truncatingIfNeeded: word)) }
+
+  @inline(__always)
+  private func covers(_ index: UInt64) -> Bool {
+    let bits = height &* PageIndex.bitsPerLevel
+    return bits >= 64 || index >> bits == 0
+  }
+
+  /// The entry at `index`.
+  @inline(__always)
+  func lookup(_ index: UInt64, _ nodes: Pool<IndexNode>) -> IndexEntry {
+    guard covers(index) else { return .empty }
+    var word = root
+    var shift = height &* PageIndex.bitsPerLevel
+    while shift > 0 {
+      if word == 0 { return .empty }
+      shift &-= PageIndex.bitsPerLevel
+      word = nodes[PageIndex.node(word)].entries[Int(truncatingIfNeeded: (index >> shift) & 63)]
+    }
+    return PageIndex.decode(word)
+  }
+
+  /// Puts an entry that is not empty where one that is not empty stands. Allocates nothing.
+  @inline(__always)
+  mutating func replace(_ index: UInt64, with entry: IndexEntry, _ nodes: Pool<IndexNode>) {
+    let encoded = PageIndex.encode(entry)
+    precondition(encoded != 0 && covers(index))
+    if height == 0 {
+      precondition(root != 0)
+      root = encoded
+      return
+    }
+    var word = root
+    var shift = height &* PageIndex.bitsPerLevel
+    while true {
+      shift &-= PageIndex.bitsPerLevel
+      let slot = Int(truncatingIfNeeded: (index >> shift) & 63)
+      let node = PageIndex.node(word)
+      word = nodes[node].entries[slot]
+      precondition(word != 0)
+      if shift == 0 {
+        nodes[node].entries[slot] = encoded
+        return
+      }
+    }
+  }
+
+  /// Puts an entry where none stands. Returns false, and changes nothing, when memory for the nodes cannot be had.
+  mutating func insert(_ index: UInt64, _ entry: IndexEntry, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> Bool {
+    let encoded = PageIndex.encode(entry)
+    if root == 0 {
+      var needed: UInt64 = 0
+      while needed * PageIndex.bitsPerLevel < 64 && index >> (needed * PageIndex.bitsPerLevel) != 0 { needed += 1 }
+      guard let top = PageIndex.chain(index, encoded, levels: needed, nodes, system) else { return false }
+      root = top
+      height = needed
+      return true
+    }
+    if !covers(index) {
+      let oldRoot = root
+      let oldHeight = height
+      guard raise(toCover: index, nodes, system) else { return false }
+      if insertBelowRoot(index, encoded, nodes, system) { return true }
+      lower(to: oldRoot, height: oldHeight, nodes, system)
+      return false
+    }
+    return insertBelowRoot(index, encoded, nodes, system)
+  }
+
+  /// Removes the entry at `index` and gives it; nodes that become empty go.
+  mutating func remove(_ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> IndexEntry {
+    guard covers(index), root != 0 else { return .empty }
+    if height == 0 {
+      let entry = PageIndex.decode(root)
+      root = 0
+      return entry
+    }
+    var path = [11 of UInt64](repeating: 0)
+    var word = root
+    var level = Int(height)
+    while level > 0 {
+      level -= 1
+      path[level] = word
+      word = nodes[PageIndex.node(word)].entries[Int((index >> (UInt64(level) * 6)) & 63)]
+      if word == 0 { return .empty }
+    }
+    while level < Int(height) {
+      let node = PageIndex.node(path[level])
+      let slot = Int((index >> (UInt64(level) * 6)) & 63)
+      nodes[node].entries[slot] = 0
+      nodes[node].occupied &= ~(1 << UInt64(slot))
+      if nodes[node].occupied != 0 { return PageIndex.decode(word) }
+      _ = nodes.take(node, system)
+      level += 1
+    }
+    root = 0
+    height = 0
+    return PageIndex.decode(word)
+  }
+
+  /// The first entry at or behind `start`.
+  func next(from start: UInt64, _ nodes: Pool<IndexNode>) -> (index: UInt64, entry: IndexEntry)? {
+    guard root != 0, covers(start) else { return nil }
+    if height == 0 { return (0, PageIndex.decode(root)) }
+    var path = [11 of UInt64](repeating: 0)
+    var index = start
+    var level = Int(height) - 1
+    path[level] = root
+    while true {
+      let shift = UInt64(level) * 6
+      let node = PageIndex.node(path[level])
+      let slot = (index >> shift) & 63
+      let found = nodes[node].occupied & (~0 << slot)
+      if found == 0 {
+        // Nothing more here: go on with the next slot of the closest ancestor that has one.
+        level += 1
+        guard level < Int(height) else { return nil }
+        index = (index >> (UInt64(level) * 6) &+ 1) << (UInt64(level) * 6)
+        while (index >> (UInt64(level) * 6)) & 63 == 0 {
+          level += 1
+          guard level < Int(height) else { return nil }
+        }
+        continue
+      }
+      let nextSlot = UInt64(found.trailingZeroBitCount)
+      if nextSlot != slot { index = ((index >> shift & ~63) | nextSlot) << shift }
+      let word = nodes[node].entries[Int(nextSlot)]
+      if level == 0 { return (index, PageIndex.decode(word)) }
+      level -= 1
+      path[level] = word
+    }
+  }
+
+  private mutating func insertBelowRoot(
+    _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+  ) -> Bool {
+    precondition(height > 0)
+    var word = root
+    var level = height
+    while true {
+      level -= 1
+      let slot = Int((index >> (level * 6)) & 63)
+      let node = PageIndex.node(word)
+      word = nodes[node].entries[slot]
+      if word == 0 {
+        guard let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system) else { return false }
+        nodes[node].entries[slot] = subtree
+        nodes[node].occupied |= 1 << UInt64(slot)
+        return true
+      }
+      precondition(level > 0, "index entry inserted twice")
+    }
+  }
+
+  /// Builds `levels` nodes, each the only child of the one above, down to `encoded` at `index`.
+  private static func chain(
+    _ index: UInt64, _ encoded: UInt64, levels: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+  ) -> UInt64? {
+    var word = encoded
+    var level: UInt64 = 0
+    while level < levels {
+      guard let node = nodes.allocate(IndexNode(), system) else {
+        releaseChain(word, index, levels: level, nodes, system)
+        return nil
+      }
+      let slot = Int((index >> (level * 6)) & 63)
+      nodes[node].entries[slot] = word
+      nodes[node].occupied = 1 << UInt64(slot)
+      word = UInt64(node.raw)
+      level += 1
+    }
+    return word
+  }
+
+  private static func releaseChain(
+    _ top: UInt64, _ index: UInt64, levels: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+  ) {
+    var word = top
+    var level = levels
+    while level > 0 {
+      level -= 1
+      word = nodes.take(node(word), system).entries[Int((index >> (level * 6)) & 63)]
+    }
+  }
+
+  private mutating func raise(toCover index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> Bool {
+    let oldRoot = root
+    let oldHeight = height
+    while !covers(index) {
+      guard let node = nodes.allocate(IndexNode(), system) else {
+        lower(to: oldRoot, height: oldHeight, nodes, system)
+        return false
+      }
+      nodes[node].entries[0] = root
+      nodes[node].occupied = 1
+      root = UInt64(node.raw)
+      height += 1
+    }
+    return true
+  }
+
+  private mutating func lower(
+    to oldRoot: UInt64, height oldHeight: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+  ) {
+    while height > oldHeight {
+      root = nodes.take(PageIndex.node(root), system).entries[0]
+      height -= 1
+    }
+    precondition(root == oldRoot)
+  }
+}

@@ -1,0 +1,94 @@
+// The machine as portable code sees it: a handful of operations (DESIGN, "One idea").
+
+/// The processor that runs the kernel, real or simulated.
+public protocol Processor: AnyObject {
+  /// Makes the page table whose root is `root` the current one; translations that are not global are forgotten.
+  func loadPageTable(root: FrameNumber)
+  /// Forgets the translation of one page of the current address space, and all cached upper-level entries.
+  func invalidate(page: VirtualAddress)
+  /// Forgets every translation that is not global.
+  func invalidateAll()
+  /// Nanoseconds since the machine started; never goes back.
+  var nanoseconds: UInt64 { get }
+  /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
+  var realTimeOffsetNanoseconds: UInt64 { get }
+  /// Sends bytes to the console as they are.
+  func writeConsole(_ bytes: RawSpan)
+}
+
+/// The allocator behind Swift objects, which must never fail: it keeps a reserve that is filled up before each event.
+public protocol KernelHeap: AnyObject {
+  /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had.
+  func ensureReserve() -> Bool
+  /// Bytes of live allocations.
+  var allocatedByteCount: Int { get }
+  /// Frames that the heap holds, reserve included.
+  var heldFrameCount: Int { get }
+  /// Gives back the frames of the reserve and those that nothing lives in.
+  func trim()
+}
+
+/// The direction of a transfer between memory and a block device.
+public enum TransferDirection: Sendable {
+  /// From the device into memory.
+  case read
+  /// From memory to the device.
+  case write
+}
+
+/// What a block device says when a transfer is started.
+public enum TransferStatus: Sendable {
+  /// It is complete.
+  case done
+  /// It failed.
+  case failed
+  /// It is under way; the device's interrupt leads to `MemorySystem.transferCompleted`.
+  case pending
+}
+
+/// A device that stores pages.
+public protocol BlockDevice: AnyObject {
+  /// Page-sized blocks on the device.
+  var blockCount: UInt32 { get }
+  /// Starts moving one page. The frame stays put until the transfer is complete.
+  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus
+}
+
+/// What a parked thread waits for. Threads that wait for equal channels are woken together.
+public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
+  /// The kind in the upper 32 bits, which one of the kind in the lower.
+  public let raw: UInt64
+
+  private init(kind: UInt64, _ value: UInt32) {
+    raw = kind << 32 | UInt64(value)
+  }
+
+  /// The end of a transfer of `frame`.
+  public static func page(_ frame: FrameNumber) -> WaitChannel { WaitChannel(kind: 1, frame.raw) }
+  /// Free frames.
+  public static let frames = WaitChannel(kind: 2, 0)
+  /// Input on the console.
+  public static let consoleInput = WaitChannel(kind: 3, 0)
+  /// A change of state of a child of the process in `slot`.
+  public static func child(ofSlot slot: UInt32) -> WaitChannel { WaitChannel(kind: 4, slot) }
+  /// A range lock's release.
+  public static func rangeLock(_ identifier: UInt32) -> WaitChannel { WaitChannel(kind: 5, identifier) }
+  /// Nothing but a deadline or a signal.
+  public static func sleep(slot: UInt32) -> WaitChannel { WaitChannel(kind: 6, slot) }
+  /// For channels of the modules above; `kind` from 16 to 2^16.
+  public static func other(kind: UInt16, _ value: UInt32) -> WaitChannel {
+    precondition(kind >= 16)
+    return WaitChannel(kind: UInt64(kind), value)
+  }
+
+  /// The frame, when this is a frame's channel.
+  public var frame: FrameNumber? { raw >> 32 == 1 ? FrameNumber(UInt32(truncatingIfNeeded: raw)) : nil }
+}
+
+/// Wakes parked threads. A class rather than a protocol, so that a back reference can name one.
+open class Waker {
+  /// Makes one.
+  public init() {}
+  /// Makes every thread that is parked on `channel` try again.
+  open func wake(_ channel: WaitChannel) {}
+}

@@ -1,0 +1,173 @@
+// Getting frames back: second chance over the paging queues, page-out, and who has to wait (DESIGN, "Reclaim").
+//
+// It runs between events and between the bounded steps of long ones, never underneath an allocation, because it changes
+// the very indexes and page tables that an allocation is made for.
+
+/// Whether frames can be had.
+public enum FrameAvailability: Sendable {
+  /// As many as asked for are free now.
+  case ready
+  /// Page-out is under way; its completion brings frames.
+  case pending
+  /// Nothing more can be reclaimed.
+  case exhausted
+}
+
+extension MemorySystem {
+  /// Whether reclaim should run before the next event.
+  @inline(__always)
+  public var isShort: Bool { buddy.freeCount < queues.lowWater }
+
+  /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed.
+  public func makeAvailable(_ count: Int) -> FrameAvailability {
+    let wanted = reserveFrameCount + count
+    while buddy.freeCount < wanted {
+      if reclaim(budget: 64, until: wanted) == 0 {
+        if buddy.freeCount >= wanted { return .ready }
+        return queues.pendingWriteCount > 0 ? .pending : .exhausted
+      }
+    }
+    return .ready
+  }
+
+  /// Looks at a bounded number of pages. Returns the number of frames freed or on their way to be.
+  @discardableResult
+  public func reclaim(budget: Int) -> Int { reclaim(budget: budget, until: queues.highWater) }
+
+  private func reclaim(budget: Int, until wanted: Int) -> Int {
+    var gained = 0
+    // Every page may get its second chance once before this gives up.
+    var looks = max(budget, 2 * (queues.active.count + queues.inactive.count + queues.laundry.count))
+    while looks > 0 && gained < budget && buddy.freeCount + queues.pendingWriteCount < wanted {
+      looks -= 1
+      if !queues.laundry.isEmpty, let swap, swap.freeCount > 0 {
+        queues.move(queues.laundry.first, to: .inactive, frames)
+      }
+      if queues.inactive.count * 2 < queues.active.count { ageActive() }
+      if queues.inactive.isEmpty {
+        if queues.active.isEmpty { break }
+        ageActive()
+        continue
+      }
+      if evict(queues.inactive.first) { gained += 1 }
+    }
+    return gained
+  }
+
+  /// Moves the longest-unexamined active page to the inactive queue, or to the back when it was used since.
+  private func ageActive() {
+    guard !queues.active.isEmpty else { return }
+    let frame = queues.active.first
+    queues.move(frame, to: testAndClearReferenced(frame) ? .active : .inactive, frames)
+  }
+
+  /// Frees an inactive page, or starts writing it out, or moves it where it belongs. Returns whether a frame was gained.
+  private func evict(_ frame: FrameNumber) -> Bool {
+    guard let object = frames[frame].owner.object else { preconditionFailure("queued frame without object") }
+    if frames[frame].waiterCount > 0 || frames[frame].wireCount > 0 || testAndClearReferenced(frame) {
+      queues.move(frame, to: .active, frames)
+      return false
+    }
+    if object.referenceCount == 0 {
+      // Its object is being torn down and frees it soon.
+      queues.move(frame, to: .active, frames)
+      return false
+    }
+    if !isDirty(frame) {
+      removeAllMappings(of: frame)
+      // Still clean? Unmapping is what makes the answer final.
+      if !frames[frame].flags.contains(.dirty) {
+        drop(frame, object)
+        return true
+      }
+    }
+    return startPageOut(frame, object)
+  }
+
+  /// Frees a clean, unmapped page: its swap block, or nothing at all, stands in its place.
+  private func drop(_ frame: FrameNumber, _ object: VMObject) {
+    let index = frames[frame].index
+    let block = frames[frame].swapBlock
+    queues.remove(frame, frames)
+    object.residentCount -= 1
+    if block != .none {
+      object.pages.replace(index, with: .swapped(block), indexNodes)
+      object.swappedCount += 1
+      frames[frame].swapBlock = .none
+    } else {
+      _ = object.pages.remove(index, indexNodes, self)
+    }
+    free(frame)
+  }
+
+  private func startPageOut(_ frame: FrameNumber, _ object: VMObject) -> Bool {
+    guard let block = takeSwapBlock() else {
+      queues.move(frame, to: .laundry, frames)
+      return false
+    }
+    removeAllMappings(of: frame)
+    queues.remove(frame, frames)
+    object.markDirty(frame, self)
+    frames[frame].swapBlock = block
+    object.blockCount += 1
+    frames[frame].flags.remove(.dirty)
+    switch startTransfer(.write, block, frame) {
+    case .done:
+      pageOutCompleted(frame, succeeded: true)
+      return true
+    case .failed:
+      pageOutCompleted(frame, succeeded: false)
+      return false
+    case .pending:
+      frames[frame].flags.formUnion([.busy, .writing])
+      queues.pendingWriteCount += 1
+      return true
+    }
+  }
+
+  func pageOutCompleted(_ frame: FrameNumber, succeeded: Bool) {
+    guard let object = frames[frame].owner.object else { preconditionFailure("page-out without object") }
+    if succeeded {
+      counters.swapPagesOut += 1
+      if frames[frame].waiterCount > 0 || object.referenceCount == 0 {
+        queues.append(frame, to: .inactive, frames)
+      } else {
+        drop(frame, object)
+      }
+    } else {
+      object.markDirty(frame, self)
+      queues.append(frame, to: .active, frames)
+    }
+  }
+
+  private func takeSwapBlock() -> SwapBlock? {
+    if failures.isArmed && failures.shouldFail(.swapBlock) { return nil }
+    return swap?.allocate()
+  }
+
+  /// Whether a page's content would be lost by dropping it.
+  private func isDirty(_ frame: FrameNumber) -> Bool {
+    if frames[frame].flags.contains(.dirty) { return true }
+    var dirty = false
+    forEachMapping(of: frame) { entry in
+      dirty = physical.load(entry) & PageTableEntry.dirty != 0
+      return !dirty
+    }
+    return dirty
+  }
+
+  /// Whether a page was used since the last time this was asked.
+  private func testAndClearReferenced(_ frame: FrameNumber) -> Bool {
+    var referenced = frames[frame].flags.contains(.referenced)
+    frames[frame].flags.remove(.referenced)
+    forEachMapping(of: frame) { entry in
+      if physical.load(entry) & PageTableEntry.accessed != 0 {
+        referenced = true
+        _ = physical.clear(bits: PageTableEntry.accessed, at: entry)
+        invalidateMapping(entry)
+      }
+      return true
+    }
+    return referenced
+  }
+}

@@ -1,0 +1,58 @@
+// References that do not own: from a frame's record back to the object or address space that owns the frame.
+
+/// Names a class instance without keeping it alive.
+///
+/// Invariant: whoever stores one clears it before the instance goes. For frames this holds because an object leaves the
+/// teardown list only after its last frame left it.
+@safe
+public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
+  private let bits: UInt
+
+  /// Names nothing.
+  @inline(__always)
+  public init() { bits = 0 }
+
+  /// Names `instance`.
+  @inline(__always)
+  public init(_ instance: Instance) {
+    bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(instance).toOpaque())
+  }
+
+  /// The instance, if one is named.
+  @inline(__always)
+  public var instance: Instance? {
+    // SAFETY: by the invariant the instance is alive.
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { return nil }
+    return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  /// Whether nothing is named.
+  @inline(__always)
+  public var isEmpty: Bool { bits == 0 }
+}
+
+/// The owner of a frame: a VM object (state `.object`) or an address space (state `.pageTable`).
+struct OwnerReference: BitwiseCopyable {
+  private var reference = BackReference<AnyOwner>()
+
+  @inline(__always)
+  init() {}
+
+  @inline(__always)
+  init(_ owner: AnyOwner) { reference = BackReference(owner) }
+
+  @inline(__always)
+  var object: VMObject? {
+    guard let owner = reference.instance else { return nil }
+    return unsafe unsafeDowncast(owner, to: VMObject.self)
+  }
+
+  @inline(__always)
+  var space: AddressSpace? {
+    guard let owner = reference.instance else { return nil }
+    return unsafe unsafeDowncast(owner, to: AddressSpace.self)
+  }
+
+  @inline(__always)
+  var isEmpty: Bool { reference.isEmpty }
+}

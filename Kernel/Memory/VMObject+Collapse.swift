@@ -1,0 +1,91 @@
+// Shortening chains of shadows, so that they stay short however often a process forks (spec vm.md section 4).
+//
+// Collapse: the backing is referenced by this object alone, so its pages can move here. Bypass: everything that this
+// object could see of its backing is covered by its own pages, so it can look through to the backing's backing. Both run
+// from the teardown list in bounded steps; between steps the chain is whole and shows the same content.
+
+extension VMObject {
+  /// Does at most `budget` steps; returns whether nothing more can be done now.
+  func collapse(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+    while budget > 0, let behind = backingObject, behind.kind == .anonymous {
+      budget -= 1
+      if behind.referenceCount == 1 {
+        guard absorb(behind, &budget, system) else { return true }
+        if !behind.pages.isEmpty { return false }
+        inheritBacking(of: behind)
+      } else {
+        guard covers(behind, &budget, system) else { return true }
+        bypass(behind)
+      }
+    }
+    return backingObject == nil || budget > 0
+  }
+
+  /// Moves the pages of `behind` here, or frees those that nobody can see. Returns false when it has to be given up.
+  private func absorb(_ behind: VMObject, _ budget: inout Int, _ system: MemorySystem) -> Bool {
+    while budget > 0, let (index, entry) = behind.pages.next(from: 0, system.indexNodes) {
+      budget -= 1
+      if case .resident(let frame) = entry, !system.frames[frame].flags.isDisjoint(with: [.busy, .failed]) {
+        return false
+      }
+      let isVisible = index >= backingOffset && index - backingOffset < pageCount
+      let target = isVisible ? index - backingOffset : 0
+      if isVisible && pages.lookup(target, system.indexNodes) == .empty {
+        guard pages.insert(target, entry, system.indexNodes, system) else { return false }
+        _ = behind.pages.remove(index, system.indexNodes, system)
+        move(entry, from: behind, to: target, system)
+      } else {
+        behind.removePage(at: index, system)
+      }
+    }
+    return true
+  }
+
+  private func move(_ entry: IndexEntry, from behind: VMObject, to target: UInt64, _ system: MemorySystem) {
+    switch entry {
+    case .resident(let frame):
+      behind.residentCount -= 1
+      residentCount += 1
+      if system.frames[frame].swapBlock != .none {
+        behind.blockCount -= 1
+        blockCount += 1
+      }
+      system.frames[frame].owner = OwnerReference(self)
+      system.frames[frame].index = target
+    case .swapped:
+      behind.swappedCount -= 1
+      behind.blockCount -= 1
+      swappedCount += 1
+      blockCount += 1
+    case .empty: break
+    }
+  }
+
+  /// Takes over the backing of an emptied backing, which dies.
+  private func inheritBacking(of behind: VMObject) {
+    let offset = backingOffset + behind.backingOffset
+    let next = behind.takeBacking()
+    detachBacking()
+    if let next { attachBacking(next, offset: offset) }
+  }
+
+  private func bypass(_ behind: VMObject) {
+    let offset = backingOffset + behind.backingOffset
+    let next = behind.backing?.copy()
+    detachBacking()
+    if let next { attachBacking(next, offset: offset) }
+  }
+
+  /// Whether every page of `behind` in this object's window is hidden by a page of this object. Gives up when there are
+  /// more pages than `budget`, or than this object could hide.
+  private func covers(_ behind: VMObject, _ budget: inout Int, _ system: MemorySystem) -> Bool {
+    if behind.allocatedPageCount > allocatedPageCount { return false }
+    var position = backingOffset
+    while let (index, _) = behind.pages.next(from: position, system.indexNodes), index - backingOffset < pageCount {
+      budget -= 1
+      if budget <= 0 || pages.lookup(index - backingOffset, system.indexNodes) == .empty { return false }
+      position = index + 1
+    }
+    return true
+  }
+}

@@ -1,0 +1,228 @@
+// The pages of a VM object: finding, making, bringing in, dirtying and removing them.
+public import ABI
+
+/// What a caller wants to do with a page.
+public enum PageUse: Sendable {
+  /// Read it; an absent page reads as zeros and is not made.
+  case read
+  /// Change some of it.
+  case write
+}
+
+/// Where a page is.
+public enum PageLookup: Sendable {
+  /// In this frame, ready.
+  case frame(FrameNumber)
+  /// Nowhere: it reads as zeros.
+  case absent
+  /// Not yet there: park on the channel and ask again.
+  case wait(WaitChannel)
+  /// The swap device failed to deliver it (EIO, or SIGBUS).
+  case failed
+}
+
+/// The result of an operation that may have to wait for a page.
+public enum PageOutcome: Sendable {
+  /// It is done.
+  case complete
+  /// Park on the channel and do it again.
+  case wait(WaitChannel)
+  /// The swap device failed (EIO).
+  case failed
+}
+
+extension VMObject {
+  /// Finds the page at `index` of an object without backing, making or reading it as `use` demands.
+  ///
+  /// For writing, the page is marked dirty and its stale swap block is dropped. The frame may be used until the end of the
+  /// event.
+  public func page(at index: UInt64, for use: PageUse) -> PageLookup {
+    let system = system
+    switch pages.lookup(index, system.indexNodes) {
+    case .resident(let frame):
+      let ready = readyFrame(frame, index, system)
+      if case .frame = ready {
+        system.frames[frame].flags.insert(.referenced)
+        if use == .write { markDirty(frame, system) }
+      }
+      return ready
+    case .swapped(let block):
+      let ready = pageIn(index, block, system)
+      if use == .write, case .frame(let frame) = ready { markDirty(frame, system) }
+      return ready
+    case .empty:
+      if use == .read { return .absent }
+      guard let frame = addZeroedPage(at: index, system) else { return .wait(.frames) }
+      markDirty(frame, system)
+      return .frame(frame)
+    }
+  }
+
+  /// Whether the page at `index` holds anything, without bringing it in.
+  public func isPresent(_ index: UInt64) -> Bool {
+    pages.lookup(index, system.indexNodes) != .empty
+  }
+
+  /// Zeroes the bytes from `start` up to `end` of the object, which lie in one page. An absent page stays absent.
+  public func zero(from start: UInt64, to end: UInt64) -> PageOutcome {
+    precondition(start <= end && (start == end || start >> Page.shift == (end - 1) >> Page.shift))
+    guard start < end else { return .complete }
+    let index = start >> Page.shift
+    guard isPresent(index) else { return .complete }
+    switch page(at: index, for: .write) {
+    case .frame(let frame):
+      system.physical.zero(frame.address + (start & Page.offsetMask), byteCount: Int(end - start))
+      return .complete
+    case .absent: return .complete
+    case .wait(let channel): return .wait(channel)
+    case .failed: return .failed
+    }
+  }
+
+  /// Changes the size. Growing reserves swap; shrinking removes every page at or above the new size from the object and
+  /// from every address space, drops its swap block and releases the reservation. Costs what is present, not the size.
+  ///
+  /// - Throws: `ENOMEM` when growing is refused by `vm.overcommit`; then nothing changed.
+  public func resize(toPageCount newCount: UInt64) throws(Errno) {
+    let system = system
+    if newCount > pageCount {
+      try system.accounting.reserve(newCount - pageCount)
+      charge += newCount - pageCount
+    } else {
+      removePages(from: newCount, to: UInt64.max, system)
+      system.accounting.release(pageCount - newCount)
+      charge -= pageCount - newCount
+    }
+    pageCount = newCount
+  }
+
+  /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
+  public func removePages(from start: UInt64, to end: UInt64) {
+    removePages(from: start, to: end, system)
+  }
+
+  func removePages(from start: UInt64, to end: UInt64, _ system: MemorySystem) {
+    var position = start
+    while let (index, _) = pages.next(from: position, system.indexNodes), index < end {
+      removePage(at: index, system)
+      position = index + 1
+    }
+  }
+
+  /// Removes one page from the object and every address space.
+  func removePage(at index: UInt64, _ system: MemorySystem) {
+    switch pages.remove(index, system.indexNodes, system) {
+    case .resident(let frame):
+      residentCount -= 1
+      if !system.frames[frame].mappings.isEmpty { system.removeAllMappings(of: frame) }
+      releaseFrame(frame, system)
+    case .swapped(let block):
+      swappedCount -= 1
+      blockCount -= 1
+      system.freeSwapBlock(block)
+    case .empty: break
+    }
+  }
+
+  /// Gives back a frame that left the object's index and is mapped nowhere.
+  func releaseFrame(_ frame: FrameNumber, _ system: MemorySystem) {
+    let record = system.frames[frame]
+    precondition(record.mappings.isEmpty)
+    system.queues.remove(frame, system.frames)
+    if record.swapBlock != .none { blockCount -= 1 }
+    if record.flags.contains(.busy) {
+      // A device still uses the frame (and the block): the completion gives both back.
+      system.frames[frame].state = .orphan
+      system.frames[frame].owner = OwnerReference()
+    } else {
+      if record.swapBlock != .none { system.freeSwapBlock(record.swapBlock) }
+      system.frames[frame].swapBlock = .none
+      system.free(frame)
+    }
+    if record.waiterCount > 0 { system.wake(.page(frame)) }
+  }
+
+  /// The frame if its content can be used now.
+  @inline(__always)
+  func readyFrame(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) -> PageLookup {
+    let flags = system.frames[frame].flags
+    if flags.isDisjoint(with: [.busy, .failed]) { return .frame(frame) }
+    if flags.contains(.busy) { return .wait(.page(frame)) }
+    // A read failed: back to swap, so that the next who asks starts a new transfer; this one learns of the failure.
+    let block = system.frames[frame].swapBlock
+    pages.replace(index, with: .swapped(block), system.indexNodes)
+    residentCount -= 1
+    swappedCount += 1
+    system.frames[frame].swapBlock = .none
+    system.queues.remove(frame, system.frames)
+    system.free(frame)
+    return .failed
+  }
+
+  /// Starts reading a page from swap.
+  func pageIn(_ index: UInt64, _ block: SwapBlock, _ system: MemorySystem) -> PageLookup {
+    guard let frame = system.allocateFrame(.object) else { return .wait(.frames) }
+    adopt(frame, index, system)
+    system.frames[frame].swapBlock = block
+    pages.replace(index, with: .resident(frame), system.indexNodes)
+    residentCount += 1
+    swappedCount -= 1
+    switch system.startTransfer(.read, block, frame) {
+    case .done:
+      system.counters.swapPagesIn += 1
+      system.queues.append(frame, to: .active, system.frames)
+      return .frame(frame)
+    case .pending:
+      system.frames[frame].flags = .busy
+      return .wait(.page(frame))
+    case .failed:
+      system.frames[frame].flags = .failed
+      return readyFrame(frame, index, system)
+    }
+  }
+
+  /// Adds a page of zeros where none is; nil when memory cannot be had.
+  @inline(__always)
+  func addZeroedPage(at index: UInt64, _ system: MemorySystem) -> FrameNumber? {
+    guard let frame = addFrame(at: index, system) else { return nil }
+    system.physical.zero(frame)
+    return frame
+  }
+
+  /// Adds a page with arbitrary content, which the caller overwrites at once.
+  @inline(__always)
+  func addFrame(at index: UInt64, _ system: MemorySystem) -> FrameNumber? {
+    guard let frame = system.allocateFrame(.object) else { return nil }
+    guard pages.insert(index, .resident(frame), system.indexNodes, system) else {
+      system.free(frame)
+      return nil
+    }
+    residentCount += 1
+    adopt(frame, index, system)
+    system.queues.append(frame, to: .active, system.frames)
+    return frame
+  }
+
+  @inline(__always)
+  func adopt(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) {
+    system.frames[frame].owner = OwnerReference(self)
+    system.frames[frame].index = index
+    system.frames[frame].mappings = MappingList()
+    system.frames[frame].swapBlock = .none
+    system.frames[frame].wireCount = 0
+    system.frames[frame].flags = []
+    system.frames[frame].queue = .none
+  }
+
+  /// Notes that a page's content differs from its swap block, which is given back.
+  @inline(__always)
+  func markDirty(_ frame: FrameNumber, _ system: MemorySystem) {
+    system.frames[frame].flags.insert(.dirty)
+    let block = system.frames[frame].swapBlock
+    if block != .none {
+      system.frames[frame].swapBlock = .none
+      blockCount -= 1
+      system.freeSwapBlock(block)
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// A VM object: a sparse sequence of pages, in memory or in swap, that map entries, shadows and shared memory refer to.
+//
+// Invariants
+// - `referenceCount` is the number of `VMObjectReference`s. At 0 the object is on the teardown list and nothing but the
+//   list reaches it.
+// - `residentCount` and `swappedCount` count the entries of `pages` of each kind; `blockCount` counts swap blocks owned
+//   (those of resident pages included).
+// - A shared-memory object has no backing; no index at or above `pageCount` is present in it.
+// - An anonymous object with a backing is linked in the backing's list of shadows; a page absent here is looked for there
+//   at `index + backingOffset`.
+// - A page whose frame is not dirty equals its swap block, or is all zeros when it has none.
+public import ABI
+
+/// What an object is for.
+public enum VMObjectKind: Sendable {
+  /// Private memory of programs, and shared anonymous memory.
+  case anonymous
+  /// A POSIX shared memory object: never the target of a collapse.
+  case sharedMemory
+}
+
+/// A pageable store, chained by shadowing.
+public final class VMObject: AnyOwner {
+  /// What it is for.
+  public let kind: VMObjectKind
+  /// The size in pages.
+  public internal(set) var pageCount: UInt64
+  /// References of any kind: `st_nlink` of a shared memory object (spec shm.md 3.8).
+  public private(set) var referenceCount: Int = 0
+  /// Bytes of shared mappings made from writable descriptors (they block `F_SEAL_WRITE`).
+  public internal(set) var writableMappingByteCount: UInt64 = 0
+  let home: BackReference<MemorySystem>
+  var pages = PageIndex()
+  var residentCount = 0
+  var swappedCount = 0
+  var blockCount = 0
+  var charge: UInt64 = 0
+  var backing: VMObjectReference?
+  var backingOffset: UInt64 = 0
+  var firstShadow = BackReference<VMObject>()
+  var nextShadow = BackReference<VMObject>()
+  var previousShadow = BackReference<VMObject>()
+  var shadowCount = 0
+
+  init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64) {
+    self.kind = kind
+    self.pageCount = pageCount
+    home = BackReference(system)
+    backing = nil
+    super.init()
+    system.counters.liveObjects += 1
+  }
+
+  /// Makes an object of `pageCount` pages, none of them present, and reserves swap for them.
+  ///
+  /// - Throws: `ENOMEM` when `vm.overcommit` refuses the reservation.
+  public static func make(
+    _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64
+  ) throws(Errno) -> VMObjectReference {
+    try system.accounting.reserve(pageCount)
+    let object = VMObject(system, kind, pageCount: pageCount)
+    object.charge = pageCount
+    return VMObjectReference(object)
+  }
+
+  /// The system that the object's pages belong to.
+  @inline(__always)
+  var system: MemorySystem {
+    guard let system = home.instance else { preconditionFailure("object without a system") }
+    return system
+  }
+
+  /// Pages in memory or in swap: `st_blocks` of a shared memory object.
+  public var allocatedPageCount: Int { residentCount + swappedCount }
+
+  @inline(__always)
+  fileprivate func addReference() {
+    referenceCount &+= 1
+  }
+
+  @inline(__always)
+  fileprivate func dropReference() {
+    referenceCount &-= 1
+    if referenceCount == 0 {
+      system.teardown.append(self)
+    } else if referenceCount == 1 && shadowCount == 1 {
+      // The one shadow is all that can see this object now: let it take the pages over.
+      if let shadow = firstShadow.instance { system.teardown.append(shadow) }
+    }
+  }
+
+  /// Releases pages when the last reference is gone; otherwise shortens the chain below.
+  override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+    if referenceCount > 0 { return collapse(&budget, system) }
+    while budget > 0 {
+      guard let (index, _) = pages.next(from: 0, system.indexNodes) else {
+        system.accounting.release(charge)
+        charge = 0
+        detachBacking()
+        system.counters.liveObjects -= 1
+        return true
+      }
+      budget -= 1
+      removePage(at: index, system)
+    }
+    return false
+  }
+
+  /// Puts `source` behind this object, which has none.
+  func attachBacking(_ source: consuming VMObjectReference, offset: UInt64) {
+    let object = source.object
+    backingOffset = offset
+    previousShadow = BackReference()
+    nextShadow = object.firstShadow
+    object.firstShadow.instance?.previousShadow = BackReference(self)
+    object.firstShadow = BackReference(self)
+    object.shadowCount += 1
+    backing = consume source
+  }
+
+  /// Gives up the backing, if there is one.
+  func detachBacking() {
+    guard let reference = takeBacking() else { return }
+    _ = consume reference
+  }
+
+  /// Unlinks this object from its backing and hands the reference to the caller.
+  func takeBacking() -> VMObjectReference? {
+    guard let reference = backing.take() else { return nil }
+    let object = reference.object
+    if let previous = previousShadow.instance {
+      previous.nextShadow = nextShadow
+    } else {
+      object.firstShadow = nextShadow
+    }
+    nextShadow.instance?.previousShadow = previousShadow
+    nextShadow = BackReference()
+    previousShadow = BackReference()
+    object.shadowCount -= 1
+    backingOffset = 0
+    return reference
+  }
+
+  /// The object behind this one.
+  @inline(__always)
+  var backingObject: VMObject? {
+    switch backing {
+    case .some(let reference): reference.object
+    case .none: nil
+    }
+  }
+}
+
+/// A counted reference to a VM object. Dropping the last one queues the object for teardown.
+public struct VMObjectReference: ~Copyable {
+  /// The object, alive as long as this reference.
+  public let object: VMObject
+
+  /// Takes one more reference.
+  @inline(__always)
+  public init(_ object: VMObject) {
+    self.object = object
+    object.addReference()
+  }
+
+  /// Takes one more reference to the same object.
+  @inline(__always)
+  public borrowing func copy() -> VMObjectReference { VMObjectReference(object) }
+
+  deinit { object.dropReference() }
+}

@@ -1,0 +1,4 @@
+// sched.h: giving up the processor.
+#pragma once
+
+int sched_yield(void);

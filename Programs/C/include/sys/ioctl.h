@@ -1,0 +1,23 @@
+// sys/ioctl.h: requests of ioctl(2) (spec abi.md, section 6 and Martlet's own points).
+#pragma once
+
+#include <sys/types.h>
+
+#define FIOCLEX 0x20006601UL
+#define FIONCLEX 0x20006602UL
+#define FIONREAD 0x4004667fUL
+#define FIONBIO 0x8004667eUL
+#define FIOASYNC 0x8004667dUL
+#define FIOSETOWN 0x8004667cUL
+#define FIOGETOWN 0x4004667bUL
+#define TIOCGETA 0x402c7413UL
+#define TIOCGWINSZ 0x40087468UL
+
+struct winsize {
+  unsigned short ws_row;
+  unsigned short ws_col;
+  unsigned short ws_xpixel;
+  unsigned short ws_ypixel;
+};
+
+int ioctl(int, unsigned long, ...);

@@ -1,0 +1,8 @@
+// sys/reboot.h: reboot(2) (spec abi.md, Martlet's own points).
+#pragma once
+
+#define RB_AUTOBOOT 0
+#define RB_HALT 0x8
+#define RB_POWEROFF 0x4000
+
+int reboot(int);

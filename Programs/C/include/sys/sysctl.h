@@ -1,0 +1,28 @@
+// sys/sysctl.h: what the kernel tells and takes by name (spec abi.md, section 17).
+#pragma once
+
+#include <sys/types.h>
+
+#define CTL_MAXNAME 24
+#define CTL_KERN 1
+#define CTL_VM 2
+#define CTL_HW 6
+#define KERN_OSTYPE 1
+#define KERN_OSRELEASE 2
+#define KERN_OSREV 3
+#define KERN_VERSION 4
+#define KERN_MAXPROC 6
+#define KERN_MAXFILES 7
+#define KERN_ARGMAX 8
+#define KERN_HOSTNAME 10
+#define KERN_NGROUPS 18
+#define KERN_OSRELDATE 24
+#define KERN_MAXFILESPERPROC 27
+#define HW_MACHINE 1
+#define HW_NCPU 3
+#define HW_PHYSMEM 5
+#define HW_PAGESIZE 7
+
+int sysctl(const int *, u_int, void *, size_t *, const void *, size_t);
+int sysctlbyname(const char *, void *, size_t *, const void *, size_t);
+int sysctlnametomib(const char *, int *, size_t *);

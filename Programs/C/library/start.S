@@ -1,0 +1,37 @@
+# start.S: where a C program begins. The kernel enters with %rdi pointing at argc (spec abi.md, section 13) and %rsp as
+# after a call. The note tells the kernel which release of the interface the program was built for.
+
+        .section .note.tag, "a", @note
+        .p2align 2
+        .long 8, 4, 1
+        .asciz "FreeBSD"
+        .long 1500026
+
+        .text
+        .globl  _start
+        .type   _start, @function
+_start:
+        xorl    %ebp, %ebp
+        movq    %rdi, start_record(%rip)
+        movq    %rdi, %rax
+        movq    (%rax), %rdi                    # argc
+        leaq    8(%rax), %rsi                   # argv
+        leaq    16(%rax,%rdi,8), %rdx           # envp, behind the NULL of argv
+        movq    %rdx, environ(%rip)
+        andq    $-16, %rsp
+        callq   main
+        movl    %eax, %edi
+        callq   exit
+        ud2
+        .size   _start, . - _start
+
+        .bss
+        .globl  environ
+        .p2align 3
+environ:
+        .quad   0
+        .globl  start_record
+start_record:
+        .quad   0
+
+        .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,67 @@
+# Builds the programs of ring 3 into build/programs. Included by the Makefile; also works alone:
+#   make -f Programs/programs.mk programs
+#
+# C programs are built with nothing but the toolchain's clang and lld; Swift programs by the package manager with
+# MARTLET_BUILD=programs. A test is a program that exits 0 on success (Programs/Tests/check.h).
+
+PROGRAMS_OUTPUT := build/programs
+PROGRAMS_OBJECTS := build/programs/objects
+PROGRAMS_CFLAGS := --target=x86_64-unknown-freebsd -std=c11 -ffreestanding -fno-pic -fno-stack-protector -O2 \
+  -ffunction-sections -fdata-sections -Wall -Wextra -Werror -IPrograms/C/include
+PROGRAMS_LDFLAGS := --target=x86_64-unknown-freebsd -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack
+
+PROGRAMS_LIBRARY_SOURCES := $(wildcard Programs/C/library/*.c Programs/C/library/*.S)
+PROGRAMS_LIBRARY := $(patsubst Programs/C/library/%,$(PROGRAMS_OBJECTS)/library/%.o,$(PROGRAMS_LIBRARY_SOURCES))
+PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h Programs/Tests/*.h)
+
+# Programs without the test framework, one source file each.
+PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
+  $(PROGRAMS_OUTPUT)/demonstration-c
+# Tests, one source file each, with the framework.
+PROGRAMS_TESTS := $(patsubst Programs/Tests/%_test.c,$(PROGRAMS_OUTPUT)/%_test,$(wildcard Programs/Tests/*_test.c))
+# Programs that bring their own entry point, in assembly.
+PROGRAMS_BARE := $(patsubst Programs/Tests/%.S,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tests/*.S))
+
+$(PROGRAMS_OBJECTS)/library/%.c.o: Programs/C/library/%.c $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) -fno-builtin -c $< -o $@
+
+$(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) -c $< -o $@
+
+$(PROGRAMS_OUTPUT)/demonstration-c: Programs/Demonstration/demonstration.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+
+$(PROGRAMS_OUTPUT)/%: Programs/Tools/%.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+
+$(PROGRAMS_OUTPUT)/%_test: Programs/Tests/%_test.c Programs/Tests/check.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< Programs/Tests/check.c $(PROGRAMS_LIBRARY) -o $@
+
+$(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
+	@mkdir -p $(@D)
+	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
+
+# Files that execve(2) and the boot must refuse.
+PROGRAMS_BAD := $(PROGRAMS_OUTPUT)/bad/.made
+$(PROGRAMS_BAD): Programs/Tests/make-bad-executables.sh $(PROGRAMS_OUTPUT)/demonstration-c
+	sh $< $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/bad
+	@touch $@
+
+.PHONY: programs programs-c
+programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
+
+# The package manager decides itself what is out of date, so it is always asked.
+.PHONY: programs-swift
+programs-swift:
+	MARTLET_BUILD=programs swift build -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
+	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
+	@mkdir -p $(PROGRAMS_OUTPUT)
+	for program in demonstration; do \
+	  llvm-objcopy -g .build-programs/x86_64-unknown-none-elf/release/$$program $(PROGRAMS_OUTPUT)/$$program; done
+
+programs: programs-c programs-swift
