@@ -117,6 +117,9 @@ public final class SimulatedSwap: BlockDevice {
     return completed
   }
 
+  /// What a block holds, or nil when nothing was written to it or a write is under way.
+  public func content(of block: UInt32) -> [UInt8]? { contents[block] }
+
   /// Forgets the content of a block, so that reading it again before it is written is noticed.
   public func discard(block: UInt32) {
     contents[block] = nil

@@ -129,13 +129,9 @@ extension ModelProcess {
     if let copy = view.copy { return copy }
     guard let object = view.object else { return ModelObject.zeroPage }
     if object.pages[view.objectPage] == nil {
-      if view.isShared {
-        object.pages[view.objectPage] = ModelObject.zeroPage
-        object.perhapsAllocated.remove(view.objectPage)
-      } else {
-        object.perhapsAllocated.insert(view.objectPage)
-        memory[number]?.isUncertain = true
-      }
+      // A page that was only read is clean: it may be dropped and count no longer at any time.
+      object.perhapsAllocated.insert(view.objectPage)
+      if !view.isShared { memory[number]?.isUncertain = true }
     }
     return object.page(view.objectPage)
   }
