@@ -43,7 +43,9 @@ case "kernel":
     .target(name: "MachineSupport", path: "Kernel/Machine/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "Machine",
-      dependencies: ["MachineSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime"],
+      dependencies: [
+        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime",
+      ],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
       name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine"],

@@ -1,7 +1,7 @@
 // The console as everything in the kernel writes it: the serial line, with the current column, so that a kernel line always
 // begins at column 0 even when a program left its own line unfinished.
 
-import MachineSupport
+internal import MachineSupport
 internal import Memory
 
 /// The console. One of the few pieces of state outside an object: a panic must reach it without counting references.

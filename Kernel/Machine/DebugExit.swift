@@ -1,6 +1,6 @@
 // Leaving the machine.
 
-import MachineSupport
+internal import MachineSupport
 
 /// How a run ends; the values are written to QEMU's isa-debug-exit device (DESIGN, "Booted interface").
 public enum ExitCode: UInt8 {

@@ -1,6 +1,6 @@
 // The first serial line: a 16550 at port 0x3F8, 115200 baud, 8 data bits, no parity, one stop bit.
 
-import MachineSupport
+internal import MachineSupport
 
 /// The serial line that carries the console. It has no state of its own: everything is in the device.
 enum SerialLine {

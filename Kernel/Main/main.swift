@@ -2,6 +2,5 @@
 
 import Machine
 
-Console.initialize()
-logLine("hello")
+bringUp()
 leaveMachine(.success)

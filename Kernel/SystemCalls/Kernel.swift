@@ -2,6 +2,7 @@
 // with interrupts off, and then `next()`; nothing here blocks or switches stacks.
 
 public import ABI
+import Memory
 
 /// The kernel.
 public final class Kernel {

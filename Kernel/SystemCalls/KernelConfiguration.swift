@@ -1,5 +1,6 @@
 // What the machine (or the simulation) hands to the kernel at boot.
 
+public import Memory
 public import Processes
 
 /// A file that the boot loader placed in memory; it appears read-only as /bin/NAME.

@@ -1,5 +1,7 @@
 // The values that cross the border between the kernel and the machine (or the simulation).
 
+public import Memory
+
 /// A processor exception raised by ring 3.
 public struct ProcessorException {
   /// The vector, 0 to 31.

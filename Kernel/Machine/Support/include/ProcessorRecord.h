@@ -1,1 +1,113 @@
-/**/
+/* What the entry code, in assembly, shares with Swift: the processor record, the layout of a thread context, selectors.
+   Included by the assembler too; everything but constants is hidden from it. */
+#pragma once
+
+/* Byte offsets in a thread context (64-aligned). */
+#define CONTEXT_RAX 0
+#define CONTEXT_RBX 8
+#define CONTEXT_RCX 16
+#define CONTEXT_RDX 24
+#define CONTEXT_RSI 32
+#define CONTEXT_RDI 40
+#define CONTEXT_RBP 48
+#define CONTEXT_RSP 56
+#define CONTEXT_R8 64
+#define CONTEXT_R9 72
+#define CONTEXT_R10 80
+#define CONTEXT_R11 88
+#define CONTEXT_R12 96
+#define CONTEXT_R13 104
+#define CONTEXT_R14 112
+#define CONTEXT_R15 120
+#define CONTEXT_RIP 128
+#define CONTEXT_RFLAGS 136
+#define CONTEXT_FS_BASE 144
+#define CONTEXT_GS_BASE 152
+#define CONTEXT_RETURN_PATH 160
+#define CONTEXT_FLOATING_POINT 256
+#define CONTEXT_FLOATING_POINT_BYTE_COUNT 832
+
+/* The ways out to ring 3. */
+#define RETURN_BY_SYSRET 0
+#define RETURN_BY_IRET 1
+
+/* Byte offsets in the processor record. */
+#define RECORD_CONTEXT 0
+#define RECORD_KERNEL 8
+#define RECORD_USER_STACK 16
+#define RECORD_IS_IDLE 24
+#define RECORD_HAS_BASE_INSTRUCTIONS 32
+
+/* Segment selectors; those of ring 3 have FreeBSD's values. */
+#define SELECTOR_KERNEL_CODE 0x20
+#define SELECTOR_KERNEL_DATA 0x28
+#define SELECTOR_SYSRET_BASE 0x33
+#define SELECTOR_USER_DATA 0x3B
+#define SELECTOR_USER_CODE 0x43
+#define SELECTOR_TASK 0x48
+
+/* The flags that a program may have; everything else is forced (interrupts on, I/O privilege 0). */
+#define RFLAGS_USER_MASK 0x254DD5
+#define RFLAGS_ALWAYS 0x202
+
+/* User space ends at 2^46. */
+#define USER_SPACE_BITS 46
+
+/* Vectors of the machine's own interrupts. */
+#define VECTOR_LEGACY_BASE 0x20
+#define VECTOR_TIMER 0x30
+#define VECTOR_SPURIOUS 0xFF
+
+#ifndef __ASSEMBLER__
+#include <stddef.h>
+#include <stdint.h>
+
+/* The state of the one processor, at a fixed address. */
+struct processor_record {
+  uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
+  uint64_t kernel;     /* the object that answers events */
+  uint64_t user_stack; /* holds the user's stack pointer for the length of a few instructions */
+  uint64_t is_idle;    /* the processor waits in `wait_for_interrupt`; an interrupt drops that frame */
+  uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
+};
+
+_Static_assert(offsetof(struct processor_record, context) == RECORD_CONTEXT, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, kernel) == RECORD_KERNEL, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, user_stack) == RECORD_USER_STACK, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, is_idle) == RECORD_IS_IDLE, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, has_base_instructions) == RECORD_HAS_BASE_INSTRUCTIONS, "see Entry.S");
+
+extern struct processor_record processor_record;
+
+static inline uint64_t current_context(void) { return processor_record.context; }
+static inline void set_current_context(uint64_t address) { processor_record.context = address; }
+static inline void set_kernel_object(uint64_t address) { processor_record.kernel = address; }
+static inline void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
+
+/* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */
+struct trap_frame {
+  uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+  uint64_t vector, error_code, rip, cs, rflags, rsp, ss;
+};
+
+static inline uint64_t context_word(uint64_t context, uint64_t offset) { return *(volatile uint64_t *)(context + offset); }
+
+/* Tables that the processor reads. */
+#define DESCRIPTOR_COUNT 11
+extern uint64_t global_descriptors[DESCRIPTOR_COUNT];
+extern uint8_t task_state[104];
+extern uint64_t interrupt_descriptors[512];
+static inline uint64_t global_descriptors_address(void) { return (uint64_t)global_descriptors; }
+static inline uint64_t task_state_address(void) { return (uint64_t)task_state; }
+static inline uint64_t interrupt_descriptors_address(void) { return (uint64_t)interrupt_descriptors; }
+
+/* Entry.S. The stubs of the 256 vectors stand `TRAP_STUB_STRIDE` bytes apart. */
+void system_call_entry(void);
+extern char trap_stubs[];
+static inline uint64_t system_call_entry_address(void) { return (uint64_t)system_call_entry; }
+static inline uint64_t trap_stubs_address(void) { return (uint64_t)trap_stubs; }
+void load_code_segment(void);
+_Noreturn void enter_first_thread(void);
+#endif
+
+#define TRAP_STUB_STRIDE 16

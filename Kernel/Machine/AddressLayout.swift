@@ -1,0 +1,26 @@
+// Where things are in the kernel's half of every address space (DESIGN, "Address space").
+
+internal import MachineSupport
+internal import Memory
+
+/// The fixed addresses.
+enum AddressLayout {
+  /// Root slot of the direct map.
+  static let directMapSlot: UInt64 = 128
+  /// Root slot of device memory.
+  static let deviceSlot: UInt64 = 254
+  /// Root slot of the kernel image.
+  static let imageSlot: UInt64 = 255
+  /// Virtual address of physical address 0 in the direct map.
+  static let directMapBase = directMapSlot << 39
+  /// Virtual address of physical address 0 among device memory.
+  static let deviceBase = deviceSlot << 39
+  /// Virtual address of physical address 0 in the image's slot.
+  static let imageBase: UInt64 = IMAGE_BASE
+
+  /// The image, guard pages included, as physical bytes. The boot stub, below it, is free once Swift runs on its own
+  /// page tables.
+  static var image: ByteRange {
+    ByteRange(start: image_text_start_address() - imageBase, end: image_end_address() - imageBase)
+  }
+}
