@@ -2,7 +2,7 @@
 import Memory
 
 extension InvariantChecker {
-  mutating func checkObjects() {
+  func checkObjects() {
     for object in outsideObjects { _ = note(object) }
     for use in objects.values {
       let object = use.object
@@ -16,7 +16,7 @@ extension InvariantChecker {
     }
   }
 
-  private mutating func checkPages(_ object: VMObject) {
+  private func checkPages(_ object: VMObject) {
     var resident = 0
     var swapped = 0
     var owned = 0
@@ -50,7 +50,7 @@ extension InvariantChecker {
     if object.kind == .sharedMemory { expect(object.inspectedBacking == nil, "shared memory with a backing") }
   }
 
-  mutating func checkFrames(withContents: Bool) {
+  func checkFrames(withContents: Bool) {
     var free = 0
     var pool = 0
     var listed = 0
@@ -79,7 +79,7 @@ extension InvariantChecker {
   }
 
   /// Checks a page of an object and returns how many mappings its record lists.
-  private mutating func checkPage(_ frame: FrameNumber, _ record: FrameInspection, _ withContents: Bool) -> Int {
+  private func checkPage(_ frame: FrameNumber, _ record: FrameInspection, _ withContents: Bool) -> Int {
     let name = "frame \(frame.raw)"
     guard let object = record.object else {
       problems.append("\(name) is a page of no object")
@@ -104,7 +104,7 @@ extension InvariantChecker {
   }
 
   /// A clean page equals its swap block, or is all zeros when it has none.
-  private mutating func checkClean(_ frame: FrameNumber, _ record: FrameInspection) {
+  private func checkClean(_ frame: FrameNumber, _ record: FrameInspection) {
     let bytes = hardware.memory.bytes(at: frame.address.raw, byteCount: 4096)
     if record.swapBlock == .none {
       expect(bytes == ModelObject.zeroPage, "frame \(frame.raw) is clean, has no swap block and is not zero")
@@ -113,7 +113,7 @@ extension InvariantChecker {
     }
   }
 
-  mutating func checkTotals() {
+  func checkTotals() {
     if let taken = system.inspectedSwapBlockCount {
       expect(hasTeardown || taken == blocks.count, "\(taken) swap blocks counted as taken, \(blocks.count) have an owner")
     }

@@ -3,14 +3,14 @@ import ABI
 import Memory
 
 extension InvariantChecker {
-  mutating func checkSpaces() {
+  func checkSpaces() {
     for space in spaces {
       let entries = checkEntries(space)
       checkTables(space, entries)
     }
   }
 
-  private mutating func checkEntries(_ space: AddressSpace) -> [MapEntryInspection] {
+  private func checkEntries(_ space: AddressSpace) -> [MapEntryInspection] {
     var entries: [MapEntryInspection] = []
     space.inspectEntries { entries.append($0) }
     var last: UInt64 = 0x1000
@@ -34,7 +34,7 @@ extension InvariantChecker {
     return entries
   }
 
-  private mutating func checkTables(_ space: AddressSpace, _ entries: [MapEntryInspection]) {
+  private func checkTables(_ space: AddressSpace, _ entries: [MapEntryInspection]) {
     var present = 0
     var used: [UInt32: Int] = [:]
     var leaves: [(slot: UInt64, address: UInt64, entry: UInt64)] = []
@@ -68,7 +68,7 @@ extension InvariantChecker {
     }
   }
 
-  private mutating func checkLeaf(
+  private func checkLeaf(
     _ address: UInt64, _ leaf: HardwareEntry, _ frame: UInt32, _ entry: MapEntryInspection
   ) {
     let place = hexadecimal(address)

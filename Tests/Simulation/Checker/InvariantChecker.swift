@@ -6,7 +6,7 @@
 public import Memory
 
 /// One pass over a memory system.
-public struct InvariantChecker {
+public final class InvariantChecker {
   let system: MemorySystem
   let hardware: SimulatedHardware
   let spaces: [AddressSpace]
@@ -44,7 +44,7 @@ public struct InvariantChecker {
   public static func problems(
     _ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject], withContents: Bool
   ) -> [String] {
-    var checker = InvariantChecker(hardware, spaces: spaces, holding: held)
+    let checker = InvariantChecker(hardware, spaces: spaces, holding: held)
     checker.checkSpaces()
     checker.checkObjects()
     checker.checkFrames(withContents: withContents)
@@ -54,11 +54,11 @@ public struct InvariantChecker {
     return checker.problems
   }
 
-  mutating func expect(_ condition: Bool, _ message: @autoclosure () -> String) {
+  func expect(_ condition: Bool, _ message: @autoclosure () -> String) {
     if !condition { problems.append(message()) }
   }
 
-  mutating func note(_ object: VMObject) -> ObjectIdentifier {
+  func note(_ object: VMObject) -> ObjectIdentifier {
     let identifier = ObjectIdentifier(object)
     if objects[identifier] == nil {
       objects[identifier] = ObjectUse(object: object)

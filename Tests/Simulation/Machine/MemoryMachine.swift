@@ -2,7 +2,7 @@
 // operations of a script that concern memory, as the layers above would, so that the memory system can be tested alone.
 
 import ABI
-public import Memory
+import Memory
 
 /// Something that performs the steps of a script.
 public protocol SimulatedSystem: AnyObject {
@@ -14,6 +14,8 @@ public protocol SimulatedSystem: AnyObject {
   func perform(_ step: ScriptStep) throws(Difference) -> Observation?
   /// Everything that is wrong with the system's state, or nothing.
   func problems(withContents: Bool) -> [String]
+  /// Ends every process and says what is left behind.
+  func shutDown() -> [String]
 }
 
 /// Address spaces and objects without a kernel around them.
@@ -24,6 +26,7 @@ public final class MemoryMachine: SimulatedSystem {
   public let output: [UInt8] = []
   var processes: [Int: SpaceOwner] = [:]
   private var system: MemorySystem { hardware.system }
+  private let initialFreeCount: Int
 
   final class SpaceOwner {
     let space: AddressSpace
@@ -40,6 +43,7 @@ public final class MemoryMachine: SimulatedSystem {
   /// A machine with one process, whose data segment is anonymous memory.
   public init(_ configuration: HardwareConfiguration) throws(Difference) {
     hardware = SimulatedHardware(configuration)
+    initialFreeCount = hardware.system.freeFrameCount
     do throws(Errno) {
       let owner = SpaceOwner(try AddressSpace.make(hardware.system))
       processes[0] = owner
@@ -84,6 +88,25 @@ public final class MemoryMachine: SimulatedSystem {
     }
     return InvariantChecker.problems(
       hardware, spaces: processes.values.map(\.space), holding: held, withContents: withContents)
+  }
+
+  /// Ends every process; then everything must be free again.
+  public func shutDown() -> [String] {
+    for process in processes.values { process.space.retire() }
+    processes.removeAll()
+    while !system.drainTeardown(budget: 100) {}
+    while let due = hardware.swap?.nextCompletion {
+      hardware.clock.advance(to: due)
+      _ = hardware.deliverTransfers()
+    }
+    while !system.drainTeardown(budget: 100) {}
+    system.trim()
+    var left = problems(withContents: true)
+    if system.freeFrameCount != initialFreeCount {
+      left.append("\(initialFreeCount - system.freeFrameCount) frames are lost")
+    }
+    if let taken = system.inspectedSwapBlockCount, taken != 0 { left.append("\(taken) swap blocks are lost") }
+    return left
   }
 
   // MARK: Waiting

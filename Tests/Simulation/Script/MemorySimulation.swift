@@ -23,9 +23,13 @@ public struct MemorySimulation {
   }
 
   /// Draws and runs `stepCount` steps; nil when there was no difference.
-  public func run(stepCount: Int) -> (failure: ScriptFailure?, changing: Int) {
-    guard let machine = try? MemoryMachine(hardware) else { return (nil, 0) }
+  public func run(stepCount: Int, observer: ((ScriptStep) -> Void)? = nil) -> (failure: ScriptFailure?, changing: Int) {
+    let machine: MemoryMachine
+    do throws(Difference) { machine = try MemoryMachine(hardware) } catch {
+      return (ScriptFailure(index: 0, reason: error.description, steps: []), 0)
+    }
     let runner = ScriptRunner(machine)
+    runner.observer = observer
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = true
     generator.pageBudget = pageBudget
@@ -34,6 +38,7 @@ public struct MemorySimulation {
         guard let process = generator.random.pick(runner.model.running) else { break }
         if let step = generator.step(runner.model, process) { try runner.perform(step) }
       }
+      try runner.finish()
       return (nil, runner.changingStepCount)
     } catch { return (error, runner.changingStepCount) }
   }
@@ -44,6 +49,7 @@ public struct MemorySimulation {
     let runner = ScriptRunner(machine)
     do throws(ScriptFailure) {
       for step in steps { try runner.perform(step) }
+      try runner.finish()
       return nil
     } catch { return error }
   }

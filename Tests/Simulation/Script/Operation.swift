@@ -1,7 +1,7 @@
 // What a scripted program can do, with plain numbers as arguments so that wrong ones can be written down too.
 
 /// One operation of a scripted process: a system call or an access of memory.
-public enum Operation: Equatable, Sendable {
+public enum Operation: Equatable, Sendable, Codable {
   /// shm_open2(2), or with `is2008` the call 482; no name means SHM_ANON.
   case sharedMemoryOpen(name: String?, flags: UInt32, mode: UInt16, sharedMemoryFlags: UInt32 = 0, is2008: Bool = false)
   /// shm_unlink(2)
@@ -71,7 +71,7 @@ public enum Operation: Equatable, Sendable {
 }
 
 /// Which of a process' identities.
-public enum IdentityKind: Sendable {
+public enum IdentityKind: Sendable, Codable {
   /// The real user.
   case user
   /// The effective user.
@@ -83,7 +83,7 @@ public enum IdentityKind: Sendable {
 }
 
 /// One step of a script.
-public struct ScriptStep: Equatable, Sendable {
+public struct ScriptStep: Equatable, Sendable, Codable {
   /// The process that does it; 0 is process 1.
   public var process: Int
   /// What it does.

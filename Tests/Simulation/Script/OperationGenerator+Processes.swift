@@ -91,6 +91,15 @@ extension ReferenceModel {
     }
   }
 
+  /// Whether a memory access ends with a signal.
+  func endsProcess(_ operation: Operation, _ process: ModelProcess) -> Bool {
+    switch operation {
+    case .load(let address, let byteCount): process.access(address, byteCount, write: false) != .fine
+    case .store(let address, let byteCount, _): process.access(address, byteCount, write: true) != .fine
+    default: false
+    }
+  }
+
   /// A transfer is compared only when its buffer is reachable throughout or not at all, and is not part of the object.
   private func bufferIsOpen(
     _ process: ModelProcess, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?,

@@ -21,6 +21,8 @@ struct OperationGenerator {
     stepCount += 1
     if stepCount % 8 == 1 { pagesInUse = model.contentPageCount }
     guard let operation = operation(model, process), !model.leavesOpen(operation, process) else { return nil }
+    // Accesses that end the process are rare, and process 1 makes none: everything would end with it.
+    if model.endsProcess(operation, process), process.number == 0 || !random.chance(oneIn: 25) { return nil }
     if case .fork = operation { nextProcess += 1 }
     return ScriptStep(process.number, operation, noise: random.next())
   }
