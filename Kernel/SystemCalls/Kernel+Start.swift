@@ -115,6 +115,9 @@ extension Kernel {
 
   // MARK: The end
 
+  /// Ends every process as reboot(2) does, whoever runs; `next()` finishes the rest.
+  public func shutDown() { processes.beginEnd(.exited(0)) }
+
   /// Drops what is left when every process is gone, and counts what should not be.
   func finish() -> ExitReport {
     processes.leaveProcessor()
