@@ -1,10 +1,14 @@
 // Who a process is: user and group identifiers (spec shm.md, 2.1; getuid(2), setgroups(2)).
 //
 // Invariant: credentials that more than one owner refers to are never changed; a change is made to a copy that then takes
-// their place. fork shares them, the calls that set identifiers copy.
+// their place. fork shares them, the calls that set identifiers copy. Lists of groups are never changed at all.
+
+public import ABI
+import Memory
 
 /// The identity that permissions are checked against.
 public final class Credentials {
+  private let fileSystem: FileSystem
   /// The real user: whom resources are charged to.
   public var user: UInt32
   /// The effective user: whom permissions are checked for.
@@ -17,38 +21,115 @@ public final class Credentials {
   public var effectiveGroup: UInt32
   /// The saved group.
   public var savedGroup: UInt32
-  /// Supplementary groups, without the effective one.
-  public private(set) var supplementaryGroupCount = 0
-  private var firstGroups = [16 of UInt32](repeating: 0)
+  private var supplementary: GroupList?
 
   /// Credentials of one user and group without supplementary groups; all zero is the superuser that process 1 starts as.
-  public init(user: UInt32 = 0, group: UInt32 = 0) {
+  public init(_ fileSystem: FileSystem, user: UInt32 = 0, group: UInt32 = 0) {
+    self.fileSystem = fileSystem
     self.user = user
     effectiveUser = user
     savedUser = user
     self.group = group
     effectiveGroup = group
     savedGroup = group
+    fileSystem.liveCredentialsCount += 1
+  }
+
+  deinit { fileSystem.liveCredentialsCount -= 1 }
+
+  /// The same identity, to be changed.
+  public func copy() -> Credentials {
+    let copy = Credentials(fileSystem)
+    copy.user = user
+    copy.effectiveUser = effectiveUser
+    copy.savedUser = savedUser
+    copy.group = group
+    copy.effectiveGroup = effectiveGroup
+    copy.savedGroup = savedGroup
+    copy.supplementary = supplementary
+    return copy
   }
 
   /// Whether the effective user is the superuser.
   @inline(__always)
   public var isSuperuser: Bool { effectiveUser == 0 }
 
-  /// A supplementary group.
-  public func supplementaryGroup(at index: Int) -> UInt32 {
-    precondition(index < supplementaryGroupCount)
-    return firstGroups[index]
+  /// Groups in all, the effective one included: what getgroups(2) counts.
+  public var groupCount: Int { 1 + (supplementary?.count ?? 0) }
+
+  /// The groups in the order of getgroups(2), the effective one first.
+  public func group(at index: Int) -> UInt32 {
+    if index == 0 { return effectiveGroup }
+    guard let supplementary else { preconditionFailure("no such group") }
+    return supplementary.group(at: index - 1)
+  }
+
+  /// setgroups(2): the first becomes the effective group, the others the supplementary ones; an empty list leaves the
+  /// effective group alone.
+  ///
+  /// Throws ENOMEM when memory for the list cannot be had; then nothing has changed.
+  public func setGroups(_ groups: Span<UInt32>) throws(Errno) {
+    if groups.count <= 1 {
+      supplementary = nil
+    } else {
+      supplementary = try GroupList(fileSystem.memory, groups.extracting(droppingFirst: 1))
+    }
+    if groups.count > 0 { effectiveGroup = groups[0] }
   }
 
   /// Whether `group` is the effective group or a supplementary one.
   @inline(__always)
   public func isMember(of group: UInt32) -> Bool {
-    group == effectiveGroup || (supplementaryGroupCount > 0 && isSupplementary(group))
+    group == effectiveGroup || (supplementary?.contains(group) ?? false)
+  }
+}
+
+/// Supplementary groups. Sixteen fit into the object; when there are more, the rest lies in a frame of its own.
+private final class GroupList {
+  private let memory: MemorySystem
+  let count: Int
+  private var first = [16 of UInt32](repeating: 0)
+  private var frame: FrameNumber?
+
+  init(_ memory: MemorySystem, _ groups: Span<UInt32>) throws(Errno) {
+    precondition(groups.count <= InterfaceLimits.groupCount)
+    self.memory = memory
+    count = groups.count
+    if count > FileLimits.inlineGroupCount {
+      guard let frame = memory.allocateKernelFrame() else { throw .enomem }
+      self.frame = frame
+    }
+    for index in groups.indices {
+      if index < FileLimits.inlineGroupCount {
+        first[index] = groups[index]
+      } else if let place = place(of: index) {
+        let other = isLowHalf(index) ? 0 : memory.physical.load(place)
+        memory.physical.store(other | UInt64(groups[index]) << (isLowHalf(index) ? 0 : 32), at: place)
+      }
+    }
   }
 
-  private func isSupplementary(_ group: UInt32) -> Bool {
-    for index in 0..<supplementaryGroupCount where supplementaryGroup(at: index) == group { return true }
+  deinit {
+    if let frame { memory.freeKernelFrame(frame) }
+  }
+
+  func group(at index: Int) -> UInt32 {
+    precondition(index < count)
+    if index >= FileLimits.inlineGroupCount, let place = place(of: index) {
+      return UInt32(truncatingIfNeeded: memory.physical.load(place) >> (isLowHalf(index) ? 0 : 32))
+    }
+    return first[index]
+  }
+
+  func contains(_ group: UInt32) -> Bool {
+    for index in 0..<count where self.group(at: index) == group { return true }
     return false
   }
+
+  /// Two groups share a word of the frame.
+  private func place(of index: Int) -> PhysicalAddress? {
+    frame.map { $0.address + UInt64((index - FileLimits.inlineGroupCount) / 2 * 8) }
+  }
+
+  private func isLowHalf(_ index: Int) -> Bool { index & 1 == 0 }
 }

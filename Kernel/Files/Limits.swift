@@ -18,6 +18,14 @@ public enum FileLimits {
   static let consoleInputByteCount = 4096
   /// Bytes that a write to the console hands over at a time.
   static let consoleOutputByteCount = 256
+  /// Pieces that a write to the console hands over before it lets others run.
+  static let consolePiecesPerStep = 16
+  /// st_dev of all shared memory objects.
+  static let sharedMemoryDevice: UInt64 = 0x1001
+  /// st_dev of /dev.
+  static let deviceDirectoryDevice: UInt64 = 0x1002
+  /// st_dev of /bin.
+  static let programDirectoryDevice: UInt64 = 0x1003
   /// Supplementary groups that credentials hold without a frame of their own.
   static let inlineGroupCount = 16
 }

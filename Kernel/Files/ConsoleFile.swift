@@ -1,0 +1,111 @@
+// /dev/console: reading and writing the console, and the two terminal questions it answers.
+
+public import ABI
+import Memory
+
+/// An open console.
+public final class ConsoleFile: OpenFile {
+  /// Identifies the console in fstat(2).
+  private static let device = DeviceIdentity(inode: 1, device: 0x300)
+
+  init(_ fileSystem: FileSystem, _ flags: FileFlags) {
+    super.init(fileSystem, flags, isSeekable: false)
+  }
+
+  /// Gives what is there, waiting only while there is nothing.
+  ///
+  /// Throws EAGAIN instead of waiting when O_NONBLOCK is set.
+  override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    let console = fileSystem.console
+    while transfer.remaining > 0 && console.count > 0 {
+      // A piece inside one page is copied whole or not at all, so input is never lost on the way.
+      let (outcome, byteCount) = console.deliver(to: transfer.address, limit: transfer.bytesLeftInUserPage, space)
+      switch outcome {
+      case .complete: transfer.advance(byteCount)
+      case .wait(let channel): return transfer.moved > 0 ? .complete : .wait(channel)
+      default:
+        if transfer.moved > 0 { return .complete }
+        throw .efault
+      }
+    }
+    if transfer.moved > 0 { return .complete }
+    if flags.contains(.nonBlocking) { throw .eagain }
+    return .wait(.consoleInput)
+  }
+
+  override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    var pieceBudget = FileLimits.consolePiecesPerStep
+    while transfer.remaining > 0 {
+      if pieceBudget == 0 { return .again }
+      pieceBudget -= 1
+      var buffer = [256 of UInt8](repeating: 0)
+      let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(FileLimits.consoleOutputByteCount)))
+      switch copyPiece(transfer.address, byteCount, &buffer, space) {
+      case .complete:
+        fileSystem.console.send(buffer.span.extracting(0..<byteCount))
+        transfer.advance(UInt64(byteCount))
+      case .wait(let channel): return .wait(channel)
+      default:
+        if transfer.moved > 0 { return .complete }
+        throw .efault
+      }
+    }
+    return .complete
+  }
+
+  private func copyPiece(
+    _ address: VirtualAddress, _ byteCount: Int, _ buffer: inout [256 of UInt8], _ space: AddressSpace
+  ) -> UserCopyOutcome {
+    var progress = 0
+    var span = buffer.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var piece = bytes._mutatingExtracting(0..<byteCount)
+    return space.copyIn(from: address, into: &piece, progress: &progress)
+  }
+
+  /// TIOCGETA says "raw, eight bits, line feeds go out as two bytes", TIOCGWINSZ 80 by 24, FIONREAD how much waits.
+  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    var span = data.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    switch request {
+    case .nonBlocking, .asynchronous: break
+    case .bytesToRead: bytes.store(UInt32(fileSystem.console.count), at: 0)
+    case .getTerminalAttributes: TerminalAttributes.encodeRaw(into: &bytes)
+    case .getWindowSize:
+      bytes.store(TerminalAttributes.rowCount, at: 0)
+      bytes.store(TerminalAttributes.columnCount, at: 2)
+      bytes.store(UInt32(0), at: 4)
+    default: throw .enotty
+    }
+  }
+
+  /// fstat(2).
+  public override func status() throws(Errno) -> Stat { ConsoleFile.device.status(fileSystem) }
+
+  /// Readable while input waits, always writable.
+  public override func poll(_ events: UInt16) -> UInt16 {
+    readyPoll(events) & (fileSystem.console.count > 0 ? UInt16.max : ~PollEvents.readable)
+  }
+}
+
+/// `struct termios` and `struct winsize` as far as the console needs them (termios(4)).
+enum TerminalAttributes {
+  static let rowCount: UInt16 = 24
+  static let columnCount: UInt16 = 80
+  /// OPOST and ONLCR.
+  private static let outputFlags: UInt32 = 0x3
+  /// CS8, CREAD and CLOCAL.
+  private static let controlFlags: UInt32 = 0x8b00
+  private static let speed: UInt32 = 115_200
+
+  /// 44 bytes: four words of flags, 20 control characters, two speeds.
+  static func encodeRaw(into bytes: inout MutableRawSpan) {
+    for offset in 0..<44 { bytes.store(UInt8(0), at: offset) }
+    bytes.store(outputFlags, at: 4)
+    bytes.store(controlFlags, at: 8)
+    // MIN is 1: a read gives one byte at least.
+    bytes.store(UInt8(1), at: 16 + 16)
+    bytes.store(speed, at: 36)
+    bytes.store(speed, at: 40)
+  }
+}

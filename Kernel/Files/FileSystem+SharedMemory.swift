@@ -1,0 +1,135 @@
+// shm_open(2), shm_open2(2) and shm_unlink(2) from the path on (spec shm.md, 3.1 to 3.3).
+
+public import ABI
+public import Memory
+
+/// How far an open got.
+public enum OpenProgress {
+  /// It is done; this is the descriptor.
+  case opened(Int32)
+  /// The object is about to be emptied (O_TRUNC), but a parked transfer has it: park, then `finish`.
+  case wait(WaitChannel, PendingOpen)
+}
+
+/// An open whose descriptor exists already, while O_TRUNC waits for its turn.
+public struct PendingOpen {
+  /// The descriptor, which other threads may see (spec shm.md, 3.1, notes).
+  public let descriptor: Int32
+  let file: OpenFile
+  var resize: Resize
+}
+
+extension FileSystem {
+  /// Opens or makes the object with this path and gives it the lowest free descriptor.
+  ///
+  /// Throws, in this order: EINVAL for a path that does not begin with a slash; ENFILE, EMFILE; ENOENT without O_CREAT;
+  /// EEXIST; EINVAL for shared memory flags other than the object's; EACCES; EPERM and EBUSY when O_TRUNC may not shrink
+  /// it. ENFILE also stands for memory that cannot be had.
+  public func openSharedMemory(
+    _ request: SharedMemoryOpenRequest, path: Span<UInt8>, _ caller: Credentials, creationMask: FileMode,
+    into table: FileTable
+  ) throws(Errno) -> OpenProgress {
+    guard path.count > 0 && path[0] == UInt8(ascii: "/") else { throw .einval }
+    try admitFile(caller)
+    let descriptor = try table.reserveLowest()
+    let key = NameKey(path)
+    let object: SharedMemoryObject
+    var truncates = false
+    do throws(Errno) {
+      if let existing = names.lookup(key, path) {
+        try checkOpen(existing, request, caller)
+        truncates = request.writes && request.flags.contains(.truncate)
+        object = existing
+      } else {
+        guard request.flags.contains(.create) else { throw .enoent }
+        object = try makeObject(request, caller, creationMask)
+        guard names.insert(key, path, object, memory) else { throw .enfile }
+      }
+    } catch {
+      table.abandon(descriptor)
+      throw error
+    }
+    let file = makeFile(object, request)
+    table.fill(descriptor, file, closeOnExec: request.closesOnExec)
+    if truncates {
+      return try finish(PendingOpen(descriptor: descriptor, file: file, resize: Resize(length: 0)), in: table)
+    }
+    return .opened(descriptor)
+  }
+
+  /// Makes an object without a name (SHM_ANON) and gives it the lowest free descriptor.
+  ///
+  /// Throws ENFILE, EMFILE, then EINVAL for O_RDONLY.
+  public func openAnonymousSharedMemory(
+    _ request: SharedMemoryOpenRequest, _ caller: Credentials, creationMask: FileMode, into table: FileTable
+  ) throws(Errno) -> Int32 {
+    try admitFile(caller)
+    let descriptor = try table.reserveLowest()
+    let object: SharedMemoryObject
+    do throws(Errno) {
+      guard request.writes else { throw .einval }
+      object = try makeObject(request, caller, creationMask)
+    } catch {
+      table.abandon(descriptor)
+      throw error
+    }
+    table.fill(descriptor, makeFile(object, request), closeOnExec: request.closesOnExec)
+    return descriptor
+  }
+
+  /// Goes on with an open that waited. On failure the descriptor is closed again, unless it means another file by now.
+  public func finish(_ pending: PendingOpen, in table: FileTable) throws(Errno) -> OpenProgress {
+    var pending = pending
+    do throws(Errno) {
+      switch try pending.file.truncate(&pending.resize) {
+      case .complete: return .opened(pending.descriptor)
+      case .wait(let channel): return .wait(channel, pending)
+      case .again: preconditionFailure("emptying an object is one step")
+      }
+    } catch {
+      table.close(pending.descriptor, ifStill: pending.file)
+      throw error
+    }
+  }
+
+  /// Takes the name away; the object lives on while descriptors or mappings refer to it.
+  ///
+  /// Throws EINVAL for a path that does not begin with a slash, ENOENT, EACCES unless the caller may read and write.
+  public func unlinkSharedMemory(path: Span<UInt8>, _ caller: Credentials) throws(Errno) {
+    guard path.count > 0 && path[0] == UInt8(ascii: "/") else { throw .einval }
+    let key = NameKey(path)
+    guard let object = names.lookup(key, path) else { throw .enoent }
+    try object.ownership.check([.read, .write], by: caller)
+    _ = names.remove(key, path, memory)
+  }
+
+  @inline(__always)
+  private func checkOpen(
+    _ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest, _ caller: Credentials
+  ) throws(Errno) {
+    guard !request.flags.isSuperset(of: [.create, .exclusive]) else { throw .eexist }
+    guard request.sharedMemoryFlags.isEmpty || request.sharedMemoryFlags == object.flags else { throw .einval }
+    try object.ownership.check(request.accessRequest, by: caller)
+  }
+
+  @inline(__always)
+  private func makeFile(_ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
+    switch request.generation {
+    case .year2008: SharedMemoryFile2008(object, request.fileFlags)
+    case .today: SharedMemoryFile(object, request.fileFlags)
+    }
+  }
+
+  private func makeObject(
+    _ request: SharedMemoryOpenRequest, _ caller: Credentials, _ creationMask: FileMode
+  ) throws(Errno) -> SharedMemoryObject {
+    let mode = request.mode.subtracting(creationMask).intersection(.accessPermissions)
+    let ownership = Ownership(user: caller.effectiveUser, group: caller.effectiveGroup, mode: mode)
+    do throws(Errno) {
+      return try SharedMemoryObject(self, ownership, request.sharedMemoryFlags)
+    } catch {
+      // The calls list ENFILE, not ENOMEM (DESIGN, "Running out of memory").
+      throw .enfile
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// The files of one kernel: the count of open files and its limits, the pools that tables are built from, the names of
+// shared memory, the console, and the files of /dev and /bin.
+//
+// Invariants
+// - `openFileCount` is the number of `OpenFile` instances.
+// - Record pools are used by this module only.
+
+import ABI
+public import Memory
+
+/// How exact timestamps are (`vfs.timestamp_precision`; spec shm.md, 2.5).
+public enum TimestampPrecision: UInt8, Sendable {
+  /// Whole seconds, the default of 2008.
+  case seconds = 0
+  /// Ticks of the clock.
+  case ticks = 1
+  /// Microseconds, today's default.
+  case microseconds = 2
+  /// Nanoseconds.
+  case nanoseconds = 3
+}
+
+/// Counts of live instances, to be compared when nothing should be left.
+public struct FileCounts: Equatable, Sendable {
+  /// Open files.
+  public var openFiles: Int
+  /// Shared memory objects.
+  public var sharedMemoryObjects: Int
+  /// Names of shared memory objects.
+  public var names: Int
+  /// Descriptor tables.
+  public var tables: Int
+  /// Credentials.
+  public var credentials: Int
+
+  /// All of them together.
+  public var total: Int { openFiles + sharedMemoryObjects + names + tables + credentials }
+}
+
+/// The files of one kernel.
+public final class FileSystem {
+  /// The memory that everything here lives in.
+  public let memory: MemorySystem
+  /// The console.
+  public let console: Console
+  /// `kern.maxfiles`.
+  public let maximumFileCount: Int
+  /// `kern.maxfilesperproc`.
+  public let maximumFilesPerProcess: Int
+  /// `vfs.timestamp_precision`.
+  public var timestampPrecision = TimestampPrecision.microseconds
+  /// `kern.openfiles`: open files that exist.
+  public private(set) var openFileCount = 0
+
+  let leaves: Pool<DescriptorLeaf>
+  let branches: Pool<DescriptorBranch<DescriptorLeaf>>
+  let trunks: Pool<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>
+  var names: SharedMemoryNamespace
+  /// Filled at boot.
+  var bootFiles: [BootFileContent] = []
+  var liveSharedMemoryObjectCount = 0
+  var liveTableCount = 0
+  var liveCredentialsCount = 0
+  private var lastFileNumber: UInt32 = 0
+  private var lastInode: UInt64 = 0
+  private var nameCursor: UInt32 = 0
+
+  /// Makes the files of a kernel; allocates for good, at boot.
+  public init(_ memory: MemorySystem) {
+    self.memory = memory
+    let pageCount = memory.managedFrameCount
+    maximumFileCount = max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile)
+    maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
+    leaves = Pool(memory.physical)
+    branches = Pool(memory.physical)
+    trunks = Pool(memory.physical)
+    names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
+    console = Console(memory)
+  }
+
+  /// What is alive now.
+  public var counts: FileCounts {
+    FileCounts(
+      openFiles: openFileCount, sharedMemoryObjects: liveSharedMemoryObjectCount, names: names.count,
+      tables: liveTableCount, credentials: liveCredentialsCount)
+  }
+
+  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
+  public func trim() {
+    leaves.trim(memory)
+    branches.trim(memory)
+    trunks.trim(memory)
+    names.trim(memory)
+  }
+
+  /// Drops names until `budget`, which they are taken off, is used up. Returns whether none is left; for the end of a run.
+  public func removeAllNames(budget: inout Int) -> Bool {
+    while budget > 0 {
+      budget -= 1
+      guard let object = names.removeAny(from: &nameCursor, memory) else {
+        nameCursor = 0
+        return true
+      }
+      _ = consume object
+    }
+    return false
+  }
+}
+
+// MARK: What the files of this module use
+
+extension FileSystem {
+  /// Refuses a further open file.
+  ///
+  /// Throws ENFILE when `kern.maxfiles` is reached; the last twentieth is kept for the superuser (spec fd.md, section 3).
+  @inline(__always)
+  func admitFile(_ caller: Credentials) throws(Errno) {
+    let count = openFileCount + 1
+    if count >= maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare {
+      guard caller.isSuperuser && count < maximumFileCount else { throw .enfile }
+    }
+  }
+
+  /// Counts a new open file and numbers it.
+  @inline(__always)
+  func countOpenFile() -> UInt32 {
+    openFileCount &+= 1
+    lastFileNumber &+= 1
+    return lastFileNumber
+  }
+
+  @inline(__always)
+  func uncountOpenFile() {
+    openFileCount &-= 1
+  }
+
+  @inline(__always)
+  func nextInode() -> UInt64 {
+    lastInode &+= 1
+    return lastInode
+  }
+
+  /// Nanoseconds since 1970, in the precision that timestamps have.
+  @inline(__always)
+  var timestamp: UInt64 {
+    let now = memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds
+    switch timestampPrecision {
+    case .seconds: return now - now % 1_000_000_000
+    case .ticks: return now - now % 1_000_000
+    case .microseconds: return now - now % 1000
+    case .nanoseconds: return now
+    }
+  }
+
+  func wake(_ channel: WaitChannel) {
+    memory.waker.instance?.wake(channel)
+  }
+}

@@ -1,0 +1,81 @@
+// What happens to whole tables: fork copies them, exec and closefrom close parts, exit closes everything; in bounded steps.
+
+public import ABI
+import Memory
+
+extension FileTable {
+  /// The whole of fork(2): a new table with the same descriptors.
+  ///
+  /// Throws ENOMEM when memory cannot be had; then there is no new table.
+  public func fork() throws(Errno) -> FileTable {
+    let child = FileTable(fileSystem)
+    do throws(Errno) {
+      var budget = Int.max
+      _ = try child.copy(from: self, budget: &budget)
+    } catch {
+      var budget = Int.max
+      _ = child.closeAll(budget: &budget)
+      throw error
+    }
+    return child
+  }
+
+  /// Goes on copying the descriptors of `parent` into this table, which was empty at first; takes them off `budget`.
+  /// Returns whether all are copied.
+  ///
+  /// Throws ENOMEM when memory cannot be had; the caller then empties this table and drops it.
+  public func copy(from parent: FileTable, budget: inout Int) throws(Errno) -> Bool {
+    setLimit(Int64(parent.limit))
+    while let descriptor = parent.lowestUsed(from: copyPosition) {
+      if budget <= 0 { return false }
+      budget -= 1
+      copyPosition = descriptor + 1
+      let number = Int32(descriptor)
+      let file = try parent.file(at: number)
+      do throws(Errno) {
+        try prepare(descriptor)
+      } catch {
+        throw .enomem
+      }
+      fill(number, file, closeOnExec: try parent.flags(of: number).contains(.closeOnExec))
+    }
+    copyPosition = 0
+    return true
+  }
+
+  /// Closes the descriptors from `low` to `high`, both included, and takes them off `budget`. Returns whether none is left.
+  public func closeRange(_ low: UInt32, _ high: UInt32, budget: inout Int) -> Bool {
+    while let descriptor = lowestUsed(from: Int(low)), descriptor <= Int(high) {
+      if budget <= 0 { return false }
+      budget -= 1
+      _ = clear(Int32(descriptor))
+    }
+    return true
+  }
+
+  /// Closes every descriptor; see `closeRange`.
+  public func closeAll(budget: inout Int) -> Bool { closeRange(0, UInt32.max, budget: &budget) }
+
+  /// Closes the descriptors that exec closes, and takes those it looks at off `budget`. Returns whether none is left.
+  public func closeOnExec(budget: inout Int) -> Bool {
+    while near.closeOnExec != 0 {
+      if budget <= 0 { return false }
+      budget -= 1
+      _ = clear(Int32(near.closeOnExec.trailingZeroBitCount))
+    }
+    var position = max(copyPosition, FileLimits.leafDescriptorCount)
+    while let descriptor = lowestUsed(from: position) {
+      if budget <= 0 {
+        copyPosition = position
+        return false
+      }
+      budget -= 1
+      position = descriptor + 1
+      let leaf = farLeaf(of: Int32(descriptor))
+      let bits = leaf.map { fileSystem.leaves[$0].closeOnExec } ?? 0
+      if bits >> UInt64(descriptor & 63) & 1 == 1 { _ = clear(Int32(descriptor)) }
+    }
+    copyPosition = 0
+    return true
+  }
+}

@@ -1,0 +1,193 @@
+// Finding free and used descriptors, and growing and shrinking the tree behind the first 64.
+
+import ABI
+import Memory
+
+extension FileTable {
+  /// The lowest free descriptor that is not below `minimum`, with room for a file made; `fill` or `abandon` it in the same
+  /// event.
+  ///
+  /// Throws EMFILE when the limit is reached, or when memory for a larger table cannot be had.
+  @inline(__always)
+  func reserveLowest(atOrAbove minimum: Int32 = 0) throws(Errno) -> Int32 {
+    if minimum < 64, let slot = (~near.used).lowestBit(from: Int(minimum)) {
+      guard slot < limit else { throw .emfile }
+      return Int32(truncatingIfNeeded: slot)
+    }
+    return try reserveFar(from: max(Int(minimum), FileLimits.leafDescriptorCount))
+  }
+
+  private func reserveFar(from minimum: Int) throws(Errno) -> Int32 {
+    let descriptor = lowestFarFree(from: minimum)
+    guard descriptor < limit else { throw .emfile }
+    try prepare(descriptor)
+    return Int32(truncatingIfNeeded: descriptor)
+  }
+
+  /// Gives back what `reserveLowest` made.
+  func abandon(_ descriptor: Int32) {
+    if descriptor >= 64 { prune(Int(descriptor)) }
+  }
+
+  /// Puts a file into a slot that has room, in place of what is there.
+  @inline(__always)
+  func fill(_ descriptor: Int32, _ file: OpenFile, closeOnExec: Bool) {
+    if descriptor < 64 {
+      let slot = Int(descriptor)
+      if near.used >> UInt64(truncatingIfNeeded: slot) & 1 == 0 { count &+= 1 }
+      near.fill(slot, file, closeOnExec: closeOnExec)
+    } else {
+      fillFar(Int(descriptor), file, closeOnExec: closeOnExec)
+    }
+  }
+
+  private func fillFar(_ descriptor: Int, _ file: OpenFile, closeOnExec: Bool) {
+    guard let leaf = farLeaf(of: Int32(descriptor)) else { preconditionFailure("no room was made") }
+    let slot = descriptor & 63
+    if fileSystem.leaves[leaf].used >> UInt64(slot) & 1 == 0 { count += 1 }
+    fileSystem.leaves[leaf].fill(slot, file, closeOnExec: closeOnExec)
+    if fileSystem.leaves[leaf].used == UInt64.max { setFull(true, descriptor) }
+  }
+
+  /// Empties a slot and hands its file to the caller; nil when the descriptor is not open.
+  @inline(__always)
+  func clear(_ descriptor: Int32) -> OpenFile? {
+    if UInt32(bitPattern: descriptor) < 64 {
+      guard let file = near.clear(Int(descriptor)) else { return nil }
+      count &-= 1
+      return file
+    }
+    return clearFar(descriptor)
+  }
+
+  private func clearFar(_ descriptor: Int32) -> OpenFile? {
+    guard let leaf = farLeaf(of: descriptor) else { return nil }
+    let wasFull = fileSystem.leaves[leaf].used == UInt64.max
+    guard let file = fileSystem.leaves[leaf].clear(Int(descriptor) & 63) else { return nil }
+    count -= 1
+    if wasFull { setFull(false, Int(descriptor)) }
+    prune(Int(descriptor))
+    return file
+  }
+}
+
+// MARK: The tree
+
+extension FileTable {
+  private static var branchDescriptorCount: Int { 64 * 64 }
+
+  func farLeaf(of descriptor: Int32) -> Handle<DescriptorLeaf>? {
+    guard descriptor >= 64, Int(descriptor) < FileLimits.descriptorCount, let branch = branch(of: Int(descriptor))
+    else {
+      return nil
+    }
+    let leaf = fileSystem.branches[branch].children[Int(descriptor) >> 6 & 63]
+    return leaf.isNone ? nil : leaf
+  }
+
+  private func branch(of descriptor: Int) -> Handle<DescriptorBranch<DescriptorLeaf>>? {
+    if trunk.isNone { return nil }
+    let branch = fileSystem.trunks[trunk].children[descriptor >> 12]
+    return branch.isNone ? nil : branch
+  }
+
+  /// Makes the leaf of a descriptor and what is above it.
+  ///
+  /// Throws EMFILE when memory cannot be had; then nothing has changed.
+  func prepare(_ descriptor: Int) throws(Errno) {
+    if descriptor < 64 || farLeaf(of: Int32(descriptor)) != nil { return }
+    let system = fileSystem.memory
+    if trunk.isNone {
+      guard let new = fileSystem.trunks.allocate(DescriptorBranch(), system) else { throw .emfile }
+      trunk = new
+    }
+    let branchSlot = descriptor >> 12
+    if fileSystem.trunks[trunk].children[branchSlot].isNone {
+      var new = DescriptorBranch<DescriptorLeaf>()
+      // The leaf of descriptors 0 to 63 is not in the tree.
+      if branchSlot == 0 { new.full = 1 }
+      guard let branch = fileSystem.branches.allocate(new, system) else {
+        prune(descriptor)
+        throw .emfile
+      }
+      fileSystem.trunks[trunk].add(branch, at: branchSlot)
+    }
+    guard let leaf = fileSystem.leaves.allocate(DescriptorLeaf(), system) else {
+      prune(descriptor)
+      throw .emfile
+    }
+    let branch = fileSystem.trunks[trunk].children[branchSlot]
+    fileSystem.branches[branch].add(leaf, at: descriptor >> 6 & 63)
+  }
+
+  /// Gives back the nodes on the way to a descriptor that hold nothing any more.
+  private func prune(_ descriptor: Int) {
+    let system = fileSystem.memory
+    if let branch = branch(of: descriptor) {
+      let leaf = fileSystem.branches[branch].children[descriptor >> 6 & 63]
+      if !leaf.isNone {
+        guard fileSystem.leaves[leaf].used == 0 else { return }
+        _ = fileSystem.leaves.take(leaf, system)
+        fileSystem.branches[branch].remove(at: descriptor >> 6 & 63)
+      }
+      guard fileSystem.branches[branch].present == 0 else { return }
+      _ = fileSystem.branches.take(branch, system)
+      fileSystem.trunks[trunk].remove(at: descriptor >> 12)
+    }
+    guard !trunk.isNone, fileSystem.trunks[trunk].present == 0 else { return }
+    _ = fileSystem.trunks.take(trunk, system)
+    trunk = .none
+  }
+
+  private func setFull(_ isFull: Bool, _ descriptor: Int) {
+    guard let branch = branch(of: descriptor) else { preconditionFailure("no such descriptor") }
+    fileSystem.branches[branch].setFull(isFull, at: descriptor >> 6 & 63)
+    fileSystem.trunks[trunk].setFull(fileSystem.branches[branch].full == UInt64.max, at: descriptor >> 12)
+  }
+
+  /// The lowest free descriptor at or above `minimum`, which is at least 64; at most a few steps.
+  private func lowestFarFree(from minimum: Int) -> Int {
+    var descriptor = minimum
+    while descriptor < FileLimits.descriptorCount {
+      guard let branch = branch(of: descriptor) else { return descriptor }
+      guard let leaf = farLeaf(of: Int32(descriptor)) else { return descriptor }
+      if let slot = (~fileSystem.leaves[leaf].used).lowestBit(from: descriptor & 63) { return descriptor & ~63 | slot }
+      let leafSlot = descriptor >> 6 & 63
+      if let next = (~fileSystem.branches[branch].full).lowestBit(from: leafSlot + 1) {
+        descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
+      } else if let next = (~fileSystem.trunks[trunk].full).lowestBit(from: descriptor >> 12 + 1) {
+        descriptor = next << 12
+        if let branch = self.branch(of: descriptor), let first = (~fileSystem.branches[branch].full).lowestBit(from: 0)
+        {
+          descriptor |= first << 6
+        }
+      } else {
+        return FileLimits.descriptorCount
+      }
+    }
+    return FileLimits.descriptorCount
+  }
+
+  /// The lowest open descriptor at or above `minimum`, if there is one.
+  func lowestUsed(from minimum: Int) -> Int? {
+    if minimum < 64, let slot = near.used.lowestBit(from: minimum) { return slot }
+    var descriptor = max(minimum, 64)
+    while !trunk.isNone && descriptor < FileLimits.descriptorCount {
+      if let leaf = farLeaf(of: Int32(descriptor)),
+        let slot = fileSystem.leaves[leaf].used.lowestBit(from: descriptor & 63)
+      {
+        return descriptor & ~63 | slot
+      }
+      if let branch = branch(of: descriptor),
+        let next = fileSystem.branches[branch].present.lowestBit(from: descriptor >> 6 & 63 + 1)
+      {
+        descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
+      } else if let next = fileSystem.trunks[trunk].present.lowestBit(from: descriptor >> 12 + 1) {
+        descriptor = next << 12
+      } else {
+        return nil
+      }
+    }
+    return nil
+  }
+}

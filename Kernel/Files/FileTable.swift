@@ -1,0 +1,134 @@
+// The descriptor table of a process (spec fd.md, sections 1 to 4).
+//
+// Invariants
+// - Descriptors 0 to 63 are in `near`, the others in the tree under `trunk`, whose first leaf (0 to 63) does not exist and
+//   counts as full. Nothing is allocated while a process has no more than 64 descriptors.
+// - A table owns its files. A file that leaves the table is dropped only when the table is in order again, because the last
+//   reference may run code of the file's type.
+// - A table is empty before it goes (`closeAll`).
+
+public import ABI
+import Memory
+
+/// A descriptor table.
+public final class FileTable {
+  /// The kernel's files.
+  public let fileSystem: FileSystem
+  var near = DescriptorLeaf()
+  var trunk = Handle<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>.none
+  /// Open descriptors.
+  public internal(set) var count = 0
+  /// Descriptors at or above this are refused: the soft limit of RLIMIT_NOFILE, capped by `kern.maxfilesperproc`.
+  /// Lowering it closes nothing.
+  public private(set) var limit: Int
+  /// Where fork(2), copying into this table, or exec goes on.
+  var copyPosition = 0
+
+  /// Makes an empty table that only `kern.maxfilesperproc` limits.
+  public init(_ fileSystem: FileSystem) {
+    self.fileSystem = fileSystem
+    limit = fileSystem.maximumFilesPerProcess
+    fileSystem.liveTableCount += 1
+  }
+
+  deinit {
+    precondition(count == 0 && trunk.isNone, "a table was dropped before it was emptied")
+    fileSystem.liveTableCount -= 1
+  }
+
+  /// Follows a change of the soft limit of RLIMIT_NOFILE.
+  public func setLimit(_ softLimit: Int64) {
+    limit = softLimit < 0 ? 0 : Int(min(softLimit, Int64(fileSystem.maximumFilesPerProcess)))
+  }
+
+  /// The file behind a descriptor.
+  ///
+  /// Throws EBADF when there is none.
+  @inline(__always)
+  public func file(at descriptor: Int32) throws(Errno) -> OpenFile {
+    if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
+      guard let file = near.files[Int(descriptor)] else { throw .ebadf }
+      return file
+    }
+    return try farFile(at: descriptor)
+  }
+
+  private func farFile(at descriptor: Int32) throws(Errno) -> OpenFile {
+    guard let leaf = farLeaf(of: descriptor), let file = fileSystem.leaves[leaf].files[Int(descriptor) & 63] else {
+      throw .ebadf
+    }
+    return file
+  }
+
+  /// Gives a file the lowest free descriptor that is not below `minimum`.
+  ///
+  /// Throws EMFILE when the limit is reached, or when memory for a larger table cannot be had.
+  public func install(_ file: OpenFile, atOrAbove minimum: Int32 = 0, closeOnExec: Bool) throws(Errno) -> Int32 {
+    let descriptor = try reserveLowest(atOrAbove: minimum)
+    fill(descriptor, file, closeOnExec: closeOnExec)
+    return descriptor
+  }
+
+  /// close(2).
+  ///
+  /// Throws EBADF when the descriptor is not open.
+  @inline(__always)
+  public func close(_ descriptor: Int32) throws(Errno) {
+    guard let file = clear(descriptor) else { throw .ebadf }
+    _ = consume file
+  }
+
+  /// Closes a descriptor unless it means another file by now.
+  func close(_ descriptor: Int32, ifStill file: OpenFile) {
+    if let present = try? self.file(at: descriptor), present === file { _ = clear(descriptor) }
+  }
+
+  /// FD_CLOEXEC of a descriptor.
+  ///
+  /// Throws EBADF when the descriptor is not open.
+  public func flags(of descriptor: Int32) throws(Errno) -> FileDescriptorFlags {
+    _ = try file(at: descriptor)
+    let bits =
+      if descriptor < 64 { near.closeOnExec } else {
+        farLeaf(of: descriptor).map { fileSystem.leaves[$0].closeOnExec } ?? 0
+      }
+    return bits >> UInt64(descriptor & 63) & 1 == 1 ? .closeOnExec : []
+  }
+
+  /// Sets or clears FD_CLOEXEC.
+  ///
+  /// Throws EBADF when the descriptor is not open.
+  public func setFlags(_ flags: FileDescriptorFlags, of descriptor: Int32) throws(Errno) {
+    fill(descriptor, try file(at: descriptor), closeOnExec: flags.contains(.closeOnExec))
+  }
+}
+
+// MARK: dup(2), dup2(2), F_DUPFD and F_DUP2FD (spec fd.md, section 4)
+
+extension FileTable {
+  /// dup(2) (`minimum` 0) and F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
+  ///
+  /// Throws EBADF when the descriptor is not open, EINVAL for a minimum that is not below the limit, EMFILE.
+  public func duplicate(_ descriptor: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Int32 {
+    guard descriptor >= 0 else { throw .ebadf }
+    guard minimum == 0 || (minimum > 0 && minimum < limit) else { throw .einval }
+    return try install(try file(at: descriptor), atOrAbove: minimum, closeOnExec: closeOnExec)
+  }
+
+  /// dup2(2) and F_DUP2FD: makes `target` mean the same file, in place of what it meant. When both are the same descriptor,
+  /// nothing changes but that `closeOnExec` may be set.
+  ///
+  /// Throws EBADF when `descriptor` is not open or `target` is not below the limit; EMFILE when memory for a larger table
+  /// cannot be had.
+  public func duplicate(_ descriptor: Int32, onto target: Int32, closeOnExec: Bool) throws(Errno) {
+    guard descriptor >= 0, target >= 0, target < limit else { throw .ebadf }
+    let file = try file(at: descriptor)
+    if descriptor == target {
+      if closeOnExec { fill(target, file, closeOnExec: true) }
+      return
+    }
+    let replaced = try? self.file(at: target)
+    if replaced == nil { try prepare(Int(target)) }
+    fill(target, file, closeOnExec: closeOnExec)
+  }
+}

@@ -1,0 +1,176 @@
+// An open file description: what descriptors refer to, with the methods of its type (spec fd.md, sections 1, 2 and 5).
+//
+// Invariants
+// - The instance lives as long as a descriptor, a continuation or a message in flight refers to it; references are
+//   ownership and are counted by the language. `deinit` is the close of the last one.
+// - `offsetIsHeld` is set exactly while a parked transfer that uses the file's own offset exists.
+// - The final methods make the checks that come before any type's own; subclasses override the `perform` ones.
+
+public import ABI
+public import Memory
+
+/// The result of lseek(2).
+public enum SeekOutcome: Equatable, Sendable {
+  /// The new offset.
+  case offset(Int64)
+  /// A parked transfer has the offset: park and ask again.
+  case wait(WaitChannel)
+}
+
+/// An open file.
+public class OpenFile {
+  /// The kernel's files, which this one is counted in.
+  public final let fileSystem: FileSystem
+  /// Access mode and status flags.
+  public internal(set) final var flags: FileFlags
+  /// Where read(2) and write(2) go on.
+  public internal(set) final var offset: Int64 = 0
+  /// Whether lseek(2), pread(2) and pwrite(2) are possible (DFLAG_SEEKABLE).
+  public final let isSeekable: Bool
+  /// Identifies the file among wait channels.
+  final let number: UInt32
+  final var offsetIsHeld = false
+
+  /// Makes an open file and counts it; `FileSystem.admitFile` has said that there may be one more.
+  init(_ fileSystem: FileSystem, _ flags: FileFlags, isSeekable: Bool) {
+    self.fileSystem = fileSystem
+    self.flags = flags
+    self.isSeekable = isSeekable
+    number = fileSystem.countOpenFile()
+  }
+
+  deinit { fileSystem.uncountOpenFile() }
+
+  // MARK: Methods of the type, with the answers of a type that does not have them
+
+  /// read(2) and pread(2) of at least one byte.
+  func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { throw .eopnotsupp }
+
+  /// write(2) and pwrite(2).
+  func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { throw .eopnotsupp }
+
+  /// ftruncate(2) of a writable file.
+  func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress { throw .einval }
+
+  /// The offset that lseek(2) results in, for a seekable file.
+  func performSeek(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Int64 { throw .espipe }
+
+  /// ioctl(2), after the generic requests. `data` is what was copied in, and what will be copied out.
+  func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) { throw .enotty }
+
+  /// fstat(2).
+  public func status() throws(Errno) -> Stat { throw .eopnotsupp }
+
+  /// The part of mmap(2) that depends on the file.
+  public func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping { throw .enodev }
+
+  /// fchmod(2).
+  public func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) { throw .einval }
+
+  /// fchown(2); nil leaves an identifier as it is.
+  public func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .einval }
+
+  /// F_ADD_SEALS.
+  public func addSeals(_ seals: Seals) throws(Errno) { throw .einval }
+
+  /// F_GET_SEALS.
+  public func seals() throws(Errno) -> Seals { throw .einval }
+
+  /// Which of the poll(2) `events` hold now; ready for everything by default (spec shm.md, 3.23).
+  public func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
+
+  /// The answer of a file that is always ready.
+  final func readyPoll(_ events: UInt16) -> UInt16 {
+    events & ~PollEvents.known == 0 ? events & PollEvents.alwaysReady : PollEvents.invalid
+  }
+}
+
+extension OpenFile {
+  /// read(2) and pread(2).
+  ///
+  /// Throws EBADF unless the file is open for reading, ESPIPE and EINVAL for a position that the file cannot have, EFAULT,
+  /// EIO, and what the type says.
+  @inline(__always)
+  public final func read(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    guard flags.contains(.read) else { throw .ebadf }
+    try checkPosition(transfer)
+    if transfer.remaining == 0 { return .complete }
+    return try performRead(&transfer, space)
+  }
+
+  /// write(2) and pwrite(2).
+  ///
+  /// Throws EBADF unless the file is open for writing, ESPIPE and EINVAL for a position that the file cannot have, EFAULT,
+  /// EIO, and what the type says.
+  @inline(__always)
+  public final func write(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    guard flags.contains(.write) else { throw .ebadf }
+    try checkPosition(transfer)
+    return try performWrite(&transfer, space)
+  }
+
+  @inline(__always)
+  private func checkPosition(_ transfer: Transfer) throws(Errno) {
+    guard let position = transfer.position else { return }
+    guard isSeekable else { throw .espipe }
+    guard position >= 0 else { throw .einval }
+  }
+
+  /// ftruncate(2).
+  ///
+  /// Throws EINVAL unless the file is open for writing and has a size that can be set; and what the type says.
+  public final func truncate(_ resize: inout Resize) throws(Errno) -> Progress {
+    guard flags.contains(.write) else { throw .einval }
+    return try performTruncate(&resize)
+  }
+
+  /// lseek(2).
+  ///
+  /// Throws ESPIPE when the file has no offset; and what the type says.
+  public final func seek(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> SeekOutcome {
+    guard isSeekable else { throw .espipe }
+    if offsetIsHeld { return .wait(.fileOffset(number)) }
+    self.offset = try performSeek(offset, origin)
+    return .offset(self.offset)
+  }
+
+  /// ioctl(2) after the requests about the descriptor. `data` holds what was copied in, and then what to copy out.
+  ///
+  /// Throws EBADF for a file open neither for reading nor for writing, ENOTTY for what the type does not know.
+  public final func control(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    guard !flags.isDisjoint(with: [.read, .write]) else { throw .ebadf }
+    if request == .nonBlocking { set(.nonBlocking, data.span.loadUInt32(at: 0) != 0) }
+    if request == .asynchronous { set(.asynchronous, data.span.loadUInt32(at: 0) != 0) }
+    try performControl(request, &data)
+  }
+
+  private func set(_ flag: FileFlags, _ isOn: Bool) {
+    if isOn { flags.insert(flag) } else { flags.remove(flag) }
+  }
+
+  /// F_GETFL: the access mode and the status flags.
+  public final var statusFlags: OpenFlags { flags.openFlags }
+
+  /// F_SETFL: changes what may be changed and tells the type, which may refuse although the flags have changed.
+  public final func setStatusFlags(_ wanted: OpenFlags) throws(Errno) {
+    flags = flags.subtracting(.changeable).union(FileFlags(rawValue: wanted.rawValue).intersection(.changeable))
+    var data = [64 of UInt8](repeating: 0)
+    data[0] = flags.contains(.nonBlocking) ? 1 : 0
+    try performControl(.nonBlocking, &data)
+    data[0] = flags.contains(.asynchronous) ? 1 : 0
+    try performControl(.asynchronous, &data)
+  }
+}
+
+/// The event bits of poll(2) (spec abi.md, section 9).
+enum PollEvents {
+  /// POLLIN and POLLRDNORM.
+  static let readable: UInt16 = 0x41
+  /// POLLOUT, which is POLLWRNORM.
+  static let writable: UInt16 = 0x4
+  static let alwaysReady: UInt16 = readable | writable
+  /// POLLNVAL.
+  static let invalid: UInt16 = 0x20
+  /// POLLIN, PRI, OUT, ERR, HUP, NVAL, RDNORM, RDBAND and WRBAND.
+  static let known: UInt16 = 0x1ff
+}

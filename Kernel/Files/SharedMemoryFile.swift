@@ -1,0 +1,169 @@
+// An open shared memory object: what both generations of shm_open(2) have in common, and what today's alone has.
+
+public import ABI
+import Memory
+
+/// An open file of a shared memory object as system call 482 gives it (DESIGN, "Two generations of shared memory"): to be
+/// mapped and resized, but not read or written; the answers are those of 2008 (spec shm.md, 3.19 to 3.24).
+public class SharedMemoryFile2008: OpenFile {
+  /// The object.
+  public final let object: SharedMemoryObject
+
+  init(_ object: SharedMemoryObject, _ flags: FileFlags, isSeekable: Bool = false) {
+    self.object = object
+    super.init(object.fileSystem, flags, isSeekable: isSeekable)
+  }
+
+  final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
+    if let hold = resize.hold {
+      if !hold.hasTurn { return .wait(object.rangeChannel) }
+    } else if !object.rangeLock.isFree(.whole) {
+      return park(&resize, object.rangeChannel)
+    }
+    let progress = try object.setSize(resize.length)
+    if case .wait(let channel) = progress { return park(&resize, channel) }
+    resize.hold = nil
+    return progress
+  }
+
+  /// Keeps or takes the place in the range lock while the thread waits.
+  private func park(_ resize: inout Resize, _ channel: WaitChannel) -> Progress {
+    if resize.hold == nil {
+      let hold = TransferHold(self)
+      hold.take(object.rangeLock.enter(.whole), of: object)
+      resize.hold = hold
+    }
+    return .wait(channel)
+  }
+
+  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    throw .eopnotsupp
+  }
+
+  /// fstat(2), in full for both generations (spec shm.md, 3.8).
+  public final override func status() throws(Errno) -> Stat {
+    var stat = Stat()
+    stat.device = FileLimits.sharedMemoryDevice
+    stat.inode = object.inode
+    stat.linkCount = UInt64(object.vmObject.referenceCount)
+    stat.mode = object.ownership.mode.union(.regularFile)
+    stat.userIdentifier = object.ownership.user
+    stat.groupIdentifier = object.ownership.group
+    stat.accessTime = Timespec(nanoseconds: object.accessNanoseconds)
+    stat.modificationTime = Timespec(nanoseconds: object.modificationNanoseconds)
+    stat.changeTime = Timespec(nanoseconds: object.changeNanoseconds)
+    stat.birthTime = Timespec(nanoseconds: object.birthNanoseconds)
+    stat.size = object.size
+    stat.blockCount = Int64(object.vmObject.allocatedPageCount)
+    stat.preferredBlockByteCount = UInt32(Page.byteCount)
+    return stat
+  }
+
+  /// What may be mapped how (spec shm.md, 3.11, step 16). The size of the object does not matter.
+  ///
+  /// Throws EACCES for a shared writable mapping that descriptor or seal forbid, EINVAL for a range beyond OFF_MAX.
+  ///
+  /// The range lock is not taken: nothing that a parked transfer could change is looked at.
+  public final override func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping {
+    var maximum: Protection = [.read, .execute]
+    var countsAsWritable = false
+    switch query.sharing {
+    case .private:
+      maximum.insert(.write)
+    case .shared:
+      if flags.contains(.write) && !object.seals.contains(.write) {
+        maximum.insert(.write)
+        countsAsWritable = true
+      } else if query.protection.contains(.write) {
+        throw .eacces
+      }
+    }
+    maximum.formIntersection(query.maximumProtection)
+    guard query.byteCount <= UInt64(Int64.max), query.offset <= Int64.max - Int64(query.byteCount) else {
+      throw .einval
+    }
+    object.accessNanoseconds = fileSystem.timestamp
+    return FileMapping(object: object.reference(), maximumProtection: maximum, countsAsWritable: countsAsWritable)
+  }
+
+  /// fchmod(2): the owner or the superuser sets the permission bits (spec shm.md, 3.9).
+  ///
+  /// Throws EPERM for everyone else.
+  public final override func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) {
+    try object.ownership.check(.administer, by: caller)
+    object.ownership.mode = mode.intersection(.accessPermissions)
+  }
+
+  /// fchown(2) (spec shm.md, 3.10).
+  ///
+  /// Throws EPERM unless the superuser asks, or the user stays or becomes the caller's and the group stays or becomes one
+  /// of the caller's.
+  public final override func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) {
+    let newUser = user ?? object.ownership.user
+    let newGroup = group ?? object.ownership.group
+    let mayTakeUser = newUser == object.ownership.user || newUser == caller.effectiveUser
+    let mayTakeGroup = newGroup == object.ownership.group || caller.isMember(of: newGroup)
+    guard caller.isSuperuser || (mayTakeUser && mayTakeGroup) else { throw .eperm }
+    object.ownership.user = newUser
+    object.ownership.group = newGroup
+  }
+
+  /// What 2008's poll(2) reported for any request: the errno EOPNOTSUPP taken for a mask of events.
+  public override func poll(_ events: UInt16) -> UInt16 { UInt16(Errno.eopnotsupp.rawValue) }
+}
+
+/// An open file of a shared memory object as system call 571 gives it.
+public final class SharedMemoryFile: SharedMemoryFile2008 {
+  init(_ object: SharedMemoryObject, _ flags: FileFlags) {
+    super.init(object, flags, isSeekable: true)
+  }
+
+  /// lseek(2): nowhere before the start or behind the end (spec shm.md, 3.21).
+  override func performSeek(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Int64 {
+    let base: Int64
+    switch origin {
+    case .start: base = 0
+    case .current: base = self.offset
+    case .end: base = object.size
+    default: throw .einval
+    }
+    let (target, overflow) = base.addingReportingOverflow(offset)
+    if overflow { throw .eoverflow }
+    guard target >= 0 && target <= object.size else { throw .einval }
+    return target
+  }
+
+  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    guard request == .nonBlocking || request == .asynchronous else { throw .enotty }
+  }
+
+  /// F_ADD_SEALS (spec shm.md, 3.24): any bits are kept, and the descriptor need not be writable.
+  ///
+  /// Throws EPERM once F_SEAL_SEAL is set, EBUSY for F_SEAL_WRITE while writable shared mappings exist.
+  public override func addSeals(_ seals: Seals) throws(Errno) {
+    guard !object.seals.contains(.seal) else { throw .eperm }
+    if seals.contains(.write) && !object.seals.contains(.write) {
+      guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
+    }
+    object.seals.formUnion(seals)
+  }
+
+  /// F_GET_SEALS.
+  public override func seals() throws(Errno) -> Seals { object.seals }
+
+  /// Always ready.
+  public override func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
+
+  override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    if let channel = beginRead(&transfer) { return .wait(channel) }
+    return try move(&transfer, space, .reading)
+  }
+
+  override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    switch try beginWrite(&transfer) {
+    case .complete: break
+    case let unfinished: return unfinished
+    }
+    return try move(&transfer, space, .writing)
+  }
+}

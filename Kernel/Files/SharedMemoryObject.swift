@@ -1,0 +1,71 @@
+// A POSIX shared memory object (spec shm.md, 1.1): what files and names refer to, in front of a VM object.
+//
+// Invariants
+// - The instance lives as long as an open file, a name or a continuation refers to it; mappings refer to the VM object only.
+// - `vmObject.pageCount` is the size divided by the page size, rounded up, between events; bytes of the last page behind
+//   the size are zero unless someone stored there through a mapping after the last change of size.
+// - A name refers to at most one object, and an object has at most one name (`isNamed`).
+
+import ABI
+public import Memory
+
+/// A shared memory object.
+public final class SharedMemoryObject {
+  final let fileSystem: FileSystem
+  private let storage: VMObjectReference
+  /// The length in bytes.
+  public internal(set) var size: Int64 = 0
+  /// Owner, group and permission bits.
+  var ownership: Ownership
+  /// Identifies the object in fstat(2); never reused.
+  public let inode: UInt64
+  /// When the object was created; nanoseconds since 1970, in the precision of that moment.
+  let birthNanoseconds: UInt64
+  var accessNanoseconds: UInt64
+  var modificationNanoseconds: UInt64
+  var changeNanoseconds: UInt64
+  /// What shm_open2(2) was given at creation.
+  let flags: SharedMemoryFlags
+  /// What may no longer be done.
+  var seals: Seals
+  /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).
+  var kernelMappingCount = 0
+  var isNamed = false
+  var rangeLock = RangeLock()
+
+  /// Makes an object of size 0.
+  ///
+  /// Throws ENOMEM when the pageable store cannot be had.
+  init(_ fileSystem: FileSystem, _ ownership: Ownership, _ flags: SharedMemoryFlags) throws(Errno) {
+    storage = try VMObject.make(fileSystem.memory, .sharedMemory, pageCount: 0)
+    self.fileSystem = fileSystem
+    self.ownership = ownership
+    self.flags = flags
+    seals = flags.contains(.allowSealing) ? [] : .seal
+    inode = fileSystem.nextInode()
+    let now = fileSystem.timestamp
+    birthNanoseconds = now
+    accessNanoseconds = now
+    modificationNanoseconds = now
+    changeNanoseconds = now
+    fileSystem.liveSharedMemoryObjectCount += 1
+  }
+
+  deinit { fileSystem.liveSharedMemoryObjectCount -= 1 }
+
+  /// The pageable store.
+  @inline(__always)
+  public var vmObject: VMObject { storage.object }
+
+  /// One more reference to the pageable store, for a mapping.
+  func reference() -> VMObjectReference { storage.copy() }
+
+  /// The channel on which those wait who queue for the range lock.
+  var rangeChannel: WaitChannel { .rangeLock(UInt32(truncatingIfNeeded: inode)) }
+
+  /// Leaves the range lock and wakes those who queue behind.
+  func releaseRange(_ ticket: RangeLockTicket) {
+    rangeLock.leave(ticket)
+    if !rangeLock.isEmpty { fileSystem.wake(rangeChannel) }
+  }
+}
