@@ -34,15 +34,23 @@ struct ClockCalibration {
 struct Clock {
   private let origin: UInt64
   private let factor: UInt64
+  private let inverseFactor: UInt64
   /// Time stamps in a second.
   let frequency: UInt64
 
   /// A clock that was 0 when the counter stood at `origin`.
   init(origin: UInt64, frequency: UInt64) {
     self.origin = origin
-    self.frequency = max(frequency, 1)
-    // Nanoseconds for 2^32 time stamps; the quotient fits because no counter is slower than 1 MHz.
-    factor = (1_000_000_000 << 32) / max(frequency, 1_000_000)
+    // No counter is slower than 1 MHz; so the quotients below fit.
+    self.frequency = max(frequency, 1_000_000)
+    factor = (1_000_000_000 << 32) / self.frequency
+    inverseFactor =
+      (self.frequency / 1_000_000_000) << 32 + ((self.frequency % 1_000_000_000) << 32) / 1_000_000_000
+  }
+
+  /// Time stamps that pass in this many nanoseconds, rounded up a little.
+  func timeStamps(forNanoseconds nanoseconds: UInt64) -> UInt64 {
+    multiply_shift_32(nanoseconds, inverseFactor) + (nanoseconds >> 32) + 1
   }
 
   /// Nanoseconds since the origin.

@@ -82,8 +82,8 @@ struct LocalInterruptController {
 
   /// Interrupts once, after this many time stamps (sooner when that is beyond the timer's range).
   func setTimer(timeStamps: UInt64) {
-    let ticks = multiply_shift_32(min(timeStamps, 1 << 40), timerFactor)
-    write(.initialCount, UInt32(min(max(ticks, 1), UInt64(UInt32.max))))
+    let ticks = multiply_shift_32(min(timeStamps, 1 << 40), timerFactor) + 1
+    write(.initialCount, UInt32(min(ticks, UInt64(UInt32.max))))
   }
 
   /// Stops the timer.

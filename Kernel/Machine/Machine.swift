@@ -43,6 +43,7 @@ public final class Machine {
       information, image: ByteRange(start: AddressLayout.stub.start, end: AddressLayout.image.end))
     physicalFrameCount = map.physicalFrameCount
     tables = KernelPageTables(&map, features)
+    unsafe PowerManagement.tables = tables
     let disk = Machine.takeDisk(options, &map)
     let frameTable = Machine.takeFrameTable(&map)
     tables.load()
@@ -64,7 +65,9 @@ public final class Machine {
       physical, processor, frameTable: frameTable.address, frameCount: map.frameCount, available: map.ranges.span,
       kernelRoot: tables.root)
     memory.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
-    if let disk { memory.attachSwap(RAMDisk(physical, at: disk.start.address, blockCount: disk.blockCount)) }
+    if let disk, !memory.attachSwap(RAMDisk(physical, at: disk.start.address, blockCount: disk.blockCount)) {
+      logLine("the swap device could not be attached")
+    }
 
     clock = Clock(origin: start, frequency: calibration.finish())
     controller?.finishMeasuring()
@@ -82,8 +85,9 @@ public final class Machine {
     return frame
   }
 
-  private static func takeDisk(_ options: KernelOptions, _ map: inout MemoryMap) -> (start: FrameNumber, blockCount: UInt32)?
-  {
+  private static func takeDisk(_ options: KernelOptions, _ map: inout MemoryMap) -> (
+    start: FrameNumber, blockCount: UInt32
+  )? {
     let blockCount = options.swapByteCount >> Page.shift
     guard blockCount > 0 else { return nil }
     guard let start = map.take(frameCount: blockCount) else {

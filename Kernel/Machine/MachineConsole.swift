@@ -67,6 +67,18 @@ public enum MachineConsole {
     }
   }
 
+  /// Writes a line of a test report, unless the console is quiet.
+  public static func writeTestLine(_ text: StaticString, _ value: UInt64?, _ after: StaticString, _ name: StaticString)
+  {
+    guard unsafe !isQuiet else { return }
+    if unsafe isInsideLine { write(0x0A) }
+    write(text)
+    if let value { write(decimal: value) }
+    write(after)
+    write(name)
+    write(0x0A)
+  }
+
   /// Begins a kernel line at column 0.
   static func beginLine() {
     if unsafe isInsideLine { write(0x0A) }

@@ -64,7 +64,8 @@ private func writeCause(_ frame: trap_frame, _ address: UInt64) {
   }
   MachineConsole.write(exceptionName(frame.vector))
   if frame.vector == 14 {
-    MachineConsole.write(frame.error_code & 16 != 0 ? " executing " : frame.error_code & 2 != 0 ? " writing " : " reading ")
+    MachineConsole.write(
+      frame.error_code & 16 != 0 ? " executing " : frame.error_code & 2 != 0 ? " writing " : " reading ")
     MachineConsole.write(hexadecimal: address)
     MachineConsole.write(frame.error_code & 1 != 0 ? " (not permitted)" : " (not mapped)")
   } else if frame.error_code != 0 {

@@ -23,7 +23,8 @@ enum RealTimeClock {
 
   private static func read() -> Reading {
     Reading(
-      second: register(0), minute: register(2), hour: register(4), day: register(7), month: register(8), year: register(9))
+      second: register(0), minute: register(2), hour: register(4), day: register(7), month: register(8),
+      year: register(9))
   }
 
   /// Seconds since 1970-01-01 00:00 UTC; the clock is taken to be in UTC.

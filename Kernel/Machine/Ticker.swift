@@ -46,7 +46,7 @@ struct Ticker {
     state = .deadline
     let now = clock.nanoseconds
     let nanoseconds = deadline > now ? min(deadline - now, 3_600_000_000_000) : 0
-    controller?.setTimer(timeStamps: nanoseconds * (clock.frequency / 1_000_000) / 1000 + 1)
+    controller?.setTimer(timeStamps: clock.timeStamps(forNanoseconds: nanoseconds))
   }
 
   /// The timer has interrupted.
