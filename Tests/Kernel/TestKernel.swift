@@ -36,7 +36,7 @@ final class TestKernel {
 
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
-    maximumProcessCount: Int? = nil, start: Bool = true, signosys: Bool = true
+    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
@@ -53,10 +53,14 @@ final class TestKernel {
     options.maximumProcessCount = maximumProcessCount
     options.unknownCallsRaiseSignal = signosys
     kernel = Kernel(options)
-    if start {
-      try kernel.start([])
-      advance()
+    do {
+      try kernel.start(Array(path.utf8))
+    } catch {
+      // Nothing was started, and nothing may be left.
+      report = ExitReport(status: 0)
+      throw error
     }
+    advance()
   }
 
   /// Every test ends with an empty machine.
