@@ -178,11 +178,11 @@ struct AddressSpaceTests {
     _ = try space.map(request(0x10_0000, pages: UInt64(pages), .shared, object: object.copy()))
     space.activate()
     for page in 0..<pages {
-      if system.isShort { system.reclaim(budget: 16) }
+      if system.isShort { system.reclaim(budget: 64) }
       #expect(space.store(UInt8(truncatingIfNeeded: page * 7), at: 0x10_0000 + UInt64(page) << 12 + 5))
     }
     for page in 0..<pages {
-      if system.isShort { system.reclaim(budget: 16) }
+      if system.isShort { system.reclaim(budget: 64) }
       #expect(space.load(0x10_0000 + UInt64(page) << 12 + 5) == UInt8(truncatingIfNeeded: page * 7))
     }
     #expect(system.counters.swapPagesOut > 0 && system.counters.swapPagesIn > 0)
