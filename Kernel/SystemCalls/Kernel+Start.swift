@@ -137,7 +137,8 @@ extension Kernel {
   func resourceCount() -> ResourceCount {
     var count = ResourceCount()
     count.frames = memory.managedFrameCount - memory.freeFrameCount
-    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces + files.counts.total + processes.processCount
+    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces
+    count.objects += files.counts.total + processes.processCount
     count.heapBytes = memory.heap?.allocatedByteCount ?? 0
     count.swapBlocks = memory.usedSwapBlockCount
     return count
