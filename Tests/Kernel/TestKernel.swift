@@ -141,6 +141,7 @@ final class TestKernel {
     for index in 0..<6 { setRegister(offsets[index], index < arguments.count ? arguments[index] : 0) }
     setRegister(144 - 8, register(136) & ~1)
     if !kernel.systemCall() { advance() }
+    finishTransfers()
     return context == nil ? nil : result
   }
 
@@ -157,10 +158,20 @@ final class TestKernel {
         if !kernel.exception(ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)) {
           advance()
         }
-        while context == nil && isIdle && hardware.deliverTransfers() { advance() }
+        finishTransfers()
       }
     }
     return false
+  }
+
+  /// Lets the device work while the kernel waits for it.
+  private func finishTransfers() {
+    while context == nil, isIdle, let next = hardware.swap?.nextCompletion {
+      hardware.clock.advance(to: next)
+      _ = hardware.deliverTransfers()
+      kernel.deviceInterrupt()
+      advance()
+    }
   }
 
   @discardableResult
