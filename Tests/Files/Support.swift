@@ -106,7 +106,7 @@ final class Machine {
   let system: MemorySystem
   let disk: TestDisk
   let files: FileSystem
-  let initialFree: Int
+  var initialFree: Int
   var table: FileTable
   var caller: Credentials
   var mask: FileMode = []
