@@ -86,6 +86,7 @@ default:
     .target(
       name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls"],
       path: "Tests/Simulation", swiftSettings: strict),
+    .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate", swiftSettings: strict),
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory"]),
     tests("Files", ["ABI", "Memory", "Files"]),

@@ -115,6 +115,9 @@ extension Kernel {
 
   // MARK: The end
 
+  /// Ends every process as reboot(2) does, whoever runs; `next()` finishes the rest.
+  public func shutDown() { processes.beginEnd(.exited(0)) }
+
   /// Drops what is left when every process is gone, and counts what should not be.
   func finish() -> ExitReport {
     processes.leaveProcessor()
@@ -137,7 +140,8 @@ extension Kernel {
   func resourceCount() -> ResourceCount {
     var count = ResourceCount()
     count.frames = memory.managedFrameCount - memory.freeFrameCount
-    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces + files.counts.total + processes.processCount
+    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces
+    count.objects += files.counts.total + processes.processCount
     count.heapBytes = memory.heap?.allocatedByteCount ?? 0
     count.swapBlocks = memory.usedSwapBlockCount
     return count

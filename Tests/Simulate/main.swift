@@ -1,0 +1,78 @@
+// Runs random scripts from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `memory` or `kernel`.
+//
+// Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
+import Foundation
+import Simulation
+
+let words = CommandLine.arguments
+let kind = words.count > 1 ? words[1] : "memory"
+let first = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
+let count = words.count > 3 ? UInt64(words[3]) ?? 20 : 20
+let stepCount = words.count > 4 ? Int(words[4]) ?? 1000 : 1000
+let logPath = NSTemporaryDirectory() + "simulate-\(getpid()).log"
+
+/// Runs `body` in a child process; its status, or minus the signal that ended it.
+func isolated(_ body: () -> Int32) -> Int32 {
+  typealias Fork = @convention(c) () -> pid_t
+  let child = unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
+  if child == 0 {
+    let status = body()
+    fflush(nil)
+    _exit(status)
+  }
+  var status: Int32 = 0
+  unsafe waitpid(child, &status, 0)
+  return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
+}
+
+/// Runs one seed; with a log, every step is written there first.
+func run(_ seed: UInt64, logging: Bool) -> Int32 {
+  let log = logging ? FileHandle(forWritingAtPath: logPath) : nil
+  let encoder = JSONEncoder()
+  let result = MemorySimulation(seed: seed).run(stepCount: stepCount) { step in
+    guard let log, let line = try? encoder.encode(step) else { return }
+    log.write(line + Data([10]))
+  }
+  if words.contains("verbose") { print("seed \(seed): \(result)") }
+  guard let failure = result.failure else { return 0 }
+  if !logging { print("seed \(seed), \(failure.steps.count) steps: \(failure.reason)") }
+  return 1
+}
+
+/// Shrinks a failing seed; every attempt runs in a child.
+func shrink(_ seed: UInt64) {
+  _ = FileManager.default.createFile(atPath: logPath, contents: nil)
+  _ = isolated { run(seed, logging: true) }
+  let lines = (try? String(contentsOfFile: logPath, encoding: .utf8))?.split(separator: "\n") ?? []
+  let steps = lines.compactMap { try? JSONDecoder().decode(ScriptStep.self, from: Data($0.utf8)) }
+  let simulation = MemorySimulation(seed: seed)
+  unsafe dup2(open("/dev/null", O_WRONLY), 2)
+  let shrinker = ScriptShrinker { candidate in
+    let status = isolated { simulation.replay(candidate) == nil ? 0 : 1 }
+    return status == 0 ? nil : ScriptFailure(index: candidate.count - 1, reason: "status \(status)", steps: candidate)
+  }
+  let small = shrinker.shrink(ScriptFailure(index: steps.count - 1, reason: "", steps: steps))
+  print("frames \(simulation.hardware.frameCount), swap \(simulation.hardware.swapBlockCount)")
+  print(small)
+  _ = isolated {
+    if let failure = simulation.replay(small.steps) { print("reason: \(failure.reason)") }
+    return 0
+  }
+}
+
+let clock = ContinuousClock()
+let start = clock.now
+var failing: [UInt64] = []
+for seed in first..<first + count {
+  let status = isolated { run(seed, logging: false) }
+  if status != 0 { failing.append(seed) }
+  if status < 0 { print("seed \(seed): signal \(-status)") }
+}
+let elapsed = (clock.now - start).components
+let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18
+let total = Int(count) * stepCount
+print(
+  "\(kind): \(count) seeds from \(first), \(total) steps, \(failing.count) failures, "
+    + "\(Int(Double(total) / seconds * 60)) steps a minute")
+if let seed = failing.first { shrink(seed) }
+exit(failing.isEmpty ? 0 : 1)

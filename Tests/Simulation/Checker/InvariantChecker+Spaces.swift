@@ -1,0 +1,102 @@
+// Maps and page tables of every address space.
+import ABI
+import Memory
+
+extension InvariantChecker {
+  func checkSpaces() {
+    for space in spaces {
+      let entries = checkEntries(space)
+      checkTables(space, entries)
+    }
+  }
+
+  private func checkEntries(_ space: AddressSpace) -> [MapEntryInspection] {
+    var entries: [MapEntryInspection] = []
+    space.inspectEntries { entries.append($0) }
+    var last: UInt64 = 0x1000
+    var bytes: UInt64 = 0
+    for entry in entries {
+      expect(
+        entry.start >= last && entry.end > entry.start && entry.end <= 1 << 46 && (entry.start | entry.end) & 4095 == 0,
+        "map entry \(hexadecimal(entry.start)) out of order")
+      last = entry.end
+      bytes += entry.end - entry.start
+      expect(entry.maximum.isSuperset(of: entry.protection), "map entry \(hexadecimal(entry.start)) beyond its maximum")
+      if let object = entry.object {
+        let identifier = note(object)
+        objects[identifier]?.references += 1
+        if entry.countsAsWritable { objects[identifier]?.writableBytes += entry.end - entry.start }
+      }
+      expect(!entry.needsCopy || entry.object != nil, "map entry \(hexadecimal(entry.start)) wants to copy nothing")
+    }
+    expect(entries.count == space.entryCount, "\(space.entryCount) map entries counted, \(entries.count) found")
+    expect(bytes == space.virtualByteCount, "\(space.virtualByteCount) bytes counted as mapped, \(bytes) found")
+    return entries
+  }
+
+  private func checkTables(_ space: AddressSpace, _ entries: [MapEntryInspection]) {
+    var present = 0
+    var used: [UInt32: Int] = [:]
+    var leaves: [(slot: UInt64, address: UInt64, entry: UInt64)] = []
+    var tables: [(frame: UInt32, address: UInt64)] = [(space.inspectedRoot.raw, 0)]
+    space.inspectTables { slot, address, level, entry in
+      used[slot.frame.raw, default: 0] += 1
+      if level == 0 {
+        leaves.append((slot.raw, address, entry))
+        present += 1
+      } else {
+        tables.append((UInt32(entry >> 12 & 0xFF_FFFF_FFFF), address))
+      }
+    }
+    expect(present == space.residentPageCount, "\(space.residentPageCount) pages counted as mapped, \(present) found")
+    for (frame, address) in tables {
+      let record = system.inspect(FrameNumber(frame))
+      expect(record.state == .pageTable && record.space === space, "table in frame \(frame) is not the space's own")
+      expect(record.index == address, "table in frame \(frame) covers another range than its record says")
+      expect(record.count == used[frame, default: 0], "table in frame \(frame) has another count than its record says")
+    }
+    var next = 0
+    for leaf in leaves {
+      while next < entries.count && entries[next].end <= leaf.address { next += 1 }
+      guard next < entries.count, entries[next].start <= leaf.address else {
+        problems.append("\(hexadecimal(leaf.address)) is in the page table but not mapped")
+        continue
+      }
+      let frame = UInt32(leaf.entry >> 12 & 0xFF_FFFF_FFFF)
+      expect(mapped.updateValue((frame, space), forKey: leaf.slot) == nil, "one page-table entry seen twice")
+      checkLeaf(leaf.address, HardwareEntry(raw: leaf.entry), frame, entries[next])
+    }
+  }
+
+  private func checkLeaf(
+    _ address: UInt64, _ leaf: HardwareEntry, _ frame: UInt32, _ entry: MapEntryInspection
+  ) {
+    let place = hexadecimal(address)
+    expect(leaf.isUser && !leaf.isGlobal && !leaf.isLarge, "\(place) has an entry of another kind")
+    expect(!entry.protection.isEmpty, "\(place) is reachable without any right")
+    expect(!leaf.isWritable || entry.protection.contains(.write), "\(place) is writable against its map entry")
+    expect(leaf.isNoExecute || entry.protection.contains(.execute), "\(place) is executable against its map entry")
+    expect(!leaf.isWritable || !entry.needsCopy, "\(place) is writable before it was copied")
+    let record = system.inspect(FrameNumber(frame))
+    guard record.state == .object, let owner = record.object else {
+      problems.append("\(place) maps frame \(frame), which is no page of an object (\(record.state))")
+      return
+    }
+    expect(record.flags.isDisjoint(with: [.busy, .failed]), "\(place) maps frame \(frame), which is being transferred")
+    var object = entry.object
+    var index = entry.offset + (address - entry.start) / 4096
+    var isTop = true
+    while let current = object {
+      if let page = current.inspectPage(at: index) {
+        expect(page == .resident(FrameNumber(frame)) && owner === current, "\(place) maps another page than its object's")
+        expect(isTop || !leaf.isWritable, "\(place) is writable in an object behind")
+        return
+      }
+      isTop = false
+      guard let backing = current.inspectedBacking else { break }
+      index += backing.offset
+      object = backing.object
+    }
+    problems.append("\(place) maps frame \(frame), which its objects do not hold")
+  }
+}

@@ -1,0 +1,91 @@
+// Everything of a simulated machine that is not the kernel: memory, processor, clock, swap device, and the memory system
+// started on them as a boot would.
+
+public import Memory
+
+/// How a simulated machine is equipped.
+public struct HardwareConfiguration: Sendable {
+  /// Frames of physical memory, at most a few thousand.
+  public var frameCount = 512
+  /// Blocks of the swap device; 0: none.
+  public var swapBlockCount: UInt32 = 2048
+  /// What the machine's own choices are drawn from.
+  public var seed: UInt64 = 1
+  /// One transfer in this many is complete at once.
+  public var immediateTransferOneIn = 1
+
+  /// A machine that is short of memory only now and then.
+  public init() {}
+}
+
+/// The hardware of one simulated machine.
+public final class SimulatedHardware {
+  /// Physical memory.
+  public let memory: SimulatedMemory
+  /// Time.
+  public let clock = SimulatedClock()
+  /// The processor.
+  public let processor: SimulatedProcessor
+  /// The floating point registers.
+  public let floatingPoint: SimulatedFloatingPoint
+  /// The kernel heap.
+  public let heap = SimulatedHeap()
+  /// The swap device, if there is one.
+  public let swap: SimulatedSwap?
+  /// The memory system that runs on it.
+  public let system: MemorySystem
+  /// Where boot modules lie, and how long each is.
+  public private(set) var modules: [(start: PhysicalAddress, byteCount: Int)] = []
+
+  /// Builds the machine with boot modules in its memory.
+  public init(_ configuration: HardwareConfiguration, modules contents: [[UInt8]] = []) {
+    memory = SimulatedMemory(frameCount: configuration.frameCount)
+    let unit = SoftwareMMU(memory: memory, seed: configuration.seed ^ 0x4D4D_5500)
+    processor = SimulatedProcessor(memoryUnit: unit, clock: clock)
+    floatingPoint = SimulatedFloatingPoint(memory: memory)
+    // Frame 0 is nobody's, frame 1 the kernel's page-table root, then the frame table and the modules.
+    let kernelRoot = FrameNumber(1)
+    memory.setBytes([UInt8](repeating: 0, count: 4096), at: kernelRoot.address.raw)
+    let table = FrameNumber(2)
+    var next = 2 + UInt32((FrameTable.byteCount(frameCount: UInt32(configuration.frameCount)) + 4095) / 4096)
+    for content in contents {
+      let start = FrameNumber(next).address
+      memory.setBytes(content, at: start.raw)
+      modules.append((start, content.count))
+      next += UInt32((content.count + 4095) / 4096)
+    }
+    // SAFETY: the memory system and the memory are owned by this object and go together.
+    let physical = unsafe PhysicalMemory(base: memory.baseAddress, byteCount: UInt64(memory.byteCount))
+    let available = [FrameRange(start: next, end: UInt32(configuration.frameCount))]
+    system = MemorySystem(
+      physical, processor, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
+      available: available.span, kernelRoot: kernelRoot)
+    system.heap = heap
+    if configuration.swapBlockCount > 0 {
+      let device = SimulatedSwap(
+        memory: memory, clock: clock, blockCount: configuration.swapBlockCount, seed: configuration.seed ^ 0x5357_4150)
+      device.behaviour.immediateOneIn = configuration.immediateTransferOneIn
+      swap = device
+      precondition(system.attachSwap(device))
+    } else {
+      swap = nil
+    }
+    processor.loadPageTable(root: kernelRoot)
+    unit.isPageTable = { [system] physical in
+      physical < UInt64(system.inspectedFrameCount) << 12
+        && (physical == kernelRoot.address.raw
+          || system.inspect(PhysicalAddress(physical).frame).state == .pageTable)
+    }
+  }
+
+  /// Delivers the transfers that are complete by now. Returns whether there were any.
+  public func deliverTransfers() -> Bool {
+    guard let swap else { return false }
+    let completed = swap.takeCompleted()
+    for (frame, succeeded) in completed { system.transferCompleted(frame, succeeded: succeeded) }
+    return !completed.isEmpty
+  }
+
+  /// What the hardware saw that no correct kernel does.
+  public var violations: [String] { processor.memoryUnit.violations + (swap?.violations ?? []) }
+}

@@ -1,0 +1,121 @@
+// The processor of a simulated machine, as the kernel sees it: root loads and invalidations go to the software MMU, which
+// takes each of them as an occasion to do what processors may do at any moment.
+
+public import Memory
+public import Processes
+
+/// A processor that runs scripted programs.
+public final class SimulatedProcessor: Processor {
+  /// The translation hardware.
+  public let memoryUnit: SoftwareMMU
+  /// Time.
+  public let clock: SimulatedClock
+  /// Everything written to the console so far.
+  public private(set) var consoleOutput: [UInt8] = []
+  /// Mistakes planted on purpose.
+  public var defects = ProcessorDefects()
+  /// How many invalidations the kernel asked for.
+  public private(set) var invalidationCount = 0
+  private var delayed: [VirtualAddress] = []
+
+  /// A processor over this memory unit and clock.
+  public init(memoryUnit: SoftwareMMU, clock: SimulatedClock) {
+    self.memoryUnit = memoryUnit
+    self.clock = clock
+  }
+
+  /// A write of CR3.
+  public func loadPageTable(root: FrameNumber) {
+    memoryUnit.loadRoot(root.address.raw)
+  }
+
+  /// INVLPG, with speculation on both sides of it: a kernel that invalidates before it changes the entry is caught.
+  public func invalidate(page: VirtualAddress) {
+    memoryUnit.speculate()
+    invalidationCount += 1
+    if defects.skippedInvalidation == invalidationCount { return }
+    if defects.delaysInvalidations {
+      delayed.append(page)
+      return
+    }
+    memoryUnit.invalidate(page: page.raw)
+    memoryUnit.speculate()
+  }
+
+  /// Forgets everything that is not global.
+  public func invalidateAll() {
+    memoryUnit.speculate()
+    invalidationCount += 1
+    if defects.skippedInvalidation == invalidationCount { return }
+    memoryUnit.invalidateAll()
+    memoryUnit.speculate()
+  }
+
+  /// The end of a kernel event: delayed invalidations, if that defect is planted, happen only now.
+  func eventEnded() {
+    for page in delayed { memoryUnit.invalidate(page: page.raw) }
+    delayed.removeAll()
+  }
+
+  /// Monotonic time.
+  public var nanoseconds: UInt64 { clock.nanoseconds }
+
+  /// The start of the wall clock.
+  public var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
+
+  /// Keeps what the kernel prints.
+  public func writeConsole(_ bytes: RawSpan) {
+    for offset in bytes.byteOffsets { consoleOutput.append(bytes.unsafeLoadByte(offset)) }
+  }
+
+  /// Forgets the console output so far and returns it.
+  public func takeConsoleOutput() -> [UInt8] {
+    defer { consoleOutput.removeAll() }
+    return consoleOutput
+  }
+}
+
+/// Mistakes that a test plants in the processor's double, standing for the same mistake in the kernel.
+public struct ProcessorDefects: Sendable {
+  /// The invalidation with this number (from 1) does not happen: the kernel forgot it.
+  public var skippedInvalidation = 0
+  /// Invalidations happen at the end of the event: the kernel freed page-table pages before it invalidated.
+  public var delaysInvalidations = false
+
+  /// No mistakes.
+  public init() {}
+}
+
+extension RawSpan {
+  /// One byte.
+  fileprivate func unsafeLoadByte(_ offset: Int) -> UInt8 {
+    // SAFETY: the offset is checked by the load; a byte has no invalid patterns.
+    unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+  }
+}
+
+/// Floating point registers that hold one recognisable number, so that a mix-up between threads shows.
+public final class SimulatedFloatingPoint: FloatingPointUnit {
+  private let memory: SimulatedMemory
+  /// The registers: the first two words of the XSAVE area's register part.
+  public var registers: (UInt64, UInt64) = (0, 0)
+
+  /// Registers that are saved to `memory`.
+  public init(memory: SimulatedMemory) {
+    self.memory = memory
+  }
+
+  /// Saves the registers.
+  public func save(into context: UInt64) {
+    memory.setWord(registers.0, at: context + Self.offset)
+    memory.setWord(registers.1, at: context + Self.offset + 8)
+  }
+
+  /// Restores the registers.
+  public func restore(from context: UInt64) {
+    registers = (memory.word(at: context + Self.offset), memory.word(at: context + Self.offset + 8))
+  }
+
+  /// XMM0 in the standard format, inside the floating point area of a thread context.
+  private static let offset: UInt64 = 256 + 160
+}

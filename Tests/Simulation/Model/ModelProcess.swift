@@ -1,0 +1,158 @@
+// A process of the reference model: descriptors in a dictionary, memory page by page, credentials.
+
+/// One page of a process' address space.
+struct ModelView {
+  /// PROT bits.
+  var protection: UInt32
+  /// What mprotect(2) may give.
+  var maximum: UInt32
+  var isShared: Bool
+  /// nil: anonymous private memory.
+  var object: ModelObject?
+  /// Index in `object`.
+  var objectPage = 0
+  /// The private copy, once there is one.
+  var copy: ModelPage?
+  /// A SHARED mapping from a writable descriptor: blocks F_SEAL_WRITE.
+  var countsAsWritable = false
+  /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
+  var isUncertain = false
+
+  /// Whether the page lies beyond the end of its object.
+  var isBeyondEnd: Bool {
+    guard let object else { return false }
+    return objectPage >= object.pageCount
+  }
+}
+
+/// User and group identities.
+struct ModelCredentials: Equatable {
+  var realUser: UInt32 = 0
+  var effectiveUser: UInt32 = 0
+  var savedUser: UInt32 = 0
+  var realGroup: UInt32 = 0
+  var effectiveGroup: UInt32 = 0
+  var savedGroup: UInt32 = 0
+  var groups: [UInt32] = []
+
+  func isMember(_ group: UInt32) -> Bool { group == effectiveGroup || groups.contains(group) }
+}
+
+/// How a process is doing.
+enum ModelProcessState: Equatable {
+  case running
+  /// Ended with this wait status and not yet waited for.
+  case zombie(Int32)
+}
+
+/// A process.
+final class ModelProcess {
+  /// The script's number for it; process 1 is 0.
+  let number: Int
+  /// The kernel's number for it.
+  let identifier: Int32
+  var parent: Int
+  var state = ModelProcessState.running
+  var descriptors: [Int32: ModelDescriptor] = [:]
+  var memory: [UInt64: ModelView] = [:]
+  var credentials = ModelCredentials()
+  var mask: UInt16 = 0o022
+
+  init(number: Int, identifier: Int32, parent: Int) {
+    self.number = number
+    self.identifier = identifier
+    self.parent = parent
+  }
+
+  /// The lowest descriptor not in use, from `minimum` on.
+  func freeDescriptor(from minimum: Int32 = 0) -> Int32 {
+    var number = minimum
+    while descriptors[number] != nil { number += 1 }
+    return number
+  }
+
+  func file(_ descriptor: Int32) -> ModelFile? { descriptors[descriptor]?.file }
+
+  /// Pages of a byte range; empty when it is empty.
+  static func pages(_ address: UInt64, _ byteCount: UInt64) -> Range<UInt64> {
+    byteCount == 0 ? 0..<0 : address / 4096..<(address + byteCount + 4095) / 4096
+  }
+}
+
+/// What happens at an address.
+enum ModelAccess: Equatable {
+  case fine
+  /// Signal and code.
+  case signal(Int32, Int32)
+  /// The specification leaves it open; scripts do not go there.
+  case open
+}
+
+extension ModelProcess {
+  /// What an access of one page does.
+  func access(page: UInt64, write: Bool) -> ModelAccess {
+    guard let view = memory[page] else { return .signal(11, 1) }
+    let needed: UInt32 = write ? 2 : 1
+    if view.protection & needed == 0 { return view.protection & 2 != 0 ? .open : .signal(11, 2) }
+    if view.isUncertain { return .open }
+    if view.copy == nil && view.isBeyondEnd { return view.isShared ? .signal(10, 3) : .open }
+    return .fine
+  }
+
+  /// What an access of a byte range does; `.open` when any part of it is, else the first part that faults.
+  func access(_ address: UInt64, _ byteCount: Int, write: Bool) -> ModelAccess {
+    var first = ModelAccess.fine
+    for page in Self.pages(address, UInt64(byteCount)) {
+      let access = access(page: page, write: write)
+      if access == .open { return .open }
+      if first == .fine { first = access }
+    }
+    return first
+  }
+
+  /// The bytes of a range whose access is fine, with the marks that reading leaves.
+  func load(_ address: UInt64, _ byteCount: Int) -> [UInt8] {
+    var result: [UInt8] = []
+    var at = address
+    let end = address + UInt64(byteCount)
+    while at < end {
+      let count = min(end - at, 4096 - at % 4096)
+      let page = readPage(at / 4096)
+      result += page[Int(at % 4096)..<Int(at % 4096 + count)]
+      at += count
+    }
+    return result
+  }
+
+  private func readPage(_ number: UInt64) -> ModelPage {
+    guard let view = memory[number] else { return ModelObject.zeroPage }
+    if let copy = view.copy { return copy }
+    guard let object = view.object else { return ModelObject.zeroPage }
+    if object.pages[view.objectPage] == nil {
+      // A page that was only read is clean: it may be dropped and count no longer at any time.
+      object.perhapsAllocated.insert(view.objectPage)
+      if !view.isShared { memory[number]?.isUncertain = true }
+    }
+    return object.page(view.objectPage)
+  }
+
+  /// Stores bytes in a range whose access is fine.
+  func store(_ bytes: [UInt8], at address: UInt64) {
+    var done = 0
+    while done < bytes.count {
+      let at = address + UInt64(done)
+      let count = min(bytes.count - done, 4096 - Int(at % 4096))
+      let part = Array(bytes[done..<done + count])
+      if let view = memory[at / 4096] {
+        if view.isShared, let object = view.object {
+          object.setBytes(part, at: view.objectPage * 4096 + Int(at % 4096))
+        } else {
+          var copy = view.copy ?? view.object?.page(view.objectPage) ?? ModelObject.zeroPage
+          copy.replaceSubrange(Int(at % 4096)..<Int(at % 4096) + count, with: part)
+          memory[at / 4096]?.copy = copy
+        }
+      }
+      done += count
+    }
+  }
+}

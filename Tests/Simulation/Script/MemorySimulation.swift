@@ -1,0 +1,61 @@
+// Random scripts on the memory system alone.
+
+/// Runs and shrinks random scripts on a `MemoryMachine`.
+public struct MemorySimulation {
+  /// The machine.
+  public var hardware = HardwareConfiguration()
+  /// The seed of the script; the machine's own is derived from it.
+  public var seed: UInt64
+
+  /// A simulation whose machine and script are drawn from `seed`.
+  public init(seed: UInt64) {
+    self.seed = seed
+    var random = SeededGenerator(seed: seed ^ 0x5EED)
+    hardware.seed = seed
+    hardware.frameCount = [96, 128, 192, 256, 512][random.number(below: 5)]
+    hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
+    hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
+  }
+
+  /// Pages of content that scripts may keep alive on this machine.
+  var pageBudget: Int {
+    hardware.swapBlockCount == 0 ? max(20, hardware.frameCount / 2 - 40) : hardware.frameCount
+  }
+
+  /// Draws and runs `stepCount` steps; nil when there was no difference.
+  public func run(stepCount: Int, observer: ((ScriptStep) -> Void)? = nil) -> (failure: ScriptFailure?, changing: Int) {
+    let machine: MemoryMachine
+    do throws(Difference) { machine = try MemoryMachine(hardware) } catch {
+      return (ScriptFailure(index: 0, reason: error.description, steps: []), 0)
+    }
+    let runner = ScriptRunner(machine)
+    runner.observer = observer
+    var generator = OperationGenerator(seed: seed)
+    generator.isMemoryOnly = true
+    generator.pageBudget = pageBudget
+    do throws(ScriptFailure) {
+      while runner.steps.count < stepCount {
+        guard let process = generator.random.pick(runner.model.running) else { break }
+        if let step = generator.step(runner.model, process) { try runner.perform(step) }
+      }
+      try runner.finish()
+      return (nil, runner.changingStepCount)
+    } catch { return (error, runner.changingStepCount) }
+  }
+
+  /// Runs a script on a fresh machine.
+  public func replay(_ steps: [ScriptStep]) -> ScriptFailure? {
+    guard let machine = try? MemoryMachine(hardware) else { return nil }
+    let runner = ScriptRunner(machine)
+    do throws(ScriptFailure) {
+      for step in steps { try runner.perform(step) }
+      try runner.finish()
+      return nil
+    } catch { return error }
+  }
+
+  /// The shortest script that still fails.
+  public func shrink(_ failure: ScriptFailure) -> ScriptFailure {
+    ScriptShrinker(replay).shrink(failure)
+  }
+}

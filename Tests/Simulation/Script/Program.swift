@@ -1,0 +1,68 @@
+// The program that scripted processes run: one page of text that is never really executed, and a data segment that the
+// driver uses for paths, structures and buffers.
+
+/// The program's layout and its executable file.
+public enum Program {
+  /// The first byte of the text, and the entry point. The "instruction" there is a system call.
+  public static let text: UInt64 = 0x20_0000
+  /// The first byte of the data segment.
+  public static let data: UInt64 = 0x60_0000
+  /// Pages of the data segment; only the first has content in the file.
+  public static let dataPageCount: UInt64 = 8
+  /// Where the driver puts a path.
+  public static let path = data
+  /// Where the driver puts structures that the kernel reads.
+  public static let input = data + 0x800
+  /// Where the driver has the kernel put structures.
+  public static let output = data + 0xC00
+  /// Buffers for reading and writing: the pages behind the first.
+  public static let buffer = data + 4096
+  /// Where fixed mappings of scripts go: 16 pages before a 2 MiB boundary, so that they span two page tables.
+  public static let window: UInt64 = 0x10_001F_0000
+  /// Pages in the window.
+  public static let windowPageCount = 48
+
+  /// The file: an ELF64 header, two program headers, a page of text and a page of data.
+  public static var image: [UInt8] {
+    var file: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 9] + [UInt8](repeating: 0, count: 8)
+    func append(_ value: UInt64, _ byteCount: Int) {
+      for index in 0..<byteCount { file.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
+    }
+    // e_type, e_machine, e_version, e_entry, e_phoff, e_shoff, e_flags, then sizes and counts.
+    for (value, byteCount) in [(2, 2), (62, 2), (1, 4), (text, 8), (64, 8), (0, 8), (0, 4)] as [(UInt64, Int)] {
+      append(value, byteCount)
+    }
+    for value in [64, 56, 2, 64, 0, 0] as [UInt64] { append(value, 2) }
+    // Text: read and execute; data: read and write, zeros behind the first page.
+    for (flags, offset, address, fileBytes, memoryBytes) in [
+      (5, 4096, text, 4096, 4096), (6, 8192, data, 4096, dataPageCount * 4096),
+    ] as [(UInt64, UInt64, UInt64, UInt64, UInt64)] {
+      append(1, 4)
+      append(flags, 4)
+      append(offset, 8)
+      append(address, 8)
+      append(address, 8)
+      append(fileBytes, 8)
+      append(memoryBytes, 8)
+      append(4096, 8)
+    }
+    file += [UInt8](repeating: 0, count: 4096 - file.count)
+    file += (0..<2048).flatMap { _ in [0x0F, 0x05] as [UInt8] }
+    file += dataPage
+    return file
+  }
+
+  /// The initial content of the first data page.
+  static var dataPage: ModelPage { (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 11 &+ 3) } }
+
+  /// The memory of a process as the loader leaves it, in the terms of the model; the stack is left out.
+  static func initialMemory() -> [UInt64: ModelView] {
+    var memory: [UInt64: ModelView] = [:]
+    for index in 0..<dataPageCount {
+      var view = ModelView(protection: 3, maximum: 7, isShared: false)
+      view.copy = index == 0 ? dataPage : nil
+      memory[data / 4096 + index] = view
+    }
+    return memory
+  }
+}

@@ -1,0 +1,81 @@
+// Runs scripts on a system and on the reference model side by side, draws new ones, and shrinks those that fail.
+
+/// What went wrong, and at which step.
+public struct ScriptFailure: Error, CustomStringConvertible {
+  /// The step that showed it.
+  public let index: Int
+  /// What was wrong.
+  public let reason: String
+  /// The script up to and with that step.
+  public let steps: [ScriptStep]
+
+  /// Describes a failure.
+  public init(index: Int, reason: String, steps: [ScriptStep]) {
+    self.index = index
+    self.reason = reason
+    self.steps = steps
+  }
+
+  /// The script as it can be pasted into a test.
+  public var description: String {
+    let lines = steps.map { "  ScriptStep(\($0.process), .\($0.operation), noise: \($0.noise))," }
+    return "step \(index): \(reason)\n[\n\(lines.joined(separator: "\n"))\n]"
+  }
+}
+
+/// One system and its model.
+public final class ScriptRunner {
+  let system: any SimulatedSystem
+  let model: ReferenceModel
+  /// Steps performed.
+  public private(set) var steps: [ScriptStep] = []
+  /// Steps that changed maps, objects, names or memory.
+  public private(set) var changingStepCount = 0
+  /// Told of every step before it is performed.
+  public var observer: ((ScriptStep) -> Void)?
+  /// The contents of clean pages are compared at one step in this many; invariants at all.
+  public var contentCheckInterval = 16
+
+  /// A runner for a freshly started system whose process 1 has this identifier.
+  public init(_ system: any SimulatedSystem, identifier: Int32 = 1) {
+    self.system = system
+    let first = ModelProcess(number: 0, identifier: identifier, parent: 0)
+    first.memory = Program.initialMemory()
+    model = ReferenceModel(first: first)
+  }
+
+  /// Performs one step on both and compares.
+  public func perform(_ step: ScriptStep) throws(ScriptFailure) {
+    guard let process = model.processes[step.process], process.state == .running else { return }
+    if model.leavesOpen(step.operation, process) { return }
+    steps.append(step)
+    observer?(step)
+    if step.operation.changesState { changingStepCount += 1 }
+    do throws(Difference) {
+      let before = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
+      guard let observed = try system.perform(step) else {
+        steps.removeLast()
+        return
+      }
+      model.now = ModelInstant(
+        earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
+      model.output = system.output
+      try model.apply(step.operation, by: step.process, observed)
+      let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
+      if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
+    } catch { throw failure(error.description) }
+  }
+
+  /// Ends all processes and checks that nothing is left.
+  public func finish() throws(ScriptFailure) {
+    let problems = system.shutDown()
+    if !problems.isEmpty { throw failure("at the end: " + problems.prefix(5).joined(separator: "; ")) }
+  }
+
+  private func failure(_ reason: String) -> ScriptFailure {
+    // A system that went wrong cannot be taken apart safely: it is never released.
+    // SAFETY: the extra count is never given back, on purpose.
+    _ = unsafe Unmanaged<AnyObject>.passRetained(system)
+    return ScriptFailure(index: steps.count - 1, reason: reason, steps: steps)
+  }
+}
