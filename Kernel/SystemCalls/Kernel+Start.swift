@@ -68,8 +68,15 @@ extension Kernel {
       }
     }
     let table = FileTable(files)
-    for _ in 0..<3 { _ = try files.openConsole(into: table) }
-    let process = try processes.makeInitialProcess(files: table, maximumFileCount: files.maximumFilesPerProcess)
+    let process: Process
+    do throws(Errno) {
+      for _ in 0..<3 { _ = try files.openConsole(into: table) }
+      process = try processes.makeInitialProcess(files: table, maximumFileCount: files.maximumFilesPerProcess)
+    } catch {
+      var budget = Int.max
+      _ = table.closeAll(budget: &budget)
+      throw error
+    }
     guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
     processes.commit(execution, process, thread)
     processes.scheduler.enqueue(thread.slot)
@@ -114,6 +121,9 @@ extension Kernel {
   }
 
   // MARK: The end
+
+  /// Ends every process as reboot(2) does, whoever runs; `next()` finishes the rest.
+  public func shutDown() { processes.beginEnd(.exited(0)) }
 
   /// Drops what is left when every process is gone, and counts what should not be.
   func finish() -> ExitReport {
