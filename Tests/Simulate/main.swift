@@ -29,11 +29,13 @@ func isolated(_ body: () -> Int32) -> Int32 {
 func run(_ seed: UInt64, logging: Bool) -> Int32 {
   let log = logging ? FileHandle(forWritingAtPath: logPath) : nil
   let encoder = JSONEncoder()
+  var histogram: [String: Int] = [:]
   let result = MemorySimulation(seed: seed).run(stepCount: stepCount) { step in
+    if words.contains("verbose") { histogram["\(step.operation)".split(separator: "(")[0] + "", default: 0] += 1 }
     guard let log, let line = try? encoder.encode(step) else { return }
     log.write(line + Data([10]))
   }
-  if words.contains("verbose") { print("seed \(seed): \(result)") }
+  if words.contains("verbose") { print("seed \(seed): \(result) \(histogram)") }
   guard let failure = result.failure else { return 0 }
   if !logging { print("seed \(seed), \(failure.steps.count) steps: \(failure.reason)") }
   return 1

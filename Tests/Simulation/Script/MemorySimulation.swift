@@ -12,14 +12,14 @@ public struct MemorySimulation {
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    hardware.frameCount = [96, 128, 192, 256, 512][random.number(below: 5)]
+    hardware.frameCount = [96, 96, 128, 128, 192, 256, 512][random.number(below: 7)]
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
   }
 
   /// Pages of content that scripts may keep alive on this machine.
   var pageBudget: Int {
-    hardware.swapBlockCount == 0 ? max(20, hardware.frameCount / 2 - 40) : hardware.frameCount
+    hardware.swapBlockCount == 0 ? max(20, hardware.frameCount / 2 - 40) : hardware.frameCount + 150
   }
 
   /// Draws and runs `stepCount` steps; nil when there was no difference.

@@ -57,7 +57,7 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { total += object.pages.count + object.perhapsAllocated.count }
     }
     for object in names.values { add(object) }
-    for process in processes.values {
+    for process in running {
       total += 8 + process.memory.count / 4
       for view in process.memory.values {
         if let object = view.object { add(object) }

@@ -28,7 +28,7 @@ struct OperationGenerator {
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
-    if pagesInUse > pageBudget { return releasing(model, process) }
+    if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) { return releasing(model, process) }
     switch random.number(below: 100) {
     case 0..<18: return load(process)
     case 18..<38: return store(process)
