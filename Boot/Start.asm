@@ -201,6 +201,7 @@ stop:
 bits 64
 extern main
 extern kernel_stack_top
+extern __stack_chk_guard
 long_mode:
         xor eax, eax
         mov ds, eax
@@ -211,9 +212,37 @@ long_mode:
         mov rax, kernel_stack_top
         mov rsp, rax
         xor ebp, ebp                          ; the end of every backtrace
+        call seed_stack_guard
         mov rax, main
         call rax
         ud2
+
+; seed_stack_guard: before any compiled code runs, so that no frame sees the value change.
+seed_stack_guard:
+        mov eax, 1
+        cpuid
+        mov rsi, [boot_record.time_stamp]
+        test ecx, 1 << 30                     ; RDRAND
+        jz .mix
+        mov edi, 10
+.again:
+        rdrand rax
+        jc .random
+        dec edi
+        jnz .again
+        jmp .mix
+.random:
+        xor rsi, rax
+.mix:
+        mov rax, 0x9E3779B97F4A7C15
+        imul rsi, rax
+        mov rax, rsi
+        shr rax, 29
+        xor rsi, rax
+        xor sil, sil                          ; a zero byte stops string overruns
+        mov rax, __stack_chk_guard
+        mov [rax], rsi
+        ret
 
 section .boot.data
 align 8

@@ -24,27 +24,33 @@ PROGRAMS_BARE := $(patsubst Programs/Tests/%.S,$(PROGRAMS_OUTPUT)/%,$(wildcard P
 
 $(PROGRAMS_OBJECTS)/library/%.c.o: Programs/C/library/%.c $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) -fno-builtin -c $< -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) -fno-builtin -c $< -o $@
 
 $(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) -c $< -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) -c $< -o $@
 
 $(PROGRAMS_OUTPUT)/demonstration-c: Programs/Demonstration/demonstration.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%: Programs/Tools/%.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%_test: Programs/Tests/%_test.c Programs/Tests/check.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< Programs/Tests/check.c $(PROGRAMS_LIBRARY) -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< Programs/Tests/check.c $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
 	@mkdir -p $(@D)
-	clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
 
 # Files that execve(2) and the boot must refuse.
 PROGRAMS_BAD := $(PROGRAMS_OUTPUT)/bad/.made

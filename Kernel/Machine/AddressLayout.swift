@@ -18,8 +18,10 @@ enum AddressLayout {
   /// Virtual address of physical address 0 in the image's slot.
   static let imageBase: UInt64 = IMAGE_BASE
 
-  /// The image, guard pages included, as physical bytes. The boot stub, below it, is free once Swift runs on its own
-  /// page tables.
+  /// The boot stub with its page tables: it ends where the image begins, and is free once the final page tables are loaded.
+  static var stub: ByteRange { ByteRange(start: boot_record_address() & ~0xFFFFF, end: image.start) }
+
+  /// The image, guard pages included, as physical bytes.
   static var image: ByteRange {
     ByteRange(start: image_text_start_address() - imageBase, end: image_end_address() - imageBase)
   }

@@ -8,8 +8,8 @@ enum Backtrace {
 
   /// Writes one line for each caller. A frame pointer that leaves the kernel's stacks, or does not grow, ends the walk.
   static func write(from framePointer: UInt64, first: UInt64?) {
-    Console.beginLine()
-    Console.write("backtrace:\n")
+    MachineConsole.beginLine()
+    MachineConsole.write("backtrace:\n")
     var number: UInt64 = 0
     if let first {
       write(number, first)
@@ -32,11 +32,11 @@ enum Backtrace {
   }
 
   private static func write(_ number: UInt64, _ address: UInt64) {
-    Console.beginLine()
-    Console.write("  #")
-    Console.write(decimal: number)
-    Console.write(" ")
-    Console.write(hexadecimal: address, digits: 16)
-    Console.write(0x0A)
+    MachineConsole.beginLine()
+    MachineConsole.write("  #")
+    MachineConsole.write(decimal: number)
+    MachineConsole.write(" ")
+    MachineConsole.write(hexadecimal: address, digits: 16)
+    MachineConsole.write(0x0A)
   }
 }

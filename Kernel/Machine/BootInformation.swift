@@ -67,7 +67,9 @@ struct BootInformation {
 
   mutating func addRegion(_ start: UInt64, _ byteCount: UInt64, type: UInt32) {
     let (end, overflow) = start.addingReportingOverflow(byteCount)
-    guard byteCount > 0, !overflow, available.count + unavailable.count < BootInformation.maximumRangeCount else { return }
+    guard byteCount > 0, !overflow, available.count + unavailable.count < BootInformation.maximumRangeCount else {
+      return
+    }
     if type == 1 {
       available.append(ByteRange(start: start, end: end))
     } else {

@@ -1,4 +1,4 @@
-// Leaving the machine.
+// Leaving the machine: through QEMU's isa-debug-exit, else by ACPI, else by halting.
 
 internal import MachineSupport
 
@@ -12,8 +12,11 @@ public enum ExitCode: UInt8 {
   case panic = 0x12
 }
 
-/// Ends the run: through isa-debug-exit, else by ACPI, else by halting.
+private let debugExitPort: UInt16 = 0xF4
+
+/// Ends the run. Without the debug device a machine that panicked stays as it is, for its screen to be read.
 public func leaveMachine(_ code: ExitCode) -> Never {
-  port_write8(0xF4, code.rawValue)
+  port_write8(debugExitPort, code.rawValue)
+  if code != .panic { PowerManagement.powerOff() }
   halt_for_ever()
 }

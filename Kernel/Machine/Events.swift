@@ -1,12 +1,28 @@
-// What Entry.S calls.
+// What Entry.S calls. The entry code passes the kernel object; the dispatcher is found here.
 
 internal import MachineSupport
+internal import SystemCalls
 
+/// Set once, before ring 3 first runs.
+nonisolated(unsafe) var dispatcher: Dispatcher?
+
+/// A system call of the current thread. Returns true when the same thread goes on at once.
 @c(machine_system_call)
-func systemCall(_ kernel: UInt64) -> Bool { panic("no kernel") }
+func machineSystemCall(_ kernel: UnsafeRawPointer) -> Bool {
+  // SAFETY: the processor record holds the kernel that `dispatcher` keeps alive.
+  unsafe Unmanaged<Kernel>.fromOpaque(kernel)._withUnsafeGuaranteedRef { $0.systemCall() }
+}
 
+/// Decides what runs next. Returns false when nothing can.
 @c(machine_resume)
-func resume(_ kernel: UInt64) -> Bool { panic("no kernel") }
+func machineResume(_ kernel: UnsafeRawPointer) -> Bool {
+  guard let dispatcher = unsafe dispatcher else { panic("there is no kernel to resume") }
+  return dispatcher.resume()
+}
 
+/// An exception of ring 3, or an interrupt.
 @c(machine_trap)
-func trap(_ kernel: UInt64, _ vector: UInt64, _ errorCode: UInt64) { panic("no kernel") }
+func machineTrap(_ kernel: UnsafeRawPointer, _ vector: UInt64, _ errorCode: UInt64) {
+  guard let dispatcher = unsafe dispatcher else { panic("an interrupt before there is a kernel; vector", vector) }
+  dispatcher.trap(vector, errorCode)
+}

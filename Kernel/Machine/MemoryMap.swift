@@ -17,7 +17,7 @@ struct MemoryMap {
   private static let maximumFrame: UInt64 = 1 << 28
   private static let firstMiB = FrameRange(start: 0, end: 256)
 
-  /// Takes over the loader's map; `image` is where the kernel lies.
+  /// Takes over the loader's map; `image` is where the kernel lies, the boot stub included.
   init(_ information: BootInformation, image: ByteRange) {
     for region in information.available {
       let start = min((region.start + Page.offsetMask) >> Page.shift, MemoryMap.maximumFrame)
@@ -39,6 +39,11 @@ struct MemoryMap {
     FrameRange(
       start: UInt32(min(region.start >> Page.shift, maximumFrame)),
       end: UInt32(min((region.end + Page.offsetMask) >> Page.shift, maximumFrame)))
+  }
+
+  /// Gives frames back that were reserved only for a while.
+  mutating func release(_ region: ByteRange) {
+    insert(MemoryMap.covering(region))
   }
 
   /// Adds a range, merging it with those it overlaps or touches.

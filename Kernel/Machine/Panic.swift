@@ -12,8 +12,8 @@ nonisolated(unsafe) private var isPanicking = false
 /// Reports a failure of the kernel itself and leaves the machine.
 public func panic(_ message: StaticString) -> Never {
   beginPanic()
-  Console.write(message)
-  Console.write(0x0A)
+  MachineConsole.write(message)
+  MachineConsole.write(0x0A)
   Backtrace.write(from: frame_pointer(), first: nil)
   leaveMachine(.panic)
 }
@@ -21,22 +21,22 @@ public func panic(_ message: StaticString) -> Never {
 /// Reports a failure with a number that explains it.
 public func panic(_ message: StaticString, _ value: UInt64) -> Never {
   beginPanic()
-  Console.write(message)
-  Console.write(" ")
-  Console.write(hexadecimal: value)
-  Console.write(0x0A)
+  MachineConsole.write(message)
+  MachineConsole.write(" ")
+  MachineConsole.write(hexadecimal: value)
+  MachineConsole.write(0x0A)
   Backtrace.write(from: frame_pointer(), first: nil)
   leaveMachine(.panic)
 }
 
 private func beginPanic() {
   if unsafe isPanicking {
-    Console.write("\nmartlet: panic during a panic\n")
+    MachineConsole.write("\nmartlet: panic during a panic\n")
     leaveMachine(.panic)
   }
   unsafe isPanicking = true
-  Console.beginLine()
-  Console.write("panic: ")
+  MachineConsole.beginLine()
+  MachineConsole.write("panic: ")
 }
 
 /// A fault in the kernel, NMI, double fault or machine check, from Entry.S; `frame` lies on the stack that it arrived on.
@@ -47,7 +47,7 @@ func panicTrap(_ frame: UnsafePointer<trap_frame>) -> Never {
   let address = read_control2()
   beginPanic()
   writeCause(frame, address)
-  Console.write(0x0A)
+  MachineConsole.write(0x0A)
   writeRegisters(frame, address)
   Backtrace.write(from: frame.rbp, first: frame.rip)
   leaveMachine(.panic)
@@ -57,21 +57,22 @@ private func writeCause(_ frame: trap_frame, _ address: UInt64) {
   let stacks = KernelStack.all
   for index in stacks.indices
   where frame.vector == 8 && (stacks[index].guardHolds(address) || stacks[index].guardHolds(frame.rsp)) {
-    Console.write("stack overflow: the ")
-    Console.write(stacks[index].name)
-    Console.write(" ran into its guard page")
+    MachineConsole.write("stack overflow: the ")
+    MachineConsole.write(stacks[index].name)
+    MachineConsole.write(" ran into its guard page")
     return
   }
-  Console.write(exceptionName(frame.vector))
+  MachineConsole.write(exceptionName(frame.vector))
   if frame.vector == 14 {
-    Console.write(frame.error_code & 16 != 0 ? " executing " : frame.error_code & 2 != 0 ? " writing " : " reading ")
-    Console.write(hexadecimal: address)
-    Console.write(frame.error_code & 1 != 0 ? " (not permitted)" : " (not mapped)")
+    MachineConsole.write(
+      frame.error_code & 16 != 0 ? " executing " : frame.error_code & 2 != 0 ? " writing " : " reading ")
+    MachineConsole.write(hexadecimal: address)
+    MachineConsole.write(frame.error_code & 1 != 0 ? " (not permitted)" : " (not mapped)")
   } else if frame.error_code != 0 {
-    Console.write(", error code ")
-    Console.write(hexadecimal: frame.error_code)
+    MachineConsole.write(", error code ")
+    MachineConsole.write(hexadecimal: frame.error_code)
   }
-  Console.write(frame.cs & 3 == 0 ? " in the kernel" : " in ring 3")
+  MachineConsole.write(frame.cs & 3 == 0 ? " in the kernel" : " in ring 3")
 }
 
 private func exceptionName(_ vector: UInt64) -> StaticString {
@@ -109,19 +110,19 @@ private func writeRegisterLine(
   _ name1: StaticString, _ value1: UInt64, _ name2: StaticString, _ value2: UInt64, _ name3: StaticString,
   _ value3: UInt64, _ name4: StaticString, _ value4: UInt64
 ) {
-  Console.beginLine()
+  MachineConsole.beginLine()
   writeRegister(name1, value1)
   writeRegister(name2, value2)
   writeRegister(name3, value3)
   writeRegister(name4, value4)
-  Console.write(0x0A)
+  MachineConsole.write(0x0A)
 }
 
 private func writeRegister(_ name: StaticString, _ value: UInt64) {
-  Console.write("  ")
-  Console.write(name)
-  Console.write(" ")
-  Console.write(hexadecimal: value, digits: 16)
+  MachineConsole.write("  ")
+  MachineConsole.write(name)
+  MachineConsole.write(" ")
+  MachineConsole.write(hexadecimal: value, digits: 16)
 }
 
 /// What the runtime below this module cannot go on after.

@@ -1,6 +1,3 @@
-// Start-up order, and nothing else.
+// The boot stub calls this module's `main`.
 
-import Machine
-
-bringUp()
-leaveMachine(.success)
+startUp()

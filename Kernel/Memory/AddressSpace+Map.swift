@@ -30,7 +30,11 @@ extension AddressSpace {
     }
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
     try system.accounting.reserve(charge)
-    let object = request.object.take()
+    var object = request.object.take()
+    if request.sharing == .shared && object == nil {
+      // Children share it from the first fork on, whether or not it was touched before: it needs its object now.
+      object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift)
+    }
     let isPrivateView = request.sharing == .private && object != nil
     let new = MapEntry(
       start: address, end: address + byteCount, offset: request.offset, object: object, charge: charge,

@@ -93,14 +93,10 @@ extension AddressSpace {
         }
         address &+= Page.byteCount
       }
-      if system.frames[table].count == 0 { detachTable(start, &empty) }
+      if system.frames[table].count == 0 { detachTables(covering: start, &empty) }
     }
-    if isLoaded && (removed > 32 || !empty.isEmpty) { system.processor.invalidateAll() }
-    while !empty.isEmpty {
-      let table = empty.first
-      empty.remove(table, system.frames)
-      system.free(table)
-    }
+    if isLoaded && removed > 32 && empty.isEmpty { system.processor.invalidateAll() }
+    free(&empty)
   }
 
   /// Takes rights away from the present translations of a range: `clear` bits go, `set` bits come.
@@ -172,23 +168,40 @@ extension AddressSpace {
     residentPageCount &-= 1
   }
 
-  /// Unlinks the empty table that covers `address`, and every table above that becomes empty by it, into `list`. The
-  /// caller makes the processor forget them before it frees them.
-  private func detachTable(_ address: UInt64, _ list: inout FrameList) {
+  /// Unlinks the empty table of `level` that covers `address`, and every table above that becomes empty by it, into
+  /// `list`. The caller makes the processor forget them before it frees them.
+  private func detachTables(covering address: UInt64, from level: Int = 0, _ list: inout FrameList) {
     var path = [4 of FrameNumber](repeating: root)
-    var level = 3
-    while level > 0 {
-      let entry = system.physical.load(path[level].address + PageTableEntry.index(address, level: level) &* 8)
+    var current = 3
+    while current > level {
+      let entry = system.physical.load(path[current].address + PageTableEntry.index(address, level: current) &* 8)
       guard entry & PageTableEntry.present != 0 else { return }
-      path[level - 1] = PageTableEntry.frame(entry)
-      level -= 1
+      path[current - 1] = PageTableEntry.frame(entry)
+      current -= 1
     }
-    while level < 3 && system.frames[path[level]].count == 0 {
-      if path[level] == cachedTable { forgetCachedTable() }
-      list.append(path[level], system.frames)
-      level += 1
-      system.physical.store(0, at: path[level].address + PageTableEntry.index(address, level: level) &* 8)
-      system.frames[path[level]].count -= 1
+    while current < 3 && system.frames[path[current]].count == 0 {
+      if path[current] == cachedTable { forgetCachedTable() }
+      list.append(path[current], system.frames)
+      current += 1
+      system.physical.store(0, at: path[current].address + PageTableEntry.index(address, level: current) &* 8)
+      system.frames[path[current]].count -= 1
+    }
+  }
+
+  /// Gives back the empty lowest table that covers `address`, and the ones above that become empty by it.
+  func releaseEmptyTables(covering address: UInt64) {
+    var empty = FrameList()
+    detachTables(covering: address, &empty)
+    free(&empty)
+  }
+
+  /// Frees tables that were detached, after the processor forgot them.
+  private func free(_ tables: inout FrameList) {
+    if isLoaded && !tables.isEmpty { system.processor.invalidateAll() }
+    while !tables.isEmpty {
+      let table = tables.first
+      tables.remove(table, system.frames)
+      system.free(table)
     }
   }
 
@@ -225,32 +238,11 @@ extension AddressSpace {
       if system.frames[table].count > 0 { return address }
       var list = FrameList()
       let base = system.frames[table].index
-      unlink(table, level: level, address: base, &list)
-      while !list.isEmpty {
-        let freed = list.first
-        list.remove(freed, system.frames)
-        system.free(freed)
-        budget -= 1
-      }
+      detachTables(covering: base, from: level, &list)
+      budget -= list.count
+      free(&list)
     }
     return address
-  }
-
-  private func unlink(_ table: FrameNumber, level: Int, address: UInt64, _ list: inout FrameList) {
-    var path = [4 of FrameNumber](repeating: root)
-    var current = 3
-    while current > level {
-      let entry = system.physical.load(path[current].address + PageTableEntry.index(address, level: current) &* 8)
-      path[current - 1] = PageTableEntry.frame(entry)
-      current -= 1
-    }
-    precondition(path[level] == table && level < 3)
-    while current < 3 && system.frames[path[current]].count == 0 {
-      list.append(path[current], system.frames)
-      current += 1
-      system.physical.store(0, at: path[current].address + PageTableEntry.index(address, level: current) &* 8)
-      system.frames[path[current]].count -= 1
-    }
   }
 }
 
@@ -274,7 +266,9 @@ extension MemorySystem {
       removeMapping(slot, from: frame)
       gather(old, frame)
       frames[slot.frame].count &-= 1
-      frames[slot.frame].owner.space?.residentPageCount &-= 1
+      guard let space = frames[slot.frame].owner.space else { continue }
+      space.residentPageCount &-= 1
+      if frames[slot.frame].count == 0 { space.releaseEmptyTables(covering: frames[slot.frame].index) }
     }
   }
 

@@ -18,11 +18,14 @@ extension MemorySystem {
   @inline(__always)
   public var isShort: Bool { buddy.freeCount < queues.lowWater }
 
-  /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed.
+  /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed. Looks at every
+  /// page if it has to: for when nothing else can run.
   public func makeAvailable(_ count: Int) -> FrameAvailability {
     let wanted = reserveFrameCount + count
     while buddy.freeCount < wanted {
-      if reclaim(budget: 64, until: wanted) == 0 {
+      // Every page may get its second chance once before this gives up.
+      let looks = 2 * (queues.active.count + queues.inactive.count + queues.laundry.count) + 1
+      if reclaim(looks: looks, until: wanted) == 0 {
         if buddy.freeCount >= wanted { return .ready }
         return queues.pendingWriteCount > 0 ? .pending : .exhausted
       }
@@ -30,15 +33,15 @@ extension MemorySystem {
     return .ready
   }
 
-  /// Looks at a bounded number of pages. Returns the number of frames freed or on their way to be.
+  /// Looks at at most `budget` pages, going on where the last call stopped. Returns the number of frames freed or on
+  /// their way to be.
   @discardableResult
-  public func reclaim(budget: Int) -> Int { reclaim(budget: budget, until: queues.highWater) }
+  public func reclaim(budget: Int) -> Int { reclaim(looks: budget, until: queues.highWater) }
 
-  private func reclaim(budget: Int, until wanted: Int) -> Int {
+  private func reclaim(looks budget: Int, until wanted: Int) -> Int {
     var gained = 0
-    // Every page may get its second chance once before this gives up.
-    var looks = max(budget, 2 * (queues.active.count + queues.inactive.count + queues.laundry.count))
-    while looks > 0 && gained < budget && buddy.freeCount + queues.pendingWriteCount < wanted {
+    var looks = budget
+    while looks > 0 && buddy.freeCount + queues.pendingWriteCount < wanted {
       looks -= 1
       if !queues.laundry.isEmpty, let swap, swap.freeCount > 0 {
         queues.move(queues.laundry.first, to: .inactive, frames)

@@ -101,3 +101,14 @@ extension MemorySystem {
     if record.waiterCount > 0 { wake(.page(frame)) }
   }
 }
+
+extension MemorySystem {
+  /// Swap blocks in use.
+  public var usedSwapBlockCount: Int {
+    guard let swap else { return 0 }
+    return swap.usableCount - swap.freeCount
+  }
+
+  /// Sets `vm.overcommit` (spec shm.md 2.6).
+  public func setOvercommit(_ value: UInt32) { accounting.overcommit = value }
+}

@@ -6,7 +6,7 @@
 
 /// What can own frames, and therefore takes more than constant work to release.
 public class AnyOwner {
-  fileprivate final var nextOwner: AnyOwner?
+  final fileprivate(set) var nextOwner: AnyOwner?
   fileprivate final var isQueued = false
 
   /// Does at most `budget` units of work (a page, a page table, a map entry) and takes them off `budget`. Returns whether
@@ -18,7 +18,7 @@ public class AnyOwner {
 
 /// The list of owners with work left, first in, first out.
 struct TeardownList {
-  private var first: AnyOwner?
+  private(set) var first: AnyOwner?
   private var last: BackReference<AnyOwner>
 
   init() {

@@ -41,6 +41,9 @@ public final class VMObject: AnyOwner {
   var nextShadow = BackReference<VMObject>()
   var previousShadow = BackReference<VMObject>()
   var shadowCount = 0
+  /// References found by the inspection in progress, and which inspection that is.
+  var inspectedReferences = 0
+  var inspection: UInt32 = 0
 
   init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64) {
     self.kind = kind

@@ -1,44 +1,105 @@
 // The root of the portable kernel: a deterministic machine that answers events. The machine calls exactly one event method,
 // with interrupts off, and then `next()`; nothing here blocks or switches stacks.
+//
+// Invariants
+// - `processes.current` is the thread whose registers are in its context and whose event is being handled, or nil when
+//   nobody ran (idling).
+// - An event leaves the current thread in one of these: current (it goes on), ready, parked, suspended, or gone.
 
-public import ABI
+import ABI
+import Files
 import Memory
+import Processes
 
 /// The kernel.
 public final class Kernel {
   let memory: MemorySystem
+  let processes: ProcessSystem
+  let files: FileSystem
+  let table = SystemCallTable()
+  let modules: [BootModule]
+  let isQuiet: Bool
+  var unknownCallsRaiseSignal: Bool
+  /// When `timerTick` last ran, in nanoseconds since boot.
+  var lastTickNanoseconds: UInt64 = 0
+  /// What existed before process 1.
+  var baseline = ResourceCount()
+  /// The seed of getrandom(2).
+  var randomState: UInt64 = 0
+  /// What reboot(2) decided, if it was called.
+  var hasHalted = false
 
   /// Builds the kernel at boot; arrays of fixed size are allocated here and nowhere else.
   public init(_ configuration: consuming KernelConfiguration) {
     memory = configuration.memory
+    modules = configuration.modules
+    isQuiet = configuration.isQuiet
+    unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
+    files = FileSystem(configuration.memory)
+    processes = ProcessSystem(
+      memory: configuration.memory, floatingPoint: configuration.floatingPoint,
+      maximumProcessCount: configuration.maximumProcessCount
+        ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount))
+    for module in modules { addToFiles(module) }
   }
 
-  /// Creates process 1 from the file with this path (`/bin/NAME`); an empty path means the first module. Console on
-  /// descriptors 0, 1 and 2.
-  ///
-  /// Throws what execve(2) would give: ENOENT, ENOEXEC, ENOMEM, E2BIG.
-  public func start(_ path: [UInt8]) throws(Errno) {
-    throw .enoent
-  }
+  // MARK: Events
 
   /// A system call of the current thread, whose registers are in its context.
   ///
   /// True: the same thread goes on at once with the registers in its context (the fast way; fs and gs bases unchanged).
   /// False: call `next()`.
-  public func systemCall() -> Bool { false }
+  public func systemCall() -> Bool {
+    guard let thread = processes.current, let process = processes.currentProcess else {
+      preconditionFailure("system call without a thread")
+    }
+    if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
+    let number = processes.records[thread.record].context.rax
+    guard number < UInt64(SystemCallTable.count) else {
+      return finish(unknownCall(process, thread), thread)
+    }
+    let entry = table[Int(number)]
+    // Calls that only look something up need none of the phases below.
+    switch entry.call {
+    case .getpid: return finish(UInt64(process.identifier), thread)
+    case .getuid: return finish(UInt64(process.credentials.user), thread)
+    case .geteuid: return finish(UInt64(process.credentials.effectiveUser), thread)
+    case .getgid: return finish(UInt64(process.credentials.group), thread)
+    case .getegid: return finish(UInt64(process.credentials.effectiveGroup), thread)
+    default: return perform(entry, thread, process)
+    }
+  }
 
-  /// An exception of the current thread.
-  public func exception(_ event: ProcessorException) {}
+  /// An exception of the current thread. Returns what `systemCall()` returns.
+  @discardableResult
+  public func exception(_ event: ProcessorException) -> Bool {
+    guard let thread = processes.current, let process = processes.currentProcess else {
+      preconditionFailure("exception without a thread")
+    }
+    if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
+    if event.vector == ExceptionVector.pageFault {
+      return pageFault(event, thread, process)
+    }
+    processes.raise(event.signal, in: process)
+    return false
+  }
 
   /// The periodic timer interrupt, from ring 3 or from idling: ends the current thread's turn and fires what is due.
-  public func timerTick() {}
+  public func timerTick() {
+    let now = memory.processor.nanoseconds
+    if let process = processes.currentProcess {
+      process.usage.userNanoseconds &+= now &- lastTickNanoseconds
+    }
+    lastTickNanoseconds = now
+    processes.scheduler.fireTimers(now: now)
+    processes.endTurn()
+  }
 
   /// A byte arrived on the console.
-  public func consoleInput(_ byte: UInt8) {}
+  public func consoleInput(_ byte: UInt8) {
+    files.console.receive(byte)
+  }
 
   /// A device interrupt whose work the driver has already reported to `MemorySystem` (transfers completed).
   public func deviceInterrupt() {}
-
-  /// Decides what runs next; does the work that is due between events first.
-  public func next() -> Next { .idle(until: nil) }
 }

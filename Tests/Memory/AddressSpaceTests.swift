@@ -114,10 +114,9 @@ struct AddressSpaceTests {
     let pages = 24
     var shared = [UInt8](repeating: 0, count: pages)
     let object = try VMObject.make(system, .sharedMemory, pageCount: UInt64(pages))
-    let root = try AddressSpace.make(system)
-    _ = try root.map(request(0x10_0000, pages: UInt64(pages)))
-    _ = try root.map(request(0x20_0000, pages: UInt64(pages), .shared, object: object.copy()))
-    var images = [Image(space: root, priv: [UInt8](repeating: 0, count: pages))]
+    var images = [Image(space: try AddressSpace.make(system), priv: [UInt8](repeating: 0, count: pages))]
+    _ = try images[0].space.map(request(0x10_0000, pages: UInt64(pages)))
+    _ = try images[0].space.map(request(0x20_0000, pages: UInt64(pages), .shared, object: object.copy()))
     for step in 0..<3000 {
       let who = Int.random(in: 0..<images.count, using: &generator)
       let page = Int.random(in: 0..<pages, using: &generator)
@@ -143,6 +142,15 @@ struct AddressSpaceTests {
       }
       _ = offset
       if step % 3 == 0 { _ = system.drainTeardown(budget: 5) }
+      guard step % 40 == 0 else { continue }
+      var inspector = MemoryInspector(system)
+      for image in images { inspector.visit(image.space) }
+      inspector.visit(object)
+      inspector.finish()
+      if let violation = inspector.violation {
+        Issue.record("step \(step): \(violation) \(inspector.detail)")
+        return
+      }
     }
     machine.drain()
     // Chains stay short: with n images there are never more than n + a few objects.
@@ -170,11 +178,11 @@ struct AddressSpaceTests {
     _ = try space.map(request(0x10_0000, pages: UInt64(pages), .shared, object: object.copy()))
     space.activate()
     for page in 0..<pages {
-      if system.isShort { system.reclaim(budget: 16) }
+      if system.isShort { system.reclaim(budget: 64) }
       #expect(space.store(UInt8(truncatingIfNeeded: page * 7), at: 0x10_0000 + UInt64(page) << 12 + 5))
     }
     for page in 0..<pages {
-      if system.isShort { system.reclaim(budget: 16) }
+      if system.isShort { system.reclaim(budget: 64) }
       #expect(space.load(0x10_0000 + UInt64(page) << 12 + 5) == UInt8(truncatingIfNeeded: page * 7))
     }
     #expect(system.counters.swapPagesOut > 0 && system.counters.swapPagesIn > 0)

@@ -81,7 +81,6 @@ procedure resume
   call machine_resume
   test al, al
   jz wait_for_interrupt
-procedure enter_first_thread
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
   cmp dword ptr [rsp + CONTEXT_RETURN_PATH], RETURN_BY_SYSRET
   jne resume_all

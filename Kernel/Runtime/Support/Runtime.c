@@ -20,14 +20,15 @@ void free(void *memory) {
   if (memory) martlet_heap_release(memory);
 }
 
-uint64_t __stack_chk_guard = 0x7a3c91e5d2b80f00;
-
-__attribute__((no_stack_protector)) void seed_stack_guard(uint64_t value) {
-  __stack_chk_guard = value & ~(uint64_t)0xff; /* a zero byte stops string overruns */
-}
+/* The boot stub gives it a value nobody can know (Boot/Start.asm). */
+uint64_t __stack_chk_guard;
 
 _Noreturn void __stack_chk_fail(void) { runtime_failed(runtime_failure_stack_smashed); }
 
-static _Alignas(4096) uint8_t boot_arena[BOOT_ARENA_BYTE_COUNT];
+_Static_assert(sizeof(struct slab) == SLAB_HEADER_BYTE_COUNT, "objects begin behind the header");
 
+static struct heap_state heap_state;
+static _Alignas(4096) uint8_t boot_arena[BOOT_ARENA_PAGE_COUNT * 4096];
+
+struct heap_state *heap_state_pointer(void) { return &heap_state; }
 uint64_t boot_arena_address(void) { return (uint64_t)boot_arena; }

@@ -8,9 +8,11 @@
         .long 1500026
 
         .text
-        .globl  _start
-        .type   _start, @function
+        .weak   _start                          # a test of the start state has its own and goes on here
+        .globl  start_c_program
+        .type   start_c_program, @function
 _start:
+start_c_program:
         xorl    %ebp, %ebp
         movq    %rdi, start_record(%rip)
         movq    %rdi, %rax
@@ -23,7 +25,7 @@ _start:
         movl    %eax, %edi
         callq   exit
         ud2
-        .size   _start, . - _start
+        .size   start_c_program, . - start_c_program
 
         .bss
         .globl  environ

@@ -149,6 +149,9 @@ static inline uint64_t read_random_or_zero(void) {
   return good ? value : 0;
 }
 
+/* Jumps to an address, for tests of what must not be executable. */
+static inline void call_address(uint64_t address) { ((void (*)(void))address)(); }
+
 static inline uint64_t frame_pointer(void) { return (uint64_t)__builtin_frame_address(0); }
 
 /* Memory at addresses that are no Swift objects: device registers, boot information, page tables before the allocator. */

@@ -107,7 +107,32 @@ extern char trap_stubs[];
 static inline uint64_t system_call_entry_address(void) { return (uint64_t)system_call_entry; }
 static inline uint64_t trap_stubs_address(void) { return (uint64_t)trap_stubs; }
 void load_code_segment(void);
-_Noreturn void enter_first_thread(void);
+/* Leaves for whatever runs next; the stack begins anew. */
+_Noreturn void resume(void);
+
+/* Gives the data segments the selector that programs start with, and sets the bases of fs and gs. */
+static inline uint16_t selector_of(int segment) {
+  uint16_t value;
+  switch (segment) {
+    case 0: __asm__ volatile("mov %%ds, %0" : "=r"(value)); break;
+    case 1: __asm__ volatile("mov %%es, %0" : "=r"(value)); break;
+    case 2: __asm__ volatile("mov %%fs, %0" : "=r"(value)); break;
+    default: __asm__ volatile("mov %%gs, %0" : "=r"(value)); break;
+  }
+  return value;
+}
+
+static inline void reset_data_segments(void) {
+  uint16_t selector = SELECTOR_USER_DATA;
+  if (selector_of(0) != selector) __asm__ volatile("mov %0, %%ds" : : "r"(selector));
+  if (selector_of(1) != selector) __asm__ volatile("mov %0, %%es" : : "r"(selector));
+  if (selector_of(2) != selector) __asm__ volatile("mov %0, %%fs" : : "r"(selector));
+  if (selector_of(3) != selector) __asm__ volatile("mov %0, %%gs" : : "r"(selector));
+}
+
+static inline void load_bases_by_instruction(uint64_t fs, uint64_t gs) {
+  __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(fs), "r"(gs));
+}
 #endif
 
 #define TRAP_STUB_STRIDE 16

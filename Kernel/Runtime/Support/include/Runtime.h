@@ -13,11 +13,32 @@ enum runtime_failure {
 
 _Noreturn void runtime_failed(uint32_t kind);
 
-/* Seeds the stack protector. The caller's own frame must never return. */
-void seed_stack_guard(uint64_t value);
+/* A page that holds objects of one size, as its first bytes describe it; objects fill it from its end down. A large
+   allocation's first page begins with one too, with `object_byte_count` 0. */
+struct slab {
+  struct slab *next, *previous; /* among the pages of this size that have room */
+  uint64_t free;                /* the first object that was used and released, each holding the next one's address; 0 */
+  uint16_t fresh;               /* offset of the lowest object handed out so far */
+  uint16_t used;
+  uint16_t object_byte_count;
+  uint16_t capacity;            /* objects; pages, for a large allocation */
+};
 
-/* Start and byte count of the pages that the heap lives on until the frame allocator exists. */
-#define BOOT_ARENA_BYTE_COUNT (512 * 1024)
+#define SLAB_HEADER_BYTE_COUNT 32
+#define SLAB_CLASS_COUNT 39
+#define BOOT_ARENA_PAGE_COUNT 128
+
+/* All state of the heap; zero when the kernel starts. */
+struct heap_state {
+  struct slab *partial[SLAB_CLASS_COUNT]; /* pages with room, by class of size */
+  uint64_t reserve;                       /* free pages, each holding the next one's address; 0 */
+  uint64_t reserve_count;
+  uint64_t boot_pages_used;               /* of the boot arena, which is part of the reserve */
+  uint64_t allocated_byte_count;
+  uint64_t frame_count;                   /* frames taken from the frame allocator, reserve included */
+};
+
+struct heap_state *heap_state_pointer(void);
+
+/* The pages that the heap lives on until the frame allocator exists, and first of all later. */
 uint64_t boot_arena_address(void);
-
-static inline uint64_t heap_read64(uint64_t address) { return *(volatile uint64_t *)address; }

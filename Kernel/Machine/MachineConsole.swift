@@ -2,10 +2,9 @@
 // begins at column 0 even when a program left its own line unfinished.
 
 internal import MachineSupport
-internal import Memory
 
 /// The console. One of the few pieces of state outside an object: a panic must reach it without counting references.
-public enum Console {
+public enum MachineConsole {
   /// Whether the last byte sent was not a line feed. Written by one processor with interrupts off.
   nonisolated(unsafe) private static var isInsideLine = false
   /// No kernel line is shown (kernel option `quiet`); a panic is.
@@ -30,12 +29,15 @@ public enum Console {
     for index in 0..<text.utf8CodeUnitCount { write(unsafe start[index]) }
   }
 
-  /// Sends bytes that a program wrote.
-  static func write(_ bytes: RawSpan) {
+  /// Sends bytes as they are: what a program wrote, its line feeds already converted.
+  static func send(_ bytes: RawSpan) {
+    var last: UInt8 = 0x0A
     for index in 0..<bytes.byteCount {
       // SAFETY: the index is inside the span.
-      write(unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+      last = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+      SerialLine.write(last)
     }
+    if bytes.byteCount > 0 { unsafe isInsideLine = last != 0x0A }
   }
 
   /// Sends a number in decimal.
@@ -65,6 +67,18 @@ public enum Console {
     }
   }
 
+  /// Writes a line of a test report, unless the console is quiet.
+  public static func writeTestLine(_ text: StaticString, _ value: UInt64?, _ after: StaticString, _ name: StaticString)
+  {
+    guard unsafe !isQuiet else { return }
+    if unsafe isInsideLine { write(0x0A) }
+    write(text)
+    if let value { write(decimal: value) }
+    write(after)
+    write(name)
+    write(0x0A)
+  }
+
   /// Begins a kernel line at column 0.
   static func beginLine() {
     if unsafe isInsideLine { write(0x0A) }
@@ -72,30 +86,20 @@ public enum Console {
   }
 }
 
-/// One piece of a kernel line.
-public enum LinePart {
-  /// Constant text.
-  case text(StaticString)
-  /// A number in decimal.
-  case decimal(UInt64)
-  /// A number in hexadecimal.
-  case hexadecimal(UInt64)
-}
-
 /// Writes a kernel line, unless the console is quiet.
 public func logLine(_ text: StaticString) {
-  guard unsafe !Console.isQuiet else { return }
-  Console.beginLine()
-  Console.write(text)
-  Console.write(0x0A)
+  guard unsafe !MachineConsole.isQuiet else { return }
+  MachineConsole.beginLine()
+  MachineConsole.write(text)
+  MachineConsole.write(0x0A)
 }
 
 /// Writes a kernel line with one number in the middle, unless the console is quiet.
 public func logLine(_ before: StaticString, _ value: UInt64, _ after: StaticString) {
-  guard unsafe !Console.isQuiet else { return }
-  Console.beginLine()
-  Console.write(before)
-  Console.write(decimal: value)
-  Console.write(after)
-  Console.write(0x0A)
+  guard unsafe !MachineConsole.isQuiet else { return }
+  MachineConsole.beginLine()
+  MachineConsole.write(before)
+  MachineConsole.write(decimal: value)
+  MachineConsole.write(after)
+  MachineConsole.write(0x0A)
 }

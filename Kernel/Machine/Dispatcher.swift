@@ -1,0 +1,106 @@
+// Between the entry code and the kernel: turns what the processor reports into events, and the kernel's answer into what
+// the processor does next.
+
+internal import MachineSupport
+internal import Memory
+public import SystemCalls
+
+/// Hands events to the kernel. There is one, and it lives as long as the machine runs.
+final class Dispatcher {
+  private let kernel: Kernel
+  private let features: ProcessorFeatures
+  private var ticker: Ticker
+  private var loadedBases: (fs: UInt64, gs: UInt64) = (0, 0)
+  private let end: (ExitReport) -> Never
+
+  private static let canonicalEnd: UInt64 = 1 << 47
+  private static let pageFault: UInt64 = 14
+  private static let generalProtection: UInt8 = 13
+
+  init(_ kernel: Kernel, _ features: ProcessorFeatures, _ ticker: Ticker, end: @escaping (ExitReport) -> Never) {
+    self.kernel = kernel
+    self.features = features
+    self.ticker = ticker
+    self.end = end
+  }
+
+  /// An exception of ring 3, or an interrupt from ring 3 or idling.
+  func trap(_ vector: UInt64, _ errorCode: UInt64) {
+    switch vector {
+    case 0..<32:
+      kernel.exception(
+        ProcessorException(
+          vector: UInt8(vector), errorCode: errorCode,
+          address: vector == Dispatcher.pageFault ? read_control2() : 0,
+          floatingPointStatus: Dispatcher.floatingPointStatus(vector)))
+    case UInt64(VECTOR_TIMER):
+      ticker.fired()
+      kernel.timerTick()
+    case UInt64(VECTOR_LEGACY_BASE)..<UInt64(VECTOR_LEGACY_BASE) + 16:
+      legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)))
+    default:
+      // A spurious interrupt of the local controller wants no acknowledgement; no other vector is in use.
+      break
+    }
+  }
+
+  private func legacyInterrupt(_ line: UInt8) {
+    guard LegacyInterruptController.acknowledge(line) else { return }
+    switch line {
+    case LegacyInterruptController.timerLine:
+      ticker.fired()
+      kernel.timerTick()
+    case LegacyInterruptController.serialLine:
+      while let byte = SerialLine.read() { kernel.consoleInput(byte) }
+    default:
+      break
+    }
+  }
+
+  private static func floatingPointStatus(_ vector: UInt64) -> UInt32 {
+    switch vector {
+    case 16: UInt32(read_floating_point_status())
+    case 19: read_vector_status()
+    default: 0
+    }
+  }
+
+  /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt.
+  func resume() -> Bool {
+    while true {
+      switch kernel.next() {
+      case .run(let context):
+        let address = AddressLayout.directMapBase + context.raw
+        set_current_context(address)
+        // iret to such an address would fault in ring 0; the program takes the fault that the jump there deserves.
+        guard context_word(address, UInt64(CONTEXT_RIP)) < Dispatcher.canonicalEnd else {
+          kernel.exception(ProcessorException(vector: Dispatcher.generalProtection, errorCode: 0, address: 0))
+          continue
+        }
+        loadSegments(address)
+        ticker.ensureTurn()
+        return true
+      case .idle(let deadline):
+        set_current_context(0)
+        ticker.wait(until: deadline)
+        return false
+      case .finished(let report):
+        end(report)
+      }
+    }
+  }
+
+  /// The data segments and bases that the next thread starts with.
+  private func loadSegments(_ context: UInt64) {
+    reset_data_segments()
+    let fs = context_word(context, UInt64(CONTEXT_FS_BASE))
+    let gs = context_word(context, UInt64(CONTEXT_GS_BASE))
+    if features.hasBaseInstructions {
+      load_bases_by_instruction(fs, gs)
+    } else if loadedBases != (fs, gs) {
+      write_model_register(0xC000_0100, fs)
+      write_model_register(0xC000_0101, gs)
+      loadedBases = (fs, gs)
+    }
+  }
+}

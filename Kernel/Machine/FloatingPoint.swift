@@ -1,0 +1,38 @@
+// The floating point and vector registers of programs. The kernel's own code has none.
+//
+// Invariant: XCR0 enables exactly the components that `save` stores, so no component can carry values between programs.
+
+internal import MachineSupport
+internal import Memory
+internal import Processes
+
+/// Saves and restores the registers in the area of a thread context.
+final class FloatingPoint: FloatingPointUnit {
+  private let components: UInt32?
+
+  private static let legacyAndVector: UInt32 = 0b011
+  private static let upperHalves: UInt32 = 0b100
+
+  /// Switches the unit on.
+  init(_ features: ProcessorFeatures) {
+    guard features.hasExtendedSave else {
+      components = nil
+      return
+    }
+    let chosen = FloatingPoint.legacyAndVector | (features.hasVectorExtension ? FloatingPoint.upperHalves : 0)
+    write_extended_control0(UInt64(chosen))
+    components = chosen
+  }
+
+  /// Writes the registers into the floating point area of the context at this physical address.
+  func save(into context: UInt64) {
+    let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
+    if let components { save_extended_state(area, components) } else { save_legacy_state(area) }
+  }
+
+  /// Loads the registers from the floating point area of the context at this physical address.
+  func restore(from context: UInt64) {
+    let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
+    if let components { restore_extended_state(area, components) } else { restore_legacy_state(area) }
+  }
+}

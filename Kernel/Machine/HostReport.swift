@@ -1,0 +1,66 @@
+// How the run ended, in words: on the console, and on QEMU's debug console (port 0xE9), where `make run` reads it. The second
+// is written even when the console is quiet, and no program can write there.
+
+internal import MachineSupport
+public import SystemCalls
+
+/// The report of a run.
+public enum HostReport {
+  private static let debugConsole: UInt16 = 0xE9
+  private static let stoppedStatus: Int32 = 0x7F
+
+  /// Whether QEMU's debug console is there: it answers with its own number.
+  private static var hasDebugConsole: Bool { port_read8(debugConsole) == UInt8(debugConsole) }
+
+  /// Says how process 1 ended and what was left behind.
+  public static func write(_ report: ExitReport) {
+    let signal = report.status & stoppedStatus
+    if signal == 0 {
+      write("process 1 exited with status ", UInt64(report.status >> 8 & 0xFF))
+    } else {
+      write("process 1 was killed by signal ", UInt64(signal))
+    }
+    guard report.hasLeaks else { return logLine("nothing leaked") }
+    write("leaked frames: ", report.leakedFrameCount)
+    write("leaked objects: ", report.leakedObjectCount)
+    write("leaked heap bytes: ", report.leakedHeapByteCount)
+    write("leaked swap blocks: ", report.leakedSwapBlockCount)
+  }
+
+  /// Says that process 1 could not be started, and why.
+  public static func writeRefusal(_ reason: StaticString) {
+    if unsafe !MachineConsole.isQuiet {
+      MachineConsole.beginLine()
+      MachineConsole.write("process 1 cannot be started: ")
+      MachineConsole.write(reason)
+      MachineConsole.write(0x0A)
+    }
+    sendToHost("process 1 cannot be started: ")
+    sendToHost(reason)
+    sendToHost("\n")
+  }
+
+  private static func write(_ text: StaticString, _ value: Int) {
+    if value > 0 { write(text, UInt64(value)) }
+    if value < 0 { write(text, UInt64(-value)) }
+  }
+
+  private static func write(_ text: StaticString, _ value: UInt64) {
+    logLine(text, value, "")
+    sendToHost(text)
+    guard hasDebugConsole else { return }
+    var divisor: UInt64 = 1
+    while value / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      port_write8(debugConsole, UInt8(value / divisor % 10) + UInt8(ascii: "0"))
+      divisor /= 10
+    }
+    sendToHost("\n")
+  }
+
+  private static func sendToHost(_ text: StaticString) {
+    guard hasDebugConsole else { return }
+    // SAFETY: the index is below the text's length.
+    for index in 0..<text.utf8CodeUnitCount { port_write8(debugConsole, unsafe text.utf8Start[index]) }
+  }
+}

@@ -1,0 +1,41 @@
+// The 8254 interval timer: the ruler that the other clocks are measured with (channel 2, whose output nothing hears), and
+// the periodic tick of a machine without a local interrupt controller (channel 0).
+
+internal import MachineSupport
+
+/// The 8254.
+enum IntervalTimer {
+  /// Ticks in a second.
+  static let frequency: UInt64 = 1_193_182
+  static let startCount: UInt16 = 0xFFFF
+
+  private static let channel0: UInt16 = 0x40
+  private static let channel2: UInt16 = 0x42
+  private static let command: UInt16 = 0x43
+  private static let gate: UInt16 = 0x61
+
+  /// Starts channel 2 counting down once from `startCount`, without sound.
+  static func startMeasuring() {
+    port_write8(gate, port_read8(gate) & ~0x03 | 0x01)
+    port_write8(command, 0xB0)
+    port_write8(channel2, UInt8(truncatingIfNeeded: startCount))
+    port_write8(channel2, UInt8(truncatingIfNeeded: startCount >> 8))
+  }
+
+  /// Ticks since `startMeasuring`, or nil when the counter has run out.
+  static func measuredTicks() -> UInt64? {
+    if port_read8(gate) & 0x20 != 0 { return nil }
+    port_write8(command, 0x80)
+    let low = UInt16(port_read8(channel2))
+    let count = low | UInt16(port_read8(channel2)) << 8
+    return UInt64(startCount &- count)
+  }
+
+  /// Makes channel 0 interrupt at about this rate.
+  static func startTicking(perSecond rate: UInt64) {
+    let divisor = UInt16(frequency / rate)
+    port_write8(command, 0x34)
+    port_write8(channel0, UInt8(truncatingIfNeeded: divisor))
+    port_write8(channel0, UInt8(truncatingIfNeeded: divisor >> 8))
+  }
+}

@@ -1,0 +1,110 @@
+// The machine brought up, in the order that its parts need each other.
+
+internal import MachineSupport
+public import Memory
+public import Processes
+internal import Runtime
+public import SystemCalls
+
+/// The machine, ready for a kernel.
+public final class Machine {
+  /// What the command line asks for.
+  public let options: KernelOptions
+  /// Memory, with the processor and the heap.
+  public let memory: MemorySystem
+  /// The files that the boot loader brought.
+  public let modules: [BootModule]
+  /// The floating point registers.
+  public let floatingPoint: any FloatingPointUnit
+  /// Whole frames of available memory, reserved ones included (`hw.physmem`).
+  public let physicalFrameCount: UInt64
+
+  private let features: ProcessorFeatures
+  private let clock: Clock
+  private let start: UInt64
+  private let tables: KernelPageTables
+  private var ticker: Ticker
+
+  /// Sets everything up. What happens on the way is timed by the interval timer, which measures the clock.
+  public init() {
+    MachineConsole.initialize()
+    DescriptorTables.load()
+    let calibration = ClockCalibration()
+    start = memory_read64(boot_record_address())
+
+    features = ProcessorFeatures.detect()
+    features.enableNoExecute()
+    let information = BootInformation.read()
+    options = KernelOptions(information.commandLine)
+    unsafe MachineConsole.isQuiet = options.isQuiet
+    modules = information.modules
+
+    var map = MemoryMap(
+      information, image: ByteRange(start: AddressLayout.stub.start, end: AddressLayout.image.end))
+    physicalFrameCount = map.physicalFrameCount
+    tables = KernelPageTables(&map, features)
+    unsafe PowerManagement.tables = tables
+    let disk = Machine.takeDisk(options, &map)
+    let frameTable = Machine.takeFrameTable(&map)
+    tables.load()
+    map.release(AddressLayout.stub)
+    features.enableProtections()
+    features.enableSystemCalls()
+    floatingPoint = FloatingPoint(features)
+
+    LegacyInterruptController.initialize()
+    var controller = LocalInterruptController(tables, features)
+    controller?.startMeasuring()
+
+    // SAFETY: the direct map covers all memory up to the last frame, for ever.
+    let physical = unsafe PhysicalMemory(
+      base: UnsafeMutableRawPointer(bitPattern: UInt(AddressLayout.directMapBase)).unsafelyUnwrapped,
+      byteCount: UInt64(map.frameCount) * Page.byteCount)
+    let processor = MachineProcessor(startedAt: start)
+    memory = MemorySystem(
+      physical, processor, frameTable: frameTable.address, frameCount: map.frameCount, available: map.ranges.span,
+      kernelRoot: tables.root)
+    memory.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
+    if let disk, !memory.attachSwap(RAMDisk(physical, at: disk.start.address, blockCount: disk.blockCount)) {
+      logLine("the swap device could not be attached")
+    }
+
+    clock = Clock(origin: start, frequency: calibration.finish())
+    controller?.finishMeasuring()
+    processor.setClock(clock)
+    ticker = Ticker(controller, clock)
+    SerialLine.enableInput()
+    LegacyInterruptController.unmask(LegacyInterruptController.serialLine)
+  }
+
+  private static func takeFrameTable(_ map: inout MemoryMap) -> FrameNumber {
+    let byteCount = FrameTable.byteCount(frameCount: map.frameCount)
+    guard let frame = map.take(frameCount: Page.count(covering: byteCount)) else {
+      panic("too little memory for the frame table")
+    }
+    return frame
+  }
+
+  private static func takeDisk(_ options: KernelOptions, _ map: inout MemoryMap) -> (
+    start: FrameNumber, blockCount: UInt32
+  )? {
+    let blockCount = options.swapByteCount >> Page.shift
+    guard blockCount > 0 else { return nil }
+    guard let start = map.take(frameCount: blockCount) else {
+      logLine("there is not enough memory in one piece for the swap device")
+      return nil
+    }
+    return (start, UInt32(blockCount))
+  }
+
+  /// Time stamps since the boot stub's first instruction: instructions, where QEMU counts them.
+  public var timeStampsSinceStart: UInt64 { read_time_stamp() &- start }
+
+  /// Answers events until process 1 has ended.
+  public func run(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) -> Never {
+    unsafe dispatcher = Dispatcher(kernel, features, ticker, end: end)
+    // SAFETY: the dispatcher keeps the kernel alive.
+    set_kernel_object(unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())))
+    MachineSupport.resume()
+  }
+}

@@ -1,0 +1,45 @@
+// The processor as the portable kernel sees it.
+
+internal import MachineSupport
+internal import Memory
+
+/// The real processor.
+final class MachineProcessor: Processor {
+  private var clock: Clock
+  /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
+  private(set) var realTimeOffsetNanoseconds: UInt64 = 0
+
+  /// A processor whose clock is not measured yet: a time stamp passes for a nanosecond until `setClock`.
+  init(startedAt origin: UInt64) {
+    clock = Clock(origin: origin, frequency: 1_000_000_000)
+  }
+
+  /// Takes over the measured clock and the date.
+  func setClock(_ measured: Clock) {
+    clock = measured
+    realTimeOffsetNanoseconds = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds
+  }
+
+  /// Makes the page table whose root is `root` the current one.
+  func loadPageTable(root: FrameNumber) {
+    write_control3(root.address.raw)
+  }
+
+  /// Forgets the translation of one page of the current address space, and all cached upper-level entries.
+  func invalidate(page: VirtualAddress) {
+    invalidate_page(page.raw)
+  }
+
+  /// Forgets every translation that is not global.
+  func invalidateAll() {
+    write_control3(read_control3())
+  }
+
+  /// Nanoseconds since the boot stub's first instruction.
+  var nanoseconds: UInt64 { clock.nanoseconds }
+
+  /// Sends bytes to the console as they are.
+  func writeConsole(_ bytes: RawSpan) {
+    MachineConsole.send(bytes)
+  }
+}

@@ -1,0 +1,42 @@
+// Failing on purpose (kernel option `panic-test`), so that tests can see each protection and the report it leads to.
+
+internal import MachineSupport
+public import Memory
+
+/// The deliberate failures.
+public enum PanicTest {
+  /// Fails in the way that `kind` names; without a name, by a plain panic.
+  public static func run(_ kind: [UInt8], _ memory: MemorySystem) -> Never {
+    if kind.isEmpty { panic("asked for by panic-test") }
+    if KernelOptions.matches(kind, "trap") { failCheck(kind.count) }
+    if KernelOptions.matches(kind, "stack-overflow") { _ = overflow(UInt64(kind.count)) }
+    if KernelOptions.matches(kind, "text-write") { memory_write64(image_text_start_address(), 0) }
+    if KernelOptions.matches(kind, "constants-write") { memory_write64(image_constants_start_address(), 0) }
+    if KernelOptions.matches(kind, "data-execute") { call_address(image_data_start_address()) }
+    if KernelOptions.matches(kind, "direct-map-execute") {
+      call_address(AddressLayout.directMapBase + memory.kernelRoot.address.raw)
+    }
+    if KernelOptions.matches(kind, "identity-map") { memory_write64(0x10_0000, 0) }
+    if KernelOptions.matches(kind, "null-read") { _ = memory_read64(0) }
+    if KernelOptions.matches(kind, "nested") { PanicTest.panicWhilePanicking() }
+    panic("the protection that panic-test asks for is missing, or it names no test")
+  }
+
+  @inline(never)
+  private static func failCheck(_ count: Int) {
+    precondition(count == 0)
+  }
+
+  /// Uses a page of stack in each call, and needs the result afterwards, so that it is no loop.
+  @inline(never)
+  private static func overflow(_ depth: UInt64) -> UInt64 {
+    if depth == 1 << 40 { return 0 }
+    var page = [512 of UInt64](repeating: depth)
+    page[Int(depth % 512)] = overflow(depth + 1)
+    return page[Int(depth % 7)] + depth
+  }
+
+  private static func panicWhilePanicking() {
+    call_address(1 << 63)
+  }
+}

@@ -1,0 +1,50 @@
+// Start-up order, and nothing else.
+
+internal import ABI
+internal import Machine
+internal import SelfTests
+internal import SystemCalls
+
+/// From the boot stub to process 1.
+func startUp() -> Never {
+  let machine = Machine()
+  if let kind = machine.options.panicTest { PanicTest.run(kind, machine.memory) }
+
+  var allTestsPassed = true
+  if let pattern = machine.options.selfTestPattern {
+    allTestsPassed = SelfTestRunner(machine.memory, pattern: pattern).run()
+  }
+
+  var configuration = KernelConfiguration(
+    memory: machine.memory, floatingPoint: machine.floatingPoint, modules: machine.modules)
+  configuration.unknownCallsRaiseSignal = machine.options.unknownCallsRaiseSignal
+  configuration.isQuiet = machine.options.isQuiet
+  let kernel = Kernel(configuration)
+  if machine.modules.isEmpty {
+    logLine("no program to run: the boot loader brought no module")
+    leaveMachine(allTestsPassed ? .success : .failure)
+  }
+  do {
+    try kernel.start(machine.options.initPath)
+  } catch {
+    HostReport.writeRefusal(refusalReason(error))
+    leaveMachine(.failure)
+  }
+  logLine("instructions from power-on to process 1: ", machine.timeStampsSinceStart, " (time stamps)")
+  machine.run(kernel) { report in
+    HostReport.write(report)
+    leaveMachine(report.isClean && allTestsPassed ? .success : .failure)
+  }
+}
+
+/// What a refusal means to the person who chose the program.
+private func refusalReason(_ error: Errno) -> StaticString {
+  switch error {
+  case .enoent: "no such file (ENOENT)"
+  case .enoexec: "not a static x86-64 ELF executable that fits user space (ENOEXEC)"
+  case .enomem: "too little memory (ENOMEM)"
+  case .e2big: "its arguments are too long (E2BIG)"
+  case .eacces: "not a regular file (EACCES)"
+  default: "it cannot be loaded"
+  }
+}

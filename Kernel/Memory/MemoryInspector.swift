@@ -1,0 +1,287 @@
+// Checks every invariant of this module against the real state: in the simulation after every step, booted on demand.
+//
+// The caller visits each live address space and each reference held outside of this module, then calls `finish`. The
+// walk allocates nothing and changes nothing but marks of its own. It looks at everything, so its cost is the machine's
+// size.
+import ABI
+
+/// One inspection of a memory system.
+public struct MemoryInspector: ~Copyable {
+  private let system: MemorySystem
+  private let generation: UInt32
+  /// What was found wrong first; nil when all is well so far.
+  public private(set) var violation: StaticString?
+  /// A number that helps with `violation`: a frame, an address, an index.
+  public private(set) var detail: UInt64 = 0
+  private var tableFrames = 0
+  private var objectFrames = 0
+  private var mappings = 0
+  private var blocks = 0
+  private var charges: UInt64 = 0
+  private var entryCount = 0
+  private var spaceCount = 0
+  private var objectCount = 0
+  private var countedReferences = 0
+  private var foundReferences = 0
+
+  /// Starts an inspection.
+  public init(_ system: MemorySystem) {
+    self.system = system
+    system.inspections &+= 1
+    generation = system.inspections
+  }
+
+  /// Frames handed out to the machine and the heap, for the caller to compare with what it holds.
+  public var kernelFrameCount: Int {
+    var count = 0
+    for raw in 0..<system.frames.count where system.frames[FrameNumber(raw)].state == .kernel { count += 1 }
+    return count
+  }
+
+  private mutating func require(_ condition: Bool, _ message: StaticString, _ detail: UInt64) {
+    if !condition && violation == nil {
+      violation = message
+      self.detail = detail
+    }
+  }
+
+  /// Counts a reference that somebody outside holds.
+  public mutating func visit(_ reference: borrowing VMObjectReference) {
+    visit(reference.object)
+  }
+
+  /// Checks an address space: its map, its tables, and that they agree.
+  public mutating func visit(_ space: AddressSpace) {
+    spaceCount += 1
+    visitEntries(space)
+    var resident = 0
+    visitTable(space, space.root, level: 3, base: 0, &resident)
+    require(resident == space.residentPageCount, "resident pages differ from present entries", UInt64(resident))
+    require(!space.isLoaded || system.loadedRoot == space.root, "loaded root", 0)
+  }
+
+  /// Visits what waits for teardown, then compares the sums.
+  public mutating func finish() {
+    var owner = system.teardown.first
+    while let current = owner {
+      if let space = current as? AddressSpace {
+        // A retired space keeps what its steps have not reached.
+        visit(space)
+      } else if let object = current as? VMObject, object.inspection != generation {
+        visitContent(object)
+      }
+      owner = current.nextOwner
+    }
+    require(foundReferences == countedReferences, "references that nothing holds", UInt64(countedReferences))
+    require(objectCount == system.counters.liveObjects, "live objects that nothing reaches", UInt64(objectCount))
+    require(spaceCount == system.counters.liveSpaces, "live address spaces that nothing reaches", UInt64(spaceCount))
+    require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)
+    require(entryCount == system.entries.count, "map entries that nothing reaches", UInt64(entryCount))
+    if let swap = system.swap {
+      let taken = swap.usableCount - swap.freeCount
+      require(taken == blocks + orphanBlocks(), "swap blocks that nothing owns", UInt64(taken))
+    }
+    checkFrames()
+  }
+
+  private mutating func visitEntries(_ space: AddressSpace) {
+    var handle = space.first
+    var previousEnd = UserSpace.start
+    var count = 0
+    var bytes: UInt64 = 0
+    while !handle.isNone {
+      let start = system.entries[handle].start
+      let end = system.entries[handle].end
+      require(previousEnd <= start && start < end && end <= UserSpace.end, "map entries overlap", start)
+      require((start | end) & Page.offsetMask == 0, "map entry not page-aligned", start)
+      let protection = system.entries[handle].protection
+      require(system.entries[handle].maximum.isSuperset(of: protection), "protection beyond its maximum", start)
+      charges += system.entries[handle].charge
+      if let object = system.entries[handle].objectOrNil { visit(object) }
+      previousEnd = end
+      bytes += end - start
+      count += 1
+      handle = system.entries[handle].next
+    }
+    entryCount += count
+    require(count == space.entryCount && bytes == space.virtualByteCount, "map entry counts", UInt64(count))
+  }
+
+  private mutating func visitTable(
+    _ space: AddressSpace, _ table: FrameNumber, level: Int, base: UInt64, _ resident: inout Int
+  ) {
+    tableFrames += 1
+    let record = system.frames[table]
+    require(
+      record.state == .pageTable && record.owner.space === space, "page table owned by another", UInt64(table.raw))
+    require(record.index == base && Int(record.order) == level, "page table at the wrong place", base)
+    var used = 0
+    let slots: UInt64 = level == 3 ? 128 : 512
+    for index in 0..<slots {
+      let slot = table.address + index * 8
+      let entry = system.physical.load(slot)
+      guard entry & PageTableEntry.present != 0 else { continue }
+      used += 1
+      let address = base + index * PageTableEntry.coverage(level: level)
+      if level > 0 {
+        visitTable(space, PageTableEntry.frame(entry), level: level - 1, base: address, &resident)
+      } else {
+        resident += 1
+        visitTranslation(space, slot, entry, address)
+      }
+    }
+    require(used == Int(record.count), "page table's count of entries", UInt64(table.raw))
+  }
+
+  private mutating func visitTranslation(
+    _ space: AddressSpace, _ slot: PhysicalAddress, _ entry: UInt64, _ address: UInt64
+  ) {
+    mappings += 1
+    let frame = PageTableEntry.frame(entry)
+    let record = system.frames[frame]
+    require(record.state == .object, "translation of a frame that is no page", address)
+    require(record.flags.isDisjoint(with: [.busy, .failed]), "translation of a page in transfer", address)
+    var listed = 0
+    system.forEachMapping(of: frame) { mapping in
+      if mapping == slot { listed += 1 }
+      return true
+    }
+    require(listed == 1, "translation not in its frame's list exactly once", address)
+    guard let handle = space.findFirst(endingAfter: address), system.entries[handle].start <= address else {
+      // Only a space under teardown may have translations without entries.
+      require(false, "translation without a map entry", address)
+      return
+    }
+    let isWritable = entry & PageTableEntry.writable != 0
+    let protection = system.entries[handle].protection
+    require(!isWritable || protection.contains(.write), "writable beyond the map entry", address)
+    require(!isWritable || !system.entries[handle].needsCopy, "writable although it needs a copy", address)
+    require(
+      entry & PageTableEntry.noExecute != 0 || protection.contains(.execute), "executable beyond the map entry", address
+    )
+    var object = system.entries[handle].objectOrNil
+    var index = system.entries[handle].index(of: address)
+    let top = object
+    while let current = object {
+      if case .resident(frame) = current.pages.lookup(index, system.indexNodes) {
+        require(!isWritable || current === top, "writable page of a backing object", address)
+        return
+      }
+      require(
+        current.pages.lookup(index, system.indexNodes) == .empty, "translation hidden by a nearer page", address)
+      index += current.backingOffset
+      object = current.backingObject
+    }
+    require(false, "translation of a page that the map does not show", address)
+  }
+
+  private mutating func visit(_ object: VMObject) {
+    if object.inspection != generation { visitContent(object) }
+    count(object)
+  }
+
+  private mutating func count(_ object: VMObject) {
+    object.inspectedReferences += 1
+    foundReferences += 1
+    require(object.inspectedReferences <= object.referenceCount, "more references than counted", 0)
+  }
+
+  /// Checks an object at its first visit, and the ones behind it.
+  private mutating func visitContent(_ first: VMObject) {
+    var next: VMObject? = first
+    while let object = next {
+      object.inspection = generation
+      object.inspectedReferences = 0
+      objectCount += 1
+      charges += object.charge
+      countedReferences += object.referenceCount
+      if object !== first { count(object) }
+      checkPages(object)
+      next = object.backingObject
+      if let behind = next, behind.inspection == generation {
+        count(behind)
+        next = nil
+      }
+    }
+  }
+
+  private mutating func checkPages(_ object: VMObject) {
+    var resident = 0
+    var swapped = 0
+    var owned = 0
+    var position: UInt64 = 0
+    while let (index, entry) = object.pages.next(from: position, system.indexNodes) {
+      switch entry {
+      case .resident(let frame):
+        resident += 1
+        objectFrames += 1
+        let record = system.frames[frame]
+        require(
+          record.state == .object && record.owner.object === object && record.index == index,
+          "page's frame belongs to another", index)
+        if record.swapBlock != .none {
+          owned += 1
+          require(system.swap?.has(record.swapBlock) ?? false, "page's swap block is free", index)
+        }
+        require(!record.flags.contains(.dirty) || record.swapBlock == .none, "dirty page with a swap block", index)
+      case .swapped(let block):
+        swapped += 1
+        owned += 1
+        require(system.swap?.has(block) ?? false, "swapped page's block is free", index)
+      case .empty: require(false, "empty entry found", index)
+      }
+      require(object.kind == .anonymous || index < object.pageCount, "page beyond the object's end", index)
+      position = index + 1
+    }
+    require(
+      resident == object.residentCount && swapped == object.swappedCount && owned == object.blockCount,
+      "object's page counts", UInt64(resident))
+    blocks += owned
+  }
+
+  private func orphanBlocks() -> Int {
+    var count = 0
+    for raw in 0..<system.frames.count {
+      let record = system.frames[FrameNumber(raw)]
+      if record.state == .orphan && record.swapBlock != .none { count += 1 }
+    }
+    return count
+  }
+
+  /// Compares the states of all frames with what was reached.
+  private mutating func checkFrames() {
+    var free = 0
+    var tables = 0
+    var pages = 0
+    var pools = 0
+    var listed = 0
+    var queued = 0
+    for raw in 0..<system.frames.count {
+      let frame = FrameNumber(raw)
+      let record = system.frames[frame]
+      switch record.state {
+      case .free: free += 1 << Int(record.order)
+      case .pageTable: tables += 1
+      case .pool: pools += 1
+      case .object:
+        pages += 1
+        if record.queue != .none { queued += 1 }
+        system.forEachMapping(of: frame) { _ in
+          listed += 1
+          return true
+        }
+      default: break
+      }
+    }
+    require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
+    require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
+    require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
+    require(listed == mappings, "mappings that no page table has", UInt64(listed))
+    let poolFrames =
+      system.indexNodes.frameCount + system.mappingNodes.frameCount + system.entries.frameCount
+    require(pools >= poolFrames, "pool frames", UInt64(pools))
+    let queues = system.queues
+    require(
+      queued == queues.active.count + queues.inactive.count + queues.laundry.count, "paging queues", UInt64(queued))
+  }
+}

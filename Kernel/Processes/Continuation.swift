@@ -1,0 +1,97 @@
+// What remains to be done for a thread that is parked or was cut in the middle of a long piece of work (DESIGN, "Parking").
+//
+// A continuation owns everything it names: open files, transfers with the locks they hold, address spaces under
+// construction, staged strings. Dropping it releases all of that; nothing is resolved or read from user memory twice.
+
+public import ABI
+public import Files
+import Memory
+
+/// What remains of a thread's call.
+public enum Continuation {
+  /// Nothing: the thread goes on in ring 3.
+  case none
+  /// The whole call: nothing has been done for it yet.
+  case call
+  /// The arguments that are on the stack are being copied in; `progress` bytes of them have been.
+  case stackArguments(progress: Int)
+  /// The path or structure of the call is being copied into the thread's buffer; `progress` bytes of it have been.
+  case copyIn(progress: Int)
+  /// The results are being copied out of the thread's buffer.
+  case copyOut(PendingResult)
+  /// A read.
+  case read(OpenFile, Transfer)
+  /// A write.
+  case write(OpenFile, Transfer)
+  /// A change of size.
+  case truncate(OpenFile, Resize)
+  /// An open that empties an object which another call holds.
+  case open(PendingOpen)
+  /// Sleep until a time in nanoseconds since boot.
+  case sleep(deadlineNanoseconds: UInt64)
+  /// Waiting for a child.
+  case waitForChild
+  /// Executing a program.
+  case execute(Execution)
+  /// The end of the process.
+  case exit(ExitPhase)
+
+  /// Whether nothing remains.
+  public var isNone: Bool {
+    if case .none = self { return true }
+    return false
+  }
+}
+
+/// A call that is done but for copying results out: up to three pieces of the thread's buffer.
+public struct PendingResult: BitwiseCopyable {
+  /// One piece.
+  public struct Piece: BitwiseCopyable {
+    /// Where it goes.
+    public var address: UInt64
+    /// Where it lies in the buffer.
+    public var offset: Int
+    /// Its length.
+    public var byteCount: Int
+
+    /// Describes a piece.
+    public init(address: UInt64, offset: Int, byteCount: Int) {
+      self.address = address
+      self.offset = offset
+      self.byteCount = byteCount
+    }
+  }
+
+  /// The pieces, in the order in which they are copied.
+  public var pieces = [3 of Piece](repeating: Piece(address: 0, offset: 0, byteCount: 0))
+  /// How many there are.
+  public var count = 0
+  /// The piece being copied.
+  public var index = 0
+  /// Bytes of that piece that have been copied.
+  public var progress = 0
+  /// What the call returns once everything is copied.
+  public var value: UInt64 = 0
+  /// The error that it returns instead; nil: `value`.
+  public var error: Errno?
+
+  /// A call without pieces.
+  public init(value: UInt64 = 0) { self.value = value }
+
+  /// Adds a piece, unless it is empty.
+  public mutating func append(address: UInt64, offset: Int, byteCount: Int) {
+    guard byteCount > 0 else { return }
+    pieces[count] = Piece(address: address, offset: offset, byteCount: byteCount)
+    count += 1
+  }
+}
+
+/// How far the end of a process is.
+public enum ExitPhase {
+  /// Descriptors are being closed.
+  case files
+  /// The address space is given up.
+  case memory
+  /// Children are handed over to process 1.
+  case children
+}

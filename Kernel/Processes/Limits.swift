@@ -1,0 +1,29 @@
+// Every limit of this module by name.
+
+/// Limits of processes and threads.
+public enum ProcessLimits {
+  /// The most processes that any machine has, however large.
+  public static let maximumProcessCount = 16_384
+  /// The fewest processes that a machine is built for.
+  public static let minimumProcessCount = 64
+  /// Of the process slots, those that only the superuser may take (spec abi.md section 15).
+  public static let reservedProcessCount = 10
+  /// The first thread identifier that is given out; those of processes lie below (spec abi.md section 15).
+  public static let firstThreadIdentifier: Int32 = 100_001
+  /// The bytes of a process name that are kept.
+  public static let nameByteCount = 20
+  /// Arguments that execve(2) handles before it lets others have a turn.
+  public static let executionStepsPerTurn = 256
+  /// Children that an exiting process hands over before others have a turn.
+  public static let childrenPerTurn = 256
+  /// Descriptors that an exiting process closes before others have a turn.
+  public static let descriptorsPerTurn = 256
+  /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
+  public static let callBufferByteCount = 1024
+
+  /// `kern.maxproc` for a machine with this many frames: FreeBSD's formula, 20 + 16 for each 2 MiB up to 384 of them.
+  public static func processCount(forFrames frameCount: Int) -> Int {
+    let users = min(max(frameCount / 512, 4), 384)
+    return min(max(20 + 16 * users, minimumProcessCount), maximumProcessCount)
+  }
+}

@@ -1,0 +1,160 @@
+// A process: what its threads share, its place in the family, and what remains of it until its parent asks.
+//
+// Invariants
+// - `.running`: owns an address space, a descriptor table and a thread. `.exiting`: gives them back step by step.
+//   `.zombie`: owns none of them; only identity, status and usage are left.
+// - Family links are process slots; a parent's `firstChild` list holds the living, `firstZombie` the dead.
+
+public import ABI
+public import Files
+public import Memory
+
+/// Names a process by its place in the table. Owns nothing.
+public struct ProcessSlot: Equatable, BitwiseCopyable, Sendable {
+  /// The index.
+  public let raw: UInt32
+
+  /// Wraps an index.
+  public init(_ raw: UInt32) { self.raw = raw }
+
+  /// Names no process.
+  public static let none = ProcessSlot(UInt32.max)
+  /// Process 1, always the first in the table.
+  public static let initial = ProcessSlot(0)
+}
+
+/// How far a process is through its life.
+public enum ProcessState: Sendable {
+  /// It has a thread that runs programs.
+  case running
+  /// It is giving back what it owns.
+  case exiting
+  /// It waits to be asked for its status.
+  case zombie
+}
+
+/// A process.
+public final class Process {
+  /// The place in the table.
+  public let slot: ProcessSlot
+  /// The process identifier.
+  public let identifier: Int32
+  /// The process group.
+  public internal(set) var groupIdentifier: Int32
+  /// The session.
+  public internal(set) var sessionIdentifier: Int32
+  /// How far the process is through its life.
+  public internal(set) var state = ProcessState.running
+
+  // Family
+
+  /// The process that will be told of the end.
+  public internal(set) var parent: ProcessSlot
+  var firstChild = ProcessSlot.none
+  var firstZombie = ProcessSlot.none
+  var nextSibling = ProcessSlot.none
+  var previousSibling = ProcessSlot.none
+
+  // What the process owns
+
+  /// The thread.
+  public internal(set) var thread: Thread?
+  /// The address space.
+  public var addressSpace: AddressSpace?
+  /// The descriptor table.
+  public var files: FileTable?
+  /// The identity that permissions are checked against.
+  public var credentials: Credentials
+  /// Permission bits that new objects do not get.
+  public var creationMask = FileMode.defaultCreationMask
+  /// The limits of getrlimit(2), by `ResourceLimitIdentifier`.
+  public var limits: [16 of ResourceLimit]
+  /// The name, for listings and messages: the last component of the program's path.
+  public var name = [20 of UInt8](repeating: 0)
+  /// Bytes of `name` in use.
+  public var nameByteCount = 0
+  /// The end of the data segment that `break` moves, and where it starts.
+  public var breakAddress: UInt64 = 0
+  /// Where the data segment that `break` moves starts.
+  public var breakStart: UInt64 = 0
+  /// Whether identifiers changed since the program started: issetugid(2).
+  public var hasChangedIdentity = false
+  /// Whether the process has executed a program since it was forked.
+  public internal(set) var hasExecuted = false
+
+  // Signals
+
+  /// Signals that were posted and not acted upon yet.
+  public internal(set) var pendingSignals = SignalSet()
+  /// Signals that the program ignores.
+  public var ignoredSignals = SignalSet()
+  /// Signals that terminate even process 1, because the processor raised them or the process sent them to itself.
+  var forcedSignals = SignalSet()
+  /// Whether the process is stopped.
+  public internal(set) var isStopped = false
+  var stopSignal = Signal.sigstop
+  var stopIsUnreported = false
+  var continuationIsUnreported = false
+
+  // The end
+
+  /// What wait4(2) will report.
+  public internal(set) var exitStatus = WaitStatus.exited(0)
+  /// Time and faults of the process.
+  public var usage = ResourceUsage()
+  /// Time and faults of children that were waited for.
+  public var childUsage = ResourceUsage()
+
+  init(
+    slot: ProcessSlot, identifier: Int32, groupIdentifier: Int32, sessionIdentifier: Int32, parent: ProcessSlot,
+    credentials: Credentials, limits: [16 of ResourceLimit]
+  ) {
+    self.slot = slot
+    self.identifier = identifier
+    self.groupIdentifier = groupIdentifier
+    self.sessionIdentifier = sessionIdentifier
+    self.parent = parent
+    self.credentials = credentials
+    self.limits = limits
+  }
+
+  /// A limit of getrlimit(2).
+  public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[Int(identifier.rawValue)] }
+}
+
+/// What a process used.
+public struct ResourceUsage: BitwiseCopyable, Sendable {
+  /// Nanoseconds in ring 3, sampled at timer ticks.
+  public var userNanoseconds: UInt64 = 0
+  /// Page faults that needed no transfer.
+  public var minorFaultCount = 0
+  /// Page faults that waited for a transfer.
+  public var majorFaultCount = 0
+  /// Times the process gave way because it waited.
+  public var voluntarySwitchCount = 0
+  /// Times the process gave way because its turn was over.
+  public var involuntarySwitchCount = 0
+
+  /// No usage.
+  public init() {}
+
+  /// Adds what another process used.
+  public mutating func add(_ other: ResourceUsage) {
+    userNanoseconds &+= other.userNanoseconds
+    minorFaultCount &+= other.minorFaultCount
+    majorFaultCount &+= other.majorFaultCount
+    voluntarySwitchCount &+= other.voluntarySwitchCount
+    involuntarySwitchCount &+= other.involuntarySwitchCount
+  }
+
+  /// The usage as getrusage(2) reports it.
+  public var rusage: Rusage {
+    var result = Rusage()
+    result.userTime = Timeval(nanoseconds: userNanoseconds)
+    result.minorFaults = Int64(minorFaultCount)
+    result.majorFaults = Int64(majorFaultCount)
+    result.voluntarySwitches = Int64(voluntarySwitchCount)
+    result.involuntarySwitches = Int64(involuntarySwitchCount)
+    return result
+  }
+}

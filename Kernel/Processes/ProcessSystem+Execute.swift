@@ -1,0 +1,47 @@
+// The moment at which an executed program takes the place of the one before (execve(2); spec abi.md sections 13 and 14).
+
+import ABI
+import Files
+import Memory
+
+extension ProcessSystem {
+  /// Replaces the program of a process by the one that an execution has prepared. Can not fail. Descriptors marked
+  /// close-on-exec are the caller's to close.
+  public func commit(_ execution: Execution, _ process: Process, _ thread: Thread) {
+    guard let space = execution.takeSpace(), let layout = execution.layout, let stack = execution.stack else {
+      preconditionFailure("execution is not ready")
+    }
+    if let old = process.addressSpace {
+      process.addressSpace = nil
+      old.retire()
+    }
+    process.addressSpace = space
+    process.hasExecuted = true
+    let credentials = process.credentials
+    process.hasChangedIdentity =
+      process.hasChangedIdentity
+      && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
+    process.breakStart = (layout.endAddress + Page.offsetMask) & ~Page.offsetMask
+    process.breakAddress = process.breakStart
+    setName(process, execution.path, execution.pathByteCount - 1)
+    if floatingPointOwner == thread.slot { floatingPointOwner = nil }
+    reset(&records[thread.record].context, layout, stack)
+  }
+
+  private func reset(_ context: inout ThreadContext, _ layout: ProgramLayout, _ stack: InitialStack) {
+    context = ThreadContext()
+    context.rip = layout.entry
+    context.rdi = stack.base
+    context.rsp = stack.stackPointer
+    context.rflags = ThreadContext.initialFlags
+    context.returnPath = 1
+  }
+
+  private func setName(_ process: Process, _ path: [1024 of UInt8], _ byteCount: Int) {
+    var start = 0
+    for index in 0..<byteCount where path[index] == UInt8(ascii: "/") { start = index + 1 }
+    let count = min(byteCount - start, ProcessLimits.nameByteCount - 1)
+    for index in 0..<count { process.name[index] = path[start + index] }
+    process.nameByteCount = count
+  }
+}

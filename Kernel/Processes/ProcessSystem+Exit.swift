@@ -1,0 +1,136 @@
+// The end of a process, in bounded steps of its own turn (_exit(2)), and of process 1, which ends everything.
+//
+// Invariant: once `beginExit` has run, the process runs no program any more; each step leaves it in a state from which the
+// next can go on, and none of them can fail.
+
+public import ABI
+import Files
+import Memory
+
+extension ProcessSystem {
+  /// Ends a running process. What its thread was waiting for is released at once; everything else goes in its own turn.
+  public func beginExit(_ process: Process, _ status: WaitStatus) {
+    guard process.state == .running, let thread = process.thread else { return }
+    process.state = .exiting
+    process.exitStatus = status
+    process.isStopped = false
+    process.pendingSignals = SignalSet()
+    releaseAwaitedFrame(thread)
+    thread.continuation = .exit(.files)
+    if thread.isSuspended {
+      thread.isSuspended = false
+      scheduler.enqueue(thread.slot)
+    } else if thread !== current {
+      scheduler.unpark(thread.slot)
+    } else {
+      needsAttention = true
+    }
+    if process.slot == .initial { beginEnd(status) }
+  }
+
+  /// Does one step of the end of a process. Returns false when nothing of the thread is left.
+  public func continueExit(_ process: Process, _ thread: Thread, _ phase: ExitPhase) -> Bool {
+    switch phase {
+    case .files:
+      if let files = process.files, !files.closeSome() { return true }
+      process.files = nil
+      thread.continuation = .exit(.memory)
+      return true
+    case .memory:
+      if let space = process.addressSpace {
+        process.addressSpace = nil
+        space.retire()
+      }
+      thread.continuation = .exit(.children)
+      return true
+    case .children:
+      guard handOverChildren(of: process) else { return true }
+      becomeZombie(process, thread)
+      return false
+    }
+  }
+
+  /// Gives some children to process 1; whether none is left.
+  private func handOverChildren(of process: Process) -> Bool {
+    var budget = ProcessLimits.childrenPerTurn
+    var zombies = false
+    while budget > 0 {
+      budget -= 1
+      let slot = process.firstChild == .none ? process.firstZombie : process.firstChild
+      guard let child = self[slot] else { break }
+      unlink(child, from: process)
+      if let initial = self[.initial], initial !== process, initial.state != .zombie, !isEnding {
+        if child.state == .zombie { zombies = true }
+        adopt(child, by: initial)
+      } else {
+        child.parent = .none
+        if child.state == .zombie { forget(child) }
+      }
+    }
+    if zombies { scheduler.wake(.child(ofSlot: ProcessSlot.initial.raw)) }
+    return process.firstChild == .none && process.firstZombie == .none
+  }
+
+  /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
+  private func becomeZombie(_ process: Process, _ thread: Thread) {
+    process.thread = nil
+    forget(thread)
+    let parent = self[process.parent]
+    markZombie(process, of: parent)
+    guard let parent, !isEnding, process.slot != .initial else {
+      if let parent { unlink(process, from: parent) }
+      forget(process)
+      return
+    }
+    if parent.ignoredSignals.contains(.sigchld) {
+      // SIG_IGN for SIGCHLD: nobody wants the status (sigaction(2)).
+      reap(process)
+    } else {
+      post(.sigchld, to: parent)
+    }
+    scheduler.wake(.child(ofSlot: parent.slot.raw))
+  }
+
+  // MARK: The end of everything
+
+  /// Process 1 is ending: everybody else is killed, and statuses are of interest to nobody any more.
+  public func beginEnd(_ status: WaitStatus) {
+    guard !isEnding else { return }
+    isEnding = true
+    initialStatus = status
+    for index in slots.indices {
+      guard let process = slots[index] else { continue }
+      if process.state == .zombie {
+        if let parent = self[process.parent] { unlink(process, from: parent) }
+        forget(process)
+      } else {
+        beginExit(process, .terminated(.sigkill))
+      }
+    }
+  }
+
+  /// Whether every process is gone.
+  public var isEmpty: Bool { processCount == 0 }
+
+  // MARK: The last resort
+
+  /// Kills the process with the largest memory, process 1 excepted (DESIGN, "Running out of memory"). Returns it, or nil when
+  /// there is none, or the largest is ending already and its memory is about to come back.
+  public func killLargest() -> Process? {
+    var victim: Process?
+    var largest = -1
+    for index in slots.indices {
+      guard let process = slots[index], process.slot != .initial, process.state == .running,
+        !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
+      else { continue }
+      let size = space.footprintPageCount
+      if size > largest {
+        largest = size
+        victim = process
+      }
+    }
+    guard let victim else { return nil }
+    post(.sigkill, to: victim)
+    return victim
+  }
+}

@@ -1,0 +1,285 @@
+// All processes and threads of one kernel.
+//
+// Invariants
+// - The tables never grow: a process needs a free slot of each, or fork(2) gives EAGAIN.
+// - Every process that is not `nil` in `slots` is in the index of identifiers, of groups and of sessions, zombies included,
+//   so that no identifier is given out again while something still goes by it.
+// - `current` is the thread whose registers the machine saved last; it is in no list of the scheduler.
+
+public import ABI
+import Files
+public import Memory
+
+/// The processes of one kernel.
+public final class ProcessSystem {
+  /// Memory.
+  public let memory: MemorySystem
+  /// The ready and the parked.
+  public let scheduler: Scheduler
+  /// The frames of the threads.
+  public let records: Pool<ThreadRecord>
+  /// The floating point registers.
+  public let floatingPoint: any FloatingPointUnit
+  /// How many processes there may be.
+  public let maximumProcessCount: Int
+  /// Processes, zombies included.
+  public internal(set) var processCount = 0
+
+  /// The thread whose event is being handled.
+  public var current: Thread?
+  /// The process of `current`.
+  public var currentProcess: Process?
+  /// Set when the current thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.
+  public var needsAttention = false
+  /// Set once process 1 is ending: nothing is created any more and nothing waits to be asked for its status.
+  public internal(set) var isEnding = false
+  /// How process 1 ended, once it has.
+  public internal(set) var initialStatus: WaitStatus?
+
+  /// The thread whose floating point state is in the processor, or nil.
+  var floatingPointOwner: UInt32?
+  var slots: [Process?]
+  var threads: [Thread?]
+  var nextFreeSlots: [UInt32]
+  var firstFreeSlot: UInt32
+  var identifiers: SlotIndex
+  var groups: SlotIndex
+  var sessions: SlotIndex
+  var lastIdentifier: Int32 = 0
+  var lastThreadIdentifier = ProcessLimits.firstThreadIdentifier - 1
+
+  /// Makes an empty system; every table is allocated here.
+  public init(memory: MemorySystem, floatingPoint: any FloatingPointUnit, maximumProcessCount: Int) {
+    self.memory = memory
+    self.floatingPoint = floatingPoint
+    self.maximumProcessCount = maximumProcessCount
+    scheduler = Scheduler(slotCount: maximumProcessCount)
+    records = Pool(memory.physical, alignment: 64)
+    slots = Array(repeating: nil, count: maximumProcessCount)
+    threads = Array(repeating: nil, count: maximumProcessCount)
+    nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)
+    for index in 0..<maximumProcessCount { nextFreeSlots[index] = UInt32(index + 1) }
+    firstFreeSlot = 0
+    identifiers = SlotIndex(slotCount: maximumProcessCount)
+    groups = SlotIndex(slotCount: maximumProcessCount)
+    sessions = SlotIndex(slotCount: maximumProcessCount)
+    memory.waker = BackReference(scheduler)
+  }
+
+  /// The process in a slot, if there is one.
+  public subscript(slot: ProcessSlot) -> Process? {
+    slot == .none ? nil : slots[Int(slot.raw)]
+  }
+
+  /// The thread in a slot of the scheduler.
+  public func thread(_ slot: UInt32) -> Thread? { threads[Int(slot)] }
+
+  /// The process with this identifier, zombies included.
+  public func process(_ identifier: Int32) -> Process? {
+    guard let slot = identifiers.first(identifier) else { return nil }
+    return slots[Int(slot)]
+  }
+
+  /// The process that is not a zombie with this identifier.
+  public func livingProcess(_ identifier: Int32) -> Process? {
+    guard let process = process(identifier), process.state != .zombie else { return nil }
+    return process
+  }
+
+  /// Whether a process group exists.
+  public func groupExists(_ identifier: Int32) -> Bool { groups.first(identifier) != nil }
+
+  // MARK: Making and forgetting
+
+  /// An identifier that no process, group or session goes by. FreeBSD's order: ascending, after the highest from 100 on.
+  func takeIdentifier() -> Int32 {
+    var candidate = lastIdentifier
+    repeat {
+      candidate += 1
+      if candidate > InterfaceLimits.maximumProcessIdentifier { candidate = 100 }
+    } while identifiers.first(candidate) != nil || groups.first(candidate) != nil || sessions.first(candidate) != nil
+    lastIdentifier = candidate
+    return candidate
+  }
+
+  func takeThreadIdentifier() -> Int32 {
+    lastThreadIdentifier = lastThreadIdentifier == Int32.max ? ProcessLimits.firstThreadIdentifier : lastThreadIdentifier + 1
+    return lastThreadIdentifier
+  }
+
+  /// Enters a process in the tables; its slot must be the first free one.
+  func enter(_ process: Process) {
+    let slot = process.slot.raw
+    precondition(slot == firstFreeSlot)
+    firstFreeSlot = nextFreeSlots[Int(slot)]
+    slots[Int(slot)] = process
+    identifiers.insert(slot, key: process.identifier)
+    groups.insert(slot, key: process.groupIdentifier)
+    sessions.insert(slot, key: process.sessionIdentifier)
+    processCount += 1
+  }
+
+  /// Takes a process out of the tables.
+  func forget(_ process: Process) {
+    let slot = process.slot.raw
+    identifiers.remove(slot)
+    groups.remove(slot)
+    sessions.remove(slot)
+    slots[Int(slot)] = nil
+    nextFreeSlots[Int(slot)] = firstFreeSlot
+    firstFreeSlot = slot
+    processCount -= 1
+  }
+
+  // MARK: Family
+
+  func adopt(_ child: Process, by parent: Process) {
+    child.parent = parent.slot
+    link(child, to: parent)
+  }
+
+  private func link(_ child: Process, to parent: Process) {
+    let head = child.state == .zombie ? parent.firstZombie : parent.firstChild
+    child.nextSibling = head
+    child.previousSibling = .none
+    self[head]?.previousSibling = child.slot
+    if child.state == .zombie { parent.firstZombie = child.slot } else { parent.firstChild = child.slot }
+  }
+
+  func unlink(_ child: Process, from parent: Process) {
+    self[child.nextSibling]?.previousSibling = child.previousSibling
+    if let previous = self[child.previousSibling] {
+      previous.nextSibling = child.nextSibling
+    } else if child.state == .zombie {
+      parent.firstZombie = child.nextSibling
+    } else {
+      parent.firstChild = child.nextSibling
+    }
+    child.nextSibling = .none
+    child.previousSibling = .none
+  }
+
+  /// Moves a child of `parent` from the living to the dead.
+  func markZombie(_ child: Process, of parent: Process?) {
+    if let parent { unlink(child, from: parent) }
+    child.state = .zombie
+    if let parent { link(child, to: parent) }
+  }
+
+  // MARK: Groups and sessions
+
+  func setGroup(_ process: Process, _ identifier: Int32) {
+    groups.remove(process.slot.raw)
+    process.groupIdentifier = identifier
+    groups.insert(process.slot.raw, key: identifier)
+  }
+
+  func setSession(_ process: Process, _ identifier: Int32) {
+    sessions.remove(process.slot.raw)
+    process.sessionIdentifier = identifier
+    sessions.insert(process.slot.raw, key: identifier)
+  }
+
+  // MARK: Threads
+
+  func enter(_ thread: Thread) {
+    threads[Int(thread.slot)] = thread
+  }
+
+  /// Ends a thread: nothing of it is left in the scheduler, the processor or the pool.
+  func forget(_ thread: Thread) {
+    scheduler.remove(thread.slot)
+    releaseAwaitedFrame(thread)
+    thread.continuation = .none
+    if floatingPointOwner == thread.slot { floatingPointOwner = nil }
+    if current === thread {
+      current = nil
+      currentProcess = nil
+    }
+    threads[Int(thread.slot)] = nil
+    _ = records.take(thread.record, memory)
+  }
+
+  /// Lets go of the frame that was kept for the thread's turn.
+  public func releaseAwaitedFrame(_ thread: Thread) {
+    guard thread.awaitedFrame != .none else { return }
+    memory.endWait(thread.awaitedFrame)
+    thread.awaitedFrame = .none
+  }
+
+  /// Parks a thread that is in no list. A frame it waits for is kept until it has had its turn.
+  public func park(_ thread: Thread, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
+    releaseAwaitedFrame(thread)
+    if let frame = channel.frame {
+      memory.beginWait(frame)
+      thread.awaitedFrame = frame
+    }
+    if thread === current {
+      currentProcess?.usage.voluntarySwitchCount &+= 1
+      leaveTurn(thread)
+    }
+    scheduler.park(thread.slot, on: channel, deadlineNanoseconds: deadlineNanoseconds)
+  }
+
+  /// Makes the floating point registers those of `thread`.
+  public func takeFloatingPoint(for thread: Thread) {
+    guard floatingPointOwner != thread.slot else { return }
+    saveFloatingPoint()
+    floatingPoint.restore(from: thread.record.address.raw)
+    floatingPointOwner = thread.slot
+  }
+
+  /// Writes the registers that are in the processor to the context they belong to.
+  func saveFloatingPoint() {
+    guard let owner = floatingPointOwner, let thread = threads[Int(owner)] else { return }
+    floatingPoint.save(into: thread.record.address.raw)
+  }
+}
+
+// MARK: Turns
+
+extension ProcessSystem {
+  /// Gives the processor to the thread whose turn it is; whether there is one.
+  public func takeTurn() -> Bool {
+    guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
+    current = thread
+    currentProcess = self[thread.process]
+    return true
+  }
+
+  /// Ends the current thread's turn if another thread is ready.
+  public func endTurn() {
+    guard let thread = current, scheduler.hasReady else { return }
+    currentProcess?.usage.involuntarySwitchCount &+= 1
+    endTurn(of: thread)
+  }
+
+  /// Puts the current thread at the end of the run queue.
+  public func endTurn(of thread: Thread) {
+    precondition(thread === current)
+    leaveTurn(thread)
+    scheduler.enqueue(thread.slot)
+  }
+
+  /// Leaves the current thread, whose process is stopped, out of the run queue.
+  public func suspend(_ thread: Thread) {
+    leaveTurn(thread)
+    thread.isSuspended = true
+  }
+
+  /// The thread is not the current one any more.
+  func leaveTurn(_ thread: Thread) {
+    if current === thread {
+      current = nil
+      currentProcess = nil
+    }
+  }
+
+  /// Forgets what the processor still holds of threads that are gone.
+  public func leaveProcessor() {
+    floatingPointOwner = nil
+  }
+
+  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
+  public func trim() { records.trim(memory) }
+}

@@ -1,0 +1,33 @@
+// A thread: its registers, and, while it is parked in a call, everything the call has resolved so far.
+//
+// Invariant: a thread without a continuation goes on in ring 3 when it is picked; one with a continuation goes on with
+// that first.
+
+public import Memory
+
+/// A thread of a process.
+public final class Thread {
+  /// The place in the table of threads, which is also its number in the scheduler.
+  public let slot: UInt32
+  /// The thread identifier of thr_self(2).
+  public let identifier: Int32
+  /// The process it belongs to.
+  public let process: ProcessSlot
+  /// The frame with registers and call buffer.
+  public let record: Handle<ThreadRecord>
+  /// What remains of the call, or of the end of the process.
+  public var continuation = Continuation.none
+  /// A frame that must stay until the thread has had its turn, or `.none`.
+  public var awaitedFrame = FrameNumber.none
+  /// The sixth argument of a call made through `syscall`, once it has been fetched from the stack.
+  public var stackArgument: UInt64?
+  /// Whether the thread is ready but left out of the run queue because its process is stopped.
+  public internal(set) var isSuspended = false
+
+  init(slot: UInt32, identifier: Int32, process: ProcessSlot, record: Handle<ThreadRecord>) {
+    self.slot = slot
+    self.identifier = identifier
+    self.process = process
+    self.record = record
+  }
+}

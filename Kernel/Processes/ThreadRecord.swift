@@ -1,0 +1,83 @@
+// What a thread keeps in a frame of its own: its registers, in the layout that the machine's entry code knows, and the
+// buffer in which paths and structures of its calls are staged.
+//
+// Layout (the machine's assembly relies on it): general registers from offset 0 in the order of the fields below, the
+// floating point area at 256, 832 bytes in the standard format of XSAVE; the record is 64-byte aligned. The kernel's own
+// fields come after the first 1088 bytes.
+
+/// The registers of ring 3.
+public struct ThreadContext: BitwiseCopyable {
+  /// rax
+  public var rax: UInt64 = 0
+  /// rbx
+  public var rbx: UInt64 = 0
+  /// rcx
+  public var rcx: UInt64 = 0
+  /// rdx
+  public var rdx: UInt64 = 0
+  /// rsi
+  public var rsi: UInt64 = 0
+  /// rdi
+  public var rdi: UInt64 = 0
+  /// rbp
+  public var rbp: UInt64 = 0
+  /// rsp
+  public var rsp: UInt64 = 0
+  /// r8
+  public var r8: UInt64 = 0
+  /// r9
+  public var r9: UInt64 = 0
+  /// r10
+  public var r10: UInt64 = 0
+  /// r11
+  public var r11: UInt64 = 0
+  /// r12
+  public var r12: UInt64 = 0
+  /// r13
+  public var r13: UInt64 = 0
+  /// r14
+  public var r14: UInt64 = 0
+  /// r15
+  public var r15: UInt64 = 0
+  /// rip
+  public var rip: UInt64 = 0
+  /// rflags
+  public var rflags: UInt64 = 0
+  /// The base of the fs segment.
+  public var fsBase: UInt64 = 0
+  /// The base of the gs segment.
+  public var gsBase: UInt64 = 0
+  /// 0: the thread entered by `syscall` and may leave by `sysret`; 1: every register must be restored.
+  public var returnPath: UInt64 = 0
+  private var spare = [11 of UInt64](repeating: 0)
+  /// The floating point area.
+  public var floatingPoint = [104 of UInt64](repeating: 0)
+
+  /// Registers that are all zero, floating point registers as at program start.
+  public init() {
+    setCleanFloatingPoint()
+  }
+
+  /// The carry flag in rflags, which tells a program that its call failed.
+  public static let carryFlag: UInt64 = 1
+  /// The rflags of a new program: interrupts on, nothing else (spec abi.md section 13).
+  public static let initialFlags: UInt64 = 0x202
+
+  /// Gives the floating point area the state of a new program: x87 control word 0x037F, MXCSR 0x1F80.
+  public mutating func setCleanFloatingPoint() {
+    for index in 0..<104 { floatingPoint[index] = 0 }
+    floatingPoint[0] = 0x037f
+    floatingPoint[3] = 0x1f80
+  }
+}
+
+/// The frame of a thread.
+public struct ThreadRecord: BitwiseCopyable {
+  /// The registers.
+  public var context = ThreadContext()
+  /// Where a call's path or structure is staged on its way in or out.
+  public var buffer = [1024 of UInt8](repeating: 0)
+
+  /// A record of a thread that has not run.
+  public init() {}
+}

@@ -1,0 +1,199 @@
+// The allocator behind Swift objects: pages cut into objects of one size.
+//
+// Invariants
+// - A page with at least one free object is linked in `partial` of its class; a full one is in no list. Of the pages without
+//   any object in use, a class keeps at most one.
+// - Pages come from the reserve only (the boot arena, then frames that `KernelHeap.ensureReserve` put there), never from the
+//   frame allocator: an allocation may happen while that is being changed. An empty reserve is a failed kernel, which
+//   DESIGN, "Running out of memory", keeps from happening.
+// - Large allocations (above `SizeClass.largest`) happen at start only; `LargeAllocation.swift` serves them.
+
+internal import RuntimeSupport
+
+/// The classes of sizes: multiples of 16 up to 512, then what divides a page well.
+enum SizeClass {
+  static let largest = 2032
+
+  /// The class of an object of this many bytes, and the bytes it takes.
+  @inline(__always)
+  static func of(_ byteCount: Int) -> (index: Int, byteCount: Int) {
+    if byteCount <= 512 {
+      let index = (byteCount &+ 15) &>> 4
+      return (index, index &<< 4)
+    }
+    return switch byteCount {
+    case ...576: (33, 576)
+    case ...672: (34, 672)
+    case ...800: (35, 800)
+    case ...1008: (36, 1008)
+    case ...1344: (37, 1344)
+    default: (38, 2032)
+    }
+  }
+}
+
+/// The slab allocator. All its state is in one C structure, so that it exists before anything else does.
+@safe
+enum SlabAllocator {
+  static let pageByteCount = 4096
+
+  /// SAFETY (everything below): the state and the page headers are touched by this file and its neighbours only, by one
+  /// processor, with interrupts off; a header stands at the start of every page that an object address can be in.
+  @inline(__always)
+  static var state: UnsafeMutablePointer<heap_state> { unsafe heap_state_pointer() }
+
+  @inline(__always)
+  private static func partial(_ index: Int) -> UnsafeMutablePointer<UnsafeMutablePointer<slab>?> {
+    unsafe UnsafeMutableRawPointer(state).assumingMemoryBound(to: UnsafeMutablePointer<slab>?.self) + index
+  }
+
+  /// Serves one object.
+  static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
+    let (index, size) = SizeClass.of(max(byteCount, 1))
+    let page: UnsafeMutablePointer<slab>
+    if let head = unsafe partial(index).pointee {
+      unsafe page = head
+    } else {
+      unsafe page = makeSlab(index, size)
+    }
+    let object: UInt64
+    if unsafe page.pointee.free != 0 {
+      object = unsafe page.pointee.free
+      unsafe page.pointee.free = word(at: object).pointee
+    } else {
+      let offset = unsafe page.pointee.fresh &- UInt16(truncatingIfNeeded: size)
+      unsafe page.pointee.fresh = offset
+      object = UInt64(UInt(bitPattern: page)) &+ UInt64(offset)
+    }
+    unsafe page.pointee.used &+= 1
+    if unsafe page.pointee.used == page.pointee.capacity { unsafe unlink(page, index) }
+    unsafe state.pointee.allocated_byte_count &+= UInt64(size)
+    return unsafe UnsafeMutableRawPointer(bitPattern: UInt(object)).unsafelyUnwrapped
+  }
+
+  /// Takes one object back.
+  static func release(_ memory: UnsafeMutableRawPointer) {
+    let object = UInt64(UInt(bitPattern: memory))
+    let page = unsafe header(of: object)
+    let size = unsafe Int(page.pointee.object_byte_count)
+    if size == 0 { return unsafe LargeAllocation.release(page) }
+    guard unsafe page.pointee.used > 0 else { runtime_failed(runtime_failure_heap_misused.rawValue) }
+    let index = SizeClass.of(size).index
+    unsafe word(at: object).pointee = page.pointee.free
+    unsafe page.pointee.free = object
+    unsafe state.pointee.allocated_byte_count &-= UInt64(size)
+    let wasFull = unsafe page.pointee.used == page.pointee.capacity
+    unsafe page.pointee.used &-= 1
+    if wasFull {
+      unsafe link(page, index)
+    } else if unsafe page.pointee.used == 0, unsafe page.pointee.next != nil || page.pointee.previous != nil {
+      unsafe unlink(page, index)
+      putInReserve(UInt64(UInt(bitPattern: page)))
+    }
+  }
+
+  /// Puts the pages without an object in use back into the reserve.
+  static func releaseEmptyPages() {
+    for index in 0..<Int(SLAB_CLASS_COUNT) {
+      var next = unsafe partial(index).pointee
+      while let page = unsafe next {
+        unsafe next = page.pointee.next
+        if unsafe page.pointee.used == 0 {
+          unsafe unlink(page, index)
+          putInReserve(UInt64(UInt(bitPattern: page)))
+        }
+      }
+    }
+  }
+
+  @inline(__always)
+  private static func header(of object: UInt64) -> UnsafeMutablePointer<slab> {
+    unsafe UnsafeMutablePointer(bitPattern: UInt(object & ~4095)).unsafelyUnwrapped
+  }
+
+  @inline(__always)
+  private static func word(at address: UInt64) -> UnsafeMutablePointer<UInt64> {
+    unsafe UnsafeMutablePointer(bitPattern: UInt(address)).unsafelyUnwrapped
+  }
+
+  private static func makeSlab(_ index: Int, _ size: Int) -> UnsafeMutablePointer<slab> {
+    let page = unsafe header(of: takeFromReserve())
+    unsafe page.initialize(
+      to: slab(
+        next: nil, previous: nil, free: 0, fresh: UInt16(pageByteCount), used: 0, object_byte_count: UInt16(size),
+        capacity: UInt16((pageByteCount - Int(SLAB_HEADER_BYTE_COUNT)) / size)))
+    unsafe link(page, index)
+    return unsafe page
+  }
+
+  @inline(__always)
+  private static func link(_ page: UnsafeMutablePointer<slab>, _ index: Int) {
+    let head = unsafe partial(index)
+    unsafe page.pointee.next = head.pointee
+    unsafe page.pointee.previous = nil
+    unsafe head.pointee?.pointee.previous = page
+    unsafe head.pointee = page
+  }
+
+  @inline(__always)
+  private static func unlink(_ page: UnsafeMutablePointer<slab>, _ index: Int) {
+    if let previous = unsafe page.pointee.previous {
+      unsafe previous.pointee.next = page.pointee.next
+    } else {
+      unsafe partial(index).pointee = page.pointee.next
+    }
+    unsafe page.pointee.next?.pointee.previous = page.pointee.previous
+    unsafe page.pointee.next = nil
+    unsafe page.pointee.previous = nil
+  }
+}
+
+// The reserve.
+extension SlabAllocator {
+  /// Pages that can be taken without asking anyone.
+  static var reservePageCount: Int {
+    unsafe Int(state.pointee.reserve_count) + Int(BOOT_ARENA_PAGE_COUNT) - Int(state.pointee.boot_pages_used)
+  }
+
+  /// One page of the reserve: a page given back, else the next of the boot arena.
+  static func takeFromReserve() -> UInt64 {
+    if let page = takeListedPage() { return page }
+    let used = unsafe state.pointee.boot_pages_used
+    guard used < UInt64(BOOT_ARENA_PAGE_COUNT) else { runtime_failed(runtime_failure_heap_empty.rawValue) }
+    unsafe state.pointee.boot_pages_used = used + 1
+    return boot_arena_address() + used * UInt64(pageByteCount)
+  }
+
+  /// The last page put into the reserve, if there is one.
+  static func takeListedPage() -> UInt64? {
+    let page = unsafe state.pointee.reserve
+    guard page != 0 else { return nil }
+    unsafe state.pointee.reserve = word(at: page).pointee
+    unsafe state.pointee.reserve_count -= 1
+    return page
+  }
+
+  /// Adds a page that nothing uses.
+  static func putInReserve(_ page: UInt64) {
+    unsafe word(at: page).pointee = state.pointee.reserve
+    unsafe state.pointee.reserve = page
+    unsafe state.pointee.reserve_count += 1
+  }
+}
+
+/// What posix_memalign asks for.
+@c(martlet_heap_allocate)
+func allocate(_ alignment: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+  // Objects are aligned to the largest power of two that divides their size, because they end where their page ends.
+  let rounded = alignment <= 16 ? byteCount : (byteCount + alignment - 1) & ~(alignment - 1)
+  if rounded <= SizeClass.largest && (alignment <= 16 || rounded <= 512) {
+    return unsafe SlabAllocator.allocate(rounded)
+  }
+  return unsafe LargeAllocation.make(byteCount, alignment)
+}
+
+/// What free asks for.
+@c(martlet_heap_release)
+func release(_ memory: UnsafeMutableRawPointer) {
+  unsafe SlabAllocator.release(memory)
+}

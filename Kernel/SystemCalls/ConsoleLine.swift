@@ -1,0 +1,36 @@
+// A line of text for the console, put together without allocating.
+
+/// At most 128 bytes of text; more is cut off.
+struct ConsoleLine {
+  private var text = [128 of UInt8](repeating: 0)
+  private var count = 0
+
+  init() {}
+
+  /// Adds one byte.
+  mutating func append(_ byte: UInt8) {
+    guard count < 128 else { return }
+    text[count] = byte
+    count += 1
+  }
+
+  /// Adds a text.
+  mutating func append(_ other: String) {
+    for byte in other.utf8 { append(byte) }
+  }
+
+  /// Adds a number in decimal.
+  mutating func append(_ number: UInt64) {
+    var divisor: UInt64 = 1
+    while number / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+      divisor /= 10
+    }
+  }
+
+  /// The bytes so far.
+  var bytes: RawSpan {
+    @_lifetime(borrow self) get { RawSpan(_elements: text.span).extracting(0..<count) }
+  }
+}

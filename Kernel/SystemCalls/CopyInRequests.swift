@@ -1,0 +1,76 @@
+// What each call copies in before it begins, with the checks that come before that.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+extension Kernel {
+  /// The path or structure that a call begins with. Throws what the call gives before it looks at user memory.
+  func copyInRequest(
+    _ call: SystemCall, _ arguments: Arguments, _ process: Process
+  ) throws(Errno) -> CopyInRequest {
+    switch call {
+    case .execve, .open, .shmUnlink: return .path(arguments.first)
+    case .openat: return .path(arguments.second)
+    case .shmOpen:
+      _ = try sharedMemoryRequest(call, arguments)
+      return arguments.first == SharedMemoryPath.anonymous ? .nothing : .path(arguments.first)
+    case .shmOpen2:
+      _ = try sharedMemoryRequest(call, arguments)
+      return arguments.first == SharedMemoryPath.anonymous ? .nothing : .path(arguments.first)
+    case .nanosleep: return .bytes(arguments.first, count: Timespec.byteCount)
+    case .setrlimit: return .bytes(arguments.second, count: ResourceLimit.byteCount)
+    case .setgroups: return try groupsRequest(arguments, process)
+    case .sigaction: return arguments.second == 0 ? .nothing : .bytes(arguments.second, count: 32)
+    case .sysctl:
+      guard arguments.second >= 2, arguments.second <= UInt64(SystemControl.maximumNameLength) else { throw .einval }
+      return .bytes(arguments.first, count: 4 * Int(arguments.second))
+    case .sysctlbyname:
+      guard arguments.second < 1024 else { throw .enametoolong }
+      return .bytes(arguments.first, count: Int(arguments.second))
+    case .sysarch: return SystemArchitecture(arguments.first)?.setsBase == true
+      ? .bytes(arguments.second, count: 8) : .nothing
+    case .ioctl: return try controlRequest(arguments, process)
+    default: return .nothing
+    }
+  }
+
+  private func groupsRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
+    guard process.credentials.isSuperuser else { throw .eperm }
+    guard arguments.first <= UInt64(SystemCallLimits.groupCount) else { throw .einval }
+    let count = Int(arguments.first)
+    return count == 0 ? .nothing : .bytes(arguments.second, count: 4 * count)
+  }
+
+  private func controlRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
+    _ = try fileTable(process).file(at: Int32(truncatingIfNeeded: arguments.first))
+    let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
+    let count = request.parameterByteCount
+    let hasDirection = request.isVoid || request.copiesIn || request.copiesOut
+    guard hasDirection, !request.isVoid || count == 0 || count == 4,
+      count > 0 || !(request.copiesIn || request.copiesOut), count <= 64
+    else { throw .enotty }
+    return request.copiesIn ? .bytes(arguments.third, count: count) : .nothing
+  }
+
+  func sharedMemoryRequest(_ call: SystemCall, _ arguments: Arguments) throws(Errno) -> SharedMemoryOpenRequest {
+    let flags = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.second))
+    let mode = FileMode(rawValue: UInt16(truncatingIfNeeded: arguments.third))
+    if call == .shmOpen { return try SharedMemoryOpenRequest(generation: .year2008, flags: flags, mode: mode) }
+    return try SharedMemoryOpenRequest(
+      generation: .today, flags: flags, mode: mode,
+      sharedMemoryFlags: SharedMemoryFlags(rawValue: UInt32(truncatingIfNeeded: arguments.fourth)))
+  }
+
+  func fileTable(_ process: Process) -> FileTable {
+    guard let files = process.files else { preconditionFailure("call of a process without descriptors") }
+    return files
+  }
+}
+
+/// Paths that are no paths.
+enum SharedMemoryPath {
+  /// SHM_ANON
+  static let anonymous: UInt64 = 1
+}

@@ -1,0 +1,94 @@
+// Exceptions of ring 3 and the signals they become (the table at the end of spec abi.md).
+
+import ABI
+import Memory
+import Processes
+
+/// The vectors that the kernel tells apart.
+enum ExceptionVector {
+  static let divide: UInt8 = 0
+  static let debug: UInt8 = 1
+  static let breakpoint: UInt8 = 3
+  static let overflow: UInt8 = 4
+  static let bound: UInt8 = 5
+  static let invalidOpcode: UInt8 = 6
+  static let segmentNotPresent: UInt8 = 11
+  static let stackSegment: UInt8 = 12
+  static let pageFault: UInt8 = 14
+  static let floatingPoint: UInt8 = 16
+  static let alignment: UInt8 = 17
+  static let vectorFloatingPoint: UInt8 = 19
+}
+
+/// The bits of a page fault's error code (Intel SDM volume 3, section 4.7).
+enum PageFaultCode {
+  static let write: UInt64 = 2
+  static let instructionFetch: UInt64 = 16
+}
+
+extension ProcessorException {
+  /// The signal of every exception but page faults.
+  var signal: Signal {
+    switch vector {
+    case ExceptionVector.divide, ExceptionVector.overflow, ExceptionVector.bound: .sigfpe
+    case ExceptionVector.debug, ExceptionVector.breakpoint: .sigtrap
+    case ExceptionVector.invalidOpcode: .sigill
+    case ExceptionVector.floatingPoint, ExceptionVector.vectorFloatingPoint: .sigfpe
+    default: .sigbus
+    }
+  }
+
+  /// Why that signal is sent.
+  var signalCode: SignalCode {
+    switch vector {
+    case ExceptionVector.divide: .floatIntegerDivide
+    case ExceptionVector.overflow: .floatIntegerOverflow
+    case ExceptionVector.bound: .floatSubscript
+    case ExceptionVector.debug: .trapTrace
+    case ExceptionVector.breakpoint: .trapBreakpoint
+    case ExceptionVector.invalidOpcode: .illegalPrivilegedOpcode
+    case ExceptionVector.segmentNotPresent, ExceptionVector.stackSegment: .busAddress
+    case ExceptionVector.alignment: .busAlignment
+    case ExceptionVector.floatingPoint, ExceptionVector.vectorFloatingPoint: floatingPointCode
+    default: .busObject
+    }
+  }
+
+  private var floatingPointCode: SignalCode {
+    let status = floatingPointStatus
+    if status & 1 != 0 { return .floatInvalid }
+    if status & 4 != 0 { return .floatDivide }
+    if status & 8 != 0 { return .floatOverflow }
+    if status & 16 != 0 { return .floatUnderflow }
+    return .floatInexact
+  }
+
+  /// What a page fault wanted to do.
+  var access: AccessType {
+    if errorCode & PageFaultCode.instructionFetch != 0 { return .execute }
+    return errorCode & PageFaultCode.write != 0 ? .write : .read
+  }
+}
+
+extension Kernel {
+  /// Resolves a page fault of the current thread, parks it, or signals it.
+  func pageFault(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
+    guard let space = process.addressSpace else { preconditionFailure("page fault without an address space") }
+    guard hasHeapReserve() else {
+      processes.park(thread, on: .frames)
+      return false
+    }
+    switch space.resolveFault(at: VirtualAddress(event.address), event.access) {
+    case .resolved:
+      process.usage.minorFaultCount &+= 1
+      return mayGoOn
+    case .wait(let channel):
+      if channel.frame != nil { process.usage.majorFaultCount &+= 1 }
+      processes.park(thread, on: channel)
+      return false
+    case .signal(let signal, _):
+      processes.raise(signal, in: process)
+      return false
+    }
+  }
+}

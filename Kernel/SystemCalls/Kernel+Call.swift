@@ -1,0 +1,274 @@
+// The phases that every call goes through: reserve, copy in, the call itself, copy out, result.
+//
+// A phase that cannot finish parks the thread with a continuation from which the same phase goes on; phases before it are
+// not repeated. The number and the arguments stay in the thread's registers until the result is stored.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+extension Kernel {
+  /// Whether the current thread may return to ring 3 at once.
+  @inline(__always)
+  var mayGoOn: Bool { !processes.needsAttention && !memory.hasTeardown && !memory.isShort }
+
+  /// Fills the heap's reserve; false when it cannot be filled.
+  @inline(__always)
+  func hasHeapReserve() -> Bool {
+    guard let heap = memory.heap else { return true }
+    return heap.ensureReserve()
+  }
+
+  // MARK: Begin
+
+  /// A call from its beginning.
+  func perform(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {
+    let arguments = Arguments(processes.records[thread.record].context)
+    if entry.call.isSpecial { return performSpecial(entry.call, thread, process) }
+    return begin(entry, arguments, thread, process)
+  }
+
+  private func performSpecial(_ call: SystemCall, _ thread: Thread, _ process: Process) -> Bool {
+    switch call {
+    case .indirect:
+      thread.stackArgument = nil
+      return performIndirect(thread, process, progress: 0)
+    case .missing: return finish(Errno.enosys, thread)
+    default: return finish(unknownCall(process, thread), thread)
+    }
+  }
+
+  /// A call that does not exist: ENOSYS, and SIGSYS if `kern.signosys` says so.
+  func unknownCall(_ process: Process, _ thread: Thread) -> Errno {
+    if unknownCallsRaiseSignal { processes.raise(.sigsys, in: process) }
+    return .enosys
+  }
+
+  /// A call through `syscall` or `__syscall`. Its sixth argument is on the stack, above the slot of a return address.
+  private func performIndirect(_ thread: Thread, _ process: Process, progress: Int) -> Bool {
+    let number = processes.records[thread.record].context.rdi
+    guard number < UInt64(SystemCallTable.count) else { return finish(unknownCall(process, thread), thread) }
+    let entry = table[Int(number)]
+    switch entry.call {
+    case .indirect, .unknown: return finish(unknownCall(process, thread), thread)
+    case .missing: return finish(Errno.enosys, thread)
+    default: break
+    }
+    if entry.call.hasSixArguments && thread.stackArgument == nil {
+      let address = processes.records[thread.record].context.rsp &+ 8
+      var progress = progress
+      switch space(process).copyIn(address, into: &processes.records[thread.record].buffer, count: 8, &progress) {
+      case .complete: thread.stackArgument = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+      case .fault, .tooLong: return finish(Errno.efault, thread)
+      case .wait(let channel):
+        thread.continuation = .stackArguments(progress: progress)
+        processes.park(thread, on: channel)
+        return false
+      }
+    }
+    return begin(entry, indirectArguments(thread), thread, process)
+  }
+
+  private func indirectArguments(_ thread: Thread) -> Arguments {
+    Arguments(indirect: processes.records[thread.record].context, sixth: thread.stackArgument ?? 0)
+  }
+
+  private func begin(
+    _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
+  ) -> Bool {
+    if entry.allocation != .none && !hasHeapReserve() {
+      switch entry.allocation {
+      case .refusesWithNoMemory: return finish(Errno.enomem, thread)
+      case .refusesWithFileLimit: return finish(Errno.enfile, thread)
+      case .none, .waits:
+        thread.continuation = .call
+        processes.park(thread, on: .frames)
+        return false
+      }
+    }
+    if entry.copiesIn { return copyIn(entry.call, arguments, thread, process, progress: 0) }
+    return run(entry.call, arguments, thread, process, stagedByteCount: 0)
+  }
+
+  // MARK: Copy in
+
+  private func copyIn(
+    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, progress start: Int
+  ) -> Bool {
+    let request: CopyInRequest
+    do throws(Errno) {
+      request = try copyInRequest(call, arguments, process)
+    } catch {
+      return finish(error, thread)
+    }
+    var progress = start
+    let outcome: UserCopyOutcome
+    switch request {
+    case .nothing: outcome = .complete
+    case .path(let address):
+      outcome = space(process).copyInPath(address, into: &processes.records[thread.record].buffer, &progress)
+    case .bytes(let address, let count):
+      outcome = space(process).copyIn(
+        address, into: &processes.records[thread.record].buffer, count: count, &progress)
+    }
+    switch outcome {
+    case .complete: return run(call, arguments, thread, process, stagedByteCount: progress)
+    case .fault: return finish(Errno.efault, thread)
+    case .tooLong: return finish(Errno.enametoolong, thread)
+    case .wait(let channel):
+      thread.continuation = .copyIn(progress: progress)
+      processes.park(thread, on: channel)
+      return false
+    }
+  }
+
+  func space(_ process: Process) -> AddressSpace {
+    guard let space = process.addressSpace else { preconditionFailure("call of a process without memory") }
+    return space
+  }
+
+  // MARK: The call itself
+
+  private func run(
+    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
+  ) -> Bool {
+    do throws(Errno) {
+      return finish(try handle(call, arguments, thread, process, stagedByteCount: stagedByteCount), thread, process)
+    } catch {
+      return finish(error, thread)
+    }
+  }
+
+  // MARK: Results
+
+  /// Stores the result of a call whose handler returned.
+  @inline(__always)
+  func finish(_ outcome: Outcome, _ thread: Thread, _ process: Process) -> Bool {
+    switch outcome {
+    case .value(let value):
+      succeed(&processes.records[thread.record].context, value)
+      return mayGoOn
+    case .pair(let first, let second):
+      succeed(&processes.records[thread.record].context, first)
+      processes.records[thread.record].context.rdx = second
+      return mayGoOn
+    case .copyOut(let address, let byteCount):
+      var progress = 0
+      switch space(process).copyOut(
+        &processes.records[thread.record].buffer, count: byteCount, to: address, &progress)
+      {
+      case .complete:
+        succeed(&processes.records[thread.record].context, 0)
+        return mayGoOn
+      case .fault, .tooLong: return finish(Errno.efault, thread)
+      case .wait(let channel):
+        var pending = PendingResult()
+        pending.append(address: address, offset: 0, byteCount: byteCount)
+        pending.progress = progress
+        thread.continuation = .copyOut(pending)
+        processes.park(thread, on: channel)
+        return false
+      }
+    case .parked, .registersSet: return false
+    }
+  }
+
+  /// Stores the value of a call that only looked something up.
+  @inline(__always)
+  func finish(_ value: UInt64, _ thread: Thread) -> Bool {
+    succeed(&processes.records[thread.record].context, value)
+    return !processes.needsAttention
+  }
+
+  /// Stores an error.
+  func finish(_ error: Errno, _ thread: Thread) -> Bool {
+    fail(&processes.records[thread.record].context, error)
+    return mayGoOn
+  }
+
+  /// Carry clear, %rdx as it was, %r8 to %r10 zero (spec abi.md section 2).
+  @inline(__always)
+  private func succeed(_ context: inout ThreadContext, _ value: UInt64) {
+    context.rax = value
+    context.rflags &= ~ThreadContext.carryFlag
+    context.r8 = 0
+    context.r9 = 0
+    context.r10 = 0
+  }
+
+  @inline(__always)
+  private func fail(_ context: inout ThreadContext, _ error: Errno) {
+    context.rax = UInt64(error.rawValue)
+    context.rflags |= ThreadContext.carryFlag
+    context.r8 = 0
+    context.r9 = 0
+    context.r10 = 0
+  }
+
+  /// Copies the pieces of a result out, now or from where it stopped.
+  func copyOut(_ result: PendingResult, _ thread: Thread, _ process: Process) -> Bool {
+    var result = result
+    while result.index < result.count {
+      let piece = result.pieces[result.index]
+      switch space(process).copyOut(
+        &processes.records[thread.record].buffer, from: piece.offset, count: piece.byteCount, to: piece.address,
+        &result.progress)
+      {
+      case .complete:
+        result.index += 1
+        result.progress = 0
+      case .fault, .tooLong: return finish(Errno.efault, thread)
+      case .wait(let channel):
+        thread.continuation = .copyOut(result)
+        processes.park(thread, on: channel)
+        return false
+      }
+    }
+    if let error = result.error { return finish(error, thread) }
+    return finish(.value(result.value), thread, process)
+  }
+
+  // MARK: Going on
+
+  /// Goes on with the call of a thread whose turn it is again.
+  func resume(_ thread: Thread, _ process: Process) {
+    let continuation = thread.continuation
+    thread.continuation = .none
+    switch continuation {
+    case .none: break
+    case .call:
+      let number = processes.records[thread.record].context.rax
+      if number < UInt64(SystemCallTable.count) { _ = perform(table[Int(number)], thread, process) }
+    case .stackArguments(let progress): _ = performIndirect(thread, process, progress: progress)
+    case .copyIn(let progress):
+      let (call, arguments) = callInProgress(thread)
+      _ = copyIn(call, arguments, thread, process, progress: progress)
+    case .copyOut(let result): _ = copyOut(result, thread, process)
+    case .exit: preconditionFailure("an exit is not a call")
+    default:
+      do throws(Errno) {
+        _ = finish(try goOn(continuation, thread, process), thread, process)
+      } catch {
+        _ = finish(error, thread)
+      }
+    }
+  }
+
+  /// The call that a thread is in, and its arguments.
+  func callInProgress(_ thread: Thread) -> (SystemCall, Arguments) {
+    let context = processes.records[thread.record].context
+    let entry = table[Int(context.rax)]
+    if entry.call != .indirect { return (entry.call, Arguments(context)) }
+    return (table[Int(context.rdi)].call, indirectArguments(thread))
+  }
+}
+
+extension SystemCall {
+  /// Whether it is no call of its own.
+  @inline(__always)
+  var isSpecial: Bool { rawValue <= SystemCall.indirect.rawValue }
+
+  /// Whether it has a sixth argument.
+  var hasSixArguments: Bool { self == .mmap || self == .sysctl || self == .sysctlbyname }
+}

@@ -1,0 +1,106 @@
+// What happens between two events: releases are worked off, memory is reclaimed, and somebody is given the processor.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+extension Kernel {
+  /// Units of released work done at a time.
+  private static let teardownBudget = 256
+  /// Frames that must be free before those who wait for some are woken.
+  private static let frameBatch = 32
+
+  /// Decides what runs next; does the work that is due between events first.
+  public func next() -> Next {
+    while true {
+      while memory.hasTeardown { _ = memory.drainTeardown(budget: Kernel.teardownBudget) }
+      if memory.isShort { memory.reclaim(budget: 64) }
+      if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() }
+      processes.needsAttention = false
+      if processes.current == nil && !processes.takeTurn() {
+        if processes.isEmpty { return .finished(finish()) }
+        guard let idle = idle() else { continue }
+        return idle
+      }
+      guard let thread = processes.current, let process = processes.currentProcess else { continue }
+      if isReady(thread, process) {
+        if memory.hasTeardown || processes.current !== thread { continue }
+        process.addressSpace?.activate()
+        processes.takeFloatingPoint(for: thread)
+        processes.needsAttention = false
+        return .run(context: thread.record.address)
+      }
+    }
+  }
+
+  /// Goes on with whatever stands between the current thread and ring 3; whether nothing does any more.
+  private func isReady(_ thread: Thread, _ process: Process) -> Bool {
+    if case .exit(let phase) = thread.continuation {
+      if processes.continueExit(process, thread, phase) && processes.scheduler.hasReady { processes.endTurn() }
+      return false
+    }
+    if let signal = processes.terminatingSignal(process) {
+      processes.beginExit(process, .terminated(signal))
+      return false
+    }
+    if process.isStopped {
+      processes.suspend(thread)
+      return false
+    }
+    if thread.continuation.isNone { return true }
+    resume(thread, process)
+    return false
+  }
+
+  /// Wakes those who wait for frames once there are some.
+  private func serveFrameWaiters() {
+    if memory.freeFrameCount > memory.reserveFrameCount + Kernel.frameBatch {
+      processes.scheduler.wake(.frames)
+    } else if case .ready = memory.makeAvailable(Kernel.frameBatch) {
+      processes.scheduler.wake(.frames)
+    }
+  }
+
+  /// Nobody is ready. Nil when that has changed.
+  private func idle() -> Next? {
+    let scheduler = processes.scheduler
+    let now = memory.processor.nanoseconds
+    scheduler.fireTimers(now: now)
+    if scheduler.hasReady { return nil }
+    if scheduler.frameWaiterCount > 0 {
+      switch memory.makeAvailable(Kernel.frameBatch) {
+      case .ready:
+        scheduler.wake(.frames)
+        return nil
+      case .pending: break
+      case .exhausted:
+        killForMemory()
+        return nil
+      }
+    }
+    return .idle(until: scheduler.earliestDeadlineNanoseconds)
+  }
+
+  /// The last resort: nothing can run and nothing can be reclaimed.
+  private func killForMemory() {
+    if let victim = processes.killLargest() {
+      report("process ", UInt64(victim.identifier), " killed: out of memory")
+    } else if let initial = processes[.initial] {
+      processes.raise(.sigbus, in: initial)
+      report("process ", 1, " ended: out of memory")
+    }
+  }
+
+  /// Writes a line about the kernel's own doings to the console.
+  func report(_ before: String, _ number: UInt64, _ after: String) {
+    guard !isQuiet else { return }
+    var line = ConsoleLine()
+    line.append("martlet: ")
+    line.append(before)
+    line.append(number)
+    line.append(after)
+    line.append("\r\n")
+    memory.processor.writeConsole(line.bytes)
+  }
+}

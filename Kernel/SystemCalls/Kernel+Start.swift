@@ -1,0 +1,145 @@
+// The beginning and the end: the files of /bin, process 1, and the count of what was left behind.
+
+public import ABI
+import Files
+import Memory
+import Processes
+
+/// What exists, in the four currencies in which something can leak.
+struct ResourceCount {
+  var frames = 0
+  var objects = 0
+  var heapBytes = 0
+  var swapBlocks = 0
+}
+
+/// The words of a module's string.
+struct ModuleWords {
+  private let text: [UInt8]
+
+  init(_ module: BootModule) { text = module.commandLine }
+
+  /// The next word at or behind `position`, or nil.
+  func next(from position: Int) -> Range<Int>? {
+    var start = position
+    while start < text.count && text[start] == UInt8(ascii: " ") { start += 1 }
+    guard start < text.count else { return nil }
+    var end = start
+    while end < text.count && text[end] != UInt8(ascii: " ") { end += 1 }
+    return start..<end
+  }
+
+  /// The last path component of the first word.
+  var name: Range<Int> {
+    guard let word = next(from: 0) else { return 0..<0 }
+    var start = word.lowerBound
+    for index in word where text[index] == UInt8(ascii: "/") { start = index + 1 }
+    return start..<word.upperBound
+  }
+}
+
+extension Kernel {
+  /// Makes a module appear in /bin.
+  func addToFiles(_ module: BootModule) {
+    let name = ModuleWords(module).name
+    files.addBootFile(
+      name: module.commandLine.span.extracting(name), start: module.start, byteCount: module.byteCount)
+  }
+
+  /// Creates process 1 from the file with this path (`/bin/NAME`); an empty path means the first module. Console on
+  /// descriptors 0, 1 and 2. Its arguments are the words of the module's string; argument 0 is the path.
+  ///
+  /// Throws what execve(2) would give: ENOENT, ENOEXEC, ENOMEM, E2BIG.
+  public func start(_ path: [UInt8]) throws(Errno) {
+    files.trim()
+    memory.trim()
+    baseline = resourceCount()
+    randomState = memory.processor.nanoseconds
+    guard let module = module(path) else { throw .enoent }
+    let execution = try stageArguments(module)
+    try execution.load(
+      ExecutableImage(start: modules[module].start, byteCount: modules[module].byteCount))
+    var done = false
+    while !done {
+      switch try execution.step(nil) {
+      case .again: break
+      case .complete: done = true
+      case .wait, .wantsFile: throw .enomem
+      }
+    }
+    let table = FileTable(files)
+    for _ in 0..<3 { _ = try files.openConsole(into: table) }
+    let process = try processes.makeInitialProcess(files: table, maximumFileCount: files.maximumFilesPerProcess)
+    guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
+    processes.commit(execution, process, thread)
+    processes.scheduler.enqueue(thread.slot)
+    lastTickNanoseconds = memory.processor.nanoseconds
+  }
+
+  /// The module that a path names.
+  private func module(_ path: [UInt8]) -> Int? {
+    if path.isEmpty { return modules.isEmpty ? nil : 0 }
+    guard let content = try? files.program(path: path.span) else { return nil }
+    for index in modules.indices where modules[index].start == content.start { return index }
+    return nil
+  }
+
+  /// An execution with the words of a module's string as arguments: /bin/NAME, then the rest.
+  private func stageArguments(_ index: Int) throws(Errno) -> Execution {
+    let module = modules[index]
+    let words = ModuleWords(module)
+    var path = [1024 of UInt8](repeating: 0)
+    var count = 0
+    for byte in "/bin/".utf8 {
+      path[count] = byte
+      count += 1
+    }
+    for position in words.name where count < 1023 {
+      path[count] = module.commandLine[position]
+      count += 1
+    }
+    let execution = Execution(
+      memory, path: path, pathByteCount: count + 1, arguments: 0, environment: 0,
+      stackLimit: ABI.UserSpace.defaultStackByteCount)
+    try execution.stage(path.span.extracting(0..<count + 1))
+    var position = words.next(from: 0)?.upperBound ?? 0
+    while let word = words.next(from: position) {
+      var argument = Array(module.commandLine[word])
+      argument.append(0)
+      try execution.stage(argument.span)
+      position = word.upperBound
+    }
+    execution.endStaging()
+    return execution
+  }
+
+  // MARK: The end
+
+  /// Drops what is left when every process is gone, and counts what should not be.
+  func finish() -> ExitReport {
+    processes.leaveProcessor()
+    var budget = Int.max
+    _ = files.removeAllNames(budget: &budget)
+    while !memory.drainTeardown(budget: 4096) {}
+    files.trim()
+    processes.trim()
+    memory.trim()
+    let now = resourceCount()
+    var report = ExitReport(status: processes.initialStatus?.rawValue ?? 0)
+    report.leakedFrameCount = now.frames - baseline.frames
+    report.leakedObjectCount = now.objects - baseline.objects
+    report.leakedHeapByteCount = now.heapBytes - baseline.heapBytes
+    report.leakedSwapBlockCount = now.swapBlocks - baseline.swapBlocks
+    return report
+  }
+
+  /// What exists now.
+  func resourceCount() -> ResourceCount {
+    var count = ResourceCount()
+    count.frames = memory.managedFrameCount - memory.freeFrameCount
+    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces + files.counts.total + processes.processCount
+    count.heapBytes = memory.heap?.allocatedByteCount ?? 0
+    count.swapBlocks = memory.usedSwapBlockCount
+    return count
+  }
+}

@@ -1,0 +1,146 @@
+// fork(2), execve(2), wait4(2), kill(2), getrusage(2), sigaction(2), and going on with calls that waited.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+extension Kernel {
+  // MARK: fork
+
+  func fork(_ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    let child = try processes.fork(process, thread)
+    return .pair(UInt64(child.identifier), 0)
+  }
+
+  // MARK: execve
+
+  func execute(
+    _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
+  ) throws(Errno) -> Outcome {
+    let execution = Execution(
+      memory, path: processes.records[thread.record].buffer, pathByteCount: stagedByteCount,
+      arguments: arguments.second, environment: arguments.third,
+      stackLimit: UInt64(max(0, process.limit(.stack).soft)))
+    return try continueExecution(execution, thread, process)
+  }
+
+  func continueExecution(
+    _ execution: Execution, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var budget = ProcessLimits.executionStepsPerTurn
+    while budget > 0 {
+      budget -= 1
+      switch try execution.step(process.addressSpace) {
+      case .again: break
+      case .wait(let channel): return park(thread, .execute(execution), on: channel)
+      case .wantsFile: try execution.load(try executable(execution))
+      case .complete:
+        closeOnExec(process)
+        processes.commit(execution, process, thread)
+        processes.needsAttention = true
+        return .registersSet
+      }
+    }
+    return cut(thread, .execute(execution))
+  }
+
+  func executable(_ execution: Execution) throws(Errno) -> ExecutableImage {
+    let content = try files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
+    return ExecutableImage(start: content.start, byteCount: content.byteCount)
+  }
+
+  private func closeOnExec(_ process: Process) {
+    var budget = Int.max
+    _ = fileTable(process).closeOnExec(budget: &budget)
+  }
+
+  // MARK: wait4
+
+  func waitForChild(
+    _ arguments: Arguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    let options = WaitOptions(rawValue: UInt32(truncatingIfNeeded: arguments.third))
+    guard options.isSubset(of: .known) else { throw .einval }
+    switch try processes.pollChildren(integer(arguments.first), options, of: process) {
+    case .notYet:
+      if options.contains(.noHang) { return .value(0) }
+      return park(thread, .waitForChild, on: .child(ofSlot: process.slot.raw))
+    case .found(let identifier, let status, let usage):
+      var result = PendingResult(value: UInt64(identifier))
+      if arguments.second != 0 {
+        stage(status.rawValue, at: 0, &processes.records[thread.record].buffer)
+        result.append(address: arguments.second, offset: 0, byteCount: 4)
+      }
+      if arguments.fourth != 0 {
+        encode(usage.rusage, at: 8, &processes.records[thread.record].buffer)
+        result.append(address: arguments.fourth, offset: 8, byteCount: Rusage.byteCount)
+      }
+      _ = copyOut(result, thread, process)
+      return .registersSet
+    }
+  }
+
+  private func encode(_ usage: Rusage, at offset: Int, _ buffer: inout [1024 of UInt8]) {
+    for position in stride(from: offset, to: offset + Rusage.byteCount, by: 8) { stage(UInt64(0), at: position, &buffer) }
+    var span = buffer.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var part = bytes._mutatingExtracting(offset..<offset + Rusage.byteCount)
+    usage.encode(into: &part)
+  }
+
+  func usage(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    let usage: ResourceUsage
+    switch integer(arguments.first) {
+    case 0, 1: usage = process.usage
+    case -1: usage = process.childUsage
+    default: throw .einval
+    }
+    encode(usage.rusage, at: 0, &processes.records[thread.record].buffer)
+    return .copyOut(address: arguments.second, byteCount: Rusage.byteCount)
+  }
+
+  // MARK: Signals
+
+  func kill(_ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+    let signal = Signal(rawValue: integer(arguments.second))
+    guard signal.rawValue == 0 || signal.isValid else { throw .einval }
+    try processes.kill(integer(arguments.first), signal.rawValue == 0 ? nil : signal, by: process)
+    return .value(0)
+  }
+
+  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN. Functions are refused with ENOSYS.
+  func signalAction(
+    _ arguments: Arguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    let signal = Signal(rawValue: integer(arguments.first))
+    guard signal.isValid else { throw .einval }
+    let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
+    if arguments.second != 0 {
+      let handler = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+      guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
+      guard handler <= 1 else { throw .enosys }
+      if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
+    }
+    guard arguments.third != 0 else { return .value(0) }
+    zero(&processes.records[thread.record].buffer, 32)
+    stage(old, at: 0, &processes.records[thread.record].buffer)
+    return .copyOut(address: arguments.third, byteCount: 32)
+  }
+
+  // MARK: Going on
+
+  /// Goes on with a call from its continuation.
+  func goOn(_ continuation: Continuation, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    switch continuation {
+    case .read(let file, var transfer): return try continueRead(file, &transfer, thread, process)
+    case .write(let file, var transfer): return try continueWrite(file, &transfer, thread, process)
+    case .truncate(let file, var resize): return try continueTruncate(file, &resize, thread)
+    case .open(let pending): return continueOpen(try files.finish(pending, in: fileTable(process)), thread)
+    case .sleep(let deadline): return continueSleep(deadline, thread)
+    case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
+    case .execute(let execution): return try continueExecution(execution, thread, process)
+    default: preconditionFailure("not a continuation of a call")
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// The table of system calls: for every number which call it is, whether something is copied in before it begins, and what
+// it does about memory (DESIGN, "Running out of memory").
+
+import ABI
+
+/// What a call does about memory.
+enum AllocationClass: UInt8, BitwiseCopyable {
+  /// It allocates nothing, or only gives back.
+  case none
+  /// It allocates a bounded number of small objects, and gives ENOMEM when the heap has no reserve for them.
+  case refusesWithNoMemory
+  /// The same, with ENFILE, because its manual does not list ENOMEM.
+  case refusesWithFileLimit
+  /// The same, but it waits until there is a reserve.
+  case waits
+}
+
+/// One entry of the table.
+struct SystemCallEntry: BitwiseCopyable {
+  var call: SystemCall
+  var allocation: AllocationClass
+  var copiesIn: Bool
+}
+
+/// A system call that exists. `unknown` does not exist in FreeBSD either and posts SIGSYS; `missing` is a call of FreeBSD that
+/// does not exist here yet and only gives ENOSYS.
+enum SystemCall: UInt8, BitwiseCopyable {
+  case unknown, missing, indirect
+  // Processes
+  case exit, fork, execve, wait4, getpid, getppid, kill, getpgrp, setpgid, getpgid, setsid, getsid, schedYield
+  case thrSelf, getrusage, sigaction
+  // Identity
+  case getuid, geteuid, getgid, getegid, setuid, seteuid, setgid, setegid, setreuid, setregid, setresuid, setresgid
+  case getresuid, getresgid, getgroups, setgroups, issetugid, umask
+  // Files
+  case read, write, pread, pwrite, open, openat, close, dup, dup2, fcntl, fstat
+  case fstat2008, ioctl, lseek, ftruncate, fchmod, fchown, fsync, getdtablesize, closefrom, closeRange
+  // Shared memory and memory
+  case shmOpen, shmOpen2, shmUnlink, mmap, munmap, mprotect, setBreak
+  // Time
+  case nanosleep, clockGettime, clockGetres, gettimeofday
+  // The system
+  case sysctl, sysctlbyname, reboot, sysarch, getrlimit, setrlimit, getrandom
+}
+
+/// All entries, by number.
+struct SystemCallTable {
+  /// Numbers below this can mean something.
+  static let count = 592
+
+  private var entries: [592 of SystemCallEntry]
+
+  subscript(number: Int) -> SystemCallEntry {
+    @inline(__always) get { entries[number] }
+  }
+
+  private mutating func add(
+    _ number: SystemCallNumber, _ call: SystemCall, _ allocation: AllocationClass = .none, copiesIn: Bool = false
+  ) {
+    entries[Int(number.rawValue)] = SystemCallEntry(call: call, allocation: allocation, copiesIn: copiesIn)
+  }
+
+  init() {
+    entries = [592 of SystemCallEntry](
+      repeating: SystemCallEntry(call: .unknown, allocation: .none, copiesIn: false))
+    addMissing()
+    add(.syscall, .indirect)
+    add(.syscallWide, .indirect)
+    addProcesses()
+    addIdentity()
+    addFiles()
+    addMemory()
+    addSystem()
+  }
+
+  private mutating func addMissing() {
+    let numbers: [92 of SystemCallNumber] = [
+      .recvmsg, .sendmsg, .recvfrom, .accept, .access, .ktrace, .sigaltstack, .msync, .madvise, .mincore, .setitimer,
+      .swapon, .getitimer, .select, .socket, .connect, .bind, .setsockopt, .listen, .getsockopt, .readv, .writev,
+      .sendto, .shutdown, .socketpair, .mlock, .munlock, .poll, .clockSettime, .clockNanosleep, .minherit, .rfork,
+      .preadv, .pwritev, .mlockall, .munlockall, .jail, .sigprocmask, .sigsuspend, .sigpending, .sigtimedwait,
+      .sigwaitinfo, .kqueue, .kevent2008, .sendfile, .sigreturn, .getcontext, .setcontext, .swapcontext, .sigwait,
+      .thrCreate, .thrExit, .thrKill, .thrSuspend, .thrWake, .umtxOp, .thrNew, .sigqueue, .abort2, .thrSetName,
+      .truncate, .thrKill2, .cpusetGetaffinity, .cpusetSetaffinity, .faccessat, .fchmodat, .fchownat, .readlinkat,
+      .unlinkat, .capEnter, .capGetmode, .pdfork, .posixFallocate, .wait6, .capRightsLimit, .capFcntlsLimit,
+      .capFcntlsGet, .accept4, .pipe, .pipe2, .procctl, .ppoll, .fstatat, .kevent, .copyFileRange, .shmRename,
+      .fspacectl, .swapoff, .kqueuex, .membarrier, .kcmp, .getrlimitusage,
+    ]
+    for index in numbers.indices { add(numbers[index], .missing) }
+  }
+
+  private mutating func addProcesses() {
+    add(.exit, .exit)
+    add(.fork, .fork, .refusesWithNoMemory)
+    add(.vfork, .fork, .refusesWithNoMemory)
+    add(.execve, .execve, .refusesWithNoMemory, copiesIn: true)
+    add(.wait4, .wait4)
+    add(.getpid, .getpid)
+    add(.getppid, .getppid)
+    add(.kill, .kill)
+    add(.getpgrp, .getpgrp)
+    add(.setpgid, .setpgid)
+    add(.getpgid, .getpgid)
+    add(.setsid, .setsid)
+    add(.getsid, .getsid)
+    add(.schedYield, .schedYield)
+    add(.thrSelf, .thrSelf)
+    add(.getrusage, .getrusage)
+    add(.sigaction, .sigaction, copiesIn: true)
+  }
+
+  private mutating func addIdentity() {
+    add(.getuid, .getuid)
+    add(.geteuid, .geteuid)
+    add(.getgid, .getgid)
+    add(.getegid, .getegid)
+    add(.setuid, .setuid, .waits)
+    add(.seteuid, .seteuid, .waits)
+    add(.setgid, .setgid, .waits)
+    add(.setegid, .setegid, .waits)
+    add(.setreuid, .setreuid, .waits)
+    add(.setregid, .setregid, .waits)
+    add(.setresuid, .setresuid, .waits)
+    add(.setresgid, .setresgid, .waits)
+    add(.getresuid, .getresuid)
+    add(.getresgid, .getresgid)
+    add(.getgroups, .getgroups)
+    add(.setgroups, .setgroups, .waits, copiesIn: true)
+    add(.issetugid, .issetugid)
+    add(.umask, .umask)
+  }
+
+  private mutating func addFiles() {
+    add(.read, .read, .waits)
+    add(.write, .write, .waits)
+    add(.pread, .pread, .waits)
+    add(.pwrite, .pwrite, .waits)
+    add(.open, .open, .refusesWithFileLimit, copiesIn: true)
+    add(.openat, .openat, .refusesWithFileLimit, copiesIn: true)
+    add(.close, .close)
+    add(.dup, .dup)
+    add(.dup2, .dup2)
+    add(.fcntl, .fcntl)
+    add(.fstat, .fstat)
+    add(.fstat2008, .fstat2008)
+    add(.ioctl, .ioctl, copiesIn: true)
+    add(.lseek, .lseek)
+    add(.ftruncate, .ftruncate, .refusesWithNoMemory)
+    add(.fchmod, .fchmod)
+    add(.fchown, .fchown)
+    add(.fsync, .fsync)
+    add(.fdatasync, .fsync)
+    add(.getdtablesize, .getdtablesize)
+    add(.closefrom, .closefrom)
+    add(.closeRange, .closeRange)
+  }
+
+  private mutating func addMemory() {
+    add(.shmOpen, .shmOpen, .refusesWithFileLimit, copiesIn: true)
+    add(.shmOpen2, .shmOpen2, .refusesWithFileLimit, copiesIn: true)
+    add(.shmUnlink, .shmUnlink, copiesIn: true)
+    add(.mmap, .mmap, .refusesWithNoMemory)
+    add(.munmap, .munmap)
+    add(.mprotect, .mprotect, .refusesWithNoMemory)
+    add(.break, .setBreak, .refusesWithNoMemory)
+  }
+
+  private mutating func addSystem() {
+    add(.nanosleep, .nanosleep, copiesIn: true)
+    add(.clockGettime, .clockGettime)
+    add(.clockGetres, .clockGetres)
+    add(.gettimeofday, .gettimeofday)
+    add(.sysctl, .sysctl, copiesIn: true)
+    add(.sysctlbyname, .sysctlbyname, copiesIn: true)
+    add(.reboot, .reboot)
+    add(.sysarch, .sysarch, copiesIn: true)
+    add(.getrlimit, .getrlimit)
+    add(.setrlimit, .setrlimit, copiesIn: true)
+    add(.getrandom, .getrandom)
+  }
+}

@@ -1,0 +1,207 @@
+// sysctl(3): __sysctl and __sysctlbyname.
+//
+// The name is staged by the generic phase. The old length and a new value are single words; if one of them has to be paged in,
+// the call starts over, since nothing was done yet.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+/// The other four arguments of both calls.
+private struct SystemControlArguments {
+  let old: UInt64
+  let oldLength: UInt64
+  let new: UInt64
+  let newLength: UInt64
+
+  init(_ arguments: Arguments) {
+    old = arguments.third
+    oldLength = arguments.fourth
+    new = arguments.fifth
+    newLength = arguments.sixth
+  }
+}
+
+extension Kernel {
+  func systemControl(
+    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
+  ) throws(Errno) -> Outcome {
+    let rest = SystemControlArguments(arguments)
+    if call == .sysctlbyname {
+      let length = textLength(processes.records[thread.record].buffer.span, limit: stagedByteCount)
+      let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+      guard let node = name else { throw .enoent }
+      return try control(node, rest, thread, process)
+    }
+    let first = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 0))
+    let second = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 4))
+    if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
+      return try identifier(rest, thread, process)
+    }
+    guard arguments.second == 2, let node = SystemControlNode(first, second) else { throw .enoent }
+    return try control(node, rest, thread, process)
+  }
+
+  private func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
+    for index in 0..<limit where bytes[index] == 0 { return index }
+    return limit
+  }
+
+  /// Reads, and then sets, a node.
+  private func control(
+    _ node: SystemControlNode, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var newValue: UInt64 = 0
+    if arguments.new != 0 {
+      guard node.isWritable, process.credentials.isSuperuser else { throw .eperm }
+      guard arguments.newLength == 4 else { throw .einval }
+      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
+      newValue = word
+    }
+    let size = stage(value(of: node), &processes.records[thread.record].buffer)
+    let outcome = try deliver(size, arguments, thread, process)
+    if arguments.new != 0 { set(node, UInt32(truncatingIfNeeded: newValue)) }
+    return outcome
+  }
+
+  /// Copies `size` staged bytes out, with the length.
+  private func deliver(
+    _ size: Int, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var result = PendingResult()
+    if arguments.oldLength != 0 {
+      guard let room = try fetchBehindValue(arguments.oldLength, thread, process) else { return .parked }
+      if arguments.old != 0 {
+        let count = min(UInt64(size), room)
+        result.append(address: arguments.old, offset: 0, byteCount: Int(count))
+        if room < UInt64(size) { result.error = .enomem }
+      }
+      stage(UInt64(size), at: SystemControlLayout.length, &processes.records[thread.record].buffer)
+      result.append(address: arguments.oldLength, offset: SystemControlLayout.length, byteCount: 8)
+    }
+    _ = copyOut(result, thread, process)
+    return .registersSet
+  }
+
+  /// {0, 3}: from a name, given as the new value, to numbers.
+  private func identifier(
+    _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    guard arguments.newLength > 0, arguments.newLength < 512 else { throw .enametoolong }
+    let count = Int(arguments.newLength)
+    guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
+    let length = textLength(processes.records[thread.record].buffer.span, limit: count)
+    let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+    guard let node = name else { throw .enoent }
+    let (first, second) = node.identifier
+    stage(first, at: 0, &processes.records[thread.record].buffer)
+    stage(second, at: 4, &processes.records[thread.record].buffer)
+    return try deliver(8, arguments, thread, process)
+  }
+
+  /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
+  private func fetch(
+    _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> UInt64? {
+    var progress = 0
+    switch space(process).copyIn(address, into: &processes.records[thread.record].buffer, count: count, &progress) {
+    case .complete:
+      let span = processes.records[thread.record].buffer.span
+      return count >= 8 ? span.loadUInt64(at: 0) : UInt64(span.loadUInt32(at: 0))
+    case .fault, .tooLong: throw .efault
+    case .wait(let channel):
+      _ = park(thread, .call, on: channel)
+      return nil
+    }
+  }
+
+  /// Fetches a word without touching the staged value.
+  private func fetchBehindValue(_ address: UInt64, _ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
+    var word = [8 of UInt8](repeating: 0)
+    var span = word.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var progress = 0
+    switch space(process).copyIn(from: VirtualAddress(address), into: &bytes, progress: &progress) {
+    case .complete: return word.span.loadUInt64(at: 0)
+    case .fault, .tooLong: throw .efault
+    case .wait(let channel):
+      _ = park(thread, .call, on: channel)
+      return nil
+    }
+  }
+
+  // MARK: Values
+
+  private func stage(_ value: SystemControlValue, _ buffer: inout [1024 of UInt8]) -> Int {
+    switch value {
+    case .integer(let number):
+      stage(number, at: 0, &buffer)
+      return 4
+    case .long(let number):
+      stage(number, at: 0, &buffer)
+      return 8
+    case .text(let text):
+      var count = 0
+      for byte in text.utf8 {
+        buffer[count] = byte
+        count += 1
+      }
+      buffer[count] = 0
+      return count + 1
+    }
+  }
+
+  private func value(of node: SystemControlNode) -> SystemControlValue {
+    switch node {
+    case .osType: .text("FreeBSD")
+    case .osRelease: .text("15.0-CURRENT")
+    case .osRevision: .integer(199_506)
+    case .version: .text("FreeBSD 15.0-CURRENT Martlet\n")
+    case .osReleaseDate: .integer(InterfaceLimits.osReleaseDate)
+    case .hostName: .text("martlet")
+    case .argumentMaximum: .integer(UInt32(InterfaceLimits.argumentByteCount))
+    case .maximumProcesses: .integer(UInt32(processes.maximumProcessCount))
+    case .maximumFiles: .integer(UInt32(files.maximumFileCount))
+    case .maximumFilesPerProcess: .integer(UInt32(files.maximumFilesPerProcess))
+    case .groupMaximum: .integer(UInt32(SystemCallLimits.groupCount))
+    case .userStack: .long(ABI.UserSpace.stackTop)
+    case .random: .long(nextRandom())
+    case .openFiles: .integer(UInt32(files.openFileCount))
+    case .signalUnknownCalls: .integer(unknownCallsRaiseSignal ? 1 : 0)
+    case .posixSharedMemory: .integer(1)
+    case .machine: .text("amd64")
+    case .processorCount: .integer(1)
+    default: memoryValue(of: node)
+    }
+  }
+
+  private func memoryValue(of node: SystemControlNode) -> SystemControlValue {
+    let pageSize = Page.byteCount
+    return switch node {
+    case .physicalMemory: .long(UInt64(memory.managedFrameCount) * pageSize)
+    case .pageSize: .integer(UInt32(pageSize))
+    case .overcommit: .integer(memory.accounting.overcommit)
+    case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
+    case .swapReserved: .long(memory.accounting.reserved &* pageSize)
+    case .pageCount: .integer(UInt32(memory.managedFrameCount))
+    case .freeCount: .integer(UInt32(memory.freeFrameCount))
+    case .swapPagesIn: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesIn))
+    default: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesOut))
+    }
+  }
+
+  private func set(_ node: SystemControlNode, _ value: UInt32) {
+    switch node {
+    case .overcommit: memory.setOvercommit(value)
+    case .signalUnknownCalls: unknownCallsRaiseSignal = value != 0
+    default: break
+    }
+  }
+}
+
+/// Where things lie in the call buffer.
+private enum SystemControlLayout {
+  /// The length that is copied out behind the value.
+  static let length = 1016
+}

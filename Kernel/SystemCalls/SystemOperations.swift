@@ -1,0 +1,117 @@
+// reboot(2), sysarch(2), getrlimit(2), setrlimit(2), getrandom(2).
+
+import ABI
+import Files
+import Memory
+import Processes
+
+/// What sysarch(2) can do (spec abi.md section 16).
+enum SystemArchitecture: UInt32 {
+  case getFSBase = 128
+  case setFSBase = 129
+  case getGSBase = 130
+  case setGSBase = 131
+
+  init?(_ argument: UInt64) { self.init(rawValue: UInt32(truncatingIfNeeded: argument)) }
+
+  var setsBase: Bool { self == .setFSBase || self == .setGSBase }
+}
+
+extension Kernel {
+  // MARK: sysarch
+
+  func systemArchitecture(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
+    guard let operation = SystemArchitecture(arguments.first) else { throw .einval }
+    let staged = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+    if operation.setsBase && staged >= ABI.UserSpace.end { throw .einval }
+    switch operation {
+    case .getFSBase:
+      return copyOutWord(processes.records[thread.record].context.fsBase, to: arguments.second, thread)
+    case .getGSBase:
+      return copyOutWord(processes.records[thread.record].context.gsBase, to: arguments.second, thread)
+    case .setFSBase: processes.records[thread.record].context.fsBase = staged
+    case .setGSBase: processes.records[thread.record].context.gsBase = staged
+    }
+    // The machine reloads the bases only on the way out of `next()`.
+    store(0, thread)
+    processes.needsAttention = true
+    return .registersSet
+  }
+
+  // MARK: reboot
+
+  /// reboot(2): everything ends with status 0. EPERM unless the caller is the superuser.
+  func reboot(_ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+    guard process.credentials.isSuperuser else { throw .eperm }
+    processes.beginEnd(.exited(0))
+    return .registersSet
+  }
+
+  // MARK: Limits
+
+  private func limitIndex(_ argument: UInt64) throws(Errno) -> Int {
+    let which = integer(argument)
+    guard which >= 0, which < ResourceLimitIdentifier.count else { throw .einval }
+    return Int(which)
+  }
+
+  func resourceLimit(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    let limit = process.limits[try limitIndex(arguments.first)]
+    stage(limit.soft, at: 0, &processes.records[thread.record].buffer)
+    stage(limit.hard, at: 8, &processes.records[thread.record].buffer)
+    return .copyOut(address: arguments.second, byteCount: ResourceLimit.byteCount)
+  }
+
+  /// setrlimit(2): negative values mean infinity; raising the hard limit is for the superuser.
+  func setResourceLimit(
+    _ arguments: Arguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var limit = ResourceLimit(decoding: processes.records[thread.record].buffer.span)
+    let index = try limitIndex(arguments.first)
+    if limit.soft < 0 { limit.soft = ResourceLimit.infinity }
+    if limit.hard < 0 { limit.hard = ResourceLimit.infinity }
+    let old = process.limits[index]
+    if limit.soft > old.hard || limit.hard > old.hard {
+      guard process.credentials.isSuperuser else { throw .eperm }
+    }
+    limit.soft = min(limit.soft, limit.hard)
+    let ceiling: Int64
+    switch ResourceLimitIdentifier(rawValue: Int32(index)) {
+    case .data: ceiling = Int64(ABI.UserSpace.maximumDataByteCount)
+    case .stack: ceiling = Int64(ABI.UserSpace.maximumStackByteCount)
+    case .openFiles: ceiling = Int64(files.maximumFilesPerProcess)
+    case .processes: ceiling = Int64(processes.maximumProcessCount)
+    default: ceiling = ResourceLimit.infinity
+    }
+    limit.soft = min(limit.soft, ceiling)
+    limit.hard = min(limit.hard, ceiling)
+    process.limits[index] = limit
+    if ResourceLimitIdentifier(rawValue: Int32(index)) == .openFiles { fileTable(process).setLimit(limit.soft) }
+    return .value(0)
+  }
+
+  // MARK: Random numbers
+
+  /// A number that differs from the last. Not a source of secrets: there is no entropy to make one from.
+  func nextRandom() -> UInt64 {
+    randomState = randomState &+ memory.processor.nanoseconds &+ 0x9e37_79b9_7f4a_7c15
+    var value = randomState
+    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+    return value ^ value >> 31
+  }
+
+  /// getrandom(2), at most 1024 bytes at a time. EINVAL for unknown flags.
+  func random(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
+    guard arguments.third & ~7 == 0 else { throw .einval }
+    let count = Int(min(arguments.second, 1024))
+    for offset in stride(from: 0, to: count, by: 8) {
+      stage(nextRandom(), at: offset, &processes.records[thread.record].buffer)
+    }
+    var result = PendingResult(value: UInt64(count))
+    result.append(address: arguments.first, offset: 0, byteCount: count)
+    guard let process = processes[thread.process] else { preconditionFailure("thread without a process") }
+    _ = copyOut(result, thread, process)
+    return .registersSet
+  }
+}

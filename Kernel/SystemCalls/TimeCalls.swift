@@ -1,0 +1,77 @@
+// clock_gettime(2), clock_getres(2), gettimeofday(2), nanosleep(2).
+
+import ABI
+import Memory
+import Processes
+
+extension Kernel {
+  /// Nanoseconds since 1970.
+  private var realNanoseconds: UInt64 {
+    memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds
+  }
+
+  func clockTime(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    let nanoseconds: UInt64
+    switch ClockIdentifier(rawValue: integer(arguments.first)) {
+    case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:
+      nanoseconds = memory.processor.nanoseconds
+    case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
+    case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
+    case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
+    default: throw .einval
+    }
+    stage(Timespec(nanoseconds: nanoseconds), thread)
+    return .copyOut(address: arguments.second, byteCount: Timespec.byteCount)
+  }
+
+  func clockResolution(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
+    let clock = integer(arguments.first)
+    guard clock >= 0, clock <= ClockIdentifier.processTime.rawValue, clock != 3, clock != 6 else { throw .einval }
+    if arguments.second == 0 { return .value(0) }
+    let isSecond = clock == ClockIdentifier.second.rawValue
+    stage(isSecond ? Timespec(seconds: 1, nanoseconds: 0) : Timespec(seconds: 0, nanoseconds: 1), thread)
+    return .copyOut(address: arguments.second, byteCount: Timespec.byteCount)
+  }
+
+  @inline(__always)
+  private func stage(_ time: Timespec, _ thread: Thread) {
+    stage(time.seconds, at: 0, &processes.records[thread.record].buffer)
+    stage(time.nanoseconds, at: 8, &processes.records[thread.record].buffer)
+  }
+
+  func timeOfDay(_ arguments: Arguments, _ thread: Thread, _ process: Process) -> Outcome {
+    let time = Timeval(nanoseconds: realNanoseconds)
+    stage(time.seconds, at: 0, &processes.records[thread.record].buffer)
+    stage(time.microseconds, at: 8, &processes.records[thread.record].buffer)
+    // The time zone: Greenwich, no daylight saving.
+    stage(UInt64(0), at: 16, &processes.records[thread.record].buffer)
+    var result = PendingResult()
+    if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: Timeval.byteCount) }
+    if arguments.second != 0 { result.append(address: arguments.second, offset: 16, byteCount: 8) }
+    _ = copyOut(result, thread, process)
+    return .registersSet
+  }
+
+  // MARK: Sleep
+
+  func sleep(_ thread: Thread) throws(Errno) -> Outcome {
+    let time = Timespec(decoding: processes.records[thread.record].buffer.span)
+    guard time.isValid else { throw .einval }
+    if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
+    let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
+    let (deadline, most) = duration.addingReportingOverflow(memory.processor.nanoseconds)
+    return wait(until: overflow || more || most ? UInt64.max : deadline, thread)
+  }
+
+  func continueSleep(_ deadline: UInt64, _ thread: Thread) -> Outcome {
+    if memory.processor.nanoseconds >= deadline { return .value(0) }
+    return wait(until: deadline, thread)
+  }
+
+  private func wait(until deadline: UInt64, _ thread: Thread) -> Outcome {
+    thread.continuation = .sleep(deadlineNanoseconds: deadline)
+    processes.park(thread, on: .sleep(slot: thread.slot), deadlineNanoseconds: deadline)
+    return .parked
+  }
+}
