@@ -5,7 +5,7 @@ import Foundation
 import Simulation
 
 let words = CommandLine.arguments
-let kind = words.count > 1 ? words[1] : "memory"
+let kind = words.count > 1 ? SimulationKind(rawValue: words[1]) ?? .kernel : .kernel
 let first = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
 let count = words.count > 3 ? UInt64(words[3]) ?? 20 : 20
 let stepCount = words.count > 4 ? Int(words[4]) ?? 1000 : 1000
@@ -30,7 +30,7 @@ func run(_ seed: UInt64, logging: Bool) -> Int32 {
   let log = logging ? FileHandle(forWritingAtPath: logPath) : nil
   let encoder = JSONEncoder()
   var histogram: [String: Int] = [:]
-  let result = MemorySimulation(seed: seed).run(stepCount: stepCount) { step in
+  let result = RandomSimulation(kind, seed: seed).run(stepCount: stepCount) { step in
     if words.contains("verbose") { histogram["\(step.operation)".split(separator: "(")[0] + "", default: 0] += 1 }
     guard let log, let line = try? encoder.encode(step) else { return }
     log.write(line + Data([10]))
@@ -47,7 +47,7 @@ func shrink(_ seed: UInt64) {
   _ = isolated { run(seed, logging: true) }
   let lines = (try? String(contentsOfFile: logPath, encoding: .utf8))?.split(separator: "\n") ?? []
   let steps = lines.compactMap { try? JSONDecoder().decode(ScriptStep.self, from: Data($0.utf8)) }
-  let simulation = MemorySimulation(seed: seed)
+  let simulation = RandomSimulation(kind, seed: seed)
   unsafe dup2(open("/dev/null", O_WRONLY), 2)
   let shrinker = ScriptShrinker { candidate in
     let status = isolated { simulation.replay(candidate) == nil ? 0 : 1 }

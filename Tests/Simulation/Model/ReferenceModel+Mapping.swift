@@ -40,7 +40,6 @@ extension ReferenceModel {
       view.object = object
       view.countsAsWritable = isShared && writable
     } else {
-      if arguments.flags & 3 == 0 { return .error(.einval) }
       if isShared {
         let object = ModelObject()
         object.size = Int64(byteCount)

@@ -48,7 +48,6 @@ extension ReferenceModel {
     if output.count >= 4 {
       let got = Int32(truncatingIfNeeded: littleEndian(output, 0, byteCount: 4))
       if got != status { throw Difference("wait status is \(got), expected \(status)") }
-      process.store(Array(output[0..<4]), at: Program.output)
     }
     processes[ended.number] = nil
     return .value(identifier)

@@ -77,7 +77,7 @@ extension ReferenceModel {
       return bufferIsOpen(process, descriptor, address, byteCount, offset, writesMemory: true)
     case .write(let descriptor, let address, let byteCount, let offset):
       return bufferIsOpen(process, descriptor, address, byteCount, offset, writesMemory: false)
-    case .wait(let child, _): return child == 0
+    case .wait(let child, let options): return child == 0 || !waitIsReady(process, child, options)
     case .fileControl(let descriptor, _, _), .status(let descriptor), .seek(let descriptor, _, _),
       .changeMode(let descriptor, _), .changeOwner(let descriptor, _, _):
       return process.file(descriptor).map { $0.object == nil } ?? false

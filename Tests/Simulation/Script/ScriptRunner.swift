@@ -60,7 +60,9 @@ public final class ScriptRunner {
       model.now = ModelInstant(
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
       model.output = system.output
+      for input in system.inputs { process.store(input.bytes, at: input.address) }
       try model.apply(step.operation, by: step.process, observed)
+      if case .read = step.operation {} else { process.store(system.output, at: Program.output) }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
     } catch { throw failure(error.description) }
