@@ -13,6 +13,7 @@ let logPath = NSTemporaryDirectory() + "simulate-\(getpid()).log"
 
 /// Runs `body` in a child process; its status, or minus the signal that ended it.
 func isolated(_ body: () -> Int32) -> Int32 {
+  fflush(nil)
   typealias Fork = @convention(c) () -> pid_t
   let child = unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
   if child == 0 {

@@ -44,7 +44,7 @@ public final class KernelMachine: SimulatedSystem {
     }
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.isQuiet = true
-    setup.maximumProcessCount = 16
+    setup.maximumProcessCount = 24
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")

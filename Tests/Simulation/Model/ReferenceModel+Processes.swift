@@ -114,7 +114,7 @@ extension ReferenceModel {
 
   func mask(_ process: ModelProcess, _ mask: UInt16) -> Expectation {
     let old = process.mask
-    process.mask = mask & 0o777
+    process.mask = mask & 0o7777
     return .value(UInt64(old))
   }
 }

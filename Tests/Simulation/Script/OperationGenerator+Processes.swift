@@ -26,7 +26,7 @@ extension OperationGenerator {
       return .setIdentity(kind, UInt32(random.number(below: 3)))
     case 15: return .mask(UInt16(random.number(below: 0o10000)))
     case 16:
-      let target = random.pick(model.processes.keys.filter { $0 != 0 }.sorted()) ?? 0
+      guard let target = random.pick(model.processes.keys.filter({ $0 != 0 }).sorted()) else { return nil }
       return .kill(process: target, signal: random.pick([0, 0, 9, 15, 30, 20, 28, 19, 200]) ?? 0)
     case 17: return .sleep(nanoseconds: Int64(random.number(below: 30_000_000)))
     case 18: return .clock

@@ -41,7 +41,7 @@ struct OperationGenerator {
     case 76..<82: return readOrWrite(process, writes: true)
     case 82..<86: return .status(descriptor: descriptor(process))
     case 86..<88: return .close(descriptor: descriptor(process))
-    case 88..<91: return model.running.count < processLimit ? .fork(child: nextProcess) : releasing(model, process)
+    case 88..<91: return model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9) ? .fork(child: nextProcess) : releasing(model, process)
     case 91..<93: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
     default: return isMemoryOnly ? nil : various(model, process)
     }

@@ -48,6 +48,7 @@ public final class ScriptRunner {
   public func perform(_ step: ScriptStep) throws(ScriptFailure) {
     guard let process = model.processes[step.process], process.state == .running else { return }
     if model.leavesOpen(step.operation, process) { return }
+    if step.process == 0 && model.endsProcess(step.operation, process) { return }
     steps.append(step)
     observer?(step)
     if step.operation.changesState { changingStepCount += 1 }
