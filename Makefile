@@ -1,26 +1,108 @@
 # Martlet: one entry point for building, running and testing. `make help` lists the targets.
 
 BUILD := build
-SWIFT ?= swift
 TRIPLE := x86_64-unknown-none-elf
 KERNEL := $(BUILD)/martlet.elf
 MULTIBOOT_KERNEL := $(BUILD)/martlet-multiboot.elf
+KERNEL_PRODUCT := .build-kernel/$(TRIPLE)/release/Main
 
-.PHONY: kernel clean
+# The toolchain's own clang, ld.lld, llvm-objcopy and llvm-symbolizer come with swift; other tools are found as they are.
+SWIFT_TOOLS := $(dir $(realpath $(shell command -v swift)))
+export PATH := $(PATH):$(SWIFT_TOOLS)
+
+# What `make run` takes (DESIGN.md, "Booted interface").
+PROGRAM ?=
+ARGS ?=
+APPEND ?=
+MEMORY ?= 256M
+ACCEL ?= tcg
+QEMU_FLAGS ?=
+export PROGRAM ARGS APPEND MEMORY ACCEL QEMU_FLAGS
+
+.PHONY: help
+help:
+	@echo 'setup        install the tools that are missing (Debian; as root or through sudo)'
+	@echo 'kernel       build/martlet.elf (GRUB) and build/martlet-multiboot.elf (QEMU -kernel)'
+	@echo 'programs     the programs of ring 3, in build/programs'
+	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE ARGS="…" as process 1'
+	@echo '             (MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
+	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
+	@echo 'iso          build/martlet.iso, which boots through GRUB'
+	@echo 'test         everything: format, host tests, simulation, booted tests'
+	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
+	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
+	@echo 'format       lay the sources out anew             clean       remove everything that was built'
+
+.DEFAULT_GOAL := help
+
+include Programs/programs.mk
+
+.PHONY: setup
+setup:
+	@Boot/Tools/setup
+
+.PHONY: kernel
 kernel: $(MULTIBOOT_KERNEL)
 
-$(BUILD)/Start.o: Boot/Start.asm Boot/Layout.inc
+$(BUILD)/Start.o: Boot/Start.asm Boot/Layout.inc | setup
 	@mkdir -p $(BUILD)
 	nasm -f elf64 -g -F dwarf -o $@ Boot/Start.asm
 
-# SwiftPM decides itself what is out of date, so it is always asked.
+# SwiftPM decides itself what is out of date, so it is always asked; it does not know the files that are only linked.
 .PHONY: FORCE
-$(MULTIBOOT_KERNEL): $(BUILD)/Start.o FORCE
-	MARTLET_BUILD=kernel $(SWIFT) build -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
+$(KERNEL): $(BUILD)/Start.o Linker/kernel.ld FORCE
+	@if [ Linker/kernel.ld -nt $(KERNEL_PRODUCT) ] || [ $(BUILD)/Start.o -nt $(KERNEL_PRODUCT) ]; then \
+	  rm -f $(KERNEL_PRODUCT); fi
+	MARTLET_BUILD=kernel swift build -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
 	  --scratch-path .build-kernel --product Main \
 	  -Xlinker $(CURDIR)/$(BUILD)/Start.o -Xlinker -T -Xlinker $(CURDIR)/Linker/kernel.ld
-	cp .build-kernel/$(TRIPLE)/release/Main $(KERNEL)
-	llvm-objcopy -O elf32-i386 $(KERNEL) $(MULTIBOOT_KERNEL)
+	@cmp -s $(KERNEL_PRODUCT) $@ || cp $(KERNEL_PRODUCT) $@
 
+$(MULTIBOOT_KERNEL): $(KERNEL)
+	llvm-objcopy -O elf32-i386 $< $@
+
+.PHONY: run
+run: setup kernel programs
+	@Boot/Tools/run
+
+.PHONY: debug
+debug: setup kernel programs
+	@echo 'In another terminal: gdb -ex "target remote :1234" $(KERNEL)'
+	@QEMU_FLAGS="$(QEMU_FLAGS) -S -s" Boot/Tools/run
+
+.PHONY: iso
+iso: $(BUILD)/martlet.iso
+$(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
+	Boot/Tools/make-iso $@
+
+.PHONY: test test-host test-boot test-format
+test: setup kernel programs iso
+	@Boot/Tools/test format host boot
+
+test-host:
+	@Boot/Tools/test host
+
+test-boot: setup kernel programs iso
+	@Boot/Tools/test boot
+
+test-format:
+	@Boot/Tools/test format
+
+.PHONY: format
+format:
+	swift format -i -r Package.swift Kernel Programs Tests
+
+.PHONY: simulate
+SEEDS ?= 200
+STEPS ?= 25000
+simulate:
+	MARTLET_SEEDS=$(SEEDS) MARTLET_STEPS=$(STEPS) swift test -c release -Xswiftc -enable-testing \
+	  --scratch-path .build-simulate --filter SimulationTests
+
+.PHONY: coverage
+coverage:
+	@Boot/Tools/coverage
+
+.PHONY: clean
 clean:
-	rm -rf $(BUILD) .build .build-kernel .build-programs
+	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage

@@ -90,8 +90,6 @@ default:
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory"]),
     tests("Files", ["ABI", "Memory", "Files"]),
-    tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
-    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Boot", ["ABI"]),
   ]

@@ -140,7 +140,7 @@ struct SharedMemoryNamespace: ~Copyable {
 
 extension SharedMemoryNamespace {
   @inline(__always)
-  private borrowing func root(of hash: UInt32) -> Handle<NameEntry> {
+  borrowing func root(of hash: UInt32) -> Handle<NameEntry> {
     let bucket = hash & mask
     let group = groups[Int(bucket / SharedMemoryNamespace.groupBucketCount)]
     if group.isNone { return .none }

@@ -24,11 +24,11 @@ final class Dispatcher {
     self.end = end
   }
 
-  /// An exception of ring 3, or an interrupt from ring 3 or idling.
-  func trap(_ vector: UInt64, _ errorCode: UInt64) {
+  /// An exception of ring 3, or an interrupt from ring 3 or idling. Returns true when the same thread goes on at once.
+  func trap(_ vector: UInt64, _ errorCode: UInt64) -> Bool {
     switch vector {
     case 0..<32:
-      kernel.exception(
+      return kernel.exception(
         ProcessorException(
           vector: UInt8(vector), errorCode: errorCode,
           address: vector == Dispatcher.pageFault ? read_control2() : 0,
@@ -42,6 +42,7 @@ final class Dispatcher {
       // A spurious interrupt of the local controller wants no acknowledgement; no other vector is in use.
       break
     }
+    return false
   }
 
   private func legacyInterrupt(_ line: UInt8) {
@@ -74,7 +75,7 @@ final class Dispatcher {
         set_current_context(address)
         // iret to such an address would fault in ring 0; the program takes the fault that the jump there deserves.
         guard context_word(address, UInt64(CONTEXT_RIP)) < Dispatcher.canonicalEnd else {
-          kernel.exception(ProcessorException(vector: Dispatcher.generalProtection, errorCode: 0, address: 0))
+          _ = kernel.exception(ProcessorException(vector: Dispatcher.generalProtection, errorCode: 0, address: 0))
           continue
         }
         loadSegments(address)

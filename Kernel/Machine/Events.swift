@@ -20,9 +20,9 @@ func machineResume(_ kernel: UnsafeRawPointer) -> Bool {
   return dispatcher.resume()
 }
 
-/// An exception of ring 3, or an interrupt.
+/// An exception of ring 3, or an interrupt. Returns true when the same thread goes on at once.
 @c(machine_trap)
-func machineTrap(_ kernel: UnsafeRawPointer, _ vector: UInt64, _ errorCode: UInt64) {
+func machineTrap(_ kernel: UnsafeRawPointer, _ vector: UInt64, _ errorCode: UInt64) -> Bool {
   guard let dispatcher = unsafe dispatcher else { panic("an interrupt before there is a kernel; vector", vector) }
-  dispatcher.trap(vector, errorCode)
+  return dispatcher.trap(vector, errorCode)
 }

@@ -103,7 +103,8 @@ public final class ProcessSystem {
   }
 
   func takeThreadIdentifier() -> Int32 {
-    lastThreadIdentifier = lastThreadIdentifier == Int32.max ? ProcessLimits.firstThreadIdentifier : lastThreadIdentifier + 1
+    let isLast = lastThreadIdentifier == Int32.max
+    lastThreadIdentifier = isLast ? ProcessLimits.firstThreadIdentifier : lastThreadIdentifier + 1
     return lastThreadIdentifier
   }
 

@@ -29,8 +29,9 @@ extension Kernel {
     case .sysctlbyname:
       guard arguments.second < 1024 else { throw .enametoolong }
       return .bytes(arguments.first, count: Int(arguments.second))
-    case .sysarch: return SystemArchitecture(arguments.first)?.setsBase == true
-      ? .bytes(arguments.second, count: 8) : .nothing
+    case .sysarch:
+      return SystemArchitecture(arguments.first)?.setsBase == true
+        ? .bytes(arguments.second, count: 8) : .nothing
     case .ioctl: return try controlRequest(arguments, process)
     default: return .nothing
     }

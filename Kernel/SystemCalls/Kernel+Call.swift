@@ -55,6 +55,7 @@ extension Kernel {
     case .missing: return finish(Errno.enosys, thread)
     default: break
     }
+    if let value = lookedUp(entry.call, process) { return finish(value, thread) }
     if entry.call.hasSixArguments && thread.stackArgument == nil {
       let address = processes.records[thread.record].context.rsp &+ 8
       var progress = progress

@@ -68,8 +68,15 @@ extension Kernel {
       }
     }
     let table = FileTable(files)
-    for _ in 0..<3 { _ = try files.openConsole(into: table) }
-    let process = try processes.makeInitialProcess(files: table, maximumFileCount: files.maximumFilesPerProcess)
+    let process: Process
+    do throws(Errno) {
+      for _ in 0..<3 { _ = try files.openConsole(into: table) }
+      process = try processes.makeInitialProcess(files: table, maximumFileCount: files.maximumFilesPerProcess)
+    } catch {
+      var budget = Int.max
+      _ = table.closeAll(budget: &budget)
+      throw error
+    }
     guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
     processes.commit(execution, process, thread)
     processes.scheduler.enqueue(thread.slot)
@@ -115,6 +122,9 @@ extension Kernel {
 
   // MARK: The end
 
+  /// Ends every process as reboot(2) does, whoever runs; `next()` finishes the rest.
+  public func shutDown() { processes.beginEnd(.exited(0)) }
+
   /// Drops what is left when every process is gone, and counts what should not be.
   func finish() -> ExitReport {
     processes.leaveProcessor()
@@ -137,7 +147,8 @@ extension Kernel {
   func resourceCount() -> ResourceCount {
     var count = ResourceCount()
     count.frames = memory.managedFrameCount - memory.freeFrameCount
-    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces + files.counts.total + processes.processCount
+    count.objects = memory.counters.liveObjects + memory.counters.liveSpaces
+    count.objects += files.counts.total + processes.processCount
     count.heapBytes = memory.heap?.allocatedByteCount ?? 0
     count.swapBlocks = memory.usedSwapBlockCount
     return count

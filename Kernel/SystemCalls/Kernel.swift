@@ -59,14 +59,20 @@ public final class Kernel {
       return finish(unknownCall(process, thread), thread)
     }
     let entry = table[Int(number)]
-    // Calls that only look something up need none of the phases below.
-    switch entry.call {
-    case .getpid: return finish(UInt64(process.identifier), thread)
-    case .getuid: return finish(UInt64(process.credentials.user), thread)
-    case .geteuid: return finish(UInt64(process.credentials.effectiveUser), thread)
-    case .getgid: return finish(UInt64(process.credentials.group), thread)
-    case .getegid: return finish(UInt64(process.credentials.effectiveGroup), thread)
-    default: return perform(entry, thread, process)
+    if let value = lookedUp(entry.call, process) { return finish(value, thread) }
+    return perform(entry, thread, process)
+  }
+
+  /// The result of a call that only looks something up and so needs none of the phases of the others; nil for those.
+  @inline(__always)
+  func lookedUp(_ call: SystemCall, _ process: Process) -> UInt64? {
+    switch call {
+    case .getpid: UInt64(process.identifier)
+    case .getuid: UInt64(process.credentials.user)
+    case .geteuid: UInt64(process.credentials.effectiveUser)
+    case .getgid: UInt64(process.credentials.group)
+    case .getegid: UInt64(process.credentials.effectiveGroup)
+    default: nil
     }
   }
 

@@ -82,7 +82,9 @@ extension Kernel {
   }
 
   private func encode(_ usage: Rusage, at offset: Int, _ buffer: inout [1024 of UInt8]) {
-    for position in stride(from: offset, to: offset + Rusage.byteCount, by: 8) { stage(UInt64(0), at: position, &buffer) }
+    for position in stride(from: offset, to: offset + Rusage.byteCount, by: 8) {
+      stage(UInt64(0), at: position, &buffer)
+    }
     var span = buffer.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
     var part = bytes._mutatingExtracting(offset..<offset + Rusage.byteCount)

@@ -7,7 +7,8 @@ import ABI
 /// A node.
 enum SystemControlNode: Int, CaseIterable {
   case osType, osRelease, osRevision, version, osReleaseDate, hostName, argumentMaximum, maximumProcesses
-  case maximumFiles, maximumFilesPerProcess, groupMaximum, userStack, random, openFiles, signalUnknownCalls, posixSharedMemory
+  case maximumFiles, maximumFilesPerProcess, groupMaximum, userStack, random, openFiles
+  case signalUnknownCalls, posixSharedMemory
   case machine, processorCount, physicalMemory, pageSize
   case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut
 

@@ -22,7 +22,8 @@ void check_failed(const char *file, int line, const char *text, ...) {
 int check_wait(pid_t child) {
   int status = -1;
   pid_t found = waitpid(child, &status, 0);
-  if (found != child) check_failed(__FILE__, __LINE__, "waitpid(%d) gave %d (%s)", child, found, strerror(errno));
+  if (child == WAIT_ANY ? found <= 0 : found != child)
+    check_failed(__FILE__, __LINE__, "waitpid(%d) gave %d (%s)", child, found, strerror(errno));
   return status;
 }
 

@@ -74,6 +74,7 @@ _Noreturn void check_failed(const char *file, int line, const char *text, ...) _
 #define CHECK_SIGNAL(number, ...) check_signal(__FILE__, __LINE__, number, IN_CHILD(__VA_ARGS__))
 #define CHECK_EXIT(code, ...) check_exit(__FILE__, __LINE__, code, IN_CHILD(__VA_ARGS__))
 
+// Waits for the child (any, for WAIT_ANY) and gives its status.
 int check_wait(pid_t child);
 void check_signal(const char *file, int line, int number, int status);
 void check_exit(const char *file, int line, int code, int status);

@@ -330,5 +330,5 @@ TEST(umask_gives_the_old_mask) {
   CHECK_EQUAL(umask(077), 022);
   CHECK_EXIT(0, CHECK_EQUAL(umask(0), 077));
   CHECK_EQUAL(umask(01777), 077);
-  CHECK_EQUAL(umask(022), 0777);
+  CHECK_EQUAL(umask(022), 01777);
 }

@@ -74,7 +74,7 @@ TEST(sysctl_errors) {
   length = sizeof value;
   CHECK_ERRNO(EFAULT, sysctlbyname("hw.pagesize", (void *)8, &length, NULL, 0));
   CHECK_ERRNO(EFAULT, sysctlbyname("hw.pagesize", &value, (size_t *)8, NULL, 0));
-  CHECK_ERRNO(EFAULT, sysctlbyname((char *)8, &value, &length, NULL, 0));
+  CHECK_ERRNO(EFAULT, syscall(SYS___sysctlbyname, 8, 11, &value, &length, NULL, 0));
   CHECK_ERRNO(EPERM, sysctlbyname("hw.pagesize", NULL, NULL, &value, sizeof value));
 }
 

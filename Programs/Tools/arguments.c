@@ -1,4 +1,4 @@
-// arguments: prints its arguments and environment, one per line. "status N" as arguments makes N the exit status.
+// arguments: prints its arguments and environment, one per line; "status N" as arguments makes N the exit status.
 
 #include <stdio.h>
 #include <stdlib.h>

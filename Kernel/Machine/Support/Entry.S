@@ -183,7 +183,11 @@ procedure trap
   xor ebp, ebp
   mov rdi, [rip + processor_record + RECORD_KERNEL]
   call machine_trap
-  jmp resume
+  test al, al
+  jz resume
+  // The same thread goes on with the registers in its context.
+  mov rsp, [rip + processor_record + RECORD_CONTEXT]
+  jmp resume_all
 
 .Lfrom_kernel:
   cmp dword ptr [rsp], 32

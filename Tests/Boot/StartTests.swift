@@ -1,0 +1,38 @@
+// Boot loaders, processors and memory sizes (issue 2, acceptance 3 and 8).
+
+import Foundation
+import Testing
+
+@Suite("Starting the machine", .enabled(if: BootFiles.areBooted))
+struct StartTests {
+  @Test("The self-tests pass, in KTAP, on each processor model", arguments: [measuredProcessor, nil, "max,-apic", "max,-xsave"])
+  func selfTests(processor: String?) throws {
+    let result = try boot(append: "selftest", processor: processor)
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.lines.first == "KTAP version 1")
+    let planned = result.lines.first { $0.hasPrefix("1..") }.flatMap { Int($0.dropFirst(3)) }
+    #expect(planned == result.lines.count { $0.hasPrefix("ok ") })
+    #expect(!result.lines.contains { $0.hasPrefix("not ok") })
+  }
+
+  @Test("A pattern chooses among the self-tests")
+  func selfTestPattern() throws {
+    let result = try boot(append: "selftest=clock:")
+    #expect(result.exit == .success)
+    #expect(result.lines.contains("1..2"), "\(result)")
+  }
+
+  @Test("Too little memory is said on the serial line")
+  func tooLittleMemory() throws {
+    let result = try boot(memory: "16M")
+    #expect(result.output.hasPrefix("martlet: too little memory"), "\(result)")
+    #expect(result.exit == .panic)
+  }
+
+  @Test("A processor without long mode is refused on the serial line")
+  func noLongMode() throws {
+    let result = try boot(processor: "max,-lm")
+    #expect(result.output.hasPrefix("martlet: this processor has no long mode"), "\(result)")
+    #expect(result.exit == .panic)
+  }
+}

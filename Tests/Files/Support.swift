@@ -1,0 +1,321 @@
+// A kernel's files on a bare machine: host memory, a processor that remembers what it printed, a disk that answers when told.
+import ABI
+import Testing
+
+@testable import Files
+@testable import Memory
+
+@safe
+final class HostMemory {
+  let physical: PhysicalMemory
+  private let base: UnsafeMutableRawPointer
+
+  init(frameCount: UInt32) {
+    let count = Int(frameCount) * 4096
+    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 4096)
+    unsafe base.initializeMemory(as: UInt8.self, repeating: 0xA5, count: count)
+    physical = unsafe PhysicalMemory(base: base, byteCount: UInt64(count))
+  }
+
+  deinit { unsafe base.deallocate() }
+}
+
+final class TestProcessor: Processor {
+  var output: [UInt8] = []
+  var nanoseconds: UInt64 = 5_000_123_456
+  let realTimeOffsetNanoseconds: UInt64 = 1_767_225_600_000_000_000
+  func loadPageTable(root: FrameNumber) {}
+  func invalidate(page: VirtualAddress) {}
+  func invalidateAll() {}
+  func writeConsole(_ bytes: RawSpan) {
+    for offset in 0..<bytes.byteCount { output.append(unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
+  }
+}
+
+final class RecordingWaker: Waker {
+  var channels: [WaitChannel] = []
+  override func wake(_ channel: WaitChannel) { channels.append(channel) }
+}
+
+/// A disk whose transfers wait until the test lets them happen, or happen at once.
+final class TestDisk: BlockDevice {
+  let blockCount: UInt32
+  let physical: PhysicalMemory
+  var blocks: [UInt32: [UInt8]] = [:]
+  var isDelayed = false
+  var fails = false
+  private(set) var pending: [(TransferDirection, UInt32, FrameNumber)] = []
+
+  init(_ physical: PhysicalMemory, blockCount: UInt32) {
+    self.physical = physical
+    self.blockCount = blockCount
+  }
+
+  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus {
+    if fails { return .failed }
+    if isDelayed {
+      pending.append((direction, block, frame))
+      return .pending
+    }
+    move(direction, block, frame)
+    return .done
+  }
+
+  func completeAll(_ system: MemorySystem) {
+    while !pending.isEmpty {
+      let (direction, block, frame) = pending.removeFirst()
+      if !fails { move(direction, block, frame) }
+      system.transferCompleted(frame, succeeded: !fails)
+    }
+  }
+
+  private func move(_ direction: TransferDirection, _ block: UInt32, _ frame: FrameNumber) {
+    switch direction {
+    case .write:
+      var bytes = [UInt8](repeating: 0, count: 4096)
+      var span = bytes.mutableSpan
+      var raw = MutableRawSpan(_elements: &span)
+      physical.read(frame.address, into: &raw, at: 0, byteCount: 4096)
+      blocks[block] = bytes
+    case .read:
+      let bytes = blocks[block] ?? [UInt8](repeating: 0, count: 4096)
+      physical.write(RawSpan(_elements: bytes.span), from: 0, byteCount: 4096, to: frame.address)
+    }
+  }
+}
+
+struct Generator: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
+
+/// One process' view of one kernel's files: a table, credentials, and an address space with memory to read and write in.
+final class Machine {
+  static let buffer: UInt64 = 0x10_0000
+  static let bufferPageCount: UInt64 = 256
+
+  let host: HostMemory
+  let processor = TestProcessor()
+  let waker = RecordingWaker()
+  let system: MemorySystem
+  let disk: TestDisk
+  let files: FileSystem
+  var initialFree: Int
+  var table: FileTable
+  var caller: Credentials
+  var mask: FileMode = []
+  let space: AddressSpace
+
+  init(frameCount: UInt32 = 2048, swapBlocks: UInt32 = 0) throws {
+    host = HostMemory(frameCount: frameCount)
+    host.physical.zero(FrameNumber(1))
+    let tableFrames = UInt32((FrameTable.byteCount(frameCount: frameCount) + 4095) / 4096)
+    let available = [FrameRange(start: 2 + tableFrames, end: frameCount)]
+    system = MemorySystem(
+      host.physical, processor, frameTable: FrameNumber(2).address, frameCount: frameCount, available: available.span,
+      kernelRoot: FrameNumber(1))
+    disk = TestDisk(host.physical, blockCount: max(2, swapBlocks))
+    if swapBlocks > 0 { #expect(system.attachSwap(disk)) }
+    system.waker = BackReference(waker)
+    initialFree = system.freeFrameCount
+    files = FileSystem(system)
+    table = FileTable(files)
+    caller = Credentials(files)
+    space = try AddressSpace.make(system)
+    _ = try space.map(
+      MapRequest(
+        address: Machine.buffer, byteCount: Machine.bufferPageCount << 12, placement: .fixed,
+        protection: [.read, .write], maximum: .all, sharing: .private, object: nil))
+  }
+
+  private var isFinished = false
+
+  deinit {
+    if !isFinished { #expect(leakedFrames() == 0) }
+  }
+
+  /// Ends everything and returns the frames that are not free although nothing should be left.
+  func leakedFrames() -> Int {
+    isFinished = true
+    var budget = Int.max
+    #expect(table.closeAll(budget: &budget))
+    #expect(files.removeAllNames(budget: &budget))
+    space.retire()
+    disk.isDelayed = false
+    while !system.drainTeardown(budget: 64) { disk.completeAll(system) }
+    disk.completeAll(system)
+    files.trim()
+    system.trim()
+    #expect(files.counts.openFiles == 0)
+    #expect(files.counts.sharedMemoryObjects == 0)
+    #expect(files.counts.names == 0)
+    #expect(system.counters.liveObjects == 0)
+    #expect(system.accounting.reserved == 0)
+    return initialFree - system.freeFrameCount
+  }
+
+  // MARK: System calls
+
+  func open2(
+    _ path: String?, _ flags: OpenFlags, mode: UInt16 = 0o600, _ sharedMemoryFlags: SharedMemoryFlags = [],
+    generation: SharedMemoryGeneration = .today
+  ) throws(Errno) -> Int32 {
+    try open2(path.map { Array($0.utf8) }, flags, mode: mode, sharedMemoryFlags, generation: generation)
+  }
+
+  func open2(
+    _ path: [UInt8]?, _ flags: OpenFlags, mode: UInt16 = 0o600, _ sharedMemoryFlags: SharedMemoryFlags = [],
+    generation: SharedMemoryGeneration = .today
+  ) throws(Errno) -> Int32 {
+    let request = try SharedMemoryOpenRequest(
+      generation: generation, flags: flags, mode: FileMode(rawValue: mode), sharedMemoryFlags: sharedMemoryFlags)
+    guard let path else {
+      return try files.openAnonymousSharedMemory(request, caller, creationMask: mask, into: table)
+    }
+    switch try files.openSharedMemory(request, path: path.span, caller, creationMask: mask, into: table) {
+    case .opened(let descriptor): return descriptor
+    case .wait: preconditionFailure("nobody else runs")
+    }
+  }
+
+  func unlink(_ path: String) throws(Errno) {
+    let bytes = Array(path.utf8)
+    try files.unlinkSharedMemory(path: bytes.span, caller)
+  }
+
+  func open(_ path: String, _ flags: OpenFlags) throws(Errno) -> Int32 {
+    let bytes = Array(path.utf8)
+    return try files.open(path: bytes.span, flags, caller, into: table)
+  }
+
+  func truncate(_ descriptor: Int32, _ length: Int64) throws(Errno) {
+    var resize = try Resize(length: length)
+    let file = try table.file(at: descriptor)
+    while try step(file.truncate(&resize)) {}
+  }
+
+  func status(_ descriptor: Int32) throws(Errno) -> Stat { try table.file(at: descriptor).status() }
+
+  func seek(_ descriptor: Int32, _ offset: Int64, _ origin: SeekOrigin = .start) throws(Errno) -> Int64 {
+    switch try table.file(at: descriptor).seek(offset, origin) {
+    case .offset(let result): return result
+    case .wait: preconditionFailure("nobody else runs")
+    }
+  }
+
+  @discardableResult
+  func write(_ descriptor: Int32, _ bytes: [UInt8], at position: Int64? = nil) throws(Errno) -> UInt64 {
+    precondition(store(bytes, at: Machine.buffer))
+    return try write(descriptor, from: Machine.buffer, bytes.count, at: position)
+  }
+
+  func write(_ descriptor: Int32, from address: UInt64, _ count: Int, at position: Int64? = nil) throws(Errno) -> UInt64
+  {
+    var transfer = try Transfer(address: VirtualAddress(address), byteCount: UInt64(count), at: position)
+    let file = try table.file(at: descriptor)
+    while try step(file.write(&transfer, space)) {}
+    return transfer.moved
+  }
+
+  func read(_ descriptor: Int32, _ count: Int, at position: Int64? = nil) throws(Errno) -> [UInt8] {
+    precondition(store([UInt8](repeating: 0xEE, count: count), at: Machine.buffer))
+    let moved = try read(descriptor, into: Machine.buffer, count, at: position)
+    return Array(load(count, at: Machine.buffer)!.prefix(Int(moved)))
+  }
+
+  func read(_ descriptor: Int32, into address: UInt64, _ count: Int, at position: Int64? = nil) throws(Errno) -> UInt64
+  {
+    var transfer = try Transfer(address: VirtualAddress(address), byteCount: UInt64(count), at: position)
+    let file = try table.file(at: descriptor)
+    while try step(file.read(&transfer, space)) {}
+    return transfer.moved
+  }
+
+  /// Does what the kernel does between the events of a call; false when the call is done.
+  func step(_ progress: Progress) -> Bool {
+    switch progress {
+    case .complete: return false
+    case .again: return true
+    case .wait(.frames):
+      if system.makeAvailable(16) != .ready { disk.completeAll(system) }
+      precondition(system.freeFrameCount > system.reserveFrameCount)
+      return true
+    case .wait:
+      disk.completeAll(system)
+      return true
+    }
+  }
+
+  // MARK: The program's memory
+
+  func store(_ bytes: [UInt8], at address: UInt64) -> Bool {
+    var progress = 0
+    while true {
+      switch space.copyOut(RawSpan(_elements: bytes.span), to: VirtualAddress(address), progress: &progress) {
+      case .complete: return true
+      case .wait(let channel): _ = step(.wait(channel))
+      default: return false
+      }
+    }
+  }
+
+  func load(_ count: Int, at address: UInt64) -> [UInt8]? {
+    var bytes = [UInt8](repeating: 0, count: count)
+    var progress = 0
+    while true {
+      var span = bytes.mutableSpan
+      var raw = MutableRawSpan(_elements: &span)
+      switch space.copyIn(from: VirtualAddress(address), into: &raw, progress: &progress) {
+      case .complete: return bytes
+      case .wait(let channel): _ = step(.wait(channel))
+      default: return nil
+      }
+    }
+  }
+
+  /// Maps a descriptor as mmap(2) does and returns the address.
+  func map(
+    _ descriptor: Int32, pages: UInt64, _ sharing: Sharing = .shared, _ protection: Protection = [.read, .write],
+    offset: Int64 = 0
+  ) throws(Errno) -> UInt64 {
+    var mapping = try table.file(at: descriptor).mapping(
+      MappingQuery(sharing: sharing, protection: protection, byteCount: pages << 12, offset: offset))
+    var request = MapRequest(
+      address: 0x4000_0000, byteCount: pages << 12, placement: .anywhere, protection: protection,
+      maximum: mapping.maximumProtection, sharing: sharing, object: mapping.object.take())
+    request.offset = UInt64(offset) >> 12
+    request.countsAsWritable = mapping.countsAsWritable
+    return try space.map(request).raw
+  }
+
+  func unmap(_ address: UInt64, pages: UInt64) throws(Errno) {
+    guard let range = AddressRange(covering: VirtualAddress(address), byteCount: pages << 12) else { throw .einval }
+    try space.unmap(range)
+  }
+}
+
+func error(_ body: () throws(Errno) -> Void) -> Errno? {
+  do throws(Errno) {
+    try body()
+    return nil
+  } catch {
+    return error
+  }
+}
+
+extension VMObject {
+  func isResident(_ index: UInt64) -> Bool {
+    if case .resident = pages.lookup(index, system.indexNodes) { return true }
+    return false
+  }
+}
+
+extension MemorySystem {
+  func setOvercommit(_ bits: UInt32) { accounting.overcommit = bits }
+}
