@@ -100,11 +100,16 @@ public final class Machine {
   /// Time stamps since the boot stub's first instruction: instructions, where QEMU counts them.
   public var timeStampsSinceStart: UInt64 { read_time_stamp() &- start }
 
-  /// Answers events until process 1 has ended.
-  public func run(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) -> Never {
+  /// Makes the kernel the one that answers events; `end` is called when process 1 has ended. Before `Kernel.start`, which
+  /// counts what exists.
+  public func connect(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) {
     unsafe dispatcher = Dispatcher(kernel, features, ticker, end: end)
     // SAFETY: the dispatcher keeps the kernel alive.
     set_kernel_object(unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())))
+  }
+
+  /// Answers events for ever.
+  public func run() -> Never {
     MachineSupport.resume()
   }
 }

@@ -24,6 +24,10 @@ func startUp() -> Never {
     logLine("no program to run: the boot loader brought no module")
     leaveMachine(allTestsPassed ? .success : .failure)
   }
+  machine.connect(kernel) { report in
+    HostReport.write(report)
+    leaveMachine(report.isClean && allTestsPassed ? .success : .failure)
+  }
   do {
     try kernel.start(machine.options.initPath)
   } catch {
@@ -31,10 +35,7 @@ func startUp() -> Never {
     leaveMachine(.failure)
   }
   logLine("instructions from power-on to process 1: ", machine.timeStampsSinceStart, " (time stamps)")
-  machine.run(kernel) { report in
-    HostReport.write(report)
-    leaveMachine(report.isClean && allTestsPassed ? .success : .failure)
-  }
+  machine.run()
 }
 
 /// What a refusal means to the person who chose the program.
