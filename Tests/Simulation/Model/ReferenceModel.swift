@@ -66,7 +66,8 @@ public final class ReferenceModel {
     case .changeOwner(let descriptor, let user, let group): changeOwner(process, descriptor, user, group)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
       try map(
-        process, MapArguments(
+        process,
+        MapArguments(
           address: address, byteCount: byteCount, protection: protection, flags: flags, descriptor: descriptor,
           offset: offset), observed)
     case .unmap(let address, let byteCount): unmap(process, address, byteCount)

@@ -4,16 +4,20 @@ extension OperationGenerator {
   mutating func various(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
     switch random.number(below: 20) {
     case 0, 1:
-      return .sharedMemoryUnlink(name: "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é", "no"]) ?? "a"))
+      return .sharedMemoryUnlink(
+        name: "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é", "no"]) ?? "a"))
     case 2: return .duplicate(descriptor: descriptor(process))
     case 3: return .duplicateTo(descriptor: descriptor(process), target: Int32(random.number(in: 0...14)))
     case 4, 5: return fileControl(process)
-    case 6: return .seek(
-      descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),
-      origin: Int32(random.number(below: 4)))
+    case 6:
+      return .seek(
+        descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),
+        origin: Int32(random.number(below: 4)))
     case 7: return .changeMode(descriptor: descriptor(process), mode: UInt16(random.number(below: 0o10000)))
-    case 8: return .changeOwner(
-      descriptor: descriptor(process), user: Int32(random.number(in: -1...2)), group: Int32(random.number(in: -1...2)))
+    case 8:
+      return .changeOwner(
+        descriptor: descriptor(process), user: Int32(random.number(in: -1...2)), group: Int32(random.number(in: -1...2))
+      )
     case 9, 10:
       let child = random.pick(model.processes.values.filter { $0.parent == process.number }.map(\.number).sorted())
       return .wait(child: random.chance(oneIn: 2) ? child : nil, options: random.chance(oneIn: 2) ? 1 : 0)
