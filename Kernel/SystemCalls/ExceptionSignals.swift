@@ -23,6 +23,7 @@ enum ExceptionVector {
 /// The bits of a page fault's error code (Intel SDM volume 3, section 4.7).
 enum PageFaultCode {
   static let write: UInt64 = 2
+  static let user: UInt64 = 4
   static let instructionFetch: UInt64 = 16
 }
 
@@ -74,6 +75,12 @@ extension Kernel {
   /// Resolves a page fault of the current thread, parks it, or signals it.
   func pageFault(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
     guard let space = process.addressSpace else { preconditionFailure("page fault without an address space") }
+    // From ring 3 a supervisor access comes only from an instruction that loads a descriptor (or, on an emulator with SMAP,
+    // from iret and lret); mapping the page would not help, so the instruction would fault for ever.
+    guard event.errorCode & PageFaultCode.user != 0 else {
+      processes.raise(.sigbus, in: process)
+      return false
+    }
     guard hasHeapReserve() else {
       processes.park(thread, on: .frames)
       return false

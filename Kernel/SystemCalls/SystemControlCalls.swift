@@ -187,7 +187,9 @@ extension Kernel {
     case .pageCount: .integer(UInt32(memory.managedFrameCount))
     case .freeCount: .integer(UInt32(memory.freeFrameCount))
     case .swapPagesIn: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesIn))
-    default: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesOut))
+    case .swapPagesOut: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesOut))
+    case .heapByteCount: .long(UInt64(resourceCount().heapBytes))
+    default: .long(UInt64(resourceCount().objects))
     }
   }
 

@@ -1,6 +1,7 @@
 // The nodes of sysctl(3) that exist: name, number, and value (spec abi.md section 17; issue "First light").
 //
-// Nodes that have no fixed number in FreeBSD are numbered here from 1000 on under the number of their top level.
+// Two are Martlet's own, for tests of leaks: what the kernel's heap holds and how many objects live. Nodes that have no
+// fixed number in FreeBSD are numbered here from 1000 on under the number of their top level.
 
 import ABI
 
@@ -10,7 +11,7 @@ enum SystemControlNode: Int, CaseIterable {
   case maximumFiles, maximumFilesPerProcess, groupMaximum, userStack, random, openFiles
   case signalUnknownCalls, posixSharedMemory
   case machine, processorCount, physicalMemory, pageSize
-  case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut
+  case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut, heapByteCount, objectCount
 
   /// The name.
   var name: String {
@@ -42,6 +43,8 @@ enum SystemControlNode: Int, CaseIterable {
     case .freeCount: "vm.stats.vm.v_free_count"
     case .swapPagesIn: "vm.stats.vm.v_swappgsin"
     case .swapPagesOut: "vm.stats.vm.v_swappgsout"
+    case .heapByteCount: "vm.martlet.heap_bytes"
+    case .objectCount: "vm.martlet.live_objects"
     }
   }
 
@@ -72,7 +75,7 @@ enum SystemControlNode: Int, CaseIterable {
     case .pageSize: (hardware, Hardware.pageSize)
     case .overcommit: (memory, SystemControl.VirtualMemory.overcommit)
     case .openFiles, .signalUnknownCalls, .posixSharedMemory: (kern, Int32(1000 + rawValue))
-    case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut:
+    case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut, .heapByteCount, .objectCount:
       (memory, Int32(1000 + rawValue))
     }
   }

@@ -57,8 +57,12 @@ int main(int argument_count, char **arguments) {
   check_arguments = arguments;
   const char *program = strrchr(arguments[0], '/');
   program = program ? program + 1 : arguments[0];
+  const char *only = NULL;
+  for (int index = 1; index < argument_count; index++)
+    if (strncmp(arguments[index], "only=", 5) == 0) only = arguments[index] + 5;
   int passed = 0, failed = 0;
   for (const struct test_case *test = __start_test_cases; test < __stop_test_cases; test++) {
+    if (only && strcmp(only, test->name) != 0) continue;
     pid_t child = fork();
     if (child == 0) {
       test->run();

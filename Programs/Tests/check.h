@@ -1,7 +1,8 @@
 // check.h: the frame of the user-side tests.
 //
 // A test program is a list of cases. Each case runs in a process of its own, so that a case that dies takes nothing with
-// it; the program prints a line per case, exactly what failed, and exits 0 when everything passed.
+// it; the program prints a line per case, exactly what failed, and exits 0 when everything passed. The argument only=NAME
+// runs a single case.
 #pragma once
 
 #include <errno.h>

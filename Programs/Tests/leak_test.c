@@ -7,28 +7,20 @@ static const char *const counters[] = {
     "vm.stats.vm.v_free_count",
     "vm.swap_reserved",
     "kern.openfiles",
-    "kern.martlet.heap_bytes",
-    "kern.martlet.live_objects",
+    "vm.martlet.heap_bytes",
+    "vm.martlet.live_objects",
 };
-
-// A counter, or 0 where this kernel has none of the name.
-static uint64_t counter(size_t index) {
-  uint64_t value = 0;
-  size_t length = sizeof value;
-  if (sysctlbyname(counters[index], &value, &length, NULL, 0) != 0) return 0;
-  return value;
-}
 
 static void repeat(void (*round)(void)) {
   long rounds = check_argument_count > 1 ? atoi(check_arguments[1]) : 10000;
   uint64_t early[nitems(counters)];
   for (long index = 0; index < rounds; index++) {
     if (index == 100)
-      for (size_t which = 0; which < nitems(counters); which++) early[which] = counter(which);
+      for (size_t which = 0; which < nitems(counters); which++) early[which] = check_sysctl(counters[which]);
     round();
   }
   for (size_t which = 0; which < nitems(counters); which++) {
-    uint64_t late = counter(which);
+    uint64_t late = check_sysctl(counters[which]);
     if (late != early[which])
       check_failed(__FILE__, __LINE__, "%s: %lu after 100 rounds, %lu after %ld", counters[which], early[which], late,
                    rounds);
