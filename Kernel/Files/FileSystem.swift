@@ -71,7 +71,9 @@ public final class FileSystem {
   public init(_ memory: MemorySystem) {
     self.memory = memory
     let pageCount = memory.managedFrameCount
-    maximumFileCount = max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile)
+    maximumFileCount = min(
+      max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile),
+      max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
     unprivilegedFileCount = maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
     leaves = Pool(memory.physical)

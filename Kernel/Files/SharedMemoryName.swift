@@ -73,6 +73,12 @@ enum NameOrder {
   }
 }
 
+/// Where to look for a path.
+enum NameStep {
+  case here
+  case down(Handle<NameEntry>)
+}
+
 /// A name of an object: a node of one bucket's tree.
 struct NameEntry: ~Copyable {
   static let wordCount = 8
@@ -93,6 +99,16 @@ struct NameEntry: ~Copyable {
     for index in 0..<min(path.wordCount, NameEntry.wordCount) { words[index] = path.paddedWord(index) }
     self.rest = rest
     self.object = object
+  }
+
+  /// Where to look for a path: here, as far as the entry can tell without its blocks, or in one of the subtrees.
+  @inline(__always)
+  borrowing func step(to key: NameKey, _ path: Span<UInt8>) -> NameStep {
+    switch order(of: key, path) {
+    case .same: .here
+    case .before: .down(left)
+    case .behind: .down(right)
+    }
   }
 
   /// Compares everything but the blocks.

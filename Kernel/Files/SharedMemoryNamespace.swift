@@ -47,11 +47,18 @@ struct SharedMemoryNamespace: ~Copyable {
   borrowing func lookup(_ key: NameKey, _ path: Span<UInt8>) -> SharedMemoryObject? {
     var handle = root(of: key.hash)
     while !handle.isNone {
-      switch order(of: key, path, comparedWith: handle) {
-      case .same: return entries[handle].object
-      case .before: handle = entries[handle].left
-      case .behind: handle = entries[handle].right
+      let next: Handle<NameEntry>
+      switch entries[handle].step(to: key, path) {
+      case .here where path.wordCount <= NameEntry.wordCount: return entries[handle].object
+      case .here:
+        switch orderOfRest(path, entries[handle].rest) {
+        case .same: return entries[handle].object
+        case .before: next = entries[handle].left
+        case .behind: next = entries[handle].right
+        }
+      case .down(let child): next = child
       }
+      handle = next
     }
     return nil
   }
