@@ -24,7 +24,6 @@ enum ExceptionVector {
 enum PageFaultCode {
   static let write: UInt64 = 2
   static let user: UInt64 = 4
-  static let user: UInt64 = 4
   static let instructionFetch: UInt64 = 16
 }
 
@@ -79,11 +78,6 @@ extension Kernel {
     // From ring 3 a supervisor access comes only from an instruction that loads a descriptor (or, on an emulator with SMAP,
     // from iret and lret); mapping the page would not help, so the instruction would fault for ever.
     guard event.errorCode & PageFaultCode.user != 0 else {
-      processes.raise(.sigbus, in: process)
-      return false
-    }
-    guard event.errorCode & PageFaultCode.user != 0 else {
-      // An access with the processor's own rights on behalf of ring 3 (a far return, a descriptor): nothing to resolve.
       processes.raise(.sigbus, in: process)
       return false
     }
