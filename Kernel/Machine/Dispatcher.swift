@@ -15,6 +15,7 @@ final class Dispatcher {
 
   private static let canonicalEnd: UInt64 = 1 << 47
   private static let pageFault: UInt64 = 14
+  private static let accessOfRing3: UInt64 = 1 << 2
   private static let generalProtection: UInt8 = 13
 
   init(_ kernel: Kernel, _ features: ProcessorFeatures, _ ticker: Ticker, end: @escaping (ExitReport) -> Never) {
@@ -28,11 +29,7 @@ final class Dispatcher {
   func trap(_ vector: UInt64, _ errorCode: UInt64) -> Bool {
     switch vector {
     case 0..<32:
-      return kernel.exception(
-        ProcessorException(
-          vector: UInt8(vector), errorCode: errorCode,
-          address: vector == Dispatcher.pageFault ? read_control2() : 0,
-          floatingPointStatus: Dispatcher.floatingPointStatus(vector)))
+      return kernel.exception(Dispatcher.exception(vector, errorCode))
     case UInt64(VECTOR_TIMER):
       ticker.fired()
       kernel.timerTick()
@@ -43,6 +40,19 @@ final class Dispatcher {
       break
     }
     return false
+  }
+
+  /// What the processor reported. A page fault of ring 3 that is not an access of ring 3 cannot be mended by mapping the
+  /// page: no processor should raise one here, but QEMU 7.2 does for the stack of a far or interrupt return when SMAP is on.
+  private static func exception(_ vector: UInt64, _ errorCode: UInt64) -> ProcessorException {
+    guard vector == pageFault else {
+      return ProcessorException(
+        vector: UInt8(vector), errorCode: errorCode, address: 0, floatingPointStatus: floatingPointStatus(vector))
+    }
+    guard errorCode & accessOfRing3 != 0 else {
+      return ProcessorException(vector: generalProtection, errorCode: 0, address: 0)
+    }
+    return ProcessorException(vector: UInt8(vector), errorCode: errorCode, address: read_control2())
   }
 
   private func legacyInterrupt(_ line: UInt8) {
