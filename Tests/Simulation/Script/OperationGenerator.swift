@@ -48,7 +48,8 @@ struct OperationGenerator {
     case 38..<48: return map(process)
     case 48..<53: return unmap(process)
     case 53..<58: return protect(process)
-    case 58..<64: return open(model)
+    // The descriptor limit of a small machine is not a matter for the model.
+    case 58..<64: return process.descriptors.count > 24 ? .close(descriptor: descriptor(process)) : open(model)
     case 64..<71: return resize(process)
     case 71..<76: return readOrWrite(process, writes: false)
     case 76..<82: return readOrWrite(process, writes: true)
