@@ -71,7 +71,10 @@ public final class ZeroFile: NullFile {
       pageBudget -= 1
       let byteCount = transfer.bytesLeftInUserPage
       switch space.zeroOut(to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress) {
-      case .complete: transfer.advance(byteCount)
+      case .complete:
+        // There is no end to read up to, so the offset stops at the largest instead.
+        transfer.offset = min(transfer.offset, Int64.max - Int64(byteCount))
+        transfer.advance(byteCount)
       case .wait(let channel): return park(&transfer, .wait(channel))
       default:
         finish(&transfer)
