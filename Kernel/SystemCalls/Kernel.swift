@@ -25,6 +25,8 @@ public final class Kernel {
   var unknownCallsRaiseSignal: Bool
   /// When `timerTick` last ran, in nanoseconds since boot.
   var lastTickNanoseconds: UInt64 = 0
+  /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
+  var starvedSinceNanoseconds: UInt64?
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
@@ -111,6 +113,7 @@ public final class Kernel {
     }
     lastTickNanoseconds = now
     processes.scheduler.fireTimers(now: now)
+    endStarvation(now: now)
     processes.endTurn()
   }
 
