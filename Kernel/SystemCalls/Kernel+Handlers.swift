@@ -117,6 +117,8 @@ extension Kernel {
   func cut(_ thread: Thread, _ continuation: consuming Continuation) -> Outcome {
     thread.continuation = continuation
     processes.needsAttention = true
+    // While long calls follow each other no timer interrupt comes through, but who sleeps must wake (and may end the call).
+    processes.scheduler.fireTimers(now: memory.processor.nanoseconds)
     processes.endTurn(of: thread)
     return .parked
   }
