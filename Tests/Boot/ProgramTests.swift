@@ -22,7 +22,7 @@ struct ProgramTests {
     Program(name: "system_test"),
     Program(name: "descriptor_test", modules: ["arguments"]),
     Program(name: "mapping_test"),
-    Program(name: "shared_memory_test", modules: ["descriptors", "objects"]),
+    Program(name: "shared_memory_test", modules: ["descriptors"]),
     Program(name: "posixshm_test"),
     Program(name: "posixshm2008_test"),
     Program(name: "stale_bytes_test"),
