@@ -77,7 +77,7 @@ $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 
 .PHONY: test test-host test-boot test-format
 test: setup kernel programs iso
-	@Boot/Tools/test format host boot
+	@Boot/Tools/test format host simulation boot
 
 test-host:
 	@Boot/Tools/test host
@@ -92,12 +92,7 @@ test-format:
 format:
 	swift format -i -r Package.swift Kernel Programs Tests
 
-.PHONY: simulate
-SEEDS ?= 200
-STEPS ?= 25000
-simulate:
-	MARTLET_SEEDS=$(SEEDS) MARTLET_STEPS=$(STEPS) swift test -c release -Xswiftc -enable-testing \
-	  --scratch-path .build-simulate --filter SimulationTests
+include Tests/simulate.mk
 
 .PHONY: coverage
 coverage:

@@ -26,7 +26,7 @@ struct SharedMemoryNamespace: ~Copyable {
   let blocks: Pool<NameBlock>
   let groupPool: Pool<BucketGroup>
   /// Allocated at boot, never grows.
-  private var groups: [Handle<BucketGroup>]
+  private(set) var groups: [Handle<BucketGroup>]
   private let mask: UInt32
   /// Names in the table.
   private(set) var count = 0

@@ -5,7 +5,7 @@ import Foundation
 import Simulation
 
 let words = CommandLine.arguments
-let kind = words.count > 1 ? words[1] : "memory"
+let kind = words.count > 1 ? SimulationKind(rawValue: words[1]) ?? .kernel : .kernel
 let first = words.count > 2 ? UInt64(words[2]) ?? 1 : 1
 let count = words.count > 3 ? UInt64(words[3]) ?? 20 : 20
 let stepCount = words.count > 4 ? Int(words[4]) ?? 1000 : 1000
@@ -13,6 +13,7 @@ let logPath = NSTemporaryDirectory() + "simulate-\(getpid()).log"
 
 /// Runs `body` in a child process; its status, or minus the signal that ended it.
 func isolated(_ body: () -> Int32) -> Int32 {
+  fflush(nil)
   typealias Fork = @convention(c) () -> pid_t
   let child = unsafe unsafeBitCast(dlsym(nil, "fork"), to: Fork.self)()
   if child == 0 {
@@ -29,11 +30,13 @@ func isolated(_ body: () -> Int32) -> Int32 {
 func run(_ seed: UInt64, logging: Bool) -> Int32 {
   let log = logging ? FileHandle(forWritingAtPath: logPath) : nil
   let encoder = JSONEncoder()
-  let result = MemorySimulation(seed: seed).run(stepCount: stepCount) { step in
+  var histogram: [String: Int] = [:]
+  let result = RandomSimulation(kind, seed: seed).run(stepCount: stepCount) { step in
+    if words.contains("verbose") { histogram["\(step.operation)".split(separator: "(")[0] + "", default: 0] += 1 }
     guard let log, let line = try? encoder.encode(step) else { return }
     log.write(line + Data([10]))
   }
-  if words.contains("verbose") { print("seed \(seed): \(result)") }
+  if words.contains("verbose") { print("seed \(seed): \(result) \(histogram)") }
   guard let failure = result.failure else { return 0 }
   if !logging { print("seed \(seed), \(failure.steps.count) steps: \(failure.reason)") }
   return 1
@@ -45,7 +48,7 @@ func shrink(_ seed: UInt64) {
   _ = isolated { run(seed, logging: true) }
   let lines = (try? String(contentsOfFile: logPath, encoding: .utf8))?.split(separator: "\n") ?? []
   let steps = lines.compactMap { try? JSONDecoder().decode(ScriptStep.self, from: Data($0.utf8)) }
-  let simulation = MemorySimulation(seed: seed)
+  let simulation = RandomSimulation(kind, seed: seed)
   unsafe dup2(open("/dev/null", O_WRONLY), 2)
   let shrinker = ScriptShrinker { candidate in
     let status = isolated { simulation.replay(candidate) == nil ? 0 : 1 }

@@ -8,7 +8,8 @@ extension InvariantChecker {
       let object = use.object
       let wanted = use.references + outsideReferences[ObjectIdentifier(object), default: 0]
       expect(
-        hasTeardown || object.referenceCount == wanted, "object counts \(object.referenceCount) references, has \(wanted)")
+        hasTeardown || object.referenceCount == wanted,
+        "object counts \(object.referenceCount) references, has \(wanted)")
       expect(
         hasTeardown || object.writableMappingByteCount == use.writableBytes,
         "object counts \(object.writableMappingByteCount) writable bytes, has \(use.writableBytes)")
@@ -115,7 +116,8 @@ extension InvariantChecker {
 
   func checkTotals() {
     if let taken = system.inspectedSwapBlockCount {
-      expect(hasTeardown || taken == blocks.count, "\(taken) swap blocks counted as taken, \(blocks.count) have an owner")
+      expect(
+        hasTeardown || taken == blocks.count, "\(taken) swap blocks counted as taken, \(blocks.count) have an owner")
     }
     if hasTeardown { return }
     expect(
@@ -130,12 +132,15 @@ extension InvariantChecker {
       entryCount += space.entryCount
       space.inspectEntries { charges += $0.charge }
     }
-    expect(charges == system.accounting.reserved, "\(system.accounting.reserved) pages reserved, charges sum to \(charges)")
+    expect(
+      charges == system.accounting.reserved, "\(system.accounting.reserved) pages reserved, charges sum to \(charges)")
     expect(entryCount == system.inspectedMapEntries.recordCount, "a map entry that no space holds")
     var extra = 0
     var lists: [UInt32: Int] = [:]
     for leaf in mapped.values { lists[leaf.frame, default: 0] += 1 }
     for count in lists.values { extra += count - 1 }
-    expect(extra == system.inspectedMappingNodes.recordCount, "mapping records: \(system.inspectedMappingNodes.recordCount), needed: \(extra)")
+    expect(
+      extra == system.inspectedMappingNodes.recordCount,
+      "mapping records: \(system.inspectedMappingNodes.recordCount), needed: \(extra)")
   }
 }

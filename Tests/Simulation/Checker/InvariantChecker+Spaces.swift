@@ -88,7 +88,8 @@ extension InvariantChecker {
     var isTop = true
     while let current = object {
       if let page = current.inspectPage(at: index) {
-        expect(page == .resident(FrameNumber(frame)) && owner === current, "\(place) maps another page than its object's")
+        expect(
+          page == .resident(FrameNumber(frame)) && owner === current, "\(place) maps another page than its object's")
         expect(isTop || !leaf.isWritable, "\(place) is writable in an object behind")
         return
       }

@@ -10,6 +10,8 @@ public protocol SimulatedSystem: AnyObject {
   var hardware: SimulatedHardware { get }
   /// What the last operation left in the buffer that the kernel filled, if it fills one.
   var output: [UInt8] { get }
+  /// What the driver stored in the program's memory for the last operation.
+  var inputs: [(address: UInt64, bytes: [UInt8])] { get }
   /// Performs a step to its end; nil when it cannot be performed by this system.
   func perform(_ step: ScriptStep) throws(Difference) -> Observation?
   /// Everything that is wrong with the system's state, or nothing.
@@ -24,6 +26,8 @@ public final class MemoryMachine: SimulatedSystem {
   public let hardware: SimulatedHardware
   /// Nothing is read back: reads are compared through memory.
   public let output: [UInt8] = []
+  /// Nothing is prepared.
+  public let inputs: [(address: UInt64, bytes: [UInt8])] = []
   var processes: [Int: SpaceOwner] = [:]
   private var system: MemorySystem { hardware.system }
   private let initialFreeCount: Int

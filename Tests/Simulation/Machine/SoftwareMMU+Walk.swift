@@ -36,7 +36,9 @@ extension SoftwareMMU {
       let slot = at.table + 8 * Self.index(address, level: at.level)
       var entry = HardwareEntry(raw: memory.word(at: slot))
       if !entry.isPresent { throw fault(address, access, []) }
-      if entry.hasReservedBits || (at.level == 4 && entry.isLarge) { throw fault(address, access, [.present, .reserved]) }
+      if entry.hasReservedBits || (at.level == 4 && entry.isLarge) {
+        throw fault(address, access, [.present, .reserved])
+      }
       at.isWritable = at.isWritable && entry.isWritable
       at.isUser = at.isUser && entry.isUser
       at.isNoExecute = at.isNoExecute || entry.isNoExecute

@@ -123,7 +123,10 @@ extension ReferenceModel {
     if count > 0 {
       switch process.access(address, count, write: false) {
       case .fine: object.setBytes(process.load(address, count), at: Int(start))
-      case .signal: return .error(.efault)
+      case .signal:
+        // The page may have been made before the buffer turned out to be bad.
+        if object.pages[Int(start / 4096)] == nil { object.perhapsAllocated.insert(Int(start / 4096)) }
+        return .error(.efault)
       case .open: return .anything
       }
     }

@@ -14,7 +14,9 @@ struct MapArguments {
 extension ReferenceModel {
   static let userEnd: UInt64 = 1 << 46
 
-  func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference) -> Expectation {
+  func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference)
+    -> Expectation
+  {
     if let error = argumentError(arguments) { return .error(error) }
     let isShared = arguments.flags & 1 != 0
     let isAnonymous = arguments.flags & 0x1000 != 0
@@ -40,7 +42,6 @@ extension ReferenceModel {
       view.object = object
       view.countsAsWritable = isShared && writable
     } else {
-      if arguments.flags & 3 == 0 { return .error(.einval) }
       if isShared {
         let object = ModelObject()
         object.size = Int64(byteCount)

@@ -48,7 +48,6 @@ extension ReferenceModel {
     if output.count >= 4 {
       let got = Int32(truncatingIfNeeded: littleEndian(output, 0, byteCount: 4))
       if got != status { throw Difference("wait status is \(got), expected \(status)") }
-      process.store(Array(output[0..<4]), at: Program.output)
     }
     processes[ended.number] = nil
     return .value(identifier)
@@ -57,13 +56,13 @@ extension ReferenceModel {
   func kill(_ process: ModelProcess, _ target: Int, _ signal: Int32) -> Expectation {
     if signal < 0 || signal > 128 { return .error(.einval) }
     guard let target = processes[target] else { return .error(.esrch) }
-    if case .zombie = target.state { return .value(0) }
     let from = process.credentials
     let to = target.credentials
     let isAllowed =
       from.effectiveUser == 0
       || [from.realUser, from.effectiveUser].contains { $0 == to.realUser || $0 == to.savedUser }
     if !isAllowed { return .error(.eperm) }
+    if case .zombie = target.state { return .value(0) }
     // 16 URG, 19 CONT, 20 CHLD, 23 IO, 28 WINCH, 29 INFO do nothing by default.
     if signal == 0 || [16, 19, 20, 23, 28, 29].contains(signal) { return .value(0) }
     _ = exit(target, .terminated(Signal(rawValue: signal)))
@@ -115,7 +114,7 @@ extension ReferenceModel {
 
   func mask(_ process: ModelProcess, _ mask: UInt16) -> Expectation {
     let old = process.mask
-    process.mask = mask & 0o777
+    process.mask = mask & 0o7777
     return .value(UInt64(old))
   }
 }

@@ -66,7 +66,8 @@ public final class ReferenceModel {
     case .changeOwner(let descriptor, let user, let group): changeOwner(process, descriptor, user, group)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
       try map(
-        process, MapArguments(
+        process,
+        MapArguments(
           address: address, byteCount: byteCount, protection: protection, flags: flags, descriptor: descriptor,
           offset: offset), observed)
     case .unmap(let address, let byteCount): unmap(process, address, byteCount)
@@ -85,7 +86,7 @@ public final class ReferenceModel {
     case .wait(let child, let options): try wait(process, child, options, observed)
     case .execute: .anything
     case .processIdentifier: .value(UInt64(process.identifier))
-    case .parentIdentifier: .value(UInt64(processes[process.parent]?.identifier ?? 1))
+    case .parentIdentifier: .value(process.number == 0 ? 0 : UInt64(processes[process.parent]?.identifier ?? 0))
     case .identity(let kind): .value(UInt64(identity(process, kind)))
     case .setIdentity(let kind, let value): setIdentity(process, kind, value)
     case .setGroups(let groups): setGroups(process, groups)

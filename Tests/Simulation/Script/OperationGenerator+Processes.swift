@@ -4,16 +4,20 @@ extension OperationGenerator {
   mutating func various(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
     switch random.number(below: 20) {
     case 0, 1:
-      return .sharedMemoryUnlink(name: "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é", "no"]) ?? "a"))
+      return .sharedMemoryUnlink(
+        name: "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é", "no"]) ?? "a"))
     case 2: return .duplicate(descriptor: descriptor(process))
     case 3: return .duplicateTo(descriptor: descriptor(process), target: Int32(random.number(in: 0...14)))
     case 4, 5: return fileControl(process)
-    case 6: return .seek(
-      descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),
-      origin: Int32(random.number(below: 4)))
+    case 6:
+      return .seek(
+        descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),
+        origin: Int32(random.number(below: 4)))
     case 7: return .changeMode(descriptor: descriptor(process), mode: UInt16(random.number(below: 0o10000)))
-    case 8: return .changeOwner(
-      descriptor: descriptor(process), user: Int32(random.number(in: -1...2)), group: Int32(random.number(in: -1...2)))
+    case 8:
+      return .changeOwner(
+        descriptor: descriptor(process), user: Int32(random.number(in: -1...2)), group: Int32(random.number(in: -1...2))
+      )
     case 9, 10:
       let child = random.pick(model.processes.values.filter { $0.parent == process.number }.map(\.number).sorted())
       return .wait(child: random.chance(oneIn: 2) ? child : nil, options: random.chance(oneIn: 2) ? 1 : 0)
@@ -26,7 +30,7 @@ extension OperationGenerator {
       return .setIdentity(kind, UInt32(random.number(below: 3)))
     case 15: return .mask(UInt16(random.number(below: 0o10000)))
     case 16:
-      let target = random.pick(model.processes.keys.filter { $0 != 0 }.sorted()) ?? 0
+      guard let target = random.pick(model.processes.keys.filter({ $0 != 0 }).sorted()) else { return nil }
       return .kill(process: target, signal: random.pick([0, 0, 9, 15, 30, 20, 28, 19, 200]) ?? 0)
     case 17: return .sleep(nanoseconds: Int64(random.number(below: 30_000_000)))
     case 18: return .clock
@@ -57,7 +61,7 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { total += object.pages.count + object.perhapsAllocated.count }
     }
     for object in names.values { add(object) }
-    for process in processes.values {
+    for process in running {
       total += 8 + process.memory.count / 4
       for view in process.memory.values {
         if let object = view.object { add(object) }
@@ -77,7 +81,7 @@ extension ReferenceModel {
       return bufferIsOpen(process, descriptor, address, byteCount, offset, writesMemory: true)
     case .write(let descriptor, let address, let byteCount, let offset):
       return bufferIsOpen(process, descriptor, address, byteCount, offset, writesMemory: false)
-    case .wait(let child, _): return child == 0
+    case .wait(let child, let options): return child == 0 || !waitIsReady(process, child, options)
     case .fileControl(let descriptor, _, _), .status(let descriptor), .seek(let descriptor, _, _),
       .changeMode(let descriptor, _), .changeOwner(let descriptor, _, _):
       return process.file(descriptor).map { $0.object == nil } ?? false

@@ -28,7 +28,9 @@ struct OperationGenerator {
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
-    if pagesInUse > pageBudget { return releasing(model, process) }
+    if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
+      return releasing(model, process)
+    }
     switch random.number(below: 100) {
     case 0..<18: return load(process)
     case 18..<38: return store(process)
@@ -41,7 +43,9 @@ struct OperationGenerator {
     case 76..<82: return readOrWrite(process, writes: true)
     case 82..<86: return .status(descriptor: descriptor(process))
     case 86..<88: return .close(descriptor: descriptor(process))
-    case 88..<91: return model.running.count < processLimit ? .fork(child: nextProcess) : releasing(model, process)
+    case 88..<91:
+      return model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
+        ? .fork(child: nextProcess) : releasing(model, process)
     case 91..<93: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
     default: return isMemoryOnly ? nil : various(model, process)
     }
@@ -68,7 +72,9 @@ struct OperationGenerator {
   }
 
   private mutating func mappedPage(_ process: ModelProcess) -> UInt64 {
-    if random.chance(oneIn: 400) { return Program.window / 4096 + UInt64(random.number(below: Program.windowPageCount)) }
+    if random.chance(oneIn: 400) {
+      return Program.window / 4096 + UInt64(random.number(below: Program.windowPageCount))
+    }
     let pages = process.memory.keys.sorted()
     return random.pick(pages) ?? Program.buffer / 4096
   }

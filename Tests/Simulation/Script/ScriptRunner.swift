@@ -48,6 +48,7 @@ public final class ScriptRunner {
   public func perform(_ step: ScriptStep) throws(ScriptFailure) {
     guard let process = model.processes[step.process], process.state == .running else { return }
     if model.leavesOpen(step.operation, process) { return }
+    if step.process == 0 && model.endsProcess(step.operation, process) { return }
     steps.append(step)
     observer?(step)
     if step.operation.changesState { changingStepCount += 1 }
@@ -60,7 +61,9 @@ public final class ScriptRunner {
       model.now = ModelInstant(
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
       model.output = system.output
+      for input in system.inputs { process.store(input.bytes, at: input.address) }
       try model.apply(step.operation, by: step.process, observed)
+      if case .read = step.operation {} else { process.store(system.output, at: Program.output) }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
     } catch { throw failure(error.description) }

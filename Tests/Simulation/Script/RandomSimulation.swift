@@ -1,37 +1,56 @@
-// Random scripts on the memory system alone.
+// Random scripts, drawn from a seed, on the memory system alone or on the whole kernel.
 
-/// Runs and shrinks random scripts on a `MemoryMachine`.
-public struct MemorySimulation {
+/// What a simulation runs.
+public enum SimulationKind: String, Sendable {
+  /// Address spaces and objects only.
+  case memory
+  /// The whole kernel.
+  case kernel
+}
+
+/// Runs and shrinks random scripts.
+public struct RandomSimulation {
   /// The machine.
   public var hardware = HardwareConfiguration()
   /// The seed of the script; the machine's own is derived from it.
   public var seed: UInt64
+  /// What runs.
+  public var kind: SimulationKind
 
   /// A simulation whose machine and script are drawn from `seed`.
-  public init(seed: UInt64) {
+  public init(_ kind: SimulationKind, seed: UInt64) {
+    self.kind = kind
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    hardware.frameCount = [96, 128, 192, 256, 512][random.number(below: 5)]
+    hardware.frameCount = [96, 96, 128, 128, 192, 256, 512][random.number(below: 7)]
+    if kind == .kernel { hardware.frameCount = min(512, hardware.frameCount + 40) }
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
   }
 
   /// Pages of content that scripts may keep alive on this machine.
   var pageBudget: Int {
-    hardware.swapBlockCount == 0 ? max(20, hardware.frameCount / 2 - 40) : hardware.frameCount
+    hardware.swapBlockCount == 0 ? max(20, hardware.frameCount / 2 - 40) : hardware.frameCount + 150
+  }
+
+  private func start() throws(Difference) -> any SimulatedSystem {
+    switch kind {
+    case .memory: try MemoryMachine(hardware)
+    case .kernel: try KernelMachine(hardware)
+    }
   }
 
   /// Draws and runs `stepCount` steps; nil when there was no difference.
   public func run(stepCount: Int, observer: ((ScriptStep) -> Void)? = nil) -> (failure: ScriptFailure?, changing: Int) {
-    let machine: MemoryMachine
-    do throws(Difference) { machine = try MemoryMachine(hardware) } catch {
+    let machine: any SimulatedSystem
+    do throws(Difference) { machine = try start() } catch {
       return (ScriptFailure(index: 0, reason: error.description, steps: []), 0)
     }
     let runner = ScriptRunner(machine)
     runner.observer = observer
     var generator = OperationGenerator(seed: seed)
-    generator.isMemoryOnly = true
+    generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
     do throws(ScriptFailure) {
       while runner.steps.count < stepCount {
@@ -45,7 +64,7 @@ public struct MemorySimulation {
 
   /// Runs a script on a fresh machine.
   public func replay(_ steps: [ScriptStep]) -> ScriptFailure? {
-    guard let machine = try? MemoryMachine(hardware) else { return nil }
+    guard let machine = try? start() else { return nil }
     let runner = ScriptRunner(machine)
     do throws(ScriptFailure) {
       for step in steps { try runner.perform(step) }

@@ -1,0 +1,206 @@
+// A whole machine: the kernel on simulated hardware, and scripted processes in ring 3.
+//
+// The machine keeps to the kernel's contract: exactly one event, then `next()`. The thread that `next()` chooses is the one
+// that runs; a step of another process waits until the kernel gives that one the processor, and whoever has it meanwhile
+// only burns its time. Registers that a call must preserve are checked at every return.
+
+import ABI
+import Files
+import Memory
+import Processes
+public import SystemCalls
+
+/// A simulated machine with a kernel.
+public final class KernelMachine: SimulatedSystem {
+  /// The hardware.
+  public let hardware: SimulatedHardware
+  /// The kernel.
+  public let kernel: Kernel
+  /// What the last operation left in the buffer that the kernel filled, if it fills one.
+  public internal(set) var output: [UInt8] = []
+  /// What the driver stored in the program's memory for the last operation.
+  public internal(set) var inputs: [(address: UInt64, bytes: [UInt8])] = []
+  /// How the run ended, once it has.
+  public private(set) var report: ExitReport?
+  /// Kernel events so far.
+  public private(set) var eventCount = 0
+
+  /// The context of the thread that has the processor; nil: not known yet, ask `next()`.
+  var current: UInt64?
+  /// Which process of the script a context belongs to.
+  var contexts: [UInt64: Int] = [:]
+  /// The kernel's number of each process of the script.
+  var identifiers: [Int: Int32] = [0: 1]
+  /// The number that the script gives to the child that is being made.
+  var childBeingMade: Int?
+  var noise = SeededGenerator(seed: 0)
+
+  /// Boots a machine with the scripted program as process 1.
+  public init(_ configuration: HardwareConfiguration, programs: [String: [UInt8]] = [:]) throws(Difference) {
+    let names = programs.keys.sorted()
+    hardware = SimulatedHardware(configuration, modules: [Program.image] + names.map { programs[$0] ?? [] })
+    let modules = zip(["script"] + names, hardware.modules).map { name, place in
+      BootModule(commandLine: Array(name.utf8), start: place.start, byteCount: UInt64(place.byteCount))
+    }
+    var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
+    setup.isQuiet = true
+    setup.maximumProcessCount = 24
+    kernel = Kernel(setup)
+    do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
+      throw Difference("the first process cannot be started: error \(error.rawValue)")
+    }
+    try advance()
+    guard let current else { throw Difference("the first process does not run") }
+    contexts[current] = 0
+    for offset in [0, 8, 16, 32, 40] as [UInt64] where offset != 40 {
+      if hardware.memory.word(at: current + offset) != 0 { throw Difference("a register is not zero at start") }
+    }
+    if register(.rip) != Program.text { throw Difference("the first process starts at the wrong place") }
+  }
+
+  // MARK: Events
+
+  /// Asks the kernel what to do until a thread runs or everything is over; waits when nothing can run.
+  func advance() throws(Difference) {
+    for _ in 0..<10_000 {
+      eventCount += 1
+      let next = kernel.next()
+      hardware.processor.eventEnded()
+      switch next {
+      case .run(let context):
+        try meet(context.raw)
+        return
+      case .finished(let report):
+        self.report = report
+        current = nil
+        return
+      case .idle(let deadline):
+        current = nil
+        try idle(deadline)
+      }
+    }
+    throw Difference("the machine never comes to run a program")
+  }
+
+  /// A context got the processor: known, or that of a child just made.
+  private func meet(_ context: UInt64) throws(Difference) {
+    current = context
+    if contexts[context] != nil { return }
+    if contexts.isEmpty { return }
+    guard let child = childBeingMade else { throw Difference("a thread runs that nobody made") }
+    contexts[context] = child
+    childBeingMade = nil
+    if register(.rax) != 0 || register(.rdx) != 1 || register(.rflags) & 1 != 0 {
+      throw Difference("a child starts with the wrong result of fork")
+    }
+  }
+
+  private func idle(_ deadline: UInt64?) throws(Difference) {
+    let completion = hardware.swap?.nextCompletion
+    guard let instant = [deadline, completion].compactMap({ $0 }).min() else {
+      throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
+    }
+    hardware.clock.advance(to: instant)
+    if hardware.deliverTransfers() { kernel.deviceInterrupt() } else { kernel.timerTick() }
+  }
+
+  /// A timer interrupt while a program runs.
+  func tick() throws(Difference) {
+    hardware.clock.advance(by: 1_000_000)
+    kernel.timerTick()
+    try advance()
+  }
+
+  /// Device interrupts that are due.
+  func deliverInterrupts() throws(Difference) {
+    if hardware.deliverTransfers() {
+      kernel.deviceInterrupt()
+      try advance()
+    }
+  }
+
+  // MARK: Turns
+
+  /// Lets the machine go on until the process has the processor; false when it is gone.
+  func schedule(_ number: Int) throws(Difference) -> Bool {
+    for _ in 0..<5000 {
+      guard report == nil, isAlive(number) else {
+        forget(number)
+        return false
+      }
+      guard let current else { throw Difference("no thread runs") }
+      if contexts[current] == number { return true }
+      try burnTime()
+    }
+    throw Difference("process \(number) never gets the processor: a wake-up was forgotten")
+  }
+
+  /// The process that has the processor does nothing of importance.
+  func burnTime() throws(Difference) {
+    hardware.clock.advance(by: UInt64(10_000 + noise.number(below: 200_000)))
+    try deliverInterrupts()
+    if report != nil { return }
+    if noise.chance(oneIn: 3) {
+      hardware.processor.memoryUnit.speculate()
+      try tick()
+    } else {
+      setRegister(.rax, UInt64(SystemCallNumber.schedYield.rawValue))
+      enterKernel()
+      if !kernel.systemCall() { try advance() }
+    }
+  }
+
+  /// Whether the kernel still knows the process as one that can run.
+  func isAlive(_ number: Int) -> Bool {
+    guard let identifier = identifiers[number] else { return childBeingMade == number }
+    guard let process = kernel.inspectedProcesses.process(identifier) else { return false }
+    return process.state == .running
+  }
+
+  /// Waits until a process that is ending has given back everything.
+  func settle(_ number: Int) throws(Difference) {
+    guard let identifier = identifiers[number] else { return }
+    for _ in 0..<5000 {
+      if report != nil { break }
+      guard let process = kernel.inspectedProcesses.process(identifier), process.state != .zombie else { break }
+      if contexts.first(where: { $0.value == number })?.key == current {
+        // A signal acts when the thread is about to return to ring 3, at the latest after its next event.
+        try tick()
+      } else {
+        try burnTime()
+      }
+    }
+    forget(number)
+  }
+
+  func forget(_ number: Int) {
+    contexts = contexts.filter { $0.value != number }
+  }
+
+  // MARK: Registers
+
+  /// Places in a thread context that the driver uses.
+  enum Register: UInt64 {
+    case rax = 0, rbx = 8, rcx = 16, rdx = 24, rsi = 32, rdi = 40, rbp = 48, rsp = 56
+    case r8 = 64, r9 = 72, r10 = 80, r11 = 88, r12 = 96, r13 = 104, r14 = 112, r15 = 120, rip = 128, rflags = 136
+  }
+
+  func register(_ register: Register) -> UInt64 {
+    guard let current else { return 0 }
+    return hardware.memory.word(at: current + register.rawValue)
+  }
+
+  func setRegister(_ register: Register, _ value: UInt64) {
+    guard let current else { return }
+    hardware.memory.setWord(value, at: current + register.rawValue)
+  }
+
+  /// What the `syscall` instruction and the entry code do to the registers.
+  func enterKernel() {
+    eventCount += 1
+    setRegister(.rip, Program.text + 2)
+    setRegister(.rflags, 0x202 | (noise.chance(oneIn: 2) ? 1 : 0))
+    setRegister(.rcx, Program.text + 2)
+    setRegister(.r11, register(.rflags))
+  }
+}

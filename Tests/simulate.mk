@@ -1,0 +1,12 @@
+# The simulation by itself, optimised: random scripts on the simulated machine, compared with the reference model.
+# A failing seed prints the shortest script found that fails; FIRST=SEED SEEDS=1 repeats it.
+
+KIND ?= kernel
+FIRST ?= 1
+SEEDS ?= 200
+STEPS ?= 25000
+
+.PHONY: simulate
+simulate:
+	swift build -c release --product simulate --scratch-path .build-simulate
+	SWIFT_BACKTRACE=enable=no .build-simulate/release/simulate $(KIND) $(FIRST) $(SEEDS) $(STEPS)
