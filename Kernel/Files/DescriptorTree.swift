@@ -15,7 +15,7 @@ struct DescriptorLeaf: ~Copyable {
   var files = [64 of OpenFile?](repeating: nil)
 
   @inline(__always)
-  mutating func fill(_ slot: Int, _ file: OpenFile, closeOnExec isSet: Bool) {
+  mutating func fill(_ slot: Int, _ file: consuming OpenFile, closeOnExec isSet: Bool) {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
     used |= bit
     closeOnExec = isSet ? closeOnExec | bit : closeOnExec & ~bit

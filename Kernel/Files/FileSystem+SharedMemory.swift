@@ -33,26 +33,37 @@ extension FileSystem {
     try admitFile(caller)
     let descriptor = try table.reserveLowest()
     let key = NameKey(path)
-    let object: SharedMemoryObject
-    var truncates = false
+    guard let object = names.lookup(key, path) else {
+      return try create(request, key, path, caller, creationMask, descriptor, table)
+    }
     do throws(Errno) {
-      if let existing = names.lookup(key, path) {
-        try checkOpen(existing, request, caller)
-        truncates = request.writes && request.flags.contains(.truncate)
-        object = existing
-      } else {
-        guard request.flags.contains(.create) else { throw .enoent }
-        object = try makeObject(request, caller, creationMask)
-        guard names.insert(key, path, object, memory) else { throw .enfile }
-      }
+      try checkOpen(object, request, caller)
     } catch {
       table.abandon(descriptor)
       throw error
     }
-    let file = makeFile(object, request)
-    table.fill(descriptor, file, closeOnExec: request.closesOnExec)
-    if truncates {
+    if request.writes && request.flags.contains(.truncate) {
+      let file = makeFile(object, request)
+      table.fill(descriptor, file, closeOnExec: request.closesOnExec)
       return try finish(PendingOpen(descriptor: descriptor, file: file, resize: Resize(length: 0)), in: table)
+    }
+    table.fill(descriptor, makeFile(object, request), closeOnExec: request.closesOnExec)
+    return .opened(descriptor)
+  }
+
+  /// The path leads nowhere: makes an object with this name, if that was asked for.
+  private func create(
+    _ request: SharedMemoryOpenRequest, _ key: NameKey, _ path: Span<UInt8>, _ caller: Credentials,
+    _ creationMask: FileMode, _ descriptor: Int32, _ table: FileTable
+  ) throws(Errno) -> OpenProgress {
+    do throws(Errno) {
+      guard request.flags.contains(.create) else { throw .enoent }
+      let object = try makeObject(request, caller, creationMask)
+      guard names.insert(key, path, object, memory) else { throw .enfile }
+      table.fill(descriptor, makeFile(object, request), closeOnExec: request.closesOnExec)
+    } catch {
+      table.abandon(descriptor)
+      throw error
     }
     return .opened(descriptor)
   }
@@ -113,7 +124,7 @@ extension FileSystem {
   }
 
   @inline(__always)
-  private func makeFile(_ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
+  private func makeFile(_ object: consuming SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
     switch request.generation {
     case .year2008: SharedMemoryFile2008(object, request.fileFlags)
     case .today: SharedMemoryFile(object, request.fileFlags)

@@ -47,6 +47,8 @@ public final class FileSystem {
   public let maximumFileCount: Int
   /// `kern.maxfilesperproc`.
   public let maximumFilesPerProcess: Int
+  /// Where `kern.maxfiles` begins to be the superuser's alone.
+  private let unprivilegedFileCount: Int
   /// `vfs.timestamp_precision`.
   public var timestampPrecision = TimestampPrecision.microseconds
   /// `kern.openfiles`: open files that exist.
@@ -69,7 +71,10 @@ public final class FileSystem {
   public init(_ memory: MemorySystem) {
     self.memory = memory
     let pageCount = memory.managedFrameCount
-    maximumFileCount = max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile)
+    maximumFileCount = min(
+      max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile),
+      max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
+    unprivilegedFileCount = maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
     leaves = Pool(memory.physical)
     branches = Pool(memory.physical)
@@ -115,8 +120,8 @@ extension FileSystem {
   /// Throws ENFILE when `kern.maxfiles` is reached; the last twentieth is kept for the superuser (spec fd.md, section 3).
   @inline(__always)
   func admitFile(_ caller: Credentials) throws(Errno) {
-    let count = openFileCount + 1
-    if count >= maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare {
+    let count = openFileCount &+ 1
+    if count >= unprivilegedFileCount {
       guard caller.isSuperuser && count < maximumFileCount else { throw .enfile }
     }
   }

@@ -25,13 +25,14 @@ extension FileTable {
   }
 
   /// Gives back what `reserveLowest` made.
+  @inline(__always)
   func abandon(_ descriptor: Int32) {
     if descriptor >= 64 { prune(Int(descriptor)) }
   }
 
   /// Puts a file into a slot that has room, in place of what is there.
   @inline(__always)
-  func fill(_ descriptor: Int32, _ file: OpenFile, closeOnExec: Bool) {
+  func fill(_ descriptor: Int32, _ file: consuming OpenFile, closeOnExec: Bool) {
     if descriptor < 64 {
       let slot = Int(descriptor)
       if near.used >> UInt64(truncatingIfNeeded: slot) & 1 == 0 { count &+= 1 }
@@ -41,7 +42,7 @@ extension FileTable {
     }
   }
 
-  private func fillFar(_ descriptor: Int, _ file: OpenFile, closeOnExec: Bool) {
+  private func fillFar(_ descriptor: Int, _ file: consuming OpenFile, closeOnExec: Bool) {
     guard let leaf = farLeaf(of: Int32(descriptor)) else { preconditionFailure("no room was made") }
     let slot = descriptor & 63
     if fileSystem.leaves[leaf].used >> UInt64(slot) & 1 == 0 { count += 1 }

@@ -8,8 +8,12 @@ public enum FileLimits {
   public static let descriptorCount = 64 * 64 * 64
   /// `kern.maxfiles` is this many pages of memory for each file …
   static let pagesPerOpenFile = 8
-  /// … but never less than this.
+  /// … but not less than this …
   static let minimumOpenFileCount = 2088
+  /// … unless there would be fewer pages than this for each file (spec fd.md, section 3).
+  static let minimumPagesPerOpenFile = 4
+  /// No machine is too small for this many.
+  static let leastOpenFileCount = 64
   /// One part in twenty of `kern.maxfiles` is kept for the superuser (spec fd.md, section 3).
   static let privilegedFileShare = 20
   /// Pages that a transfer moves before it lets others run.

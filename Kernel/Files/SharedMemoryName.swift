@@ -1,20 +1,16 @@
 // Entries of the name table: what they hold, and how paths are compared.
 //
 // Invariants
-// - `words` holds the first 64 bytes of the path, eight to a word, lowest byte first, padded with zeros; the blocks from
-//   `rest` on hold the others, 120 to a block.
+// - A path is kept as words of eight bytes, lowest byte first, the last one padded with zeros: the first eight words in the
+//   entry, the others in the blocks from `rest` on, fifteen to a block.
 // - Entries are ordered by hash, then by length, then by the words. Two entries never compare as equal.
 
 import Memory
 
-/// A path prepared for looking up: hash, length and the first words.
+/// A path prepared for looking up.
 struct NameKey: BitwiseCopyable {
-  static let wordCount = 8
-  static let byteCount = 64
-
   let hash: UInt32
   let length: UInt32
-  let words: [8 of UInt64]
 
   /// The initial value and the factor of FreeBSD's FNV-1 (spec shm.md, 1.2); the former is not the standard one.
   private static let initial: UInt32 = 0x0200_0023
@@ -23,31 +19,46 @@ struct NameKey: BitwiseCopyable {
   @inline(__always)
   init(_ path: Span<UInt8>) {
     var hash = NameKey.initial
-    var words = [8 of UInt64](repeating: 0)
-    let count = path.count
-    var index = 0
-    var word: UInt64 = 0
-    while index < count {
-      let byte = path[index]
-      hash = (hash &* NameKey.factor) ^ UInt32(byte)
-      if index < NameKey.byteCount {
-        word |= UInt64(byte) &<< UInt64(truncatingIfNeeded: (index & 7) * 8)
-        if index & 7 == 7 {
-          words[index >> 3] = word
-          word = 0
-        }
+    let wordCount = path.count >> 3
+    for index in 0..<wordCount {
+      var word = path.word(at: index &* 8)
+      for _ in 0..<8 {
+        hash = (hash &* NameKey.factor) ^ UInt32(truncatingIfNeeded: word & 0xff)
+        word &>>= 8
       }
-      index += 1
     }
-    if count < NameKey.byteCount { words[count >> 3] = word }
+    var last = path.lastWord
+    for _ in 0..<(path.count & 7) {
+      hash = (hash &* NameKey.factor) ^ UInt32(truncatingIfNeeded: last & 0xff)
+      last &>>= 8
+    }
     self.hash = hash
-    self.words = words
-    length = UInt32(truncatingIfNeeded: count)
+    length = UInt32(truncatingIfNeeded: path.count)
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// What is left behind the whole words, padded with zeros; 0 when nothing is.
+  @inline(__always)
+  var lastWord: UInt64 {
+    let left = count & 7
+    if left == 0 { return 0 }
+    // The last eight bytes overlap with the word before.
+    if count >= 8 { return word(at: count - 8) &>> UInt64(truncatingIfNeeded: (8 - left) * 8) }
+    var word: UInt64 = 0
+    for index in 0..<count { word |= UInt64(self[index]) &<< UInt64(truncatingIfNeeded: index * 8) }
+    return word
   }
 
-  /// The words that are in use.
+  /// Words in the path, the padded one included.
   @inline(__always)
-  var usedWordCount: Int { min((Int(length) + 7) >> 3, NameKey.wordCount) }
+  var wordCount: Int { (count + 7) >> 3 }
+
+  /// A word of the path.
+  @inline(__always)
+  func paddedWord(_ index: Int) -> UInt64 {
+    index < count >> 3 ? word(at: index &* 8) : lastWord
+  }
 }
 
 /// How a path compares with an entry's.
@@ -62,8 +73,16 @@ enum NameOrder {
   }
 }
 
+/// Where to look for a path.
+enum NameStep {
+  case here
+  case down(Handle<NameEntry>)
+}
+
 /// A name of an object: a node of one bucket's tree.
 struct NameEntry: ~Copyable {
+  static let wordCount = 8
+
   var left = Handle<NameEntry>.none
   var right = Handle<NameEntry>.none
   let hash: UInt32
@@ -72,32 +91,46 @@ struct NameEntry: ~Copyable {
   var height: Int32 = 1
   let rest: Handle<NameBlock>
   let object: SharedMemoryObject
-  let words: [8 of UInt64]
+  private var words = [8 of UInt64](repeating: 0)
 
-  init(_ key: NameKey, _ rest: Handle<NameBlock>, _ object: SharedMemoryObject) {
+  init(_ key: NameKey, _ path: Span<UInt8>, _ rest: Handle<NameBlock>, _ object: SharedMemoryObject) {
     hash = key.hash
     length = key.length
-    words = key.words
+    for index in 0..<min(path.wordCount, NameEntry.wordCount) { words[index] = path.paddedWord(index) }
     self.rest = rest
     self.object = object
   }
 
+  /// Where to look for a path: here, as far as the entry can tell without its blocks, or in one of the subtrees.
+  @inline(__always)
+  borrowing func step(to key: NameKey, _ path: Span<UInt8>) -> NameStep {
+    switch order(of: key, path) {
+    case .same: .here
+    case .before: .down(left)
+    case .behind: .down(right)
+    }
+  }
+
   /// Compares everything but the blocks.
   @inline(__always)
-  borrowing func order(of key: NameKey) -> NameOrder {
+  borrowing func order(of key: NameKey, _ path: Span<UInt8>) -> NameOrder {
     if key.hash != hash { return NameOrder(key.hash, hash) }
     if key.length != length { return NameOrder(key.length, length) }
-    for index in 0..<key.usedWordCount where key.words[index] != words[index] {
-      return NameOrder(key.words[index], words[index])
+    let count = min(path.wordCount, NameEntry.wordCount)
+    var index = 0
+    while index < count {
+      let word = path.paddedWord(index)
+      if word != words[index] { return NameOrder(word, words[index]) }
+      index &+= 1
     }
     return .same
   }
 }
 
-/// 120 bytes of a long path.
+/// Fifteen words of a long path.
 struct NameBlock: BitwiseCopyable {
-  static let byteCount = 120
+  static let wordCount = 15
 
   var next = Handle<NameBlock>.none
-  var bytes = [120 of UInt8](repeating: 0)
+  var words = [15 of UInt64](repeating: 0)
 }

@@ -47,11 +47,18 @@ struct SharedMemoryNamespace: ~Copyable {
   borrowing func lookup(_ key: NameKey, _ path: Span<UInt8>) -> SharedMemoryObject? {
     var handle = root(of: key.hash)
     while !handle.isNone {
-      switch order(of: key, path, comparedWith: handle) {
-      case .same: return entries[handle].object
-      case .before: handle = entries[handle].left
-      case .behind: handle = entries[handle].right
+      let next: Handle<NameEntry>
+      switch entries[handle].step(to: key, path) {
+      case .here where path.wordCount <= NameEntry.wordCount: return entries[handle].object
+      case .here:
+        switch orderOfRest(path, entries[handle].rest) {
+        case .same: return entries[handle].object
+        case .before: next = entries[handle].left
+        case .behind: next = entries[handle].right
+        }
+      case .down(let child): next = child
       }
+      handle = next
     }
     return nil
   }
@@ -63,7 +70,7 @@ struct SharedMemoryNamespace: ~Copyable {
     precondition(!object.isNamed)
     guard prepareGroup(of: key.hash, system) else { return false }
     guard let rest = makeBlocks(path, system) else { return false }
-    guard let entry = entries.allocate(NameEntry(key, rest, object), system) else {
+    guard let entry = entries.allocate(NameEntry(key, path, rest, object), system) else {
       releaseBlocks(rest, system)
       return false
     }
@@ -169,18 +176,18 @@ extension SharedMemoryNamespace {
   borrowing func order(
     of key: NameKey, _ path: Span<UInt8>, comparedWith handle: Handle<NameEntry>
   ) -> NameOrder {
-    let order = entries[handle].order(of: key)
-    if order == .same && Int(key.length) > NameKey.byteCount { return orderOfRest(path, entries[handle].rest) }
+    let order = entries[handle].order(of: key, path)
+    if order == .same && path.wordCount > NameEntry.wordCount { return orderOfRest(path, entries[handle].rest) }
     return order
   }
 
   private borrowing func orderOfRest(_ path: Span<UInt8>, _ first: Handle<NameBlock>) -> NameOrder {
     var block = first
-    var index = NameKey.byteCount
-    while index < path.count {
-      let count = min(path.count - index, NameBlock.byteCount)
-      for position in 0..<count where blocks[block].bytes[position] != path[index + position] {
-        return NameOrder(path[index + position], blocks[block].bytes[position])
+    var index = NameEntry.wordCount
+    while index < path.wordCount {
+      let count = min(path.wordCount - index, NameBlock.wordCount)
+      for position in 0..<count where blocks[block].words[position] != path.paddedWord(index + position) {
+        return NameOrder(path.paddedWord(index + position), blocks[block].words[position])
       }
       index += count
       block = blocks[block].next
@@ -191,12 +198,12 @@ extension SharedMemoryNamespace {
   /// Stores what does not fit into an entry, last block first; nil when memory cannot be had.
   private borrowing func makeBlocks(_ path: Span<UInt8>, _ system: MemorySystem) -> Handle<NameBlock>? {
     var head = Handle<NameBlock>.none
-    var end = path.count
-    while end > NameKey.byteCount {
-      let start = (end - NameKey.byteCount - 1) / NameBlock.byteCount * NameBlock.byteCount + NameKey.byteCount
+    var end = path.wordCount
+    while end > NameEntry.wordCount {
+      let start = (end - NameEntry.wordCount - 1) / NameBlock.wordCount * NameBlock.wordCount + NameEntry.wordCount
       var block = NameBlock()
       block.next = head
-      for index in start..<end { block.bytes[index - start] = path[index] }
+      for index in start..<end { block.words[index - start] = path.paddedWord(index) }
       guard let handle = blocks.allocate(block, system) else {
         releaseBlocks(head, system)
         return nil

@@ -78,7 +78,7 @@ struct BootInformation {
   }
 
   mutating func addModule(_ start: UInt64, _ end: UInt64, _ commandLine: [UInt8]) {
-    guard start < end, BootInformation.isReadable(start, end - start), start & Page.offsetMask == 0,
+    guard start <= end, BootInformation.isReadable(start, end - start), start & Page.offsetMask == 0,
       modules.count < BootInformation.maximumModuleCount
     else {
       logLine("a module that does not start on a page or does not lie below 4 GiB is ignored")

@@ -19,8 +19,9 @@ func startUp() -> Never {
     memory: machine.memory, floatingPoint: machine.floatingPoint, modules: machine.modules)
   configuration.unknownCallsRaiseSignal = machine.options.unknownCallsRaiseSignal
   configuration.isQuiet = machine.options.isQuiet
+  configuration.physicalFrameCount = Int(machine.physicalFrameCount)
   let kernel = Kernel(configuration)
-  if machine.modules.isEmpty {
+  if machine.modules.isEmpty && machine.options.initPath.isEmpty {
     logLine("no program to run: the boot loader brought no module")
     leaveMachine(allTestsPassed ? .success : .failure)
   }

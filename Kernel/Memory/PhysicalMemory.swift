@@ -131,6 +131,13 @@ public struct PhysicalMemory: Sendable {
   public func firstZero(_ address: PhysicalAddress, byteCount count: Int) -> Int? {
     let start = unsafe pointer(address, UInt64(count))
     var index = 0
+    // Eight bytes at a time: the lowest bit that this leaves is in the first byte that is zero.
+    while index &+ 8 <= count {
+      let word = unsafe start.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian
+      let zeros = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+      if zeros != 0 { return index &+ zeros.trailingZeroBitCount >> 3 }
+      index &+= 8
+    }
     while index < count {
       if unsafe start.load(fromByteOffset: index, as: UInt8.self) == 0 { return index }
       index += 1

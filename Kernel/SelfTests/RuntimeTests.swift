@@ -14,7 +14,7 @@ var runtimeTests: [SelfTest] {
 private func blockFunctions(_ memory: MemorySystem) -> UInt32? {
   var source = [200 of UInt8](repeating: 0)
   for index in 0..<200 { source[index] = UInt8(truncatingIfNeeded: index &* 7 &+ 1) }
-  for length in 0...150 {
+  for length in Array(0...34) + [63, 64, 65, 150] {
     var target = [UInt8](repeating: 0xEE, count: 200)
     for index in 0..<length { target[index + 3] = source[index] }
     var copy = [UInt8](repeating: 0xEE, count: 200)
@@ -33,8 +33,8 @@ private func blockFunctions(_ memory: MemorySystem) -> UInt32? {
 }
 
 private func overlappingMoves(_ memory: MemorySystem) -> UInt32? {
-  for length in 0...100 {
-    for distance in [-40, -9, -8, -1, 0, 1, 7, 8, 33] {
+  for length in [0, 1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64, 100] {
+    for distance in [-40, -8, -1, 0, 1, 7, 33] {
       var bytes = [UInt8](repeating: 0, count: 200)
       for index in 0..<200 { bytes[index] = UInt8(index) }
       // SAFETY: both blocks lie between 10 and 183 of 200 bytes.
@@ -55,7 +55,7 @@ private func overlappingMoves(_ memory: MemorySystem) -> UInt32? {
 private func objectSizes(_ memory: MemorySystem) -> UInt32? {
   guard let heap = memory.heap else { return expect(false) }
   let before = heap.allocatedByteCount
-  for size in stride(from: 1, to: 3000, by: 37) {
+  for size in stride(from: 1, to: 3000, by: 97) {
     var arrays: [[UInt8]] = []
     for value in 0..<8 { arrays.append([UInt8](repeating: UInt8(value), count: size)) }
     for value in 0..<8 {

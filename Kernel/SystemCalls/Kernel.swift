@@ -19,6 +19,8 @@ public final class Kernel {
   let table = SystemCallTable()
   let modules: [BootModule]
   let isQuiet: Bool
+  /// Whole frames of the machine's memory (`hw.physmem`).
+  let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
   /// When `timerTick` last ran, in nanoseconds since boot.
   var lastTickNanoseconds: UInt64 = 0
@@ -34,6 +36,7 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
+    physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
     processes = ProcessSystem(

@@ -36,6 +36,9 @@ public struct KernelConfiguration {
   /// How many processes there may be, process 1 included; nil: by the size of memory.
   public var maximumProcessCount: Int?
 
+  /// Whole frames of the machine's memory, reserved ones included (`hw.physmem`); nil: those that the allocator manages.
+  public var physicalFrameCount: Int?
+
   /// A configuration with the defaults of FreeBSD.
   public init(memory: MemorySystem, floatingPoint: any FloatingPointUnit, modules: [BootModule]) {
     self.memory = memory

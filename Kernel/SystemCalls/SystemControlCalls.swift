@@ -179,7 +179,7 @@ extension Kernel {
   private func memoryValue(of node: SystemControlNode) -> SystemControlValue {
     let pageSize = Page.byteCount
     return switch node {
-    case .physicalMemory: .long(UInt64(memory.managedFrameCount) * pageSize)
+    case .physicalMemory: .long(UInt64(physicalFrameCount) * pageSize)
     case .pageSize: .integer(UInt32(pageSize))
     case .overcommit: .integer(memory.accounting.overcommit)
     case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
