@@ -11,6 +11,8 @@ struct PagingQueues {
   private(set) var laundry = FrameList()
   /// Transfers to the device that are under way.
   var pendingWriteCount = 0
+  /// Transfers from the device that are under way.
+  var pendingReadCount = 0
   /// Below this many free frames, reclaim starts.
   private(set) var lowWater = 0
   /// Reclaim stops at this many free frames.

@@ -79,13 +79,17 @@ extension MemorySystem {
     return direction == .read ? swap.get(block, into: frame) : swap.put(frame, to: block)
   }
 
+  /// Whether a transfer is under way, even one whose page is gone.
+  @inline(__always)
+  public var hasTransfers: Bool { queues.pendingReadCount + queues.pendingWriteCount > 0 }
+
   /// The device's word that the transfer of `frame` is over.
   public func transferCompleted(_ frame: FrameNumber, succeeded: Bool) {
     let record = frames[frame]
     precondition(record.flags.contains(.busy))
     frames[frame].flags.remove([.busy, .writing])
     let wasWriting = record.flags.contains(.writing)
-    if wasWriting { queues.pendingWriteCount -= 1 }
+    if wasWriting { queues.pendingWriteCount -= 1 } else { queues.pendingReadCount -= 1 }
     if record.state == .orphan {
       if record.swapBlock != .none { freeSwapBlock(record.swapBlock) }
       frames[frame].swapBlock = .none

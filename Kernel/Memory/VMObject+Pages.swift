@@ -193,6 +193,7 @@ extension VMObject {
       return .frame(frame)
     case .pending:
       system.frames[frame].flags = .busy
+      system.queues.pendingReadCount += 1
       return .wait(.page(frame))
     case .failed:
       system.frames[frame].flags = .failed

@@ -51,8 +51,13 @@ extension ProcessSystem {
     let space: AddressSpace
     let files: FileTable
     do throws(Errno) {
-      files = try parentFiles.fork()
       space = try parentSpace.fork()
+      do throws(Errno) {
+        files = try parentFiles.fork()
+      } catch {
+        space.retire()
+        throw error
+      }
     } catch {
       _ = records.take(record, memory)
       throw error

@@ -16,7 +16,7 @@ extension Kernel {
   /// Fills the heap's reserve; false when it cannot be filled.
   @inline(__always)
   func hasHeapReserve() -> Bool {
-    guard let heap = memory.heap else { return true }
+    guard let heap else { return true }
     return heap.ensureReserve()
   }
 
@@ -24,9 +24,8 @@ extension Kernel {
 
   /// A call from its beginning.
   func perform(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {
-    let arguments = Arguments(processes.records[thread.record].context)
     if entry.call.isSpecial { return performSpecial(entry.call, thread, process) }
-    return begin(entry, arguments, thread, process)
+    return begin(entry, Arguments(processes.records[thread.record].context), thread, process)
   }
 
   private func performSpecial(_ call: SystemCall, _ thread: Thread, _ process: Process) -> Bool {
@@ -75,6 +74,7 @@ extension Kernel {
     Arguments(indirect: processes.records[thread.record].context, sixth: thread.stackArgument ?? 0)
   }
 
+  @inline(__always)
   private func begin(
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
@@ -94,6 +94,7 @@ extension Kernel {
 
   // MARK: Copy in
 
+  @inline(__always)
   private func copyIn(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, progress start: Int
   ) -> Bool {
@@ -131,6 +132,7 @@ extension Kernel {
 
   // MARK: The call itself
 
+  @inline(__always)
   private func run(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
   ) -> Bool {

@@ -7,6 +7,7 @@ import Processes
 
 extension Kernel {
   /// Runs the handler of a call whose path or structure is in the thread's buffer.
+  @inline(__always)
   func handle(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
   ) throws(Errno) -> Outcome {

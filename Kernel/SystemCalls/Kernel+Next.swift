@@ -19,7 +19,11 @@ extension Kernel {
       if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() }
       processes.needsAttention = false
       if processes.current == nil && !processes.takeTurn() {
-        if processes.isEmpty { return .finished(finish()) }
+        if processes.isEmpty {
+          // A device that still uses frames of what is gone is waited for.
+          if memory.hasTransfers { return .idle(until: nil) }
+          return .finished(finish())
+        }
         guard let idle = idle() else { continue }
         return idle
       }

@@ -63,6 +63,24 @@ func shrink(_ seed: UInt64) {
   }
 }
 
+if words.contains("exhaustive") {
+  for test in FailureCase.all {
+    for failing in InjectedFailure.Kind.allCases {
+      for isSlow in [false, true] {
+        let status = isolated {
+          let result = ExhaustiveFailure(test, failing, isSlow: isSlow)
+          print("\(test.name), \(failing): \(result.failureCount) failures")
+          guard let failure = result.failure else { return 0 }
+          print(failure)
+          return 1
+        }
+        if status != 0 { print("NOT OK: \(test.name), \(failing), slow \(isSlow), status \(status)") }
+      }
+    }
+  }
+  exit(0)
+}
+
 let clock = ContinuousClock()
 let start = clock.now
 var failing: [UInt64] = []

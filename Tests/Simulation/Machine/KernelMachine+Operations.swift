@@ -18,6 +18,9 @@ extension KernelMachine {
     if noise.chance(oneIn: 6) { try tick() }
     if noise.chance(oneIn: 12) { hardware.system.reclaim(budget: 1 + noise.number(below: 8)) }
     guard try schedule(step.process) else { return .ended }
+    failureHappened = false
+    if let failure = step.failure { hardware.inject(failure) }
+    defer { if let failure = step.failure { failureHappened = hardware.withdraw(failure) } }
     let observation = try perform(step.operation, step.process)
     if observation == .ended { try settle(step.process) }
     return observation
@@ -30,6 +33,9 @@ extension KernelMachine {
     case .store(let address, let byteCount, let pattern):
       let bytes = Operation.patternBytes(pattern, count: byteCount)
       return try store(number, bytes, at: address) ? .value(0) : .ended
+    case .evict:
+      _ = hardware.system.makeAvailable(hardware.system.managedFrameCount)
+      return .value(0)
     case .fetch(let address): return try access(number, address, .fetch) ? .value(0) : .ended
     case .sharedMemoryOpen(let name, let flags, let mode, let extra, let is2008):
       let arguments = [UInt64(flags), UInt64(mode), UInt64(extra), noise.next()]

@@ -22,6 +22,8 @@ public final class KernelMachine: SimulatedSystem {
   public internal(set) var inputs: [(address: UInt64, bytes: [UInt8])] = []
   /// How the run ended, once it has.
   public private(set) var report: ExitReport?
+  /// Whether what was to fail in the last step did.
+  public internal(set) var failureHappened = false
   /// Kernel events so far.
   public private(set) var eventCount = 0
 

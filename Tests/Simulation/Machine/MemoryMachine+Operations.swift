@@ -52,6 +52,9 @@ extension MemoryMachine {
       return try move(owner, descriptor, address, byteCount, offset ?? 0, writes: false)
     case .write(let descriptor, let address, let byteCount, let offset):
       return try move(owner, descriptor, address, byteCount, offset ?? 0, writes: true)
+    case .evict:
+      _ = system.makeAvailable(system.managedFrameCount)
+      return .value(0)
     default: return nil
     }
   }

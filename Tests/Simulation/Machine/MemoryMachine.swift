@@ -12,6 +12,8 @@ public protocol SimulatedSystem: AnyObject {
   var output: [UInt8] { get }
   /// What the driver stored in the program's memory for the last operation.
   var inputs: [(address: UInt64, bytes: [UInt8])] { get }
+  /// Whether what was to fail in the last step did.
+  var failureHappened: Bool { get }
   /// Performs a step to its end; nil when it cannot be performed by this system.
   func perform(_ step: ScriptStep) throws(Difference) -> Observation?
   /// Everything that is wrong with the system's state, or nothing.
@@ -26,6 +28,8 @@ public final class MemoryMachine: SimulatedSystem {
   public let hardware: SimulatedHardware
   /// Nothing is read back: reads are compared through memory.
   public let output: [UInt8] = []
+  /// Whether what was to fail in the last step did.
+  public private(set) var failureHappened = false
   /// Nothing is prepared.
   public let inputs: [(address: UInt64, bytes: [UInt8])] = []
   var processes: [Int: SpaceOwner] = [:]
@@ -78,6 +82,8 @@ public final class MemoryMachine: SimulatedSystem {
     }
     guard let owner = processes[step.process] else { return nil }
     owner.space.activate()
+    if let failure = step.failure { hardware.inject(failure) }
+    defer { if let failure = step.failure { failureHappened = hardware.withdraw(failure) } }
     return try perform(step, owner)
   }
 

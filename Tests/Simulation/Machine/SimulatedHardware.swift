@@ -86,6 +86,30 @@ public final class SimulatedHardware {
     return !completed.isEmpty
   }
 
+  /// Makes something fail from now on.
+  public func inject(_ failure: InjectedFailure) {
+    switch failure.kind {
+    case .frame: system.failures.fail(.frame, number: failure.number)
+    case .swapBlock: system.failures.fail(.swapBlock, number: failure.number)
+    case .transfer: system.failures.fail(.transfer, number: failure.number)
+    case .heapReserve: heap.failingRequest = heap.requestCount + Int(failure.number)
+    }
+  }
+
+  /// Ends what `inject` began; whether the failure happened.
+  public func withdraw(_ failure: InjectedFailure) -> Bool {
+    defer {
+      system.failures.disarm()
+      heap.failingRequest = 0
+    }
+    switch failure.kind {
+    case .frame: return system.failures.count(.frame) >= failure.number
+    case .swapBlock: return system.failures.count(.swapBlock) >= failure.number
+    case .transfer: return system.failures.count(.transfer) >= failure.number
+    case .heapReserve: return heap.requestCount >= heap.failingRequest
+    }
+  }
+
   /// What the hardware saw that no correct kernel does.
   public var violations: [String] { processor.memoryUnit.violations + (swap?.violations ?? []) }
 }

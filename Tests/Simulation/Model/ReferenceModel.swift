@@ -102,7 +102,7 @@ public final class ReferenceModel {
         process.store(Operation.patternBytes(pattern, count: byteCount), at: address)
         return .value(0)
       }
-    case .fetch: .anything
+    case .fetch, .evict: .anything
     }
   }
 

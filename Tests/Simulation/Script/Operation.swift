@@ -68,6 +68,8 @@ public enum Operation: Equatable, Sendable, Codable {
   case store(address: UInt64, byteCount: Int, pattern: UInt8)
   /// Fetches an instruction.
   case fetch(address: UInt64)
+  /// No operation of a program: the machine reclaims as many frames as it can.
+  case evict
 }
 
 /// Which of a process' identities.
@@ -82,6 +84,32 @@ public enum IdentityKind: Sendable, Codable {
   case effectiveGroup
 }
 
+/// What is made to fail during a step.
+public struct InjectedFailure: Equatable, Sendable, Codable {
+  /// What fails.
+  public enum Kind: String, CaseIterable, Sendable, Codable {
+    /// Taking a frame.
+    case frame
+    /// Filling the heap's reserve.
+    case heapReserve
+    /// Taking a swap block.
+    case swapBlock
+    /// A transfer of the swap device.
+    case transfer
+  }
+
+  /// What fails.
+  public var kind: Kind
+  /// Which one of them, counted from 1 at the start of the step.
+  public var number: UInt32
+
+  /// The failure of the `number`th of a kind.
+  public init(_ kind: Kind, number: UInt32) {
+    self.kind = kind
+    self.number = number
+  }
+}
+
 /// One step of a script.
 public struct ScriptStep: Equatable, Sendable, Codable {
   /// The process that does it; 0 is process 1.
@@ -90,9 +118,12 @@ public struct ScriptStep: Equatable, Sendable, Codable {
   public var operation: Operation
   /// What the machine does around it (ticks, evictions, speculation) is drawn from this.
   public var noise: UInt64
+  /// What is made to fail meanwhile.
+  public var failure: InjectedFailure?
 
   /// A step.
-  public init(_ process: Int, _ operation: Operation, noise: UInt64 = 0) {
+  public init(_ process: Int, _ operation: Operation, noise: UInt64 = 0, failure: InjectedFailure? = nil) {
+    self.failure = failure
     self.process = process
     self.operation = operation
     self.noise = noise
@@ -120,8 +151,19 @@ extension Operation {
   /// Whether the operation changes maps, objects, names or memory.
   public var changesState: Bool {
     switch self {
-    case .status, .processIdentifier, .parentIdentifier, .identity, .clock, .yield, .sleep, .load, .fetch: false
+    case .status, .processIdentifier, .parentIdentifier, .identity, .clock, .yield, .sleep, .load, .fetch, .evict: false
     default: true
     }
+  }
+}
+
+extension ScriptStep {
+  /// The step as Swift source.
+  var source: String {
+    // What reflection prints is nearly source already.
+    let text = "\(operation)".replacing("Optional(\"", with: "(\"").replacing("Simulation.IdentityKind", with: "")
+      .replacing("Optional(", with: "(")
+    let failing = failure.map { ", failure: InjectedFailure(.\($0.kind), number: \($0.number))" } ?? ""
+    return "  ScriptStep(\(process), .\(text), noise: \(noise)\(failing)),"
   }
 }

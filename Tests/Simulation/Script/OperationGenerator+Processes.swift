@@ -6,9 +6,10 @@ extension OperationGenerator {
     case 0, 1:
       return .sharedMemoryUnlink(
         name: "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é", "no"]) ?? "a"))
+    case 2 where process.descriptors.count > 24: return .close(descriptor: descriptor(process))
     case 2: return .duplicate(descriptor: descriptor(process))
     case 3: return .duplicateTo(descriptor: descriptor(process), target: Int32(random.number(in: 0...14)))
-    case 4, 5: return fileControl(process)
+    case 4, 5: return process.descriptors.count > 24 ? nil : fileControl(process)
     case 6:
       return .seek(
         descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),

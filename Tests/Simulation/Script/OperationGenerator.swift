@@ -8,6 +8,8 @@ struct OperationGenerator {
   /// How many pages of content the scripts may keep alive.
   var pageBudget = 200
   var processLimit = 5
+  /// One step in this many has something fail; 0: none.
+  var failsOneIn = 0
   private var nextProcess = 1
   private var pagesInUse = 0
   private var stepCount = 0
@@ -24,7 +26,16 @@ struct OperationGenerator {
     // Accesses that end the process are rare, and process 1 makes none: everything would end with it.
     if model.endsProcess(operation, process), process.number == 0 || !random.chance(oneIn: 25) { return nil }
     if case .fork = operation { nextProcess += 1 }
-    return ScriptStep(process.number, operation, noise: random.next())
+    return ScriptStep(process.number, operation, noise: random.next(), failure: failure(process))
+  }
+
+  /// Now and then something fails; process 1 is spared what would end it.
+  private mutating func failure(_ process: ModelProcess) -> InjectedFailure? {
+    guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let kind = random.pick(InjectedFailure.Kind.allCases) else {
+      return nil
+    }
+    if kind == .transfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
+    return InjectedFailure(kind, number: UInt32(random.number(in: 1...4)))
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
@@ -37,7 +48,8 @@ struct OperationGenerator {
     case 38..<48: return map(process)
     case 48..<53: return unmap(process)
     case 53..<58: return protect(process)
-    case 58..<64: return open(model)
+    // The descriptor limit of a small machine is not a matter for the model.
+    case 58..<64: return process.descriptors.count > 24 ? .close(descriptor: descriptor(process)) : open(model)
     case 64..<71: return resize(process)
     case 71..<76: return readOrWrite(process, writes: false)
     case 76..<82: return readOrWrite(process, writes: true)
@@ -46,7 +58,8 @@ struct OperationGenerator {
     case 88..<91:
       return model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
         ? .fork(child: nextProcess) : releasing(model, process)
-    case 91..<93: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
+    case 91: return random.chance(oneIn: 4) ? .evict : .status(descriptor: descriptor(process))
+    case 92: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
     default: return isMemoryOnly ? nil : various(model, process)
     }
   }

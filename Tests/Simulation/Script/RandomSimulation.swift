@@ -52,8 +52,10 @@ public struct RandomSimulation {
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
+    // Every other seed meets failures; without them the kernel never refuses for want of memory.
+    generator.failsOneIn = seed % 2 == 0 && kind == .kernel ? 12 : 0
     do throws(ScriptFailure) {
-      while runner.steps.count < stepCount {
+      while runner.steps.count < stepCount && !runner.isModelLost {
         guard let process = generator.random.pick(runner.model.running) else { break }
         if let step = generator.step(runner.model, process) { try runner.perform(step) }
       }

@@ -18,7 +18,7 @@ public struct ScriptFailure: Error, CustomStringConvertible {
 
   /// The script as it can be pasted into a test.
   public var description: String {
-    let lines = steps.map { "  ScriptStep(\($0.process), .\($0.operation), noise: \($0.noise))," }
+    let lines = steps.map(\.source)
     return "step \(index): \(reason)\n[\n\(lines.joined(separator: "\n"))\n]"
   }
 }
@@ -44,8 +44,21 @@ public final class ScriptRunner {
     model = ReferenceModel(first: first)
   }
 
+  /// Set after a failure that leaves a transfer half done: nothing can be compared any more.
+  public private(set) var isModelLost = false
+
+  /// The error, if the outcome is one that a failure may cause; −1 for the end of the process.
+  private func refusal(_ step: ScriptStep, _ observed: Observation) -> Int32? {
+    switch observed {
+    case .error(let error): error
+    case .ended: step.failure?.kind == .transfer ? -1 : nil
+    default: nil
+    }
+  }
+
   /// Performs one step on both and compares.
   public func perform(_ step: ScriptStep) throws(ScriptFailure) {
+    if isModelLost { return }
     guard let process = model.processes[step.process], process.state == .running else { return }
     if model.leavesOpen(step.operation, process) { return }
     if step.process == 0 && model.endsProcess(step.operation, process) { return }
@@ -62,7 +75,12 @@ public final class ScriptRunner {
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
       model.output = system.output
       for input in system.inputs { process.store(input.bytes, at: input.address) }
-      try model.apply(step.operation, by: step.process, observed)
+      if step.failure != nil && system.failureHappened, let error = refusal(step, observed) {
+        try model.refuse(step, observed, error)
+        isModelLost = step.leavesPartialTransfers
+      } else {
+        try model.apply(step.operation, by: step.process, observed)
+      }
       if case .read = step.operation {} else { process.store(system.output, at: Program.output) }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }

@@ -1,0 +1,155 @@
+// Every operation that can allocate or transfer, each after what it needs, for exhaustive failure: its 1st, 2nd, … nth
+// allocation fails, until it succeeds untouched.
+
+/// One operation and what comes before it.
+public struct FailureCase: Sendable {
+  /// What it is called.
+  public let name: String
+  /// What comes before.
+  public let setup: [ScriptStep]
+  /// The operation.
+  public let operation: Operation
+
+  init(_ name: String, _ setup: [ScriptStep], _ operation: Operation) {
+    self.name = name
+    self.setup = setup
+    self.operation = operation
+  }
+}
+
+extension FailureCase {
+  /// The process that acts in every case: a child of process 1, so that it may die.
+  static let actor = 1
+  private static func step(_ operation: Operation) -> ScriptStep { ScriptStep(actor, operation) }
+  private static let window = Program.window
+
+  /// An object of 40 pages on descriptor 3, mapped shared in the window, two of its pages written.
+  private static let sharedObject: [ScriptStep] = [
+    ScriptStep(0, .fork(child: actor)),
+    step(.sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600, sharedMemoryFlags: 2)),
+    step(.truncate(descriptor: 3, length: 40 * 4096)),
+    step(.map(address: window, byteCount: 16 * 4096, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+    step(.store(address: window, byteCount: 8, pattern: 1)),
+    step(.store(address: window + 9 * 4096, byteCount: 8, pattern: 2)),
+  ]
+
+  /// The same, and a private mapping of it behind, one page copied; then a child that shares everything.
+  private static let family: [ScriptStep] =
+    sharedObject + [
+      step(.map(address: window + 65536, byteCount: 8 * 4096, protection: 3, flags: 0x12, descriptor: 3, offset: 0)),
+      step(.store(address: window + 65536, byteCount: 8, pattern: 3)),
+      step(.fork(child: 2)),
+    ]
+
+  /// Everything in swap.
+  private static func evicted(_ steps: [ScriptStep]) -> [ScriptStep] { steps + [step(.evict)] }
+
+  /// All cases.
+  public static let all: [FailureCase] = [
+    FailureCase("create", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: "/new", flags: 0x202, mode: 0o600)),
+    FailureCase(
+      "create with a long name", [ScriptStep(0, .fork(child: actor))],
+      .sharedMemoryOpen(name: "/" + String(repeating: "long", count: 120), flags: 0x202, mode: 0o600)),
+    FailureCase("open", sharedObject, .sharedMemoryOpen(name: "/object", flags: 2, mode: 0)),
+    FailureCase("open and empty", sharedObject, .sharedMemoryOpen(name: "/object", flags: 0x402, mode: 0)),
+    FailureCase("open nameless", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: nil, flags: 2, mode: 0)),
+    FailureCase("unlink", sharedObject, .sharedMemoryUnlink(name: "/object")),
+    FailureCase("unlink with the path in swap", evicted(sharedObject), .sharedMemoryUnlink(name: "/object")),
+    FailureCase("grow", sharedObject, .truncate(descriptor: 3, length: 80 * 4096)),
+    FailureCase("shrink into a page", sharedObject, .truncate(descriptor: 3, length: 9 * 4096 + 5)),
+    FailureCase("shrink into a page in swap", evicted(sharedObject), .truncate(descriptor: 3, length: 9 * 4096 + 5)),
+    FailureCase("status", sharedObject, .status(descriptor: 3)),
+    FailureCase("status into swap", evicted(sharedObject), .status(descriptor: 3)),
+    FailureCase("dup", sharedObject, .duplicate(descriptor: 3)),
+    FailureCase("dup2 far away", sharedObject, .duplicateTo(descriptor: 3, target: 20)),
+    FailureCase("fcntl F_DUPFD", sharedObject, .fileControl(descriptor: 3, command: 0, argument: 12)),
+    FailureCase(
+      "map", sharedObject,
+      .map(address: 0, byteCount: 8192, protection: 3, flags: 1, descriptor: 3, offset: 0)),
+    FailureCase(
+      "map over the middle of a mapping", family,
+      .map(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x12, descriptor: 3, offset: 4096)),
+    FailureCase(
+      "map shared memory without a file", sharedObject,
+      .map(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x1011, descriptor: -1, offset: 0)),
+    FailureCase("unmap the middle of a mapping", sharedObject, .unmap(address: window + 4096, byteCount: 4096)),
+    FailureCase(
+      "protect the middle of a mapping", sharedObject,
+      .protect(address: window + 4096, byteCount: 4096, protection: 1)),
+    FailureCase("fork", family, .fork(child: 3)),
+    FailureCase("fork with everything in swap", evicted(family), .fork(child: 3)),
+    FailureCase("write", sharedObject, .write(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
+    FailureCase(
+      "write from swap to swap", evicted(sharedObject),
+      .write(descriptor: 3, address: Program.data, byteCount: 4000, offset: 4090 + 9 * 4096)),
+    FailureCase(
+      "write that grows", sharedObject,
+      .write(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
+    FailureCase("read", sharedObject, .read(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
+    FailureCase(
+      "read from swap to swap", evicted(sharedObject),
+      .read(descriptor: 3, address: Program.data, byteCount: 4000, offset: 9 * 4096)),
+    FailureCase("first load", sharedObject, .load(address: window + 15 * 4096, byteCount: 8)),
+    FailureCase("first store", sharedObject, .store(address: window + 15 * 4096, byteCount: 8, pattern: 4)),
+    FailureCase("load from swap", evicted(family), .load(address: window + 9 * 4096, byteCount: 8)),
+    FailureCase("store into a private copy", family, .store(address: window + 65536 + 4096, byteCount: 8, pattern: 5)),
+    FailureCase("store after fork", family, .store(address: window + 65536, byteCount: 8, pattern: 6)),
+    FailureCase("store after fork, from swap", evicted(family), .store(address: window + 65536, byteCount: 8, pattern: 7)),
+    FailureCase("close", sharedObject, .close(descriptor: 3)),
+    FailureCase("exit", family, .exit(status: 3)),
+    FailureCase("exit with everything in swap", evicted(family), .exit(status: 3)),
+    FailureCase("set groups", [ScriptStep(0, .fork(child: actor))], .setGroups([1, 2, 3])),
+    FailureCase("set user", [ScriptStep(0, .fork(child: actor))], .setIdentity(.user, 1)),
+    FailureCase("sleep with its time in swap", evicted(sharedObject), .sleep(nanoseconds: 1_000_000)),
+    FailureCase("clock into swap", evicted(sharedObject), .clock),
+    FailureCase("kill", family, .kill(process: 2, signal: 9)),
+  ]
+}
+
+/// Runs a case again and again, each time with a later allocation failing.
+public struct ExhaustiveFailure {
+  /// How many allocations of the operation were failed, one at a time.
+  public private(set) var failureCount = 0
+  /// What went wrong, if anything did.
+  public private(set) var failure: ScriptFailure?
+
+  /// Fails every allocation of `kind` that the operation makes.
+  public init(_ test: FailureCase, _ kind: InjectedFailure.Kind, isSlow: Bool) {
+    var number: UInt32 = 1
+    while number < 200 {
+      var configuration = HardwareConfiguration()
+      configuration.frameCount = 320
+      configuration.swapBlockCount = 600
+      configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
+      do throws(ScriptFailure) {
+        if !(try Self.run(test, kind, number, configuration)) { return }
+      } catch {
+        failure = error
+        return
+      }
+      failureCount += 1
+      number += 1
+    }
+    failure = ScriptFailure(index: 0, reason: "the operation never ends allocating", steps: test.setup)
+  }
+
+  /// One run; whether the failure happened.
+  private static func run(
+    _ test: FailureCase, _ kind: InjectedFailure.Kind, _ number: UInt32, _ configuration: HardwareConfiguration
+  ) throws(ScriptFailure) -> Bool {
+    let machine: KernelMachine
+    do throws(Difference) { machine = try KernelMachine(configuration) } catch {
+      throw ScriptFailure(index: 0, reason: error.description, steps: [])
+    }
+    let runner = ScriptRunner(machine)
+    runner.contentCheckInterval = 1
+    for step in test.setup { try runner.perform(step) }
+    try runner.perform(
+      ScriptStep(FailureCase.actor, test.operation, failure: InjectedFailure(kind, number: number)))
+    let happened = machine.failureHappened
+    // Untouched it succeeds (or gives the same error as ever).
+    try runner.perform(ScriptStep(FailureCase.actor, test.operation))
+    try runner.finish()
+    return happened
+  }
+}
