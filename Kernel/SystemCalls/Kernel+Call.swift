@@ -20,6 +20,17 @@ extension Kernel {
     return heap.ensureReserve()
   }
 
+  /// Whether a call that allocates may begin. One that can be refused must leave as many frames again as the memory's own
+  /// reserve to those that cannot, page faults above all; otherwise a program that maps or names things without end would
+  /// leave nobody able to run.
+  @inline(__always)
+  private func hasMemory(_ allocation: AllocationClass) -> Bool {
+    guard hasHeapReserve() else { return false }
+    if allocation == .waits || memory.freeFrameCount > 2 * memory.reserveFrameCount { return true }
+    if case .exhausted = memory.makeAvailable(memory.reserveFrameCount) { return false }
+    return true
+  }
+
   // MARK: Begin
 
   /// A call from its beginning.
@@ -78,7 +89,7 @@ extension Kernel {
   private func begin(
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
-    if entry.allocation != .none && !hasHeapReserve() {
+    if entry.allocation != .none && !hasMemory(entry.allocation) {
       switch entry.allocation {
       case .refusesWithNoMemory: return finish(Errno.enomem, thread)
       case .refusesWithFileLimit: return finish(Errno.enfile, thread)
