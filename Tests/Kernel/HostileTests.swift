@@ -84,6 +84,24 @@ import Testing
     #expect(WaitStatus(rawValue: Int32(truncatingIfNeeded: kernel.loadWord(TestKernel.data))) == .terminated(.sigkill))
   }
 
+  @Test func whoWaitsToAddSealsIsWokenByTheLastTransfer() throws {
+    let kernel = try TestKernel()
+    let pages: UInt64 = 200
+    // SHM_ANON, O_RDWR, SHM_ALLOW_SEALING.
+    let descriptor = try #require(kernel.call(.shmOpen2, 1, 2, 0, 1, 0)).value
+    #expect(kernel.call(.ftruncate, descriptor, pages << 12)?.integer == 0)
+    let buffer = try #require(kernel.call(.mmap, 0, pages << 12, 3, anonymous, minusOne, 0)).value
+    let child = kernel.fork()
+    // The write is cut; the child runs, and waits for the write's end.
+    kernel.call(.write, descriptor, buffer, pages << 12)
+    #expect(kernel.identifier == child)
+    kernel.call(.fcntl, descriptor, 19, 8)
+    #expect(kernel.identifier == 1)
+    kernel.call(.schedYield)
+    #expect(kernel.identifier == child)
+    #expect(kernel.call(.fcntl, descriptor, 20)?.integer == 8)
+  }
+
   @Test func theUpperHalfOfAnIntegerArgumentMeansNothing() throws {
     let kernel = try TestKernel()
     let garbage: UInt64 = 0xDEAD_BEEF << 32
