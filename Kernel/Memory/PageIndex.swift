@@ -238,6 +238,20 @@ struct PageIndex {
     }
   }
 
+  /// The highest index with an entry.
+  func last(_ nodes: Pool<IndexNode>) -> UInt64? {
+    guard root != 0 else { return nil }
+    var index: UInt64 = 0
+    var word = root
+    for _ in 0..<height {
+      let node = PageIndex.node(word)
+      let slot = 63 - nodes[node].occupied.leadingZeroBitCount
+      index = index << PageIndex.bitsPerLevel | UInt64(slot)
+      word = nodes[node].entries[slot]
+    }
+    return index
+  }
+
   private mutating func insertBelowRoot(
     _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
   ) -> Bool {

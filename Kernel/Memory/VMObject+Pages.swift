@@ -96,6 +96,25 @@ extension VMObject {
     pageCount = newCount
   }
 
+  /// Shrinks to `newCount` pages from the end, removing at most `budget` pages, which are taken off it. Returns whether
+  /// that size is reached; if not, the object has a size in between and can be used with it.
+  public func shrink(toPageCount newCount: UInt64, budget: inout Int) -> Bool {
+    let system = system
+    var reached = newCount
+    while let last = pages.last(system.indexNodes), last >= newCount {
+      if budget <= 0 {
+        reached = last + 1
+        break
+      }
+      budget -= 1
+      removePage(at: last, system)
+    }
+    system.accounting.release(pageCount - reached)
+    charge -= pageCount - reached
+    pageCount = reached
+    return reached == newCount
+  }
+
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
   public func removePages(from start: UInt64, to end: UInt64) {
     removePages(from: start, to: end, system)
