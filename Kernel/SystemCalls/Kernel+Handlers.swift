@@ -19,7 +19,7 @@ extension Kernel {
     case .read, .pread: return try read(call, arguments, thread, process)
     case .write, .pwrite: return try write(call, arguments, thread, process)
     case .lseek: return try seek(arguments, thread, process)
-    case .fcntl: return try fileControl(arguments, process)
+    case .fcntl: return try fileControl(arguments, thread, process)
     case .fstat: return try status(arguments, thread, process)
     case .fstat2008: return try status2008(arguments, thread, process)
     case .ftruncate: return try truncate(arguments, thread, process)
