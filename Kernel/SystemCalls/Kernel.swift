@@ -27,6 +27,8 @@ public final class Kernel {
   var lastTickNanoseconds: UInt64 = 0
   /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
   var starvedSinceNanoseconds: UInt64?
+  /// Frames that calls which can refuse leave to those that can not.
+  let frameHeadroom: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
@@ -40,6 +42,9 @@ public final class Kernel {
     modules = configuration.modules
     isQuiet = configuration.isQuiet
     heap = configuration.memory.heap
+    frameHeadroom = min(
+      SystemCallLimits.frameHeadroom,
+      configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
@@ -116,6 +121,9 @@ public final class Kernel {
     endStarvation(now: now)
     processes.endTurn()
   }
+
+  /// Whether another byte of console input finds room.
+  public var hasConsoleInputRoom: Bool { files.console.hasRoom }
 
   /// A byte arrived on the console.
   public func consoleInput(_ byte: UInt8) {
