@@ -9,6 +9,8 @@ public enum OpenProgress {
   case opened(Int32)
   /// The object is about to be emptied (O_TRUNC), but a parked transfer has it: park, then `finish`.
   case wait(WaitChannel, PendingOpen)
+  /// The object is being emptied and has been for long enough in this event: `finish` at the thread's next turn.
+  case again(PendingOpen)
 }
 
 /// An open whose descriptor exists already, while O_TRUNC waits for its turn.
@@ -95,7 +97,7 @@ extension FileSystem {
       switch try pending.file.truncate(&pending.resize) {
       case .complete: return .opened(pending.descriptor)
       case .wait(let channel): return .wait(channel, pending)
-      case .again: preconditionFailure("emptying an object is one step")
+      case .again: return .again(pending)
       }
     } catch {
       table.close(pending.descriptor, ifStill: pending.file)

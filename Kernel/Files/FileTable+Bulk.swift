@@ -4,22 +4,6 @@ public import ABI
 import Memory
 
 extension FileTable {
-  /// The whole of fork(2): a new table with the same descriptors.
-  ///
-  /// Throws ENOMEM when memory cannot be had; then there is no new table.
-  public func fork() throws(Errno) -> FileTable {
-    let child = FileTable(fileSystem)
-    do throws(Errno) {
-      var budget = Int.max
-      _ = try child.copy(from: self, budget: &budget)
-    } catch {
-      var budget = Int.max
-      _ = child.closeAll(budget: &budget)
-      throw error
-    }
-    return child
-  }
-
   /// Goes on copying the descriptors of `parent` into this table, which was empty at first; takes them off `budget`.
   /// Returns whether all are copied.
   ///

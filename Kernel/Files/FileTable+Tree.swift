@@ -147,7 +147,7 @@ extension FileTable {
   }
 
   /// The lowest free descriptor at or above `minimum`, which is at least 64; at most a few steps.
-  private func lowestFarFree(from minimum: Int) -> Int {
+  func lowestFarFree(from minimum: Int) -> Int {
     var descriptor = minimum
     while descriptor < FileLimits.descriptorCount {
       guard let branch = branch(of: descriptor) else { return descriptor }

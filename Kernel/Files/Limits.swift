@@ -18,6 +18,8 @@ public enum FileLimits {
   static let privilegedFileShare = 20
   /// Pages that a transfer moves before it lets others run.
   static let pagesPerTransferStep = 64
+  /// Pages that shrinking an object removes before it lets others run.
+  static let pagesPerResizeStep = 512
   /// Bytes of console input that wait for a reader; more are dropped.
   static let consoleInputByteCount = 4096
   /// Bytes that a write to the console hands over at a time.

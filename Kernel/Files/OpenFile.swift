@@ -70,8 +70,9 @@ public class OpenFile {
   /// fchown(2); nil leaves an identifier as it is.
   public func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .einval }
 
-  /// F_ADD_SEALS.
-  public func addSeals(_ seals: Seals) throws(Errno) { throw .einval }
+  /// F_ADD_SEALS; to be asked again when it has to wait for a parked transfer.
+  @discardableResult
+  public func addSeals(_ seals: Seals) throws(Errno) -> Progress { throw .einval }
 
   /// F_GET_SEALS.
   public func seals() throws(Errno) -> Seals { throw .einval }

@@ -19,22 +19,24 @@ public class SharedMemoryFile2008: OpenFile {
     if let hold = resize.hold {
       if !hold.hasTurn { return .wait(object.rangeChannel) }
     } else if !object.rangeLock.isFree(.whole) {
-      return park(&resize, object.rangeChannel)
+      return park(&resize, .wait(object.rangeChannel))
     }
     let progress = try object.setSize(resize.length)
-    if case .wait(let channel) = progress { return park(&resize, channel) }
-    resize.hold = nil
-    return progress
+    if progress == .complete {
+      resize.hold = nil
+      return progress
+    }
+    return park(&resize, progress)
   }
 
-  /// Keeps or takes the place in the range lock while the thread waits.
-  private func park(_ resize: inout Resize, _ channel: WaitChannel) -> Progress {
+  /// Keeps or takes the place in the range lock while the thread is away.
+  private func park(_ resize: inout Resize, _ progress: Progress) -> Progress {
     if resize.hold == nil {
       let hold = TransferHold(self)
       hold.take(object.rangeLock.enter(.whole), of: object)
       resize.hold = hold
     }
-    return .wait(channel)
+    return progress
   }
 
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
@@ -141,12 +143,15 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   /// F_ADD_SEALS (spec shm.md, 3.24): any bits are kept, and the descriptor need not be writable.
   ///
   /// Throws EPERM once F_SEAL_SEAL is set, EBUSY for F_SEAL_WRITE while writable shared mappings exist.
-  public override func addSeals(_ seals: Seals) throws(Errno) {
+  @discardableResult
+  public override func addSeals(_ seals: Seals) throws(Errno) -> Progress {
+    guard object.rangeLock.isFree(.whole) else { return .wait(object.rangeChannel) }
     guard !object.seals.contains(.seal) else { throw .eperm }
     if seals.contains(.write) && !object.seals.contains(.write) {
       guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
     }
     object.seals.formUnion(seals)
+    return .complete
   }
 
   /// F_GET_SEALS.

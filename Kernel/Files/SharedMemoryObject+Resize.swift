@@ -20,27 +20,47 @@ public struct Resize {
 extension SharedMemoryObject {
   /// Sets the size. The caller has the whole range to itself.
   ///
+  /// Shrinking goes from the end in bounded steps (`.again`); in between the object has a size in between.
+  ///
   /// Throws EPERM when a seal forbids it, EBUSY while the kernel maps an object that would shrink, EIO when the last page
-  /// cannot be read from swap, ENOMEM when swap for the growth is refused; then nothing has changed.
+  /// cannot be read from swap, ENOMEM when swap for the growth is refused; then this step has changed nothing.
   func setSize(_ length: Int64) throws(Errno) -> Progress {
     if length == size { return .complete }
+    let isDone: Bool
     if length < size {
       guard !seals.contains(.shrink) else { throw .eperm }
       guard kernelMappingCount == 0 else { throw .ebusy }
+      // Every step zeroes the tail anew: others may have stored there through a mapping since the last one.
       switch zeroTail(from: UInt64(length)) {
       case .complete: break
       case .wait(let channel): return .wait(channel)
       case .failed: throw .eio
       }
+      isDone = shrink(to: length)
     } else {
       guard !seals.contains(.grow) else { throw .eperm }
+      let pageCount = Page.count(covering: UInt64(length))
+      if pageCount != vmObject.pageCount { try vmObject.resize(toPageCount: pageCount) }
+      size = length
+      isDone = true
     }
-    let pageCount = Page.count(covering: UInt64(length))
-    if pageCount != vmObject.pageCount { try vmObject.resize(toPageCount: pageCount) }
-    size = length
     modificationNanoseconds = fileSystem.timestamp
     changeNanoseconds = modificationNanoseconds
-    return .complete
+    return isDone ? .complete : .again
+  }
+
+  /// Returns whether the size is reached.
+  private func shrink(to length: Int64) -> Bool {
+    let pageCount = Page.count(covering: UInt64(length))
+    if pageCount < vmObject.pageCount {
+      var budget = FileLimits.pagesPerResizeStep
+      if !vmObject.shrink(toPageCount: pageCount, budget: &budget) {
+        size = min(size, Int64(vmObject.pageCount << Page.shift))
+        return false
+      }
+    }
+    size = length
+    return true
   }
 
   /// Zeroes what lies behind the new end in its page, wherever that page is, so that growing again shows zeros.

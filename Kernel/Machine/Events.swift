@@ -6,11 +6,11 @@ internal import SystemCalls
 /// Set once, before ring 3 first runs.
 nonisolated(unsafe) var dispatcher: Dispatcher?
 
-/// A system call of the current thread. Returns true when the same thread goes on at once.
-@c(machine_system_call)
-func machineSystemCall(_ kernel: UnsafeRawPointer) -> Bool {
-  // SAFETY: the processor record holds the kernel that `dispatcher` keeps alive.
-  unsafe Unmanaged<Kernel>.fromOpaque(kernel)._withUnsafeGuaranteedRef { $0.systemCall() }
+extension Kernel {
+  /// A system call of the current thread. Returns true when the same thread goes on at once. In Swift's own calling
+  /// convention, because every instruction between the entry code and the kernel counts.
+  @_silgen_name("machine_system_call")
+  func machineSystemCall() -> Bool { systemCall() }
 }
 
 /// Decides what runs next. Returns false when nothing can.

@@ -77,8 +77,9 @@ struct ProcessorFeatures {
     write_model_register(ProcessorFeatures.extendedFeatures, value | ProcessorFeatures.systemCallEnable)
     write_model_register(
       ProcessorFeatures.star, UInt64(SELECTOR_SYSRET_BASE) << 48 | UInt64(SELECTOR_KERNEL_CODE) << 32)
-    write_model_register(ProcessorFeatures.longStar, system_call_entry_address())
-    write_model_register(ProcessorFeatures.compatibleStar, system_call_entry_address())
+    let entry = system_call_entry_address(hasBaseInstructions ? 1 : 0)
+    write_model_register(ProcessorFeatures.longStar, entry)
+    write_model_register(ProcessorFeatures.compatibleStar, entry)
     write_model_register(ProcessorFeatures.flagMask, ProcessorFeatures.flagsCleared)
   }
 }

@@ -21,7 +21,8 @@ enum SerialLine {
     port_write8(data, 1)
     port_write8(interruptEnable, 0)
     port_write8(lineControl, 0x03)
-    port_write8(bufferControl, 0x07)
+    // Switching the queues on empties them. When input has arrived already they stay as they are, and nothing is lost.
+    if port_read8(lineStatus) & dataReady == 0 { port_write8(bufferControl, 0x01) }
     port_write8(modemControl, 0x0B)
   }
 

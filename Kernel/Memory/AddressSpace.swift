@@ -104,10 +104,10 @@ public final class AddressSpace: AnyOwner {
     }
   }
 
-  /// The size for choosing a victim when memory is exhausted (spec vm.md section 10): for every mapping the pages of its
-  /// object, in memory and in swap. Costs one step per mapping.
+  /// The size for choosing a victim when memory is exhausted (spec vm.md section 10): the pages that its map takes,
+  /// and for every mapping the pages of its object, in memory and in swap. Costs one step per mapping.
   public var footprintPageCount: Int {
-    var total = 0
+    var total = entryCount * MemoryLayout<MapEntry>.stride / Int(Page.byteCount)
     var handle = first
     while !handle.isNone {
       if let object = system.entries[handle].objectOrNil,

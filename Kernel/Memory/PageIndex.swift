@@ -127,27 +127,82 @@ struct PageIndex {
       root = 0
       return entry
     }
-    var path = [11 of UInt64](repeating: 0)
-    var word = root
-    var level = Int(height)
-    while level > 0 {
-      level -= 1
-      path[level] = word
-      word = nodes[PageIndex.node(word)].entries[Int((index >> (UInt64(level) * 6)) & 63)]
-      if word == 0 { return .empty }
+    guard lookup(index, nodes) != .empty else { return .empty }
+    let path = path(to: index, nodes)
+    let leaf = PageIndex.node(path[0])
+    let slot = Int(index & 63)
+    let word = nodes[leaf].entries[slot]
+    nodes[leaf].entries[slot] = 0
+    nodes[leaf].occupied &= ~(1 << UInt64(slot))
+    if nodes[leaf].occupied == 0 { prune(path, index, nodes, system) }
+    return PageIndex.decode(word)
+  }
+
+  /// Removes entries `start ..< end` of the first leaf that has any, at most `budget` of them, calling `body` with each,
+  /// which must leave this index alone. Returns where to go on, or nil when nothing is left in the range.
+  @inline(__always)
+  mutating func removeRun(
+    from start: UInt64, to end: UInt64, _ budget: inout Int, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
+    _ body: (IndexEntry) -> Void
+  ) -> UInt64? {
+    guard let (first, entry) = next(from: start, nodes), first < end else { return nil }
+    if height == 0 {
+      root = 0
+      budget -= 1
+      body(entry)
+      return nil
     }
+    let path = path(to: first, nodes)
+    let leaf = PageIndex.node(path[0])
+    var left = nodes[leaf].occupied & (~0 << (first & 63))
+    var position = first
+    while left != 0 && budget > 0 {
+      let slot = UInt64(left.trailingZeroBitCount)
+      position = first & ~63 | slot
+      if position >= end { break }
+      left &= left &- 1
+      let word = nodes[leaf].entries[Int(slot)]
+      nodes[leaf].entries[Int(slot)] = 0
+      nodes[leaf].occupied &= ~(1 << slot)
+      position += 1
+      budget -= 1
+      body(PageIndex.decode(word))
+    }
+    if nodes[leaf].occupied == 0 { prune(path, first, nodes, system) }
+    return position
+  }
+
+  /// The nodes on the way to `index`, whose leaf exists; the leaf is the first.
+  @inline(__always)
+  private func path(to index: UInt64, _ nodes: Pool<IndexNode>) -> [11 of UInt64] {
+    var path = [11 of UInt64](repeating: 0)
+    var level = Int(height) - 1
+    path[level] = root
+    while level > 0 {
+      let slot = Int((index >> (UInt64(level) * 6)) & 63)
+      path[level - 1] = nodes[PageIndex.node(path[level])].entries[slot]
+      level -= 1
+    }
+    return path
+  }
+
+  /// Gives back the empty leaf of a path and every node that becomes empty by it.
+  private mutating func prune(
+    _ path: [11 of UInt64], _ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+  ) {
+    _ = nodes.take(PageIndex.node(path[0]), system)
+    var level = 1
     while level < Int(height) {
       let node = PageIndex.node(path[level])
       let slot = Int((index >> (UInt64(level) * 6)) & 63)
       nodes[node].entries[slot] = 0
       nodes[node].occupied &= ~(1 << UInt64(slot))
-      if nodes[node].occupied != 0 { return PageIndex.decode(word) }
+      if nodes[node].occupied != 0 { return }
       _ = nodes.take(node, system)
       level += 1
     }
     root = 0
     height = 0
-    return PageIndex.decode(word)
   }
 
   /// The first entry at or behind `start`.
@@ -181,6 +236,20 @@ struct PageIndex {
       level -= 1
       path[level] = word
     }
+  }
+
+  /// The highest index with an entry.
+  func last(_ nodes: Pool<IndexNode>) -> UInt64? {
+    guard root != 0 else { return nil }
+    var index: UInt64 = 0
+    var word = root
+    for _ in 0..<height {
+      let node = PageIndex.node(word)
+      let slot = 63 - nodes[node].occupied.leadingZeroBitCount
+      index = index << PageIndex.bitsPerLevel | UInt64(slot)
+      word = nodes[node].entries[slot]
+    }
+    return index
   }
 
   private mutating func insertBelowRoot(

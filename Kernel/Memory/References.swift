@@ -29,6 +29,14 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
   /// Whether nothing is named.
   @inline(__always)
   public var isEmpty: Bool { bits == 0 }
+
+  /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.
+  @inline(__always)
+  public func borrow<Result>(_ body: (Instance) -> Result) -> Result {
+    // SAFETY: by the invariant the instance is alive, and by the contract it stays so.
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to borrow") }
+    return unsafe Unmanaged<Instance>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+  }
 }
 
 /// The owner of a frame: a VM object (state `.object`) or an address space (state `.pageTable`).

@@ -96,22 +96,58 @@ extension VMObject {
     pageCount = newCount
   }
 
+  /// Shrinks to `newCount` pages from the end, removing at most `budget` pages, which are taken off it. Returns whether
+  /// that size is reached; if not, the object has a size in between and can be used with it.
+  public func shrink(toPageCount newCount: UInt64, budget: inout Int) -> Bool {
+    let system = system
+    var reached = newCount
+    while let last = pages.last(system.indexNodes), last >= newCount {
+      if budget <= 0 {
+        reached = last + 1
+        break
+      }
+      budget -= 1
+      removePage(at: last, system)
+    }
+    system.accounting.release(pageCount - reached)
+    charge -= pageCount - reached
+    pageCount = reached
+    return reached == newCount
+  }
+
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
   public func removePages(from start: UInt64, to end: UInt64) {
     removePages(from: start, to: end, system)
   }
 
   func removePages(from start: UInt64, to end: UInt64, _ system: MemorySystem) {
+    var budget = Int.max
+    removePages(from: start, to: end, &budget, system)
+  }
+
+  /// Removes at most `budget` pages of a range. Returns whether none is left in it.
+  @discardableResult
+  func removePages(from start: UInt64, to end: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     var position = start
-    while let (index, _) = pages.next(from: position, system.indexNodes), index < end {
-      removePage(at: index, system)
-      position = index + 1
+    while budget > 0 {
+      guard
+        let next = pages.removeRun(
+          from: position, to: end, &budget, system.indexNodes, system, { release($0, system) })
+      else { return true }
+      position = next
     }
+    return pages.next(from: position, system.indexNodes).map { $0.index >= end } ?? true
   }
 
   /// Removes one page from the object and every address space.
   func removePage(at index: UInt64, _ system: MemorySystem) {
-    switch pages.remove(index, system.indexNodes, system) {
+    release(pages.remove(index, system.indexNodes, system), system)
+  }
+
+  /// Gives back what an entry named that was taken out of the index.
+  @inline(__always)
+  private func release(_ entry: IndexEntry, _ system: MemorySystem) {
+    switch entry {
     case .resident(let frame):
       residentCount -= 1
       if !system.frames[frame].mappings.isEmpty { system.removeAllMappings(of: frame) }

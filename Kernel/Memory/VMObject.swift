@@ -29,7 +29,8 @@ public final class VMObject: AnyOwner {
   public private(set) var referenceCount: Int = 0
   /// Bytes of shared mappings made from writable descriptors (they block `F_SEAL_WRITE`).
   public internal(set) var writableMappingByteCount: UInt64 = 0
-  let home: BackReference<MemorySystem>
+  /// The system that the object's pages belong to.
+  let system: MemorySystem
   var pages = PageIndex()
   var residentCount = 0
   var swappedCount = 0
@@ -48,7 +49,7 @@ public final class VMObject: AnyOwner {
   init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64) {
     self.kind = kind
     self.pageCount = pageCount
-    home = BackReference(system)
+    self.system = system
     backing = nil
     super.init()
     system.counters.liveObjects += 1
@@ -64,13 +65,6 @@ public final class VMObject: AnyOwner {
     let object = VMObject(system, kind, pageCount: pageCount)
     object.charge = pageCount
     return VMObjectReference(object)
-  }
-
-  /// The system that the object's pages belong to.
-  @inline(__always)
-  var system: MemorySystem {
-    guard let system = home.instance else { preconditionFailure("object without a system") }
-    return system
   }
 
   /// Pages in memory or in swap: `st_blocks` of a shared memory object.
@@ -95,18 +89,12 @@ public final class VMObject: AnyOwner {
   /// Releases pages when the last reference is gone; otherwise shortens the chain below.
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     if referenceCount > 0 { return collapse(&budget, system) }
-    while budget > 0 {
-      guard let (index, _) = pages.next(from: 0, system.indexNodes) else {
-        system.accounting.release(charge)
-        charge = 0
-        detachBacking()
-        system.counters.liveObjects -= 1
-        return true
-      }
-      budget -= 1
-      removePage(at: index, system)
-    }
-    return false
+    guard removePages(from: 0, to: UInt64.max, &budget, system) else { return false }
+    system.accounting.release(charge)
+    charge = 0
+    detachBacking()
+    system.counters.liveObjects -= 1
+    return true
   }
 
   /// Puts `source` behind this object, which has none.

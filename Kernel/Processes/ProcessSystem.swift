@@ -25,10 +25,10 @@ public final class ProcessSystem {
   /// Processes, zombies included.
   public internal(set) var processCount = 0
 
-  /// The thread whose event is being handled.
-  public var current: Thread?
-  /// The process of `current`.
-  public var currentProcess: Process?
+  /// The thread whose event is being handled; the table of threads owns it until `next()` ends it.
+  public internal(set) var currentThreadReference = BackReference<Thread>()
+  /// The process of that thread.
+  public internal(set) var currentProcessReference = BackReference<Process>()
   /// Set when the current thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.
   public var needsAttention = false
   /// Set once process 1 is ending: nothing is created any more and nothing waits to be asked for its status.
@@ -64,6 +64,16 @@ public final class ProcessSystem {
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
     memory.waker = BackReference(scheduler)
+  }
+
+  /// The thread whose event is being handled.
+  public var current: Thread? { currentThreadReference.instance }
+  /// The process of `current`.
+  public var currentProcess: Process? { currentProcessReference.instance }
+
+  private func forgetCurrent() {
+    currentThreadReference = BackReference()
+    currentProcessReference = BackReference()
   }
 
   /// The process in a slot, if there is one.
@@ -194,8 +204,7 @@ public final class ProcessSystem {
     thread.continuation = .none
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
     if current === thread {
-      current = nil
-      currentProcess = nil
+      forgetCurrent()
     }
     threads[Int(thread.slot)] = nil
     _ = records.take(thread.record, memory)
@@ -243,8 +252,9 @@ extension ProcessSystem {
   /// Gives the processor to the thread whose turn it is; whether there is one.
   public func takeTurn() -> Bool {
     guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
-    current = thread
-    currentProcess = self[thread.process]
+    guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
+    currentThreadReference = BackReference(thread)
+    currentProcessReference = BackReference(process)
     return true
   }
 
@@ -271,8 +281,7 @@ extension ProcessSystem {
   /// The thread is not the current one any more.
   func leaveTurn(_ thread: Thread) {
     if current === thread {
-      current = nil
-      currentProcess = nil
+      forgetCurrent()
     }
   }
 

@@ -9,6 +9,8 @@ internal import RuntimeSupport
 public final class FrameBackedHeap: KernelHeap {
   /// Pages that one event may need: one for each size class that an event allocates from, with a margin.
   public static let reserveGoal = 16
+  /// Pages in the reserve from which on some go back: the boot arena is part of it for as long as it is not used up.
+  public static let reserveLimit = 4 * reserveGoal + Int(BOOT_ARENA_PAGE_COUNT)
 
   private let memory: BackReference<MemorySystem>
 
@@ -21,9 +23,19 @@ public final class FrameBackedHeap: KernelHeap {
     unsafe LargeAllocation.directMapBase = directMapBase
   }
 
-  /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had.
+  /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had. Where objects died
+  /// and left the reserve far too full, some of it goes back.
   public func ensureReserve() -> Bool {
-    SlabAllocator.reservePageCount >= FrameBackedHeap.reserveGoal && !failsOnPurpose || fill()
+    let count = SlabAllocator.reservePageCount
+    if count > FrameBackedHeap.reserveLimit { giveBackSome() }
+    return count >= FrameBackedHeap.reserveGoal && !failsOnPurpose || fill()
+  }
+
+  private func giveBackSome() {
+    for _ in 0..<FrameBackedHeap.reserveGoal {
+      guard let page = SlabAllocator.takeReservedFrame() else { return }
+      FrameBackedHeap.giveBack(page)
+    }
   }
 
   @inline(__always)
@@ -48,30 +60,12 @@ public final class FrameBackedHeap: KernelHeap {
   /// Gives back the frames of the reserve and those that nothing lives in.
   public func trim() {
     SlabAllocator.releaseEmptyPages()
-    var kept: UInt64?
-    while let page = SlabAllocator.takeListedPage() {
-      guard FrameBackedHeap.isBootPage(page) else {
-        FrameBackedHeap.giveBack(page)
-        continue
-      }
-      // Pages of the boot arena stay: they are chained aside and put back below.
-      unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(page)).unsafelyUnwrapped.pointee = kept ?? 0
-      kept = page
-    }
-    while let page = kept, page != 0 {
-      kept = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(page)).unsafelyUnwrapped.pointee
-      SlabAllocator.putInReserve(page)
-    }
-  }
-
-  private static func isBootPage(_ page: UInt64) -> Bool {
-    let start = boot_arena_address()
-    return page >= start && page < start + UInt64(BOOT_ARENA_PAGE_COUNT) * UInt64(SlabAllocator.pageByteCount)
+    while let page = SlabAllocator.takeReservedFrame() { FrameBackedHeap.giveBack(page) }
   }
 
   /// Returns one page to where it came from.
   static func giveBack(_ page: UInt64) {
-    guard !isBootPage(page), let memory = unsafe LargeAllocation.memory.instance else {
+    guard !SlabAllocator.isBootPage(page), let memory = unsafe LargeAllocation.memory.instance else {
       return SlabAllocator.putInReserve(page)
     }
     let frame = unsafe PhysicalAddress(page - LargeAllocation.directMapBase).frame

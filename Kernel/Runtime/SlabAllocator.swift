@@ -152,20 +152,27 @@ enum SlabAllocator {
 extension SlabAllocator {
   /// Pages that can be taken without asking anyone.
   static var reservePageCount: Int {
-    unsafe Int(state.pointee.reserve_count) + Int(BOOT_ARENA_PAGE_COUNT) - Int(state.pointee.boot_pages_used)
+    unsafe Int(state.pointee.reserve_count) + Int(state.pointee.boot_reserve_count) + Int(BOOT_ARENA_PAGE_COUNT)
+      - Int(state.pointee.boot_pages_used)
   }
 
-  /// One page of the reserve: a page given back, else the next of the boot arena.
+  /// One page of the reserve: a page given back, of the boot arena first, else the next of the boot arena.
   static func takeFromReserve() -> UInt64 {
-    if let page = takeListedPage() { return page }
+    let page = unsafe state.pointee.boot_reserve
+    if page != 0 {
+      unsafe state.pointee.boot_reserve = word(at: page).pointee
+      unsafe state.pointee.boot_reserve_count -= 1
+      return page
+    }
+    if let page = takeReservedFrame() { return page }
     let used = unsafe state.pointee.boot_pages_used
     guard used < UInt64(BOOT_ARENA_PAGE_COUNT) else { runtime_failed(runtime_failure_heap_empty.rawValue) }
     unsafe state.pointee.boot_pages_used = used + 1
     return boot_arena_address() + used * UInt64(pageByteCount)
   }
 
-  /// The last page put into the reserve, if there is one.
-  static func takeListedPage() -> UInt64? {
+  /// The last page put into the reserve that is not of the boot arena, if there is one.
+  static func takeReservedFrame() -> UInt64? {
     let page = unsafe state.pointee.reserve
     guard page != 0 else { return nil }
     unsafe state.pointee.reserve = word(at: page).pointee
@@ -175,9 +182,23 @@ extension SlabAllocator {
 
   /// Adds a page that nothing uses.
   static func putInReserve(_ page: UInt64) {
+    if isBootPage(page) {
+      unsafe word(at: page).pointee = state.pointee.boot_reserve
+      unsafe state.pointee.boot_reserve = page
+      unsafe state.pointee.boot_reserve_count += 1
+      return
+    }
     unsafe word(at: page).pointee = state.pointee.reserve
     unsafe state.pointee.reserve = page
     unsafe state.pointee.reserve_count += 1
+  }
+}
+
+extension SlabAllocator {
+  /// Whether a page is of the boot arena, which is no frame that could be given back.
+  static func isBootPage(_ page: UInt64) -> Bool {
+    let start = boot_arena_address()
+    return page >= start && page < start + UInt64(BOOT_ARENA_PAGE_COUNT) * UInt64(pageByteCount)
   }
 }
 

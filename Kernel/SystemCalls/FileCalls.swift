@@ -146,7 +146,7 @@ extension Kernel {
     return .value(0)
   }
 
-  func fileControl(_ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+  func fileControl(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let files = fileTable(process)
     let number = descriptor(arguments.first)
     let argument = integer(arguments.third)
@@ -160,7 +160,7 @@ extension Kernel {
     case .duplicateCloseOnExec: return try duplicate(number, atOrAbove: argument, closeOnExec: true, files)
     case .duplicateTo: return try duplicate(number, onto: argument, closeOnExec: false, files)
     case .duplicateToCloseOnExec: return try duplicate(number, onto: argument, closeOnExec: true, files)
-    default: return try openFileControl(arguments, files.file(at: number))
+    default: return try openFileControl(arguments, files.file(at: number), thread)
     }
   }
 
@@ -182,7 +182,7 @@ extension Kernel {
   }
 
   /// The commands that concern the open file rather than the descriptor.
-  private func openFileControl(_ arguments: Arguments, _ file: OpenFile) throws(Errno) -> Outcome {
+  private func openFileControl(_ arguments: Arguments, _ file: OpenFile, _ thread: Thread) throws(Errno) -> Outcome {
     let argument = UInt32(truncatingIfNeeded: arguments.third)
     switch FileControlCommand(rawValue: integer(arguments.second)) {
     case .getStatusFlags: return .value(UInt64(file.statusFlags.rawValue))
@@ -196,7 +196,9 @@ extension Kernel {
       return .value(UInt64(data.span.loadUInt32(at: 0)))
     case .getLock, .setLock, .setLockWait, .readAhead, .readAheadSwitch: throw .ebadf
     case .addSeals:
-      try file.addSeals(Seals(rawValue: argument))
+      if case .wait(let channel) = try file.addSeals(Seals(rawValue: argument)) {
+        return park(thread, .call, on: channel)
+      }
       return .value(0)
     case .getSeals: return .value(UInt64(try file.seals().rawValue))
     default: throw .einval

@@ -16,17 +16,27 @@ extension Kernel {
   /// Fills the heap's reserve; false when it cannot be filled.
   @inline(__always)
   func hasHeapReserve() -> Bool {
-    guard let heap = memory.heap else { return true }
+    guard let heap else { return true }
     return heap.ensureReserve()
+  }
+
+  /// Whether a call that allocates may begin. One that can be refused must leave as many frames again as the memory's own
+  /// reserve to those that cannot, page faults above all; otherwise a program that maps or names things without end would
+  /// leave nobody able to run.
+  @inline(__always)
+  private func hasMemory(_ allocation: AllocationClass) -> Bool {
+    guard hasHeapReserve() else { return false }
+    if allocation == .waits || memory.freeFrameCount > 2 * memory.reserveFrameCount { return true }
+    if case .exhausted = memory.makeAvailable(memory.reserveFrameCount) { return false }
+    return true
   }
 
   // MARK: Begin
 
   /// A call from its beginning.
   func perform(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {
-    let arguments = Arguments(processes.records[thread.record].context)
     if entry.call.isSpecial { return performSpecial(entry.call, thread, process) }
-    return begin(entry, arguments, thread, process)
+    return begin(entry, Arguments(processes.records[thread.record].context), thread, process)
   }
 
   private func performSpecial(_ call: SystemCall, _ thread: Thread, _ process: Process) -> Bool {
@@ -75,10 +85,11 @@ extension Kernel {
     Arguments(indirect: processes.records[thread.record].context, sixth: thread.stackArgument ?? 0)
   }
 
+  @inline(__always)
   private func begin(
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
-    if entry.allocation != .none && !hasHeapReserve() {
+    if entry.allocation != .none && !hasMemory(entry.allocation) {
       switch entry.allocation {
       case .refusesWithNoMemory: return finish(Errno.enomem, thread)
       case .refusesWithFileLimit: return finish(Errno.enfile, thread)
@@ -94,6 +105,7 @@ extension Kernel {
 
   // MARK: Copy in
 
+  @inline(__always)
   private func copyIn(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, progress start: Int
   ) -> Bool {
@@ -131,6 +143,7 @@ extension Kernel {
 
   // MARK: The call itself
 
+  @inline(__always)
   private func run(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
   ) -> Bool {

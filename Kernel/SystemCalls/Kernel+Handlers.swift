@@ -7,6 +7,7 @@ import Processes
 
 extension Kernel {
   /// Runs the handler of a call whose path or structure is in the thread's buffer.
+  @inline(__always)
   func handle(
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
   ) throws(Errno) -> Outcome {
@@ -18,7 +19,7 @@ extension Kernel {
     case .read, .pread: return try read(call, arguments, thread, process)
     case .write, .pwrite: return try write(call, arguments, thread, process)
     case .lseek: return try seek(arguments, thread, process)
-    case .fcntl: return try fileControl(arguments, process)
+    case .fcntl: return try fileControl(arguments, thread, process)
     case .fstat: return try status(arguments, thread, process)
     case .fstat2008: return try status2008(arguments, thread, process)
     case .ftruncate: return try truncate(arguments, thread, process)

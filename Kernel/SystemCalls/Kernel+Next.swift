@@ -14,7 +14,11 @@ extension Kernel {
   /// Decides what runs next; does the work that is due between events first.
   public func next() -> Next {
     while true {
-      while memory.hasTeardown { _ = memory.drainTeardown(budget: Kernel.teardownBudget) }
+      if memory.hasTeardown {
+        repeat { _ = memory.drainTeardown(budget: Kernel.teardownBudget) } while memory.hasTeardown
+        // What died may have left the heap with pages to give back.
+        _ = hasHeapReserve()
+      }
       if memory.isShort { memory.reclaim(budget: 64) }
       if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() }
       processes.needsAttention = false

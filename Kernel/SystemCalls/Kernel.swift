@@ -19,6 +19,7 @@ public final class Kernel {
   let table = SystemCallTable()
   let modules: [BootModule]
   let isQuiet: Bool
+  let heap: (any KernelHeap)?
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
@@ -36,6 +37,7 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
+    heap = configuration.memory.heap
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
@@ -53,9 +55,13 @@ public final class Kernel {
   /// True: the same thread goes on at once with the registers in its context (the fast way; fs and gs bases unchanged).
   /// False: call `next()`.
   public func systemCall() -> Bool {
-    guard let thread = processes.current, let process = processes.currentProcess else {
-      preconditionFailure("system call without a thread")
+    processes.currentThreadReference.borrow { thread in
+      processes.currentProcessReference.borrow { process in systemCall(thread, process) }
     }
+  }
+
+  @inline(__always)
+  private func systemCall(_ thread: Thread, _ process: Process) -> Bool {
     if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
     let number = processes.records[thread.record].context.rax
     guard number < UInt64(SystemCallTable.count) else {
@@ -82,9 +88,13 @@ public final class Kernel {
   /// An exception of the current thread. Returns what `systemCall()` returns.
   @discardableResult
   public func exception(_ event: ProcessorException) -> Bool {
-    guard let thread = processes.current, let process = processes.currentProcess else {
-      preconditionFailure("exception without a thread")
+    processes.currentThreadReference.borrow { thread in
+      processes.currentProcessReference.borrow { process in exception(event, thread, process) }
     }
+  }
+
+  @inline(__always)
+  private func exception(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
     if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
     if event.vector == ExceptionVector.pageFault {
       return pageFault(event, thread, process)

@@ -26,6 +26,7 @@ extension Kernel {
     switch progress {
     case .opened(let descriptor): .value(UInt64(descriptor))
     case .wait(let channel, let pending): park(thread, .open(pending), on: channel)
+    case .again(let pending): cut(thread, .open(pending))
     }
   }
 

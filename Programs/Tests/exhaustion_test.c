@@ -6,7 +6,7 @@
 static uint64_t free_pages(void) { return check_sysctl("vm.stats.vm.v_free_count"); }
 
 // Tables may stay grown, but no more than this; what a greedy child took itself is back.
-enum { KEPT_PAGES = 128 };
+enum { KEPT_PAGES = 256 };
 
 static void check_recovered(uint64_t before) {
   for (int tries = 0; tries < 100 && free_pages() + KEPT_PAGES < before; tries++) usleep(1000);

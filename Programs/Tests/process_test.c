@@ -186,7 +186,7 @@ TEST(preemption_shares_the_processor) {
     if (children[index] == 0)
       for (;;) counts[index]++;
   }
-  usleep(200000);
+  usleep(60000);
   for (int index = 0; index < 3; index++) CHECK_EQUAL(kill(children[index], SIGKILL), 0);
   for (int index = 0; index < 3; index++) check_wait(children[index]);
   for (int index = 0; index < 3; index++) CHECK(counts[index] > (counts[0] + counts[1] + counts[2]) / 10);

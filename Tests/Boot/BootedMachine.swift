@@ -3,7 +3,6 @@
 // Every booted test goes through `boot`. The run is bounded by a time limit; a machine that exceeds it is killed and the
 // result says so. Files of one run are in a directory of its own, so tests can run side by side.
 
-import Dispatch
 import Foundation
 
 /// How a booted machine ended (the values of isa-debug-exit, DESIGN "Booted interface").
@@ -24,6 +23,7 @@ enum MachineExit: Equatable {
     case 0x10 << 1 | 1: self = .success
     case 0x11 << 1 | 1: self = .failure
     case 0x12 << 1 | 1: self = .panic
+    case 124, 137: self = .timeLimit  // what timeout(1) says
     default: self = .other(status)
     }
   }
@@ -89,11 +89,11 @@ let measuredProcessor = "max,-erms,-fsrm"
 ///   - memory: the machine's memory, as QEMU takes it.
 ///   - input: bytes that are sent to the serial line from the start.
 ///   - processor: QEMU's processor model; nil for the default one.
-///   - extra: further QEMU arguments.
+///   - hasDebugExit: whether the machine has the device through which the kernel ends QEMU with a status.
 ///   - timeLimit: real seconds after which the run is killed.
 func boot(
   program: String? = nil, arguments: String = "", modules: [String] = [], append: String = "", memory: String = "128M",
-  input: String = "", processor: String? = measuredProcessor, extra: [String] = [], timeLimit: Double = 120
+  input: String = "", processor: String? = measuredProcessor, hasDebugExit: Bool = true, timeLimit: Int = 120
 ) throws -> BootResult {
   var words = ["-kernel", BootFiles.kernel, "-append", append]
   var files: [String] = []
@@ -102,20 +102,24 @@ func boot(
   if !files.isEmpty {
     words += ["-initrd", files.map { $0.replacingOccurrences(of: ",", with: ",,") }.joined(separator: ",")]
   }
-  return try runMachine(words + extra, memory: memory, input: input, processor: processor, timeLimit: timeLimit)
+  if hasDebugExit { words += debugExit }
+  return try runMachine(words, memory: memory, input: input, processor: processor, timeLimit: timeLimit)
 }
+
+private let debugExit = ["-device", "isa-debug-exit,iobase=0xf4"]
 
 private func path(_ program: String) -> String {
   program.hasPrefix("/") ? program : BootFiles.program(program)
 }
 
 /// Boots an ISO image through its own boot loader.
-func boot(image: String, memory: String = "128M", timeLimit: Double = 120) throws -> BootResult {
-  try runMachine(["-cdrom", image], memory: memory, input: "", processor: measuredProcessor, timeLimit: timeLimit)
+func boot(image: String, memory: String = "128M", timeLimit: Int = 120) throws -> BootResult {
+  try runMachine(
+    ["-cdrom", image] + debugExit, memory: memory, input: "", processor: measuredProcessor, timeLimit: timeLimit)
 }
 
 private func runMachine(
-  _ words: [String], memory: String, input: String, processor: String?, timeLimit: Double
+  _ words: [String], memory: String, input: String, processor: String?, timeLimit: Int
 ) throws -> BootResult {
   let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -130,26 +134,20 @@ private func runMachine(
   machine.executableURL = URL(fileURLWithPath: "/usr/bin/env")
   machine.arguments =
     [
-      "qemu-system-x86_64", "-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
+      "timeout", "--kill-after=5", "\(timeLimit)", "qemu-system-x86_64", "-accel", "tcg", "-icount",
+      "shift=0,sleep=off", "-seed", "1",
       "-rtc", "base=2026-01-01,clock=vm", "-m", memory, "-nodefaults", "-display", "none", "-no-reboot",
-      "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4",
+      "-serial", "stdio",
       "-chardev", "file,id=report,path=\(report.path)", "-device", "isa-debugcon,chardev=report",
     ] + (processor.map { ["-cpu", $0] } ?? []) + words
   machine.standardInput = try FileHandle(forReadingFrom: typed)
   machine.standardOutput = try FileHandle(forWritingTo: serial)
   machine.standardError = FileHandle.standardError
-  let ended = DispatchSemaphore(value: 0)
-  machine.terminationHandler = { _ in ended.signal() }
   try machine.run()
-  var isLate = false
-  if ended.wait(timeout: .now() + timeLimit) == .timedOut {
-    isLate = true
-    machine.terminate()
-    ended.wait()
-  }
+  machine.waitUntilExit()
   return BootResult(
     output: String(decoding: try Data(contentsOf: serial), as: UTF8.self),
-    exit: isLate ? .timeLimit : MachineExit(status: machine.terminationStatus),
+    exit: MachineExit(status: machine.terminationStatus),
     report: String(decoding: (try? Data(contentsOf: report)) ?? Data(), as: UTF8.self))
 }
 

@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Starting the machine", .enabled(if: BootFiles.areBooted))
 struct StartTests {
-  @Test("The self-tests pass, in KTAP, on each processor model", arguments: [measuredProcessor, nil, "max,-apic", "max,-xsave"])
+  @Test(
+    "The self-tests pass, in KTAP, on each processor model",
+    arguments: [measuredProcessor, nil, "max,-apic", "max,-xsave"])
   func selfTests(processor: String?) throws {
     let result = try boot(append: "selftest", processor: processor)
     #expect(result.exit == .success, "\(result)")
@@ -34,5 +36,25 @@ struct StartTests {
     let result = try boot(processor: "max,-lm")
     #expect(result.output.hasPrefix("martlet: this processor has no long mode"), "\(result)")
     #expect(result.exit == .panic)
+  }
+
+  @Test("Process 1 starts within the budget of instructions, whatever the memory", arguments: [128, 512, 2048])
+  func startBudget(megabytes: Int) throws {
+    let result = try boot(program: "arguments", memory: "\(megabytes)M")
+    #expect(result.exit == .success, "\(result)")
+    let instructions = try #require(result.number(after: "instructions from power-on to process 1: "))
+    let furtherFrames = (megabytes - 128) * 256
+    #expect(instructions <= 5_000_000 + 40 * furtherFrames)
+  }
+
+  @Test(
+    "hw.physmem is the whole available frames of the memory map, from 64M to 8G",
+    arguments: [64, 128, 1024, 4096, 8192])
+  func physicalMemory(megabytes: Int) throws {
+    let result = try boot(program: "control", arguments: "hw.physmem", memory: "\(megabytes)M")
+    #expect(result.exit == .success, "\(result)")
+    // QEMU's PC keeps the last KiB below 640 KiB, all up to 1 MiB, and the last 128 KiB of its lower memory.
+    let frames = megabytes * 256 - 256 - 32 + 159
+    #expect(result.lines.contains("hw.physmem: \(frames * 4096)"), "\(result)")
   }
 }

@@ -59,27 +59,28 @@ struct FileTableTests {
     #expect(machine.leakedFrames() == 0)
   }
 
-  @Test("262,144 descriptors, each the next; then one hole is found at once")
+  @Test("full leaves and branches are passed in one step, and a hole in them is found at once")
   func full() throws {
     let machine = try Machine(frameCount: 4096)
-    // `setLimit` would cap this at kern.maxfilesperproc, which is small on a small machine; the tree itself is tested here.
-    for descriptor in 0..<Int32(FileLimits.descriptorCount) {
+    // `limit` is small on a small machine; the tree itself is tested here.
+    func fill(_ descriptor: Int32) throws {
       try machine.table.prepare(Int(descriptor))
       let file = descriptor == 0 ? make(machine) : try machine.table.file(at: 0)
       machine.table.fill(descriptor, file, closeOnExec: false)
     }
-    #expect(error { () throws(Errno) in _ = try machine.table.reserveLowest() } == .emfile)
-    for hole in [0, 63, 64, 4095, 4096, 131_072, 262_143] as [Int32] {
+    for descriptor in 0..<9000 as Range<Int32> { try fill(descriptor) }
+    #expect(machine.table.lowestFarFree(from: 64) == 9000)
+    for hole in [64, 127, 4095, 4096, 8191, 8192] as [Int32] {
       try machine.table.close(hole)
-      machine.table.setLimit(Int64.max)
-      if Int(hole) < machine.table.limit {
-        #expect(try machine.table.reserveLowest() == hole)
-      } else {
-        #expect(error { () throws(Errno) in _ = try machine.table.reserveLowest() } == .emfile)
-      }
-      try machine.table.prepare(Int(hole))
-      machine.table.fill(hole, try machine.table.file(at: 1), closeOnExec: false)
+      #expect(machine.table.lowestFarFree(from: 64) == Int(hole))
+      #expect(machine.table.lowestFarFree(from: Int(hole) + 1) == 9000)
+      try fill(hole)
     }
+    let last = Int32(FileLimits.descriptorCount - 1)
+    try fill(last)
+    #expect(machine.table.lowestUsed(from: 9000) == Int(last))
+    #expect(machine.table.lowestFarFree(from: Int(last)) == FileLimits.descriptorCount)
+    #expect(error { () throws(Errno) in _ = try machine.table.reserveLowest() } == .emfile)
     #expect(machine.leakedFrames() == 0)
   }
 
@@ -234,7 +235,10 @@ struct FileTableTests {
     var leaves: [FileTable] = []
     var sawFailure = false
     for _ in 0..<20 {
-      do throws(Errno) { leaves.append(try machine.table.fork()) } catch {
+      let child = FileTable(machine.files)
+      leaves.append(child)
+      var budget = Int.max
+      do throws(Errno) { _ = try child.copy(from: machine.table, budget: &budget) } catch {
         #expect(error == .enomem)
         sawFailure = true
       }

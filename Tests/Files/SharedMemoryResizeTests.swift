@@ -201,4 +201,56 @@ struct SharedMemoryResizeTests {
         == [UInt8](repeating: value, count: 100) + [UInt8](repeating: 0, count: 8092))
     #expect(try machine.status(descriptor).blockCount <= Int64(swapped + 1))
   }
+
+  @Test("shrinking many pages is cut, each cut leaves a smaller object, and stores in the tail meanwhile are zeroed")
+  func steps() throws {
+    let machine = try Machine(frameCount: 4096)
+    let descriptor = try machine.open2(nil as String?, .readWrite)
+    let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+    let pages = 1500
+    try machine.truncate(descriptor, Int64(pages) << 12 - 10)
+    for page in 0..<pages { try machine.write(descriptor, [1], at: Int64(page) << 12) }
+    let address = try machine.map(descriptor, pages: UInt64(pages))
+    var resize: Resize? = try Resize(length: 100)
+    #expect(try file.truncate(&resize!) == .again)
+    #expect(try machine.status(descriptor).size == Int64(pages - 512) << 12)
+    #expect(machine.system.accounting.reserved == UInt64(pages - 512) + Machine.bufferPageCount)
+    #expect(machine.load(1, at: address + UInt64(pages - 512) << 12) == nil)
+    #expect(machine.load(1, at: address + UInt64(pages - 513) << 12) == [1])
+    #expect(machine.store([9], at: address + 200))
+    #expect(try file.truncate(&resize!) == .again)
+    // A thread that is killed now leaves an object of a size in between.
+    resize = nil
+    #expect(try machine.status(descriptor).size == Int64(pages - 1024) << 12)
+    #expect(file.object.rangeLock.isEmpty)
+    resize = try Resize(length: 100)
+    #expect(try file.truncate(&resize!) == .complete)
+    #expect(try machine.status(descriptor).size == 100)
+    #expect(try machine.status(descriptor).blockCount == 1)
+    try machine.truncate(descriptor, 4096)
+    #expect(try machine.read(descriptor, 4096, at: 0) == [1] + [UInt8](repeating: 0, count: 4095))
+    // O_TRUNC of an object that is emptied in several steps.
+    _ = try machine.open2("/steps", [.create, .readWrite])
+    let named = try machine.open2("/steps", .readWrite)
+    try machine.truncate(named, Int64(pages) << 12)
+    for page in 0..<pages { try machine.write(named, [1], at: Int64(page) << 12) }
+    _ = try machine.open2("/steps", [.readWrite, .truncate])
+    #expect(try machine.status(named).size == 0)
+  }
+
+  @Test("a sparse object shrinks by what is present, not by its size")
+  func sparse() throws {
+    let machine = try Machine()
+    let descriptor = try machine.open2(nil as String?, .readWrite)
+    try machine.truncate(descriptor, Int64.max)
+    for position in [0, 1 << 20, 1 << 40, 1 << 62, Int64.max - 1] { try machine.write(descriptor, [7], at: position) }
+    #expect(try machine.status(descriptor).blockCount == 5)
+    try machine.truncate(descriptor, 1 << 62)
+    #expect(try machine.status(descriptor).blockCount == 3)
+    try machine.truncate(descriptor, 1 << 40 + 1)
+    #expect(try machine.status(descriptor).blockCount == 3)
+    try machine.truncate(descriptor, 1)
+    #expect(try machine.status(descriptor).blockCount == 1)
+    #expect(try machine.read(descriptor, 10, at: 0) == [7])
+  }
 }

@@ -175,7 +175,7 @@ struct SharedMemoryTransferTests {
   @Test("a transfer of many pages is cut, and others see it as one step")
   func cut() throws {
     let machine = try Machine()
-    let descriptor = try machine.open2(nil as String?, .readWrite)
+    let descriptor = try machine.open2(nil as String?, .readWrite, .allowSealing)
     let pages = 200
     try machine.truncate(descriptor, Int64(pages) << 12)
     let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
@@ -185,6 +185,7 @@ struct SharedMemoryTransferTests {
     #expect(transfer.moved == 64 << 12)
     // Nobody reads, writes, resizes or seeks meanwhile.
     let channel = file.object.rangeChannel
+    #expect(try file.addSeals([]) == .wait(channel))
     var reader: Transfer? = try Transfer(
       address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(pages - 1) << 12)
     #expect(try file.read(&reader!, machine.space) == .wait(channel))

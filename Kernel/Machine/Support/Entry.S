@@ -26,17 +26,16 @@
 
 // Stores what a program may have changed with WRFSBASE or WRGSBASE. In: \context. Changes \scratch.
 .macro store_bases context, scratch
-  cmp dword ptr [rip + processor_record + RECORD_HAS_BASE_INSTRUCTIONS], 0
-  je 1f
   rdfsbase \scratch
   mov [\context + CONTEXT_FS_BASE], \scratch
   rdgsbase \scratch
   mov [\context + CONTEXT_GS_BASE], \scratch
-1:
 .endm
 
-// syscall: rcx is the return address, r11 the flags; the stack pointer is still the program's, whatever it may be.
-procedure system_call_entry
+// syscall: rcx is the return address, r11 the flags; the stack pointer is still the program's, whatever it may be. There are
+// two of them, for processors with and without the instructions that change the bases.
+.macro system_call_procedure name, stores_bases
+procedure \name
   mov [rip + processor_record + RECORD_USER_STACK], rsp
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
   mov [rsp + CONTEXT_RIP], rcx
@@ -57,21 +56,29 @@ procedure system_call_entry
   mov [rsp + CONTEXT_R14], r14
   mov [rsp + CONTEXT_R15], r15
   mov dword ptr [rsp + CONTEXT_RETURN_PATH], RETURN_BY_SYSRET
+  .if \stores_bases
   store_bases rsp, rcx
-  mov rdi, [rip + processor_record + RECORD_KERNEL]
+  .endif
+  // A method's `self` is in r13, in Swift's own calling convention, which keeps rbx, r12, r14 and r15.
+  mov r13, [rip + processor_record + RECORD_KERNEL]
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   call machine_system_call
   test al, al
   jz resume
-  // The same thread goes on: what a Swift function preserves is still the thread's own.
+  // The same thread goes on: what the call has kept is still the thread's own.
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
   mov rcx, [rsp + CONTEXT_RIP]
   mov r8, rcx
   shr r8, USER_SPACE_BITS
   jnz resume_all
+  mov r13, [rsp + CONTEXT_R13]
   mov rbp, [rsp + CONTEXT_RBP]
   jmp .Lsysret
+.endm
+
+system_call_procedure system_call_entry, 0
+system_call_procedure system_call_entry_with_bases, 1
 
 // Decides what runs next and goes there.
 procedure resume
@@ -177,6 +184,8 @@ procedure trap
   pop [rax + CONTEXT_RFLAGS]
   pop [rax + CONTEXT_RSP]
   mov dword ptr [rax + CONTEXT_RETURN_PATH], RETURN_BY_IRET
+  cmp dword ptr [rip + processor_record + RECORD_HAS_BASE_INSTRUCTIONS], 0
+  je .Lanswer
   store_bases rax, rcx
 .Lanswer:
   lea rsp, [rip + kernel_stack_top]

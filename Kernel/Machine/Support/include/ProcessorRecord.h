@@ -103,8 +103,11 @@ static inline uint64_t interrupt_descriptors_address(void) { return (uint64_t)in
 
 /* Entry.S. The stubs of the 256 vectors stand `TRAP_STUB_STRIDE` bytes apart. */
 void system_call_entry(void);
+void system_call_entry_with_bases(void);
 extern char trap_stubs[];
-static inline uint64_t system_call_entry_address(void) { return (uint64_t)system_call_entry; }
+static inline uint64_t system_call_entry_address(int stores_bases) {
+  return (uint64_t)(stores_bases ? system_call_entry_with_bases : system_call_entry);
+}
 static inline uint64_t trap_stubs_address(void) { return (uint64_t)trap_stubs; }
 void load_code_segment(void);
 /* Leaves for whatever runs next; the stack begins anew. */

@@ -31,8 +31,10 @@ struct slab {
 /* All state of the heap; zero when the kernel starts. */
 struct heap_state {
   struct slab *partial[SLAB_CLASS_COUNT]; /* pages with room, by class of size */
-  uint64_t reserve;                       /* free pages, each holding the next one's address; 0 */
+  uint64_t reserve;                       /* free frames, each holding the next one's address; 0 */
   uint64_t reserve_count;
+  uint64_t boot_reserve;                  /* the same for pages of the boot arena, which stay for ever */
+  uint64_t boot_reserve_count;
   uint64_t boot_pages_used;               /* of the boot arena, which is part of the reserve */
   uint64_t allocated_byte_count;
   uint64_t frame_count;                   /* frames taken from the frame allocator, reserve included */

@@ -1,0 +1,39 @@
+// How a run ends, seen from outside: the debug console's report, power-off, and the GRUB image (issue 2, acceptance 3;
+// DESIGN, "Booted interface").
+
+import Foundation
+import Testing
+
+@Suite("The end of a run", .enabled(if: BootFiles.areBooted))
+struct EndTests {
+  @Test("The host is told how process 1 ended even when the console is quiet")
+  func report() throws {
+    let exited = try boot(program: "end", arguments: "exit 3", append: "quiet")
+    #expect(exited.report == "process 1 exited with status 3\n", "\(exited)")
+    let killed = try boot(program: "end", arguments: "signal 9", append: "quiet")
+    #expect(killed.report == "process 1 was killed by signal 9\n", "\(killed)")
+  }
+
+  @Test("Without the debug device the machine powers off")
+  func powerOff() throws {
+    let result = try boot(program: "arguments", hasDebugExit: false, timeLimit: 60)
+    #expect(result.exit == .other(0), "\(result)")
+  }
+
+  @Test("The GRUB image comes to the same result as the kernel started directly")
+  func image() throws {
+    let byKernel = try boot(program: "demonstration", append: "selftest")
+    let byImage = try boot(image: BootFiles.image)
+    #expect(byImage.exit == .success, "\(byImage)")
+    #expect(byImage.programLines == byKernel.programLines, "\(byImage)")
+    #expect(byImage.lines.contains("martlet: nothing leaked"), "\(byImage)")
+  }
+
+  @Test("Input that arrives before anyone listens is not lost")
+  func earlyInput() throws {
+    let text = (1...1000).map { "\($0)\n" }.joined() + "exit\n"
+    let result = try boot(program: "echo", append: "quiet", input: text)
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.output.replacingOccurrences(of: "\r\n", with: "\n") == text, "\(result)")
+  }
+}

@@ -1,0 +1,116 @@
+// Programs as process 1: how they start, how they end, and what is refused (issue 2, acceptance 1, 2 and 3).
+
+import Foundation
+import Testing
+
+@Suite("Programs as process 1", .enabled(if: BootFiles.areBooted))
+struct ProgramTests {
+  @Test("The demonstration shares memory from shm_open to exit", arguments: ["demonstration", "demonstration-c"])
+  func demonstration(program: String) throws {
+    let result = try boot(program: program)
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.programLines.count == 5, "\(result)")
+    #expect(result.programLines.first?.contains("is descriptor 3, 8192 bytes, mode 0600") == true, "\(result)")
+    #expect(result.programLines.last == "parent 1: unlinked, unmapped and closed", "\(result)")
+    #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
+  }
+
+  @Test("A quiet kernel leaves only the program's bytes, with a carriage return before each line feed")
+  func quiet() throws {
+    let result = try boot(program: "arguments", arguments: "one two", append: "quiet")
+    #expect(result.exit == .success)
+    #expect(result.output.hasPrefix("argument 0: arguments\r\nargument 1: one\r\nargument 2: two\r\n"), "\(result)")
+    #expect(result.programLines == result.lines.filter { !$0.isEmpty })
+  }
+
+  @Test("Arguments are split at spaces and quotes are ordinary")
+  func arguments() throws {
+    let result = try boot(program: "arguments", arguments: "\"a b\" c=d,e  f")
+    #expect(
+      result.programLines == [
+        "argument 0: arguments", "argument 1: \"a", "argument 2: b\"", "argument 3: c=d,e", "argument 4: f",
+      ], "\(result)")
+  }
+
+  @Test("An exit status other than 0 is told and fails the run")
+  func exitStatus() throws {
+    let result = try boot(program: "end", arguments: "exit 3")
+    #expect(result.exit == .failure)
+    #expect(result.lines.contains("martlet: process 1 exited with status 3"), "\(result)")
+  }
+
+  @Test("A signal that ends process 1 is told and fails the run", arguments: [6, 9, 11, 15])
+  func signal(number: Int) throws {
+    let result = try boot(program: "end", arguments: "signal \(number)")
+    #expect(result.exit == .failure)
+    #expect(
+      result.lines.contains { $0.hasPrefix("martlet: process 1") && $0.hasSuffix("signal \(number)") }, "\(result)")
+  }
+
+  @Test("reboot(2) with RB_POWEROFF or RB_HALT counts as status 0", arguments: ["poweroff", "halt"])
+  func powerOff(how: String) throws {
+    let result = try boot(program: "end", arguments: how)
+    #expect(result.exit == .success, "\(result)")
+  }
+
+  @Test("What process 1 leaves behind is cleared away and nothing leaks")
+  func orphans() throws {
+    let result = try boot(program: "end", arguments: "orphans")
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
+  }
+
+  @Test("init= names another module as process 1")
+  func initOption() throws {
+    let chosen = try boot(program: "end", modules: ["arguments"], append: "init=/bin/arguments")
+    #expect(chosen.exit == .success)
+    #expect(chosen.programLines.first?.hasPrefix("argument 0: ") == true, "\(chosen)")
+    let missing = try boot(program: "end", append: "init=/bin/nothing")
+    #expect(missing.exit == .failure)
+    #expect(missing.lines.contains { $0.contains("cannot be started") }, "\(missing)")
+  }
+
+  @Test("The console gives a program what is typed")
+  func console() throws {
+    let result = try boot(program: "echo", append: "quiet", input: "hello\nexit\n")
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.programLines == ["hello", "exit"], "\(result)")
+  }
+
+  static let refused = [
+    "text", "empty", "magic-only", "elf32", "truncated-header", "truncated-program-headers", "truncated-segment",
+    "kernel-address", "first-kernel-address", "upper-half", "page-zero", "huge-memory-size", "wrapping-address",
+    "file-larger-than-memory", "huge-file-offset", "wrong-machine", "big-endian", "object-file", "many-program-headers",
+    "entry-in-kernel",
+  ]
+
+  @Test(
+    "A file that cannot be run is refused with a clear message",
+    arguments: ["text", "elf32", "truncated-segment", "kernel-address", "upper-half", "wrapping-address"])
+  func refusedAtStart(file: String) throws {
+    let result = try boot(program: "bad/\(file)")
+    #expect(result.exit == .failure)
+    #expect(result.lines.contains { $0.hasPrefix("martlet: process 1 cannot be started: not a static") }, "\(result)")
+  }
+
+  @Test("execve refuses the same files and leaves its caller alone")
+  func refusedByExecve() throws {
+    let result = try boot(
+      program: "execve_test", arguments: ProgramTests.refused.joined(separator: " "),
+      modules: ProgramTests.refused.map { "bad/\($0)" })
+    #expect(result.exit == .success, "\(result)")
+  }
+
+  /// The script that builds the benchmark, which is no part of the package.
+  static let benchmarkScript = BootFiles.package.appendingPathComponent("../shared/bench/build").standardized.path
+
+  @Test(
+    "The benchmark runs to its end unmodified", .enabled(if: FileManager.default.fileExists(atPath: benchmarkScript)))
+  func benchmark() throws {
+    let program = BootFiles.program("bench")
+    _ = try runTool([ProgramTests.benchmarkScript, "freebsd", program])
+    let result = try boot(program: "bench", append: "quiet", memory: "512M")
+    #expect(result.lines.contains("BENCH-DONE"), "\(result)")
+    #expect(result.exit == .success, "\(result)")
+  }
+}
