@@ -81,6 +81,36 @@ if words.contains("exhaustive") {
   exit(0)
 }
 
+if words.contains("orders") {
+  for scenario in ConcurrentSimulation.scenarios {
+    let status = isolated {
+      for order in 0..<2187 {
+        if let problem = ConcurrentSimulation.run(scenario, order: order, length: 7) {
+          print(problem)
+          return 1
+        }
+      }
+      return 0
+    }
+    print("\(scenario.name): status \(status)")
+  }
+  exit(0)
+}
+if words.contains("concurrent") {
+  for seed in first..<first + count {
+    let status = isolated {
+      var simulation = ConcurrentSimulation(seed: seed)
+      let result = simulation.run(stepCount: stepCount)
+      if words.contains("verbose") { print("seed \(seed): \(result)") }
+      guard let problem = result.problem else { return 0 }
+      print("seed \(seed): \(problem)")
+      return 1
+    }
+    if status != 0 { print("NOT OK: seed \(seed), status \(status)") }
+  }
+  exit(0)
+}
+
 let clock = ContinuousClock()
 let start = clock.now
 var failing: [UInt64] = []

@@ -188,6 +188,7 @@ extension KernelMachine {
         tables += 1
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
       }
+      if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
     }
     for file in files.values {
       if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
