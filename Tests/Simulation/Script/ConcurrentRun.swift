@@ -100,7 +100,9 @@ public final class ConcurrentRun {
 
   private func enter(_ process: Int32, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) {
     let places: [KernelMachine.Register] = [.rdi, .rsi, .rdx, .r10, .r8, .r9]
-    for (index, place) in places.enumerated() { machine.setRegister(place, index < arguments.count ? arguments[index] : 0) }
+    for (index, place) in places.enumerated() {
+      machine.setRegister(place, index < arguments.count ? arguments[index] : 0)
+    }
     var kept: [(register: KernelMachine.Register, value: UInt64)] = []
     for register in [.rbx, .rbp, .rsp, .r12, .r13, .r14, .r15, .rdi, .rsi] as [KernelMachine.Register] {
       kept.append((register, machine.register(register)))

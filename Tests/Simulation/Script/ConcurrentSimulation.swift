@@ -75,8 +75,10 @@ public struct ConcurrentSimulation {
     case 2...5: return [.store(address, Operation.patternBytes(UInt8(page), count: 64))]
     case 6...9: return [.load(address)]
     case 10: return [.call(.ftruncate, [3, UInt64(random.number(below: 7 * 4096))])]
-    case 11, 12: return [.call(.pwrite, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
-    case 13, 14: return [.call(.pread, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
+    case 11, 12:
+      return [.call(.pwrite, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
+    case 13, 14:
+      return [.call(.pread, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
     case 15: return [.call(.write, [3, Program.buffer, 5000])]
     case 16: return [.call(.munmap, [address & ~4095, 8192])]
     case 17: return [.call(.fork, [])]
@@ -101,22 +103,27 @@ public struct ConcurrentSimulation {
   /// The scenarios of issue 3.
   public static var scenarios: [Scenario] {
     let name: [Action] = [.store(path, Array("/a".utf8) + [0])]
-    let open: [Action] = name + [
-      .call(.shmOpen2, [path, 0x202, 0o666, 0, 0]), .call(.ftruncate, [3, 3 * 4096]),
-      .call(.mmap, [window, 3 * 4096, 3, 0x11, 3, 0]), .store(window + 100, [1, 2, 3]),
-      .store(window + 4196, [1, 2, 3]), .store(window + 8292, [1, 2, 3]),
-    ]
+    let open: [Action] =
+      name + [
+        .call(.shmOpen2, [path, 0x202, 0o666, 0, 0]), .call(.ftruncate, [3, 3 * 4096]),
+        .call(.mmap, [window, 3 * 4096, 3, 0x11, 3, 0]), .store(window + 100, [1, 2, 3]),
+        .store(window + 4196, [1, 2, 3]), .store(window + 8292, [1, 2, 3]),
+      ]
     return [
       Scenario(
-        name: "read against truncate", before: open, parent: [.call(.ftruncate, [3, 4000]), .call(.ftruncate, [3, 12288])],
+        name: "read against truncate", before: open,
+        parent: [.call(.ftruncate, [3, 4000]), .call(.ftruncate, [3, 12288])],
         child: [.call(.pread, [3, Program.buffer, 9000, 90]), .call(.pwrite, [3, Program.buffer, 9000, 0])]),
       Scenario(
         name: "fault against truncate", before: open,
         parent: [.call(.ftruncate, [3, 9000]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
         child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)]),
       Scenario(
-        name: "fork against page-out", before: open + [.call(.mmap, [window + 65536, 8192, 3, 0x1012, UInt64(UInt32.max), 0]),
-          .store(window + 65536, [5])],
+        name: "fork against page-out",
+        before: open + [
+          .call(.mmap, [window + 65536, 8192, 3, 0x1012, UInt64(UInt32.max), 0]),
+          .store(window + 65536, [5]),
+        ],
         parent: [.store(window + 65536, [6]), .call(.fork, []), .load(window + 65536)],
         child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)]),
       Scenario(
