@@ -62,6 +62,7 @@ final class TransferHold {
 
   init(_ file: OpenFile) {
     self.file = file
+    file.fileSystem.liveHoldCount += 1
   }
 
   /// Takes the file's offset. Nobody else may have it.
@@ -89,5 +90,6 @@ final class TransferHold {
       file.offsetIsHeld = false
       file.fileSystem.wake(.fileOffset(file.number))
     }
+    file.fileSystem.liveHoldCount -= 1
   }
 }

@@ -155,6 +155,7 @@ final class Machine {
     #expect(files.counts.openFiles == 0)
     #expect(files.counts.sharedMemoryObjects == 0)
     #expect(files.counts.names == 0)
+    #expect(files.counts.holds == 0)
     #expect(system.counters.liveObjects == 0)
     #expect(system.accounting.reserved == 0)
     return initialFree - system.freeFrameCount
