@@ -7,7 +7,8 @@ MULTIBOOT_KERNEL := $(BUILD)/martlet-multiboot.elf
 KERNEL_PRODUCT := .build-kernel/$(TRIPLE)/release/Main
 
 # The toolchain's own clang, ld.lld, llvm-objcopy and llvm-symbolizer come with swift; other tools are found as they are.
-SWIFT_TOOLS := $(dir $(realpath $(shell command -v swift)))
+SWIFT_TOOLS := $(shell swiftc -print-target-info 2>/dev/null | \
+  sed -nE 's|.*"runtimeResourcePath": "(.*)/lib/swift".*|\1/bin|p')
 export PATH := $(PATH):$(SWIFT_TOOLS)
 
 # What `make run` takes (DESIGN.md, "Booted interface").

@@ -48,7 +48,7 @@ case "kernel":
       ],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
-      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine"],
+      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime"],
       path: "Kernel/SelfTests", swiftSettings: freestanding),
     .executableTarget(
       name: "Main",

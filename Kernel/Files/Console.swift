@@ -16,9 +16,12 @@ public final class Console {
     self.memory = memory
   }
 
+  /// Whether another byte can wait.
+  public var hasRoom: Bool { count < FileLimits.consoleInputByteCount }
+
   /// Takes a byte from the machine and wakes those who wait for one. A byte that finds the buffer full is lost.
   public func receive(_ byte: UInt8) {
-    guard count < FileLimits.consoleInputByteCount else { return }
+    guard hasRoom else { return }
     input[(start + count) % FileLimits.consoleInputByteCount] = byte
     count += 1
     memory.waker.instance?.wake(.consoleInput)

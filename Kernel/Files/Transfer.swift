@@ -45,7 +45,9 @@ public struct Transfer {
     address = VirtualAddress(address.raw &+ byteCount)
     remaining -= byteCount
     moved += byteCount
-    offset += Int64(byteCount)
+    // A device has no end; the offset stays at the last one that exists.
+    let (next, overflow) = offset.addingReportingOverflow(Int64(byteCount))
+    offset = overflow ? Int64.max : next
     pieceProgress = 0
   }
 

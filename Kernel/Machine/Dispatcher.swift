@@ -32,6 +32,7 @@ final class Dispatcher {
       return kernel.exception(Dispatcher.exception(vector, errorCode))
     case UInt64(VECTOR_TIMER):
       ticker.fired()
+      takeInput()
       kernel.timerTick()
     case UInt64(VECTOR_LEGACY_BASE)..<UInt64(VECTOR_LEGACY_BASE) + 16:
       legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)))
@@ -60,12 +61,19 @@ final class Dispatcher {
     switch line {
     case LegacyInterruptController.timerLine:
       ticker.fired()
+      takeInput()
       kernel.timerTick()
     case LegacyInterruptController.serialLine:
-      while let byte = SerialLine.read() { kernel.consoleInput(byte) }
+      takeInput()
     default:
       break
     }
+  }
+
+  /// Moves input into the kernel while it has room. What stays in the device holds the sender back, and is asked for again at
+  /// the next tick: somebody has to run to make room.
+  private func takeInput() {
+    while kernel.hasConsoleInputRoom, let byte = SerialLine.read() { kernel.consoleInput(byte) }
   }
 
   private static func floatingPointStatus(_ vector: UInt64) -> UInt32 {

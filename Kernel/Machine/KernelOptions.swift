@@ -84,3 +84,18 @@ public struct KernelOptions {
     return value
   }
 }
+
+/// Whether a text has the bytes of a pattern anywhere.
+public func text(_ text: StaticString, contains pattern: [UInt8]) -> Bool {
+  let length = text.utf8CodeUnitCount
+  guard pattern.count <= length else { return false }
+  for start in 0...(length - pattern.count) {
+    var matches = true
+    for index in 0..<pattern.count {
+      // SAFETY: start + index is below the text's length.
+      if unsafe text.utf8Start[start + index] != pattern[index] { matches = false }
+    }
+    if matches { return true }
+  }
+  return false
+}

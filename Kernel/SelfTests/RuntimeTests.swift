@@ -1,6 +1,7 @@
 // The runtime under Swift: block memory functions, the heap, objects and their ends.
 
 internal import Memory
+internal import Runtime
 
 var runtimeTests: [SelfTest] {
   [
@@ -20,10 +21,7 @@ private func blockFunctions(_ memory: MemorySystem) -> UInt32? {
     var copy = [UInt8](repeating: 0xEE, count: 200)
     copy.replaceSubrange(3..<3 + length, with: (0..<length).map { source[$0] })
     if let line = expect(copy == target) { return line }
-    // SAFETY: `length` is at most 150, the array holds 200 bytes.
-    unsafe copy.withUnsafeMutableBytes { buffer in
-      _ = unsafe buffer.baseAddress?.initializeMemory(as: UInt8.self, repeating: 9, count: length)
-    }
+    BlockFunctions.fill(&copy, with: 9, count: length)
     for index in 0..<200 {
       let expected = index < length ? 9 : target[index]
       if let line = expect(copy[index] == expected) { return line }
@@ -37,11 +35,7 @@ private func overlappingMoves(_ memory: MemorySystem) -> UInt32? {
     for distance in [-40, -8, -1, 0, 1, 7, 33] {
       var bytes = [UInt8](repeating: 0, count: 200)
       for index in 0..<200 { bytes[index] = UInt8(index) }
-      // SAFETY: both blocks lie between 10 and 183 of 200 bytes.
-      unsafe bytes.withUnsafeMutableBytes { buffer in
-        guard let start = buffer.baseAddress else { return }
-        unsafe (start + 50 + distance).copyMemory(from: start + 50, byteCount: length)
-      }
+      BlockFunctions.move(in: &bytes, from: 50, to: 50 + distance, count: length)
       for index in 0..<200 {
         let offset = index - 50 - distance
         let expected = offset >= 0 && offset < length ? UInt8(50 + offset) : UInt8(index)

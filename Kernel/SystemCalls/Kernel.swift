@@ -119,6 +119,9 @@ public final class Kernel {
     processes.endTurn()
   }
 
+  /// Whether another byte of console input finds room.
+  public var hasConsoleInputRoom: Bool { files.console.hasRoom }
+
   /// A byte arrived on the console.
   public func consoleInput(_ byte: UInt8) {
     files.console.receive(byte)
