@@ -72,7 +72,7 @@ public final class Credentials {
     if groups.count <= 1 {
       supplementary = nil
     } else {
-      supplementary = try GroupList(fileSystem.memory, groups.extracting(droppingFirst: 1))
+      supplementary = try GroupList(fileSystem, groups.extracting(droppingFirst: 1))
     }
     if groups.count > 0 { effectiveGroup = groups[0] }
   }
@@ -86,17 +86,20 @@ public final class Credentials {
 
 /// Supplementary groups. Sixteen fit into the object; when there are more, the rest lies in a frame of its own.
 private final class GroupList {
-  private let memory: MemorySystem
+  private let fileSystem: FileSystem
   let count: Int
   private var first = [16 of UInt32](repeating: 0)
   private var frame: FrameNumber?
 
-  init(_ memory: MemorySystem, _ groups: Span<UInt32>) throws(Errno) {
+  private var memory: MemorySystem { fileSystem.memory }
+
+  init(_ fileSystem: FileSystem, _ groups: Span<UInt32>) throws(Errno) {
     precondition(groups.count <= InterfaceLimits.groupCount)
-    self.memory = memory
+    self.fileSystem = fileSystem
     count = groups.count
+    fileSystem.liveGroupListCount += 1
     if count > FileLimits.inlineGroupCount {
-      guard let frame = memory.allocateKernelFrame() else { throw .enomem }
+      guard let frame = fileSystem.memory.allocateKernelFrame() else { throw .enomem }
       self.frame = frame
     }
     for index in groups.indices {
@@ -111,6 +114,7 @@ private final class GroupList {
 
   deinit {
     if let frame { memory.freeKernelFrame(frame) }
+    fileSystem.liveGroupListCount -= 1
   }
 
   func group(at index: Int) -> UInt32 {

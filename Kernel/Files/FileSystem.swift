@@ -32,9 +32,13 @@ public struct FileCounts: Equatable, Sendable {
   public var tables: Int
   /// Credentials.
   public var credentials: Int
+  /// Lists of supplementary groups.
+  public var groupLists: Int
+  /// What parked transfers hold.
+  public var holds: Int
 
   /// All of them together.
-  public var total: Int { openFiles + sharedMemoryObjects + names + tables + credentials }
+  public var total: Int { openFiles + sharedMemoryObjects + names + tables + credentials + groupLists + holds }
 }
 
 /// The files of one kernel.
@@ -63,6 +67,8 @@ public final class FileSystem {
   var liveSharedMemoryObjectCount = 0
   var liveTableCount = 0
   var liveCredentialsCount = 0
+  var liveGroupListCount = 0
+  var liveHoldCount = 0
   private var lastFileNumber: UInt32 = 0
   private var lastInode: UInt64 = 0
   private var nameCursor: UInt32 = 0
@@ -87,7 +93,7 @@ public final class FileSystem {
   public var counts: FileCounts {
     FileCounts(
       openFiles: openFileCount, sharedMemoryObjects: liveSharedMemoryObjectCount, names: names.count,
-      tables: liveTableCount, credentials: liveCredentialsCount)
+      tables: liveTableCount, credentials: liveCredentialsCount, groupLists: liveGroupListCount, holds: liveHoldCount)
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
@@ -148,7 +154,8 @@ extension FileSystem {
   /// Nanoseconds since 1970, in the precision that timestamps have.
   @inline(__always)
   var timestamp: UInt64 {
-    let now = memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds
+    let processor = memory.processor
+    let now = processor.nanoseconds &+ processor.realTimeOffsetNanoseconds
     switch timestampPrecision {
     case .seconds: return now - now % 1_000_000_000
     case .ticks: return now - now % 1_000_000

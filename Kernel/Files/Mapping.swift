@@ -33,13 +33,17 @@ public struct MappingQuery: Sendable {
 public struct FileMapping: ~Copyable {
   /// The object; nil means fresh zeros, as for MAP_ANON.
   public var object: VMObjectReference?
+  /// The page of the object at the start of the mapping.
+  public let pageOffset: UInt64
   /// What mprotect(2) may allow at most.
   public let maximumProtection: Protection
   /// Whether the mapping counts among the writable ones that forbid F_SEAL_WRITE.
   public let countsAsWritable: Bool
 
-  init(object: consuming VMObjectReference?, maximumProtection: Protection, countsAsWritable: Bool) {
+  init(object: consuming VMObjectReference?, pageOffset: UInt64, maximumProtection: Protection, countsAsWritable: Bool)
+  {
     self.object = object
+    self.pageOffset = pageOffset
     self.maximumProtection = maximumProtection
     self.countsAsWritable = countsAsWritable
   }

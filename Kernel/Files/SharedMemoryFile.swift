@@ -82,11 +82,13 @@ public class SharedMemoryFile2008: OpenFile {
       }
     }
     maximum.formIntersection(query.maximumProtection)
-    guard query.byteCount <= UInt64(Int64.max), query.offset <= Int64.max - Int64(query.byteCount) else {
-      throw .einval
-    }
+    guard query.offset >= 0, query.byteCount <= UInt64(Int64.max),
+      query.offset <= Int64.max - Int64(query.byteCount)
+    else { throw .einval }
     object.accessNanoseconds = fileSystem.timestamp
-    return FileMapping(object: object.reference(), maximumProtection: maximum, countsAsWritable: countsAsWritable)
+    return FileMapping(
+      object: object.reference(), pageOffset: UInt64(query.offset) >> Page.shift, maximumProtection: maximum,
+      countsAsWritable: countsAsWritable)
   }
 
   /// fchmod(2): the owner or the superuser sets the permission bits (spec shm.md, 3.9).

@@ -116,11 +116,14 @@ struct NameEntry: ~Copyable {
   borrowing func order(of key: NameKey, _ path: Span<UInt8>) -> NameOrder {
     if key.hash != hash { return NameOrder(key.hash, hash) }
     if key.length != length { return NameOrder(key.length, length) }
+    // Through a span: an element of the array itself costs a copy of the whole.
+    let own = words.span
     let count = min(path.wordCount, NameEntry.wordCount)
     var index = 0
     while index < count {
       let word = path.paddedWord(index)
-      if word != words[index] { return NameOrder(word, words[index]) }
+      let other = own[index]
+      if word != other { return NameOrder(word, other) }
       index &+= 1
     }
     return .same

@@ -55,7 +55,7 @@ extension SharedMemoryObject {
     if pageCount < vmObject.pageCount {
       var budget = FileLimits.pagesPerResizeStep
       if !vmObject.shrink(toPageCount: pageCount, budget: &budget) {
-        size = min(size, Int64(vmObject.pageCount << Page.shift))
+        size = Int64(min(UInt64(size), vmObject.pageCount << Page.shift))
         return false
       }
     }

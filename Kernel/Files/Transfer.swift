@@ -45,7 +45,9 @@ public struct Transfer {
     address = VirtualAddress(address.raw &+ byteCount)
     remaining -= byteCount
     moved += byteCount
-    offset += Int64(byteCount)
+    // A device has no end; the offset stays at the last one that exists.
+    let (next, overflow) = offset.addingReportingOverflow(Int64(byteCount))
+    offset = overflow ? Int64.max : next
     pieceProgress = 0
   }
 
@@ -62,6 +64,7 @@ final class TransferHold {
 
   init(_ file: OpenFile) {
     self.file = file
+    file.fileSystem.liveHoldCount += 1
   }
 
   /// Takes the file's offset. Nobody else may have it.
@@ -89,5 +92,6 @@ final class TransferHold {
       file.offsetIsHeld = false
       file.fileSystem.wake(.fileOffset(file.number))
     }
+    file.fileSystem.liveHoldCount -= 1
   }
 }

@@ -35,8 +35,13 @@ extension MemorySystem {
 
   /// Looks at at most `budget` pages, going on where the last call stopped. Returns the number of frames freed or on
   /// their way to be.
+  ///
+  /// No page is looked at twice: one that is in use must have the time until the next call to be used again. Where few
+  /// pages are left to reclaim, a program would otherwise lose the page of its last fault before it used that of the next.
   @discardableResult
-  public func reclaim(budget: Int) -> Int { reclaim(looks: budget, until: queues.highWater) }
+  public func reclaim(budget: Int) -> Int {
+    reclaim(looks: min(budget, queues.active.count + queues.inactive.count), until: queues.highWater)
+  }
 
   private func reclaim(looks budget: Int, until wanted: Int) -> Int {
     var gained = 0

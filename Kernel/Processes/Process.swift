@@ -67,8 +67,8 @@ public final class Process {
   public var credentials: Credentials
   /// Permission bits that new objects do not get.
   public var creationMask = FileMode.defaultCreationMask
-  /// The limits of getrlimit(2), by `ResourceLimitIdentifier`.
-  public var limits: [16 of ResourceLimit]
+  /// The limits of getrlimit(2), shared with relatives until one of them changes its own.
+  public private(set) var limits: ResourceLimits
   /// The name, for listings and messages: the last component of the program's path.
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
@@ -107,7 +107,7 @@ public final class Process {
 
   init(
     slot: ProcessSlot, identifier: Int32, groupIdentifier: Int32, sessionIdentifier: Int32, parent: ProcessSlot,
-    credentials: Credentials, limits: [16 of ResourceLimit]
+    credentials: Credentials, limits: ResourceLimits
   ) {
     self.slot = slot
     self.identifier = identifier
@@ -119,7 +119,27 @@ public final class Process {
   }
 
   /// A limit of getrlimit(2).
-  public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[Int(identifier.rawValue)] }
+  public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[identifier] }
+
+  /// Changes a limit of this process only. The caller has made sure of the heap's reserve.
+  public func setLimit(_ limit: ResourceLimit, for identifier: ResourceLimitIdentifier) {
+    limits = ResourceLimits(limits, changing: identifier, to: limit)
+  }
+}
+
+/// The limits of getrlimit(2). Never changed, so that processes can share them.
+public final class ResourceLimits {
+  private var values: [16 of ResourceLimit]
+
+  init(_ values: [16 of ResourceLimit]) { self.values = values }
+
+  init(_ other: ResourceLimits, changing identifier: ResourceLimitIdentifier, to limit: ResourceLimit) {
+    values = other.values
+    values[Int(identifier.rawValue)] = limit
+  }
+
+  /// One limit.
+  public subscript(identifier: ResourceLimitIdentifier) -> ResourceLimit { values[Int(identifier.rawValue)] }
 }
 
 /// What a process used.

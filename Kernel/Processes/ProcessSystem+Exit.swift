@@ -123,7 +123,7 @@ extension ProcessSystem {
       guard let process = slots[index], process.slot != .initial, process.state == .running,
         !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
       else { continue }
-      let size = space.footprintPageCount
+      let size = space.footprintPageCount + space.entryCount / ProcessLimits.mapEntriesPerPage
       if size > largest {
         largest = size
         victim = process

@@ -28,7 +28,8 @@ extension ProcessSystem {
     let process = Process(
       slot: ProcessSlot(firstFreeSlot), identifier: identifier, groupIdentifier: identifier,
       sessionIdentifier: identifier, parent: .none, credentials: Credentials(files.fileSystem),
-      limits: ProcessSystem.initialLimits(processes: maximumProcessCount, files: maximumFileCount))
+      limits: ResourceLimits(
+        ProcessSystem.initialLimits(processes: maximumProcessCount, files: maximumFileCount)))
     process.files = files
     enter(process)
     let thread = Thread(
@@ -47,7 +48,8 @@ extension ProcessSystem {
       preconditionFailure("fork of a process without memory")
     }
     try checkProcessLimits(parent)
-    guard let record = records.allocate(ThreadRecord(), memory) else { throw .enomem }
+    if floatingPointOwner == thread.slot { saveFloatingPoint() }
+    guard let record = records.allocate(records[thread.record], memory) else { throw .enomem }
     let space: AddressSpace
     let files: FileTable
     do throws(Errno) {
@@ -75,8 +77,6 @@ extension ProcessSystem {
       slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: record)
     child.thread = childThread
     enter(childThread)
-    if floatingPointOwner == thread.slot { saveFloatingPoint() }
-    records[record].context = records[thread.record].context
     returnZero(&records[record].context)
     scheduler.enqueue(childThread.slot)
     return child

@@ -20,17 +20,6 @@ extension Kernel {
     return heap.ensureReserve()
   }
 
-  /// Whether a call that allocates may begin. One that can be refused must leave as many frames again as the memory's own
-  /// reserve to those that cannot, page faults above all; otherwise a program that maps or names things without end would
-  /// leave nobody able to run.
-  @inline(__always)
-  private func hasMemory(_ allocation: AllocationClass) -> Bool {
-    guard hasHeapReserve() else { return false }
-    if allocation == .waits || memory.freeFrameCount > 2 * memory.reserveFrameCount { return true }
-    if case .exhausted = memory.makeAvailable(memory.reserveFrameCount) { return false }
-    return true
-  }
-
   // MARK: Begin
 
   /// A call from its beginning.
@@ -89,18 +78,38 @@ extension Kernel {
   private func begin(
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
-    if entry.allocation != .none && !hasMemory(entry.allocation) {
-      switch entry.allocation {
-      case .refusesWithNoMemory: return finish(Errno.enomem, thread)
-      case .refusesWithFileLimit: return finish(Errno.enfile, thread)
-      case .none, .waits:
-        thread.continuation = .call
-        processes.park(thread, on: .frames)
-        return false
-      }
+    if entry.allocation != .none && (memory.isShort || !hasHeapReserve()) {
+      guard admitShort(entry.allocation, thread) else { return false }
     }
     if entry.copiesIn { return copyIn(entry.call, arguments, thread, process, progress: 0) }
     return run(entry.call, arguments, thread, process, stagedByteCount: 0)
+  }
+
+  /// Decides about a call that allocates while memory is short; false when it was refused or is parked.
+  ///
+  /// Calls that can refuse leave some frames to those that can not: what a program piles up in the kernel must not take the
+  /// last pages from everybody's faults.
+  private func admitShort(_ allocation: AllocationClass, _ thread: Thread) -> Bool {
+    if allocation != .waits {
+      switch memory.makeAvailable(frameHeadroom) {
+      case .ready: break
+      case .pending: return parkWholeCall(thread)
+      case .exhausted: return refuse(allocation, thread)
+      }
+    }
+    if hasHeapReserve() { return true }
+    return allocation == .waits ? parkWholeCall(thread) : refuse(allocation, thread)
+  }
+
+  private func parkWholeCall(_ thread: Thread) -> Bool {
+    thread.continuation = .call
+    processes.park(thread, on: .frames)
+    return false
+  }
+
+  private func refuse(_ allocation: AllocationClass, _ thread: Thread) -> Bool {
+    _ = finish(allocation == .refusesWithFileLimit ? Errno.enfile : Errno.enomem, thread)
+    return false
   }
 
   // MARK: Copy in

@@ -25,6 +25,8 @@ public final class Kernel {
   var unknownCallsRaiseSignal: Bool
   /// When `timerTick` last ran, in nanoseconds since boot.
   var lastTickNanoseconds: UInt64 = 0
+  /// Frames that calls which can refuse leave to those that can not.
+  let frameHeadroom: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
@@ -38,6 +40,9 @@ public final class Kernel {
     modules = configuration.modules
     isQuiet = configuration.isQuiet
     heap = configuration.memory.heap
+    frameHeadroom = min(
+      SystemCallLimits.frameHeadroom,
+      configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)

@@ -4,4 +4,8 @@
 enum SystemCallLimits {
   /// Groups in setgroups(2), the effective one included: what fits into a call buffer.
   static let groupCount = 256
+  /// Frames that calls which can refuse leave to those that can not …
+  static let frameHeadroom = 128
+  /// … and on small machines one in so many of all frames.
+  static let framesPerHeadroomFrame = 64
 }

@@ -97,7 +97,7 @@ extension Kernel {
       address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: answer.maximumProtection,
       sharing: sharing, object: answer.object.take())
-    request.offset = map.offset >> Page.shift
+    request.offset = answer.pageOffset
     request.countsAsWritable = answer.countsAsWritable
     return try place(request, map, process)
   }

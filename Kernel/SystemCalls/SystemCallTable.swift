@@ -175,7 +175,7 @@ struct SystemCallTable {
     add(.reboot, .reboot)
     add(.sysarch, .sysarch, copiesIn: true)
     add(.getrlimit, .getrlimit)
-    add(.setrlimit, .setrlimit, copiesIn: true)
+    add(.setrlimit, .setrlimit, .waits, copiesIn: true)
     add(.getrandom, .getrandom)
   }
 }

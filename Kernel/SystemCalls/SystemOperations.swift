@@ -49,14 +49,14 @@ extension Kernel {
 
   // MARK: Limits
 
-  private func limitIndex(_ argument: UInt64) throws(Errno) -> Int {
+  private func limitIdentifier(_ argument: UInt64) throws(Errno) -> ResourceLimitIdentifier {
     let which = integer(argument)
     guard which >= 0, which < ResourceLimitIdentifier.count else { throw .einval }
-    return Int(which)
+    return ResourceLimitIdentifier(rawValue: which)
   }
 
   func resourceLimit(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let limit = process.limits[try limitIndex(arguments.first)]
+    let limit = process.limit(try limitIdentifier(arguments.first))
     stage(limit.soft, at: 0, &processes.records[thread.record].buffer)
     stage(limit.hard, at: 8, &processes.records[thread.record].buffer)
     return .copyOut(address: arguments.second, byteCount: ResourceLimit.byteCount)
@@ -67,16 +67,16 @@ extension Kernel {
     _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     var limit = ResourceLimit(decoding: processes.records[thread.record].buffer.span)
-    let index = try limitIndex(arguments.first)
+    let identifier = try limitIdentifier(arguments.first)
     if limit.soft < 0 { limit.soft = ResourceLimit.infinity }
     if limit.hard < 0 { limit.hard = ResourceLimit.infinity }
-    let old = process.limits[index]
+    let old = process.limit(identifier)
     if limit.soft > old.hard || limit.hard > old.hard {
       guard process.credentials.isSuperuser else { throw .eperm }
     }
     limit.soft = min(limit.soft, limit.hard)
     let ceiling: Int64
-    switch ResourceLimitIdentifier(rawValue: Int32(index)) {
+    switch identifier {
     case .data: ceiling = Int64(ABI.UserSpace.maximumDataByteCount)
     case .stack: ceiling = Int64(ABI.UserSpace.maximumStackByteCount)
     case .openFiles: ceiling = Int64(files.maximumFilesPerProcess)
@@ -85,8 +85,8 @@ extension Kernel {
     }
     limit.soft = min(limit.soft, ceiling)
     limit.hard = min(limit.hard, ceiling)
-    process.limits[index] = limit
-    if ResourceLimitIdentifier(rawValue: Int32(index)) == .openFiles { fileTable(process).setLimit(limit.soft) }
+    process.setLimit(limit, for: identifier)
+    if identifier == .openFiles { fileTable(process).setLimit(limit.soft) }
     return .value(0)
   }
 

@@ -74,6 +74,12 @@ struct AccessCheckTests {
     #expect(copy!.groupCount == 1 && copy!.effectiveGroup == 1)
     copy = nil
     #expect(machine.system.freeFrameCount == free)
-    #expect(machine.files.counts.credentials == 1)
+    #expect(machine.files.counts.credentials == 1 && machine.files.counts.groupLists == 0)
+    // No frame for the list: nothing has changed.
+    let last = Credentials(machine.files, user: 1, group: 2)
+    machine.system.failures.fail(.frame, number: 1)
+    #expect(error { () throws(Errno) in try last.setGroups(many.span) } == .enomem)
+    machine.system.failures.disarm()
+    #expect(last.groupCount == 1 && last.effectiveGroup == 2 && machine.files.counts.groupLists == 0)
   }
 }

@@ -80,7 +80,11 @@ struct DeviceTests {
     #expect(try machine.write(descriptor, [1, 2, 3]) == 3)
     let end = Machine.buffer + Machine.bufferPageCount << 12
     #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: end - 10, 20) } == .efault)
-    let first = try machine.map(descriptor, pages: 1)
+    #expect(try machine.read(descriptor, 5000, at: Int64.max - 1).count == 5000)
+    #expect(try machine.seek(descriptor, Int64.max) == Int64.max)
+    #expect(try machine.read(descriptor, 5000).count == 5000)
+    #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 1, .current) } == .eoverflow)
+    let first = try machine.map(descriptor, pages: 1, offset: 1 << 40)
     let second = try machine.map(descriptor, pages: 1)
     #expect(machine.store([1], at: first))
     #expect(machine.load(1, at: second) == [0])

@@ -103,7 +103,7 @@ struct SharedMemoryAttributesTests {
         #expect(ask(writable, .shared, .read, maximum: .read)! == (.read, true))
       }
     }
-    for (count, offset) in [(UInt64(4096), Int64.max - 4095), (1 << 63, 0), (UInt64.max - 4095, 0)] {
+    for (count, offset) in [(UInt64(4096), Int64.max - 4095), (1 << 63, 0), (UInt64.max - 4095, 0), (4096, -4096)] {
       let query = MappingQuery(sharing: .shared, protection: .read, byteCount: count, offset: offset)
       #expect(error { () throws(Errno) in _ = try writable.mapping(query) } == .einval)
     }

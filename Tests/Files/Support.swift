@@ -155,6 +155,7 @@ final class Machine {
     #expect(files.counts.openFiles == 0)
     #expect(files.counts.sharedMemoryObjects == 0)
     #expect(files.counts.names == 0)
+    #expect(files.counts.holds == 0)
     #expect(system.counters.liveObjects == 0)
     #expect(system.accounting.reserved == 0)
     return initialFree - system.freeFrameCount
@@ -293,7 +294,7 @@ final class Machine {
     var request = MapRequest(
       address: 0x4000_0000, byteCount: pages << 12, placement: .anywhere, protection: protection,
       maximum: mapping.maximumProtection, sharing: sharing, object: mapping.object.take())
-    request.offset = UInt64(offset) >> 12
+    request.offset = mapping.pageOffset
     request.countsAsWritable = mapping.countsAsWritable
     return try space.map(request).raw
   }

@@ -58,7 +58,9 @@ struct OperationGenerator {
     case 88..<91:
       return model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
         ? .fork(child: nextProcess) : releasing(model, process)
-    case 91: return random.chance(oneIn: 4) ? .evict : .status(descriptor: descriptor(process))
+    case 91:
+      return random.chance(oneIn: 4)
+        ? .evict : !isMemoryOnly && random.chance(oneIn: 3) ? .execute : .status(descriptor: descriptor(process))
     case 92: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
     default: return isMemoryOnly ? nil : various(model, process)
     }
