@@ -101,4 +101,4 @@ coverage:
 
 .PHONY: clean
 clean:
-	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage
+	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage .build-address .build-thread

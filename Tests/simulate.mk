@@ -1,4 +1,6 @@
-# The simulation by itself, optimised: random scripts on the simulated machine, compared with the reference model.
+# The simulation by itself, optimised. KIND: kernel or memory (random scripts on the simulated machine, compared with the
+# reference model), concurrent (processes that act at once), orders (every order of small scenarios), exhaustive (the nth
+# allocation of every call fails).
 # A failing seed prints the shortest script found that fails; FIRST=SEED SEEDS=1 repeats it.
 
 KIND ?= kernel
@@ -10,3 +12,10 @@ STEPS ?= 25000
 simulate:
 	swift build -c release --product simulate --scratch-path .build-simulate
 	SWIFT_BACKTRACE=enable=no .build-simulate/release/simulate $(KIND) $(FIRST) $(SEEDS) $(STEPS)
+
+# The host tests under the sanitizers; too slow for every `make test`.
+.PHONY: test-address test-thread
+test-address:
+	swift test --sanitize=address --scratch-path .build-address --skip BootTests
+test-thread:
+	swift test --sanitize=thread --scratch-path .build-thread --skip BootTests

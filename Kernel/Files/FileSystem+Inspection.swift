@@ -38,3 +38,8 @@ extension SharedMemoryNamespace {
     inspect(entries[entry].right, body)
   }
 }
+
+extension PendingOpen {
+  /// The file that the descriptor will get.
+  public var inspectedFile: OpenFile { file }
+}

@@ -30,7 +30,7 @@ extension Kernel {
     case .ioctl: return try deviceControl(arguments, thread, process)
     case .fchmod, .fchown, .fsync: return try changeFile(call, arguments, process)
     case .getdtablesize: return .value(UInt64(fileTable(process).limit))
-    case .closefrom, .closeRange: return try closeRange(call, arguments, process)
+    case .closefrom, .closeRange: return try closeRange(call, arguments, thread, process)
     // Memory
     case .mmap: return .value(try map(arguments, process))
     case .munmap: return .value(try unmap(arguments, process))

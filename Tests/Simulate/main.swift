@@ -1,4 +1,5 @@
-// Runs random scripts from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `memory` or `kernel`.
+// Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel` or `memory`
+// (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
 import Foundation
@@ -63,23 +64,54 @@ func shrink(_ seed: UInt64) {
   }
 }
 
-if words.contains("exhaustive") {
-  for test in FailureCase.all {
-    for failing in InjectedFailure.Kind.allCases {
-      for isSlow in [false, true] {
-        let status = isolated {
-          let result = ExhaustiveFailure(test, failing, isSlow: isSlow)
-          print("\(test.name), \(failing): \(result.failureCount) failures")
-          guard let failure = result.failure else { return 0 }
-          print(failure)
-          return 1
-        }
-        if status != 0 { print("NOT OK: \(test.name), \(failing), slow \(isSlow), status \(status)") }
-      }
+/// Runs what is not a random script: exits with the number of failures.
+func runOther(_ name: String) {
+  var failed: Int32 = 0
+  func check(_ title: String, _ body: () -> String?) {
+    let status = isolated {
+      guard let problem = body() else { return 0 }
+      print("\(title): \(problem)")
+      return 1
+    }
+    if status != 0 {
+      print("failed: \(title), status \(status)")
+      failed = 1
     }
   }
-  exit(0)
+  switch name {
+  case "exhaustive":
+    for test in FailureCase.all {
+      for failing in InjectedFailure.Kind.allCases {
+        for isSlow in [false, true] {
+          check("\(test.name), \(failing), slow device \(isSlow)") {
+            ExhaustiveFailure(test, failing, isSlow: isSlow).failure?.description
+          }
+        }
+      }
+    }
+  case "orders":
+    for scenario in ConcurrentSimulation.scenarios {
+      check(scenario.name) {
+        for order in 0..<2187 {
+          if let problem = ConcurrentSimulation.run(scenario, order: order, length: 7) { return problem }
+        }
+        return nil
+      }
+    }
+  case "concurrent":
+    for seed in first..<first + count {
+      check("seed \(seed)") {
+        var simulation = ConcurrentSimulation(seed: seed)
+        return simulation.run(stepCount: stepCount).problem
+      }
+    }
+  default: return
+  }
+  print(failed == 0 ? "\(name): no failures" : "\(name): failures")
+  exit(failed)
 }
+
+if words.count > 1 { runOther(words[1]) }
 
 let clock = ContinuousClock()
 let start = clock.now

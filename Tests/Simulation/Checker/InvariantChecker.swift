@@ -45,12 +45,12 @@ public final class InvariantChecker {
     _ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject], withContents: Bool
   ) -> [String] {
     let checker = InvariantChecker(hardware, spaces: spaces, holding: held)
+    checker.problems += hardware.violations
     checker.checkSpaces()
     checker.checkObjects()
     checker.checkFrames(withContents: withContents)
     checker.checkTotals()
     checker.problems += hardware.processor.memoryUnit.staleEntries()
-    checker.problems += hardware.violations
     return checker.problems
   }
 

@@ -52,6 +52,16 @@ extension KernelMachine {
     case .exit(let status):
       _ = try simpleCall(number, .exit, Self.word(status))
       return .ended
+    case .execute:
+      // The argument vector: the path, then nothing; it lies behind the path.
+      let vector = (0..<8).map { UInt8(truncatingIfNeeded: Program.path >> UInt64(8 * $0)) }
+      guard try prepare(number, vector + [UInt8](repeating: 0, count: 8), at: Program.input) else { return .ended }
+      let observation = try pathCall(number, .execve, "/bin/script", [Program.input, 0])
+      if observation == .value(0) {
+        if register(.rip) != Program.text { throw Difference("a program starts at the wrong place") }
+        inputs = []
+      }
+      return observation
     case .wait(let child, let options): return try wait(number, child, options)
     case .kill(let target, let signal):
       let observation = try simpleCall(number, .kill, Self.word(identifiers[target] ?? 99_999), Self.word(signal))
@@ -188,6 +198,7 @@ extension KernelMachine {
         tables += 1
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
       }
+      if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
     }
     for file in files.values {
       if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }

@@ -30,7 +30,7 @@ extension KernelMachine {
     setRegister(.rax, UInt64(call.rawValue))
     enterKernel()
     let goesOn = kernel.systemCall()
-    if !goesOn { try advance() }
+    if goesOn { hardware.processor.eventEnded() } else { try advance() }
     guard try schedule(number) else { return .ended }
     if call == .execve && register(.rflags) & 1 == 0 { return .returned(.value(0), second: 0) }
     let failed = register(.rflags) & 1 != 0
@@ -65,7 +65,7 @@ extension KernelMachine {
         setRegister(.rip, Program.text)
         let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
         let goesOn = kernel.exception(event)
-        if !goesOn { try advance() }
+        if goesOn { hardware.processor.eventEnded() } else { try advance() }
       }
     }
     throw Difference("the fault at \(hexadecimal(address)) comes again and again")

@@ -36,6 +36,8 @@ public final class KernelMachine: SimulatedSystem {
   /// The number that the script gives to the child that is being made.
   var childBeingMade: Int?
   var noise = SeededGenerator(seed: 0)
+  /// Whether processes act whenever the kernel lets them, so that a thread may turn up unannounced.
+  var runsFreely = false
 
   /// Boots a machine with the scripted program as process 1.
   public init(_ configuration: HardwareConfiguration, programs: [String: [UInt8]] = [:]) throws(Difference) {
@@ -89,6 +91,7 @@ public final class KernelMachine: SimulatedSystem {
     current = context
     if contexts[context] != nil { return }
     if contexts.isEmpty { return }
+    if runsFreely { return }
     guard let child = childBeingMade else { throw Difference("a thread runs that nobody made") }
     contexts[context] = child
     childBeingMade = nil

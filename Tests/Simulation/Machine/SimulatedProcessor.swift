@@ -17,6 +17,7 @@ public final class SimulatedProcessor: Processor {
   /// How many invalidations the kernel asked for.
   public private(set) var invalidationCount = 0
   private var delayed: [VirtualAddress] = []
+  private var allIsDelayed = false
 
   /// A processor over this memory unit and clock.
   public init(memoryUnit: SoftwareMMU, clock: SimulatedClock) {
@@ -47,6 +48,10 @@ public final class SimulatedProcessor: Processor {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
+    if defects.delaysInvalidations {
+      allIsDelayed = true
+      return
+    }
     memoryUnit.invalidateAll()
     memoryUnit.speculate()
   }
@@ -55,6 +60,8 @@ public final class SimulatedProcessor: Processor {
   func eventEnded() {
     for page in delayed { memoryUnit.invalidate(page: page.raw) }
     delayed.removeAll()
+    if allIsDelayed { memoryUnit.invalidateAll() }
+    allIsDelayed = false
   }
 
   /// Monotonic time.

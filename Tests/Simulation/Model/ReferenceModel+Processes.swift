@@ -24,6 +24,13 @@ extension ReferenceModel {
     return .ended
   }
 
+  /// The program begins anew; descriptors marked close-on-exec are gone (spec abi.md section 14).
+  func execute(_ process: ModelProcess) -> Expectation {
+    process.memory = Program.initialMemory()
+    process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
+    return .value(0)
+  }
+
   /// Whether a wait4 would return at once.
   func waitIsReady(_ process: ModelProcess, _ child: Int?, _ options: UInt32) -> Bool {
     let children = processes.values.filter { $0.parent == process.number && (child == nil || $0.number == child) }

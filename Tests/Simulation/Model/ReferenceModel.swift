@@ -84,7 +84,7 @@ public final class ReferenceModel {
     case .fork(let child): try fork(process, child, observed)
     case .exit(let status): exit(process, .exited(status))
     case .wait(let child, let options): try wait(process, child, options, observed)
-    case .execute: .anything
+    case .execute: execute(process)
     case .processIdentifier: .value(UInt64(process.identifier))
     case .parentIdentifier: .value(process.number == 0 ? 0 : UInt64(processes[process.parent]?.identifier ?? 0))
     case .identity(let kind): .value(UInt64(identity(process, kind)))

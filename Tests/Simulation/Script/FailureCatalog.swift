@@ -46,7 +46,8 @@ extension FailureCase {
 
   /// All cases.
   public static let all: [FailureCase] = [
-    FailureCase("create", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: "/new", flags: 0x202, mode: 0o600)),
+    FailureCase(
+      "create", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: "/new", flags: 0x202, mode: 0o600)),
     FailureCase(
       "create with a long name", [ScriptStep(0, .fork(child: actor))],
       .sharedMemoryOpen(name: "/" + String(repeating: "long", count: 120), flags: 0x202, mode: 0o600)),
@@ -94,7 +95,8 @@ extension FailureCase {
     FailureCase("load from swap", evicted(family), .load(address: window + 9 * 4096, byteCount: 8)),
     FailureCase("store into a private copy", family, .store(address: window + 65536 + 4096, byteCount: 8, pattern: 5)),
     FailureCase("store after fork", family, .store(address: window + 65536, byteCount: 8, pattern: 6)),
-    FailureCase("store after fork, from swap", evicted(family), .store(address: window + 65536, byteCount: 8, pattern: 7)),
+    FailureCase(
+      "store after fork, from swap", evicted(family), .store(address: window + 65536, byteCount: 8, pattern: 7)),
     FailureCase("close", sharedObject, .close(descriptor: 3)),
     FailureCase("exit", family, .exit(status: 3)),
     FailureCase("exit with everything in swap", evicted(family), .exit(status: 3)),

@@ -1,0 +1,21 @@
+// Processes that act at once, and every order of the steps of small scenarios (issue 3, "Interleavings"). `make simulate
+// KIND=concurrent` and `KIND=orders` go further.
+import Simulation
+import Testing
+
+@Suite struct SimulationConcurrencyTests {
+  @Test(arguments: 1...6 as ClosedRange<UInt64>)
+  func `processes that act at once keep every invariant`(seed: UInt64) {
+    var simulation = ConcurrentSimulation(seed: seed)
+    let result = simulation.run(stepCount: 300)
+    #expect(result.problem == nil, "seed \(seed)")
+  }
+
+  @Test(arguments: ConcurrentSimulation.scenarios.indices)
+  func `every order of a small scenario keeps every invariant`(index: Int) {
+    for order in 0..<81 {
+      let problem = ConcurrentSimulation.run(ConcurrentSimulation.scenarios[index], order: order, length: 4)
+      #expect(problem == nil)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// Defects that the simulation found, each as the shortest script that showed it.
+import Simulation
+import Testing
+
+@Suite struct SimulationDefectTests {
+  private func run(_ steps: [ScriptStep], isSlow: Bool = false) throws {
+    var configuration = HardwareConfiguration()
+    configuration.frameCount = 160
+    configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
+    let runner = ScriptRunner(try KernelMachine(configuration))
+    for step in steps { try runner.perform(step) }
+    try runner.finish()
+  }
+
+  @Test(arguments: 1...6 as ClosedRange<UInt32>)
+  func `a fork whose memory cannot be had closes the child's descriptors`(number: UInt32) throws {
+    try run([
+      ScriptStep(0, .fork(child: 1)),
+      ScriptStep(1, .sharedMemoryOpen(name: "/a", flags: 0x202, mode: 0o600)),
+      ScriptStep(1, .fork(child: 2), failure: InjectedFailure(.frame, number: number)),
+      ScriptStep(1, .fork(child: 3)),
+    ])
+  }
+
+  @Test func `the end of a run waits for transfers that are under way`() throws {
+    try run(
+      [
+        ScriptStep(0, .sharedMemoryOpen(name: "/a", flags: 0x202, mode: 0o600)),
+        ScriptStep(0, .truncate(descriptor: 3, length: 65536)),
+        ScriptStep(
+          0, .map(address: Program.window, byteCount: 65536, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+        ScriptStep(0, .store(address: Program.window, byteCount: 64, pattern: 1)),
+        ScriptStep(0, .store(address: Program.window + 4096, byteCount: 64, pattern: 2)),
+        ScriptStep(0, .evict),
+      ], isSlow: true)
+  }
+}

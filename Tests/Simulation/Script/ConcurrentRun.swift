@@ -1,0 +1,164 @@
+// Processes that all act at once: while a call of one is parked, the others go on, on the same objects. What each call
+// gives then depends on the order, so nothing is compared with the model; the invariants are checked after every event, the
+// registers at every return, and at the end nothing may be left.
+
+public import ABI
+import Files
+import Memory
+import Processes
+import SystemCalls
+
+/// One thing that a program does.
+public enum Action: Equatable, Sendable {
+  /// A system call with its arguments.
+  case call(SystemCallNumber, [UInt64])
+  /// A load of one byte.
+  case load(UInt64)
+  /// A store of bytes that lie in one page.
+  case store(UInt64, [UInt8])
+}
+
+/// A machine on which every process has a list of actions and performs the next one whenever it has the processor.
+public final class ConcurrentRun {
+  /// The machine.
+  public let machine: KernelMachine
+  private var queues: [Int32: [Action]] = [:]
+  private var returning: [Int32: Return] = [:]
+  /// Events performed.
+  public private(set) var stepCount = 0
+  /// Calls that were parked and returned later.
+  public private(set) var parkedCallCount = 0
+
+  /// What a process finds when its call returns.
+  private struct Return {
+    var kept: [(register: KernelMachine.Register, value: UInt64)]
+    var call: SystemCallNumber
+    var step: Int
+  }
+
+  /// A freshly booted machine; process 1 has no actions yet.
+  public init(_ configuration: HardwareConfiguration) throws(Difference) {
+    machine = try KernelMachine(configuration)
+    machine.runsFreely = true
+  }
+
+  /// The process that has the processor.
+  public var running: Int32? { machine.kernel.inspectedProcesses.currentProcess?.identifier }
+
+  /// Processes that have not begun to end.
+  public var livingCount: Int {
+    var count = 0
+    machine.kernel.inspectedProcesses.inspectProcesses { if $0.state == .running { count += 1 } }
+    return count
+  }
+
+  /// Whether the running process has nothing left to do.
+  public var isBored: Bool { running.map { queues[$0, default: []].isEmpty } ?? true }
+
+  /// Gives actions to a process.
+  public func enqueue(_ actions: [Action], for process: Int32) {
+    queues[process, default: []] += actions
+  }
+
+  /// Has the running process perform its next action.
+  public func act() throws(Difference) {
+    guard machine.report == nil, let process = running else { return }
+    stepCount += 1
+    try checkReturn(process)
+    guard let action = queues[process]?.first else { return try machine.tick() }
+    switch action {
+    case .call(let number, let arguments):
+      queues[process]?.removeFirst()
+      try enter(process, number, arguments)
+    case .load(let address): try touch(process, address, .read, [])
+    case .store(let address, let bytes): try touch(process, address, .write, bytes)
+    }
+    try check()
+  }
+
+  /// A timer interrupt: another process gets its turn.
+  public func tick() throws(Difference) {
+    guard machine.report == nil, machine.current != nil else { return }
+    stepCount += 1
+    try machine.tick()
+    try check()
+  }
+
+  /// The oldest transfer completes now.
+  public func completeTransfer() throws(Difference) {
+    guard machine.report == nil, let due = machine.hardware.swap?.nextCompletion else { return }
+    stepCount += 1
+    machine.hardware.clock.advance(to: due)
+    try machine.deliverInterrupts()
+    try check()
+  }
+
+  /// Reclaims everything that can be.
+  public func evict() {
+    _ = machine.hardware.system.makeAvailable(machine.hardware.system.managedFrameCount)
+  }
+
+  private func enter(_ process: Int32, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) {
+    let places: [KernelMachine.Register] = [.rdi, .rsi, .rdx, .r10, .r8, .r9]
+    for (index, place) in places.enumerated() {
+      machine.setRegister(place, index < arguments.count ? arguments[index] : 0)
+    }
+    var kept: [(register: KernelMachine.Register, value: UInt64)] = []
+    for register in [.rbx, .rbp, .rsp, .r12, .r13, .r14, .r15, .rdi, .rsi] as [KernelMachine.Register] {
+      kept.append((register, machine.register(register)))
+    }
+    machine.setRegister(.rax, UInt64(call.rawValue))
+    returning[process] = Return(kept: kept, call: call, step: stepCount)
+    machine.enterKernel()
+    if machine.kernel.systemCall() { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+  }
+
+  private func checkReturn(_ process: Int32) throws(Difference) {
+    guard let state = returning.removeValue(forKey: process) else { return }
+    if state.step + 1 < stepCount { parkedCallCount += 1 }
+    for (register, value) in state.kept where machine.register(register) != value {
+      throw Difference("\(register) of process \(process) changed across call \(state.call.rawValue)")
+    }
+    if machine.register(.rip) != Program.text + 2 { throw Difference("call \(state.call.rawValue) returns elsewhere") }
+  }
+
+  private func touch(
+    _ process: Int32, _ address: UInt64, _ access: MemoryAccess, _ bytes: [UInt8]
+  ) throws(Difference) {
+    do throws(PageFault) {
+      _ = try machine.hardware.processor.memoryUnit.translate(address, access)
+    } catch {
+      machine.setRegister(.rip, Program.text)
+      let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
+      if machine.kernel.exception(event) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+      return
+    }
+    if access == .write { try machine.hardware.storeNow(bytes, at: address) }
+    queues[process]?.removeFirst()
+  }
+
+  private func check() throws(Difference) {
+    if machine.report != nil { return }
+    let problems = machine.problems(withContents: stepCount % 16 == 0)
+    if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
+  }
+
+  /// Ends process 1, whatever the others are doing, and checks that nothing is left.
+  public func finish() throws(Difference) {
+    if machine.report == nil {
+      let problems = machine.shutDown()
+      if !problems.isEmpty { throw Difference("at the end: " + problems.joined(separator: "; ")) }
+    }
+  }
+}
+
+extension Continuation {
+  /// The file that a parked call holds.
+  var file: OpenFile? {
+    switch self {
+    case .read(let file, _), .write(let file, _), .truncate(let file, _): file
+    case .open(let pending): pending.inspectedFile
+    default: nil
+    }
+  }
+}
