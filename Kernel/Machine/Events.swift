@@ -1,28 +1,25 @@
-// What Entry.S calls. The entry code passes the kernel object; the dispatcher is found here.
+// What Entry.S calls, in Swift's own calling convention: every instruction between the entry code and the kernel counts.
+//
+// Invariant: the processor record names a kernel and a dispatcher before ring 3 first runs, and `dispatcher` keeps both
+// alive for ever. Before that nothing can come here: interrupts are off, and the kernel's own faults end in panic.
 
-internal import MachineSupport
 internal import SystemCalls
 
-/// Set once, before ring 3 first runs.
+/// Keeps alive what the processor record names.
 nonisolated(unsafe) var dispatcher: Dispatcher?
 
 extension Kernel {
-  /// A system call of the current thread. Returns true when the same thread goes on at once. In Swift's own calling
-  /// convention, because every instruction between the entry code and the kernel counts.
+  /// A system call of the current thread. Returns true when the same thread goes on at once.
   @_silgen_name("machine_system_call")
   func machineSystemCall() -> Bool { systemCall() }
 }
 
-/// Decides what runs next. Returns false when nothing can.
-@c(machine_resume)
-func machineResume(_ kernel: UnsafeRawPointer) -> Bool {
-  guard let dispatcher = unsafe dispatcher else { panic("there is no kernel to resume") }
-  return dispatcher.resume()
-}
+extension Dispatcher {
+  /// Decides what runs next. Returns false when nothing can.
+  @_silgen_name("machine_resume")
+  func machineResume() -> Bool { resume() }
 
-/// An exception of ring 3, or an interrupt. Returns true when the same thread goes on at once.
-@c(machine_trap)
-func machineTrap(_ kernel: UnsafeRawPointer, _ vector: UInt64, _ errorCode: UInt64) -> Bool {
-  guard let dispatcher = unsafe dispatcher else { panic("an interrupt before there is a kernel; vector", vector) }
-  return dispatcher.trap(vector, errorCode)
+  /// An exception of ring 3, or an interrupt. Returns true when the same thread goes on at once.
+  @_silgen_name("machine_trap")
+  func machineTrap(_ vector: UInt64, _ errorCode: UInt64) -> Bool { trap(vector, errorCode) }
 }

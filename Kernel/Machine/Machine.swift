@@ -103,9 +103,12 @@ public final class Machine {
   /// Makes the kernel the one that answers events; `end` is called when process 1 has ended. Before `Kernel.start`, which
   /// counts what exists.
   public func connect(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) {
-    unsafe dispatcher = Dispatcher(kernel, features, ticker, end: end)
-    // SAFETY: the dispatcher keeps the kernel alive.
-    set_kernel_object(unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())))
+    let made = Dispatcher(kernel, features, ticker, end: end)
+    unsafe dispatcher = made
+    // SAFETY: `dispatcher` keeps both alive.
+    unsafe set_event_objects(
+      UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())),
+      UInt64(UInt(bitPattern: Unmanaged.passUnretained(made).toOpaque())))
   }
 
   /// Answers events for ever.

@@ -47,49 +47,58 @@ enum SlabAllocator {
     unsafe UnsafeMutableRawPointer(state).assumingMemoryBound(to: UnsafeMutablePointer<slab>?.self) + index
   }
 
-  /// Serves one object.
-  static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
-    let (index, size) = SizeClass.of(max(byteCount, 1))
-    let page: UnsafeMutablePointer<slab>
-    if let head = unsafe partial(index).pointee {
-      unsafe page = head
-    } else {
-      unsafe page = makeSlab(index, size)
-    }
-    let object: UInt64
-    if unsafe page.pointee.free != 0 {
-      object = unsafe page.pointee.free
+  /// Serves one object of a class.
+  @inline(__always)
+  static func allocate(_ index: Int, _ size: Int) -> UnsafeMutableRawPointer {
+    var head = unsafe partial(index).pointee
+    if unsafe head == nil { unsafe head = makeSlab(index, size) }
+    let page = unsafe head.unsafelyUnwrapped
+    var object = unsafe page.pointee.free
+    if object != 0 {
       unsafe page.pointee.free = word(at: object).pointee
     } else {
       let offset = unsafe page.pointee.fresh &- UInt16(truncatingIfNeeded: size)
       unsafe page.pointee.fresh = offset
       object = UInt64(UInt(bitPattern: page)) &+ UInt64(offset)
     }
-    unsafe page.pointee.used &+= 1
-    if unsafe page.pointee.used == page.pointee.capacity { unsafe unlink(page, index) }
+    let used = unsafe page.pointee.used &+ 1
+    unsafe page.pointee.used = used
+    if unsafe used == page.pointee.capacity { unsafe unlink(page, index) }
     unsafe state.pointee.allocated_byte_count &+= UInt64(size)
     return unsafe UnsafeMutableRawPointer(bitPattern: UInt(object)).unsafelyUnwrapped
   }
 
   /// Takes one object back.
+  @inline(__always)
   static func release(_ memory: UnsafeMutableRawPointer) {
     let object = UInt64(UInt(bitPattern: memory))
     let page = unsafe header(of: object)
-    let size = unsafe Int(page.pointee.object_byte_count)
-    if size == 0 { return unsafe LargeAllocation.release(page) }
-    guard unsafe page.pointee.used > 0 else { runtime_failed(runtime_failure_heap_misused.rawValue) }
-    let index = SizeClass.of(size).index
+    let size = unsafe page.pointee.object_byte_count
+    let used = unsafe page.pointee.used
+    guard size != 0, used != 0 else { return unsafe releaseOther(page) }
     unsafe word(at: object).pointee = page.pointee.free
     unsafe page.pointee.free = object
     unsafe state.pointee.allocated_byte_count &-= UInt64(size)
-    let wasFull = unsafe page.pointee.used == page.pointee.capacity
-    unsafe page.pointee.used &-= 1
-    if wasFull {
+    unsafe page.pointee.used = used &- 1
+    if unsafe used == page.pointee.capacity || used == 1 { unsafe relink(page) }
+  }
+
+  /// A page has its first free object again, or its last object has gone.
+  @inline(never)
+  private static func relink(_ page: UnsafeMutablePointer<slab>) {
+    let index = unsafe SizeClass.of(Int(page.pointee.object_byte_count)).index
+    if unsafe page.pointee.used &+ 1 == page.pointee.capacity {
       unsafe link(page, index)
-    } else if unsafe page.pointee.used == 0, unsafe page.pointee.next != nil || page.pointee.previous != nil {
+    } else if unsafe page.pointee.next != nil || page.pointee.previous != nil {
       unsafe unlink(page, index)
       putInReserve(UInt64(UInt(bitPattern: page)))
     }
+  }
+
+  @inline(never)
+  private static func releaseOther(_ page: UnsafeMutablePointer<slab>) {
+    guard unsafe page.pointee.object_byte_count == 0 else { runtime_failed(runtime_failure_heap_misused.rawValue) }
+    unsafe LargeAllocation.release(page)
   }
 
   /// Puts the pages without an object in use back into the reserve.
@@ -116,6 +125,7 @@ enum SlabAllocator {
     unsafe UnsafeMutablePointer(bitPattern: UInt(address)).unsafelyUnwrapped
   }
 
+  @inline(never)
   private static func makeSlab(_ index: Int, _ size: Int) -> UnsafeMutablePointer<slab> {
     let page = unsafe header(of: takeFromReserve())
     unsafe page.initialize(
@@ -126,7 +136,6 @@ enum SlabAllocator {
     return unsafe page
   }
 
-  @inline(__always)
   private static func link(_ page: UnsafeMutablePointer<slab>, _ index: Int) {
     let head = unsafe partial(index)
     unsafe page.pointee.next = head.pointee
@@ -135,7 +144,7 @@ enum SlabAllocator {
     unsafe head.pointee = page
   }
 
-  @inline(__always)
+  @inline(never)
   private static func unlink(_ page: UnsafeMutablePointer<slab>, _ index: Int) {
     if let previous = unsafe page.pointee.previous {
       unsafe previous.pointee.next = page.pointee.next
@@ -205,10 +214,21 @@ extension SlabAllocator {
 /// What posix_memalign asks for.
 @c(martlet_heap_allocate)
 func allocate(_ alignment: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
-  // Objects are aligned to the largest power of two that divides their size, because they end where their page ends.
-  let rounded = alignment <= 16 ? byteCount : (byteCount + alignment - 1) & ~(alignment - 1)
+  if alignment <= 16 && UInt(bitPattern: byteCount &- 1) < 512 {
+    let index = (byteCount &+ 15) &>> 4
+    return unsafe SlabAllocator.allocate(index, index &<< 4)
+  }
+  return unsafe allocateUnusual(alignment, byteCount)
+}
+
+/// Objects that are large, or aligned to more than 16. An object is aligned to the largest power of two that divides its
+/// size, because the last one ends where its page ends.
+@inline(never)
+private func allocateUnusual(_ alignment: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+  let rounded = alignment <= 16 ? max(byteCount, 1) : (max(byteCount, 1) + alignment - 1) & ~(alignment - 1)
   if rounded <= SizeClass.largest && (alignment <= 16 || rounded <= 512) {
-    return unsafe SlabAllocator.allocate(rounded)
+    let (index, size) = SizeClass.of(rounded)
+    return unsafe SlabAllocator.allocate(index, size)
   }
   return unsafe LargeAllocation.make(byteCount, alignment)
 }

@@ -9,6 +9,7 @@
 // - Flags on entry: `syscall` clears IF, TF, DF, AC and NT by its mask; the gates' stubs load clean flags (`push 2; popfq`
 //   is cld, clac and the rest at once, on processors without clac too).
 // - No swapgs: the record has a fixed address. #DB, NMI, #DF and #MC arrive on stacks of their own (Linker/kernel.ld).
+// - Swift is called in its own convention: a method's `self` in r13, which it may change; rbx, r12, r14 and r15 it keeps.
 // - `sysret` is used only to addresses below 2^46, so it cannot fault in ring 0 (Intel SDM volume 2, SYSRET).
 
 #include "ProcessorRecord.h"
@@ -59,7 +60,6 @@ procedure \name
   .if \stores_bases
   store_bases rsp, rcx
   .endif
-  // A method's `self` is in r13, in Swift's own calling convention, which keeps rbx, r12, r14 and r15.
   mov r13, [rip + processor_record + RECORD_KERNEL]
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
@@ -84,7 +84,7 @@ system_call_procedure system_call_entry_with_bases, 1
 procedure resume
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
-  mov rdi, [rip + processor_record + RECORD_KERNEL]
+  mov r13, [rip + processor_record + RECORD_DISPATCHER]
   call machine_resume
   test al, al
   jz wait_for_interrupt
@@ -177,8 +177,8 @@ procedure trap
   mov [rax + CONTEXT_R14], r14
   mov [rax + CONTEXT_R15], r15
   pop [rax + CONTEXT_RAX]
-  pop rsi                               // the vector
-  pop rdx                               // the error code
+  pop rdi                               // the vector
+  pop rsi                               // the error code
   pop [rax + CONTEXT_RIP]
   pop rcx                               // cs: ring 3's
   pop [rax + CONTEXT_RFLAGS]
@@ -190,7 +190,7 @@ procedure trap
 .Lanswer:
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
-  mov rdi, [rip + processor_record + RECORD_KERNEL]
+  mov r13, [rip + processor_record + RECORD_DISPATCHER]
   call machine_trap
   test al, al
   jz resume
@@ -204,8 +204,8 @@ procedure trap
   cmp dword ptr [rip + processor_record + RECORD_IS_IDLE], 0
   je .Lfault
   mov dword ptr [rip + processor_record + RECORD_IS_IDLE], 0
-  mov rsi, [rsp]
-  xor edx, edx
+  mov rdi, [rsp]
+  xor esi, esi
   jmp .Lanswer
 
 // A fault of the kernel itself, or a trap flag that slipped in: a single step in the kernel is switched off and forgotten.

@@ -37,6 +37,7 @@
 #define RECORD_USER_STACK 16
 #define RECORD_IS_IDLE 24
 #define RECORD_HAS_BASE_INSTRUCTIONS 32
+#define RECORD_DISPATCHER 40
 
 /* Segment selectors; those of ring 3 have FreeBSD's values. */
 #define SELECTOR_KERNEL_CODE 0x20
@@ -65,10 +66,11 @@
 /* The state of the one processor, at a fixed address. */
 struct processor_record {
   uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
-  uint64_t kernel;     /* the object that answers events */
+  uint64_t kernel;     /* the object that answers system calls */
   uint64_t user_stack; /* holds the user's stack pointer for the length of a few instructions */
   uint64_t is_idle;    /* the processor waits in `wait_for_interrupt`; an interrupt drops that frame */
   uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
+  uint64_t dispatcher; /* the object that answers everything else */
 };
 
 _Static_assert(offsetof(struct processor_record, context) == RECORD_CONTEXT, "shared with Entry.S");
@@ -76,12 +78,16 @@ _Static_assert(offsetof(struct processor_record, kernel) == RECORD_KERNEL, "shar
 _Static_assert(offsetof(struct processor_record, user_stack) == RECORD_USER_STACK, "shared with Entry.S");
 _Static_assert(offsetof(struct processor_record, is_idle) == RECORD_IS_IDLE, "shared with Entry.S");
 _Static_assert(offsetof(struct processor_record, has_base_instructions) == RECORD_HAS_BASE_INSTRUCTIONS, "see Entry.S");
+_Static_assert(offsetof(struct processor_record, dispatcher) == RECORD_DISPATCHER, "shared with Entry.S");
 
 extern struct processor_record processor_record;
 
 static inline uint64_t current_context(void) { return processor_record.context; }
 static inline void set_current_context(uint64_t address) { processor_record.context = address; }
-static inline void set_kernel_object(uint64_t address) { processor_record.kernel = address; }
+static inline void set_event_objects(uint64_t kernel, uint64_t dispatcher) {
+  processor_record.kernel = kernel;
+  processor_record.dispatcher = dispatcher;
+}
 static inline void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
 
 /* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */

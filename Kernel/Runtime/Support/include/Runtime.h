@@ -16,7 +16,7 @@ _Noreturn void runtime_failed(uint32_t kind);
 /* A page that holds objects of one size, as its first bytes describe it; objects fill it from its end down. A large
    allocation's first page begins with one too, with `object_byte_count` 0. */
 struct slab {
-  struct slab *next, *previous; /* among the pages of this size that have room */
+  struct slab *_Nullable next, *_Nullable previous; /* among the pages of this size that have room */
   uint64_t free;                /* the first object that was used and released, each holding the next one's address; 0 */
   uint16_t fresh;               /* offset of the lowest object handed out so far */
   uint16_t used;
@@ -30,7 +30,7 @@ struct slab {
 
 /* All state of the heap; zero when the kernel starts. */
 struct heap_state {
-  struct slab *partial[SLAB_CLASS_COUNT]; /* pages with room, by class of size */
+  struct slab *_Nullable partial[SLAB_CLASS_COUNT]; /* pages with room, by class of size */
   uint64_t reserve;                       /* free frames, each holding the next one's address; 0 */
   uint64_t reserve_count;
   uint64_t boot_reserve;                  /* the same for pages of the boot arena, which stay for ever */
@@ -40,7 +40,8 @@ struct heap_state {
   uint64_t frame_count;                   /* frames taken from the frame allocator, reserve included */
 };
 
-struct heap_state *heap_state_pointer(void);
+extern struct heap_state heap_state;
+static inline struct heap_state *_Nonnull heap_state_pointer(void) { return &heap_state; }
 
 /* The pages that the heap lives on until the frame allocator exists, and first of all later. */
 uint64_t boot_arena_address(void);
