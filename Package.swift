@@ -90,6 +90,8 @@ default:
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory"]),
     tests("Files", ["ABI", "Memory", "Files"]),
+    tests("Processes", ["ABI", "Memory", "Files", "Processes"]),
+    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls"]),
     tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Boot", ["ABI"]),
   ]

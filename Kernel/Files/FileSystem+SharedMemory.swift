@@ -111,9 +111,11 @@ extension FileSystem {
   public func unlinkSharedMemory(path: Span<UInt8>, _ caller: Credentials) throws(Errno) {
     guard path.count > 0 && path[0] == UInt8(ascii: "/") else { throw .einval }
     let key = NameKey(path)
-    guard let object = names.lookup(key, path) else { throw .enoent }
-    try object.ownership.check([.read, .write], by: caller)
-    _ = names.remove(key, path, memory)
+    var search = NamePath()
+    guard let entry = names.find(key, path, &search) else { throw .enoent }
+    try names.entries[entry].object.ownership.check([.read, .write], by: caller)
+    // Dropped here, when the table is in order again.
+    _ = names.remove(entry, key, &search, memory)
   }
 
   @inline(__always)

@@ -80,17 +80,12 @@ struct SharedMemoryNamespace: ~Copyable {
     return true
   }
 
-  /// Takes a name out and hands its object to the caller; nil when there is no such name.
-  mutating func remove(
-    _ key: NameKey, _ path: Span<UInt8>, _ system: MemorySystem
-  ) -> SharedMemoryObject? {
-    var search = NamePath()
+  /// The entry of a name, and in `search` the way to it; nil when there is no such name.
+  borrowing func find(_ key: NameKey, _ path: Span<UInt8>, _ search: inout NamePath) -> Handle<NameEntry>? {
     var handle = root(of: key.hash)
     while !handle.isNone {
       switch order(of: key, path, comparedWith: handle) {
-      case .same:
-        setRoot(of: key.hash, detach(handle, &search))
-        return release(handle, system)
+      case .same: return handle
       case .before:
         search.push(handle, .left)
         handle = entries[handle].left
@@ -100,6 +95,14 @@ struct SharedMemoryNamespace: ~Copyable {
       }
     }
     return nil
+  }
+
+  /// Takes the entry that `find` gave out of the table and hands its object to the caller.
+  mutating func remove(
+    _ entry: Handle<NameEntry>, _ key: NameKey, _ search: inout NamePath, _ system: MemorySystem
+  ) -> SharedMemoryObject {
+    setRoot(of: key.hash, detach(entry, &search))
+    return release(entry, system)
   }
 
   /// Takes any name out of the buckets from `cursor` on, and moves `cursor` to where to look next; nil when none is left.

@@ -63,9 +63,9 @@ public final class SharedMemoryObject {
   /// The channel on which those wait who queue for the range lock.
   var rangeChannel: WaitChannel { .rangeLock(UInt32(truncatingIfNeeded: inode)) }
 
-  /// Leaves the range lock and wakes those who queue behind.
+  /// Leaves the range lock and wakes those who queue behind, and those who wait without a place in the queue (seals).
   func releaseRange(_ ticket: RangeLockTicket) {
     rangeLock.leave(ticket)
-    if !rangeLock.isEmpty { fileSystem.wake(rangeChannel) }
+    fileSystem.wake(rangeChannel)
   }
 }

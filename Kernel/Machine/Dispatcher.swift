@@ -116,7 +116,8 @@ final class Dispatcher {
     let gs = context_word(context, UInt64(CONTEXT_GS_BASE))
     if features.hasBaseInstructions {
       load_bases_by_instruction(fs, gs)
-    } else if loadedBases != (fs, gs) {
+    } else if loadedBases != (fs, gs) || fs | gs != 0 {
+      // A program that loads fs or gs with a selector sets the base to 0, unseen: what was loaded last says little.
       write_model_register(0xC000_0100, fs)
       write_model_register(0xC000_0101, gs)
       loadedBases = (fs, gs)

@@ -39,9 +39,15 @@ extension AddressSpace {
     let entries = system.entries
     let protection = entries[handle].protection
     guard protection.contains(access.protection) else { return .signal(.sigsegv, code: .segmentAccess) }
+    // Every store and load of the kernel for a program comes here too, many in one event: so this is where the heap's
+    // reserve is looked after, and not only where an event begins.
     if entries[handle].needsCopy {
-      if access == .write { makePrivate(handle) }
+      if access == .write {
+        guard system.hasHeapReserve else { return .wait(.frames) }
+        makePrivate(handle)
+      }
     } else if entries[handle].objectOrNil == nil {
+      guard system.hasHeapReserve else { return .wait(.frames) }
       entries[handle].object = VMObjectReference(
         VMObject(system, .anonymous, pageCount: entries[handle].pageCount))
       entries[handle].offset = 0

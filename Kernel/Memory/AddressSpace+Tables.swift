@@ -58,7 +58,7 @@ extension AddressSpace {
     let new = frame.address.raw | rights | PageTableEntry.present | PageTableEntry.user | PageTableEntry.accessed
     let old = physical.load(slot)
     if old & PageTableEntry.present == 0 {
-      guard system.addMapping(slot, to: frame) else { return false }
+      guard system.addMapping(slot, to: frame) else { return enterAgain(frame, at: address, rights: rights) }
       physical.store(new, at: slot)
       system.frames[table].count &+= 1
       residentPageCount &+= 1
@@ -69,13 +69,21 @@ extension AddressSpace {
       let replaced = physical.exchange(new, at: slot)
       if replaced & PageTableEntry.dirty != 0 { physical.set(bits: PageTableEntry.dirty, at: slot) }
     } else {
-      guard system.addMapping(slot, to: frame) else { return false }
+      guard system.addMapping(slot, to: frame) else { return enterAgain(frame, at: address, rights: rights) }
       let replaced = physical.exchange(new, at: slot)
       system.removeMapping(slot, from: oldFrame)
       system.gather(replaced, oldFrame)
     }
     if isLoaded { system.processor.invalidate(page: VirtualAddress(address)) }
     return true
+  }
+
+  /// Maps a frame that could not be mapped because it is mapped too often: its other mappings go first, and with them
+  /// perhaps tables of this space, so everything is looked up again. Returns false when the reason was another.
+  private func enterAgain(_ frame: FrameNumber, at address: UInt64, rights: UInt64) -> Bool {
+    guard system.hasLongestList(frame) else { return false }
+    system.removeAllMappings(of: frame)
+    return enter(frame, at: address, rights: rights)
   }
 
   /// Removes the translations of a range; tables that become empty are given back after the processor forgot them.

@@ -1,6 +1,8 @@
-// The ordered map of an address space: a treap by start address, threaded in order, with the largest gap of each subtree.
+// The ordered map of an address space: an AVL tree by start address, threaded in order, with the largest gap of each subtree.
 //
-// Priorities come from a generator of the space itself, so a run is reproducible; heights stay logarithmic (expected).
+// The heights of two siblings differ by at most one whatever a program maps in whatever order, so the recursion below is
+// at most some thirty calls deep: the kernel has one small stack. (A tree balanced by numbers that a program can foresee
+// would not do: mappings made in the order of the numbers turn it into a list.)
 import ABI
 
 extension AddressSpace {
@@ -88,10 +90,6 @@ extension AddressSpace {
       nodes[handle].previous = previous
       if previous.isNone { first = handle } else { nodes[previous].next = handle }
     }
-    priorities ^= priorities << 13
-    priorities ^= priorities >> 17
-    priorities ^= priorities << 5
-    nodes[handle].priority = priorities
     tree = insert(handle, into: tree)
     refreshGap(of: nodes[handle].next)
     entryCount += 1
@@ -137,22 +135,23 @@ extension AddressSpace {
 
   private func update(_ handle: Handle<MapEntry>) {
     var gap = nodes[handle].start - gapStart(before: handle)
+    var height: UInt8 = 0
     let left = nodes[handle].left
     let right = nodes[handle].right
-    if !left.isNone { gap = max(gap, nodes[left].largestGap) }
-    if !right.isNone { gap = max(gap, nodes[right].largestGap) }
+    if !left.isNone {
+      gap = max(gap, nodes[left].largestGap)
+      height = nodes[left].height
+    }
+    if !right.isNone {
+      gap = max(gap, nodes[right].largestGap)
+      height = max(height, nodes[right].height)
+    }
     nodes[handle].largestGap = gap
+    nodes[handle].height = height + 1
   }
 
   private func insert(_ handle: Handle<MapEntry>, into root: Handle<MapEntry>) -> Handle<MapEntry> {
     if root.isNone {
-      update(handle)
-      return handle
-    }
-    if nodes[handle].priority > nodes[root].priority {
-      let (left, right) = split(root, at: nodes[handle].start)
-      nodes[handle].left = left
-      nodes[handle].right = right
       update(handle)
       return handle
     }
@@ -163,33 +162,22 @@ extension AddressSpace {
       let child = insert(handle, into: nodes[root].right)
       nodes[root].right = child
     }
-    update(root)
-    return root
-  }
-
-  private func split(
-    _ root: Handle<MapEntry>, at start: UInt64
-  ) -> (left: Handle<MapEntry>, right: Handle<MapEntry>) {
-    if root.isNone { return (.none, .none) }
-    if nodes[root].start < start {
-      let (left, right) = split(nodes[root].right, at: start)
-      nodes[root].right = left
-      update(root)
-      return (root, right)
-    }
-    let (left, right) = split(nodes[root].left, at: start)
-    nodes[root].left = right
-    update(root)
-    return (left, root)
+    return balance(root)
   }
 
   private func remove(_ start: UInt64, from root: Handle<MapEntry>) -> Handle<MapEntry> {
     precondition(!root.isNone, "entry not in the map")
     if nodes[root].start == start {
-      let merged = merge(nodes[root].left, nodes[root].right)
+      let left = nodes[root].left
+      let right = nodes[root].right
       nodes[root].left = .none
       nodes[root].right = .none
-      return merged
+      if left.isNone { return right }
+      if right.isNone { return left }
+      let (successor, rest) = removeFirst(from: right)
+      nodes[successor].left = left
+      nodes[successor].right = rest
+      return balance(successor)
     }
     if start < nodes[root].start {
       let child = remove(start, from: nodes[root].left)
@@ -198,22 +186,59 @@ extension AddressSpace {
       let child = remove(start, from: nodes[root].right)
       nodes[root].right = child
     }
+    return balance(root)
+  }
+
+  /// Takes the first entry out of a subtree; gives it and what is left.
+  private func removeFirst(
+    from root: Handle<MapEntry>
+  ) -> (first: Handle<MapEntry>, rest: Handle<MapEntry>) {
+    let left = nodes[root].left
+    if left.isNone { return (root, nodes[root].right) }
+    let (first, rest) = removeFirst(from: left)
+    nodes[root].left = rest
+    return (first, balance(root))
+  }
+
+  // MARK: Balance
+
+  private func height(_ handle: Handle<MapEntry>) -> Int { handle.isNone ? 0 : Int(nodes[handle].height) }
+
+  /// Brings an entry up to date whose subtrees may differ by two in height; gives the root of the result.
+  private func balance(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
+    let left = nodes[root].left
+    let right = nodes[root].right
+    let difference = height(left) - height(right)
+    if difference > 1 {
+      if height(nodes[left].left) < height(nodes[left].right) { nodes[root].left = rotateLeft(left) }
+      return rotateRight(root)
+    }
+    if difference < -1 {
+      if height(nodes[right].right) < height(nodes[right].left) { nodes[root].right = rotateRight(right) }
+      return rotateLeft(root)
+    }
     update(root)
     return root
   }
 
-  private func merge(_ left: Handle<MapEntry>, _ right: Handle<MapEntry>) -> Handle<MapEntry> {
-    if left.isNone { return right }
-    if right.isNone { return left }
-    if nodes[left].priority > nodes[right].priority {
-      let child = merge(nodes[left].right, right)
-      nodes[left].right = child
-      update(left)
-      return left
-    }
-    let child = merge(left, nodes[right].left)
-    nodes[right].left = child
-    update(right)
-    return right
+  private func rotateLeft(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
+    let top = nodes[root].right
+    nodes[root].right = nodes[top].left
+    nodes[top].left = root
+    update(root)
+    update(top)
+    return top
   }
+
+  private func rotateRight(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
+    let top = nodes[root].left
+    nodes[root].left = nodes[top].right
+    nodes[top].right = root
+    update(root)
+    update(top)
+    return top
+  }
+
+  /// The height of the whole map (for tests).
+  var treeHeight: Int { height(tree) }
 }

@@ -18,7 +18,6 @@ public final class AddressSpace: AnyOwner {
   var tree = Handle<MapEntry>.none
   var first = Handle<MapEntry>.none
   var lastFound = Handle<MapEntry>.none
-  var priorities: UInt32 = 0x9E37_79B9
   /// Mappings.
   public internal(set) var entryCount = 0
   /// Bytes of all mappings.

@@ -13,7 +13,8 @@ public enum Sharing: UInt8, Sendable {
 ///
 /// Invariants
 /// - `start < end`, page-aligned, inside user space; entries of a space do not overlap; `next` and `previous` are in
-///   ascending order, and the tree of `left` and `right` has the same order (and is a heap by `priority`).
+///   ascending order, and the tree of `left` and `right` has the same order; in it the
+///   heights of two siblings differ by at most one.
 /// - `largestGap` is the largest `start - previous.end` in the entry's subtree.
 /// - `needsCopy`: the object belongs to others too; it is shadowed before the first store.
 /// - `charge` pages of swap are reserved for a private mapping that can be written.
@@ -28,7 +29,7 @@ struct MapEntry: ~Copyable {
   var previous = Handle<MapEntry>.none
   var left = Handle<MapEntry>.none
   var right = Handle<MapEntry>.none
-  var priority: UInt32 = 0
+  var height: UInt8 = 0
   var protection: Protection
   var maximum: Protection
   var sharing: Sharing

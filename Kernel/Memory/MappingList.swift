@@ -3,10 +3,17 @@
 // Invariants
 // - A frame's list names exactly the present page-table entries that hold its number, each by the entry's physical
 //   address. The page table's own frame record tells the address space and the virtual address.
-// - One mapping is held in the list's word itself and costs no memory; each further one is a record of a pool.
+// - One mapping is held in the list's word itself and costs no memory; each further one is a record of a pool, counted in
+//   the frame's `count`.
+// - No list is longer than `longest` records and one: mappings are a cache of what the map entries say, so a frame that is
+//   mapped more often loses all its mappings and gets them back by faults. So taking one off costs a bounded number of
+//   steps, however often a program maps one page.
 
 /// The head of a list, or the rest of one: 0, the physical address of one entry, or a record's handle with bit 0 set.
 struct MappingList: BitwiseCopyable {
+  /// The most records in one list.
+  static let longest = 255
+
   fileprivate var word: UInt64 = 0
 
   @inline(__always)
@@ -37,7 +44,8 @@ struct MappingNode: BitwiseCopyable {
 }
 
 extension MemorySystem {
-  /// Adds a mapping to a frame's list. Returns false, and changes nothing, when a record is needed and cannot be had.
+  /// Adds a mapping to a frame's list. Returns false, and changes nothing, when the list is as long as it may be, or a
+  /// record is needed and cannot be had.
   @inline(__always)
   func addMapping(_ entry: PhysicalAddress, to frame: FrameNumber) -> Bool {
     let old = frames[frame].mappings
@@ -45,10 +53,16 @@ extension MemorySystem {
       frames[frame].mappings = MappingList(single: entry)
       return true
     }
-    guard let node = mappingNodes.allocate(MappingNode(entry: entry, rest: old), self) else { return false }
+    guard !hasLongestList(frame), let node = mappingNodes.allocate(MappingNode(entry: entry, rest: old), self) else {
+      return false
+    }
     frames[frame].mappings = MappingList(node: node)
+    frames[frame].count &+= 1
     return true
   }
+
+  /// Whether no further mapping can be added to a frame's list.
+  func hasLongestList(_ frame: FrameNumber) -> Bool { Int(frames[frame].count) >= MappingList.longest }
 
   /// Takes a mapping off a frame's list. It must be there.
   @inline(__always)
@@ -77,6 +91,7 @@ extension MemorySystem {
       }
       if let previous { mappingNodes[previous].rest = replacement } else { frames[frame].mappings = replacement }
       _ = mappingNodes.take(node, self)
+      frames[frame].count &-= 1
       return
     }
     preconditionFailure("mapping not in its frame's list")

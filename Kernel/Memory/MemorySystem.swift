@@ -136,6 +136,13 @@ public final class MemorySystem {
     buddy.free(frame, order: 0, frames)
   }
 
+  /// Whether a few small objects can be made; fills the heap's reserve if need be.
+  @inline(__always)
+  var hasHeapReserve: Bool {
+    guard let heap else { return true }
+    return heap.ensureReserve()
+  }
+
   /// Wakes every thread parked on `channel`.
   func wake(_ channel: WaitChannel) {
     waker.instance?.wake(channel)

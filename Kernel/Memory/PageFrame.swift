@@ -5,7 +5,7 @@
 // - `.free`: in the buddy allocator's list of `order`; only the first frame of a block is in this state, the others are
 //   `.freeTail`.
 // - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings` lists every page-table
-//   entry that maps it; `queue` names the paging queue it is linked in.
+//   entry that maps it, in `count` records and the list's head; `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
 // - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `count` the entries in use.
 // - `.pool`: `count` slots in use, `firstFree` heads the frame's list of free slots.

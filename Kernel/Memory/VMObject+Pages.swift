@@ -245,6 +245,7 @@ extension VMObject {
     system.frames[frame].owner = OwnerReference(self)
     system.frames[frame].index = index
     system.frames[frame].mappings = MappingList()
+    system.frames[frame].count = 0
     system.frames[frame].swapBlock = .none
     system.frames[frame].wireCount = 0
     system.frames[frame].flags = []

@@ -24,8 +24,9 @@ extension Kernel {
     case .setgroups: return try groupsRequest(arguments, process)
     case .sigaction: return arguments.second == 0 ? .nothing : .bytes(arguments.second, count: 32)
     case .sysctl:
-      guard arguments.second >= 2, arguments.second <= UInt64(SystemControl.maximumNameLength) else { throw .einval }
-      return .bytes(arguments.first, count: 4 * Int(arguments.second))
+      let length = UInt32(truncatingIfNeeded: arguments.second)
+      guard length >= 2, length <= UInt32(SystemControl.maximumNameLength) else { throw .einval }
+      return .bytes(arguments.first, count: 4 * Int(length))
     case .sysctlbyname:
       guard arguments.second < 1024 else { throw .enametoolong }
       return .bytes(arguments.first, count: Int(arguments.second))
@@ -39,8 +40,8 @@ extension Kernel {
 
   private func groupsRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
     guard process.credentials.isSuperuser else { throw .eperm }
-    guard arguments.first <= UInt64(SystemCallLimits.groupCount) else { throw .einval }
-    let count = Int(arguments.first)
+    let count = Int(integer(arguments.first))
+    guard count >= 0, count <= SystemCallLimits.groupCount else { throw .einval }
     return count == 0 ? .nothing : .bytes(arguments.second, count: 4 * count)
   }
 

@@ -119,7 +119,9 @@ extension Kernel {
     return UInt64(target)
   }
 
-  func closeRange(_ call: SystemCall, _ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+  func closeRange(
+    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
     var low = UInt32(truncatingIfNeeded: arguments.first)
     var high = UInt32.max
     if call == .closefrom {
@@ -130,9 +132,9 @@ extension Kernel {
       guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
       if flags != 0 { return try markRange(low, high, process) }
     }
-    var budget = Int.max
-    _ = fileTable(process).closeRange(low, high, budget: &budget)
-    return .value(0)
+    // What is closed already is not found again, so a call that was cut simply starts over.
+    var budget = ProcessLimits.descriptorsPerTurn
+    return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .call)
   }
 
   private func markRange(_ low: UInt32, _ high: UInt32, _ process: Process) throws(Errno) -> Outcome {

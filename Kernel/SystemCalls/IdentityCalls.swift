@@ -86,7 +86,7 @@ extension Kernel {
 
   /// setgroups(2): the first becomes the effective group; none keeps only the effective one.
   private func setGroups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) {
-    let count = Int(arguments.first)
+    let count = Int(integer(arguments.first))
     var groups = [256 of UInt32](repeating: 0)
     for index in 0..<count {
       groups[index] = processes.records[thread.record].buffer.span.loadUInt32(at: 4 * index)

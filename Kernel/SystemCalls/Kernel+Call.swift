@@ -256,6 +256,10 @@ extension Kernel {
 
   /// Goes on with the call of a thread whose turn it is again.
   func resume(_ thread: Thread, _ process: Process) {
+    guard hasHeapReserve() else {
+      processes.park(thread, on: .frames)
+      return
+    }
     let continuation = thread.continuation
     thread.continuation = .none
     switch continuation {

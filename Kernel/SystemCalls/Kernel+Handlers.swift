@@ -30,7 +30,7 @@ extension Kernel {
     case .ioctl: return try deviceControl(arguments, thread, process)
     case .fchmod, .fchown, .fsync: return try changeFile(call, arguments, process)
     case .getdtablesize: return .value(UInt64(fileTable(process).limit))
-    case .closefrom, .closeRange: return try closeRange(call, arguments, process)
+    case .closefrom, .closeRange: return try closeRange(call, arguments, thread, process)
     // Memory
     case .mmap: return .value(try map(arguments, process))
     case .munmap: return .value(try unmap(arguments, process))
@@ -117,6 +117,8 @@ extension Kernel {
   func cut(_ thread: Thread, _ continuation: consuming Continuation) -> Outcome {
     thread.continuation = continuation
     processes.needsAttention = true
+    // While long calls follow each other no timer interrupt comes through, but who sleeps must wake (and may end the call).
+    processes.scheduler.fireTimers(now: memory.processor.nanoseconds)
     processes.endTurn(of: thread)
     return .parked
   }

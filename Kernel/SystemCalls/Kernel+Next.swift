@@ -10,6 +10,8 @@ extension Kernel {
   private static let teardownBudget = 256
   /// Frames that must be free before those who wait for some are woken.
   private static let frameBatch = 32
+  /// How long threads may wait for frames that nothing can free while others run.
+  private static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
 
   /// Decides what runs next; does the work that is due between events first.
   public func next() -> Next {
@@ -20,7 +22,7 @@ extension Kernel {
         _ = hasHeapReserve()
       }
       if memory.isShort { memory.reclaim(budget: 64) }
-      if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() }
+      if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() } else { starvedSinceNanoseconds = nil }
       processes.needsAttention = false
       if processes.current == nil && !processes.takeTurn() {
         if processes.isEmpty {
@@ -48,7 +50,8 @@ extension Kernel {
       if processes.continueExit(process, thread, phase) && processes.scheduler.hasReady { processes.endTurn() }
       return false
     }
-    if let signal = processes.terminatingSignal(process) {
+    // A stopped process looks at its other signals when it is continued.
+    if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
       processes.beginExit(process, .terminated(signal))
       return false
     }
@@ -65,8 +68,26 @@ extension Kernel {
   private func serveFrameWaiters() {
     if memory.freeFrameCount > memory.reserveFrameCount + Kernel.frameBatch {
       processes.scheduler.wake(.frames)
-    } else if case .ready = memory.makeAvailable(Kernel.frameBatch) {
+      starvedSinceNanoseconds = nil
+      return
+    }
+    switch memory.makeAvailable(Kernel.frameBatch) {
+    case .ready:
       processes.scheduler.wake(.frames)
+      starvedSinceNanoseconds = nil
+    case .pending: starvedSinceNanoseconds = nil
+    case .exhausted:
+      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.processor.nanoseconds }
+    }
+  }
+
+  /// Those who wait for frames must not wait for ever because somebody else always runs: after a second in which nothing
+  /// could be reclaimed, the largest process goes, as it would if nobody ran. Called at every tick.
+  func endStarvation(now: UInt64) {
+    guard let start = starvedSinceNanoseconds, now &- start >= Kernel.starvationLimitNanoseconds else { return }
+    starvedSinceNanoseconds = now
+    if let victim = processes.killLargest() {
+      report("process ", UInt64(victim.identifier), " killed: out of memory")
     }
   }
 

@@ -25,6 +25,8 @@ public final class Kernel {
   var unknownCallsRaiseSignal: Bool
   /// When `timerTick` last ran, in nanoseconds since boot.
   var lastTickNanoseconds: UInt64 = 0
+  /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
+  var starvedSinceNanoseconds: UInt64?
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
   /// What existed before process 1.
@@ -116,6 +118,7 @@ public final class Kernel {
     }
     lastTickNanoseconds = now
     processes.scheduler.fireTimers(now: now)
+    endStarvation(now: now)
     processes.endTurn()
   }
 

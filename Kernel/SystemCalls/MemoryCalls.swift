@@ -119,7 +119,10 @@ extension Kernel {
   ) throws(Errno) -> UInt64 {
     let space = space(process)
     let limit = process.limit(.addressSpace).soft
-    if limit != ResourceLimit.infinity, space.virtualByteCount + map.byteCount > UInt64(limit) { throw .enomem }
+    if limit != ResourceLimit.infinity {
+      let (total, overflow) = space.virtualByteCount.addingReportingOverflow(map.byteCount)
+      guard !overflow && total <= UInt64(limit) else { throw .enomem }
+    }
     request.alignment = map.alignment
     let address = try space.map(request)
     return address.raw &+ map.pageOffset

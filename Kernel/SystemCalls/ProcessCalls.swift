@@ -36,7 +36,8 @@ extension Kernel {
       case .wait(let channel): return park(thread, .execute(execution), on: channel)
       case .wantsFile: try execution.load(try executable(execution))
       case .complete:
-        closeOnExec(process)
+        var files = ProcessLimits.descriptorsPerTurn
+        guard fileTable(process).closeOnExec(budget: &files) else { return cut(thread, .execute(execution)) }
         processes.commit(execution, process, thread)
         processes.needsAttention = true
         return .registersSet
@@ -48,11 +49,6 @@ extension Kernel {
   func executable(_ execution: Execution) throws(Errno) -> ExecutableImage {
     let content = try files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
     return ExecutableImage(start: content.start, byteCount: content.byteCount)
-  }
-
-  private func closeOnExec(_ process: Process) {
-    var budget = Int.max
-    _ = fileTable(process).closeOnExec(budget: &budget)
   }
 
   // MARK: wait4

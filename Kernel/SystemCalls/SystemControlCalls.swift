@@ -39,7 +39,7 @@ extension Kernel {
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
-    guard arguments.second == 2, let node = SystemControlNode(first, second) else { throw .enoent }
+    guard integer(arguments.second) == 2, let node = SystemControlNode(first, second) else { throw .enoent }
     return try control(node, rest, thread, process)
   }
 

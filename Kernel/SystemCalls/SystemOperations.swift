@@ -103,7 +103,7 @@ extension Kernel {
 
   /// getrandom(2), at most 1024 bytes at a time. EINVAL for unknown flags.
   func random(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
-    guard arguments.third & ~7 == 0 else { throw .einval }
+    guard UInt32(truncatingIfNeeded: arguments.third) & ~7 == 0 else { throw .einval }
     let count = Int(min(arguments.second, 1024))
     for offset in stride(from: 0, to: count, by: 8) {
       stage(nextRandom(), at: offset, &processes.records[thread.record].buffer)

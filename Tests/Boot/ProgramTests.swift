@@ -19,7 +19,8 @@ struct ProgramTests {
   func quiet() throws {
     let result = try boot(program: "arguments", arguments: "one two", append: "quiet")
     #expect(result.exit == .success)
-    #expect(result.output.hasPrefix("argument 0: arguments\r\nargument 1: one\r\nargument 2: two\r\n"), "\(result)")
+    #expect(
+      result.output.hasPrefix("argument 0: /bin/arguments\r\nargument 1: one\r\nargument 2: two\r\n"), "\(result)")
     #expect(result.programLines == result.lines.filter { !$0.isEmpty })
   }
 
@@ -28,7 +29,7 @@ struct ProgramTests {
     let result = try boot(program: "arguments", arguments: "\"a b\" c=d,e  f")
     #expect(
       result.programLines == [
-        "argument 0: arguments", "argument 1: \"a", "argument 2: b\"", "argument 3: c=d,e", "argument 4: f",
+        "argument 0: /bin/arguments", "argument 1: \"a", "argument 2: b\"", "argument 3: c=d,e", "argument 4: f",
       ], "\(result)")
   }
 
@@ -64,7 +65,7 @@ struct ProgramTests {
   func initOption() throws {
     let chosen = try boot(program: "end", modules: ["arguments"], append: "init=/bin/arguments")
     #expect(chosen.exit == .success)
-    #expect(chosen.programLines.first?.hasPrefix("argument 0: ") == true, "\(chosen)")
+    #expect(chosen.programLines.first?.hasPrefix("argument 0: /bin/arguments") == true, "\(chosen)")
     let missing = try boot(program: "end", append: "init=/bin/nothing")
     #expect(missing.exit == .failure)
     #expect(missing.lines.contains { $0.contains("cannot be started") }, "\(missing)")

@@ -37,7 +37,7 @@ struct UserSideTests {
   func batch(_ batch: Batch) throws {
     let result = try boot(
       program: "run-tests", arguments: batch.programs.joined(separator: " "), modules: batch.programs + batch.others,
-      append: batch.append, memory: batch.memory, processor: batch.processor, timeLimit: 240)
+      append: batch.append, memory: batch.memory, processor: batch.processor, timeLimit: 400)
     let failures = result.lines.indices.filter { result.lines[$0].hasPrefix("not ok") }
     for index in failures {
       // The line before a failed case says what failed.

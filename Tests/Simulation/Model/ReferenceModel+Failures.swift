@@ -10,7 +10,13 @@ extension ReferenceModel {
       _ = exit(process, .terminated(.sigbus))
       return
     }
-    if step.operation.errorsOfFailure(step.failure?.kind ?? .frame).contains(where: { $0.rawValue == error }) { return }
+    if step.operation.errorsOfFailure(step.failure?.kind ?? .frame).contains(where: { $0.rawValue == error }) {
+      // mmap(2) marks the object as accessed even when the mapping is refused in the end (spec shm.md 2.5).
+      if case .map(_, _, _, _, let descriptor, _) = step.operation, let object = process.file(descriptor)?.object {
+        object.accessTime.latest = now.latest
+      }
+      return
+    }
     // Not an error of the failure: then it is the one that the operation gives anyway.
     try apply(step.operation, by: step.process, observed)
   }

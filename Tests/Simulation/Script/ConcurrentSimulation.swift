@@ -26,6 +26,7 @@ public struct ConcurrentSimulation {
     do throws(Difference) {
       let concurrent = try ConcurrentRun(configuration)
       run = concurrent
+      if random.chance(oneIn: 3) { concurrent.machine.hardware.swap?.behaviour.readFailureOneIn = 12 }
       while concurrent.stepCount < stepCount, concurrent.machine.report == nil {
         if random.chance(oneIn: 8) { try concurrent.tick() }
         if random.chance(oneIn: 5) { try concurrent.completeTransfer() }

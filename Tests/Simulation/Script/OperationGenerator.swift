@@ -163,9 +163,10 @@ struct OperationGenerator {
     if random.chance(oneIn: 6) { flags |= 0x400 }
     if random.chance(oneIn: 4) { flags |= 0x10_0000 }
     if random.chance(oneIn: 30) { flags |= 0x1000 }
+    let is2008 = random.chance(oneIn: 8)
     return .sharedMemoryOpen(
       name: name, flags: flags, mode: random.pick([0o600, 0o644, 0o666, 0o777, 0, 0o4755]) ?? 0o600,
-      sharedMemoryFlags: random.chance(oneIn: 4) ? UInt32(random.number(below: 4)) : 0)
+      sharedMemoryFlags: is2008 ? 0 : random.chance(oneIn: 4) ? UInt32(random.number(below: 5)) : 0, is2008: is2008)
   }
 
   private mutating func resize(_ process: ModelProcess) -> Operation {
