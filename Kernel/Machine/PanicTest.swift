@@ -18,7 +18,6 @@ public enum PanicTest {
     }
     if KernelOptions.matches(kind, "identity-map") { memory_write64(0x10_0000, 0) }
     if KernelOptions.matches(kind, "null-read") { _ = memory_read64(0) }
-    if KernelOptions.matches(kind, "nested") { PanicTest.panicWhilePanicking() }
     panic("the protection that panic-test asks for is missing, or it names no test")
   }
 
@@ -34,9 +33,5 @@ public enum PanicTest {
     var page = [512 of UInt64](repeating: depth)
     page[Int(depth % 512)] = overflow(depth + 1)
     return page[Int(depth % 7)] + depth
-  }
-
-  private static func panicWhilePanicking() {
-    call_address(1 << 63)
   }
 }

@@ -56,7 +56,14 @@ struct BootResult: CustomStringConvertible {
     return nil
   }
 
-  var description: String { "exit: \(exit)\nreport: \(report)\nserial:\n\(output)" }
+  var description: String { "exit: \(exit)\nreport: \(report)\nserial:\n\(output)\(backtrace)" }
+
+  /// A panic's backtrace with function, file and line; empty when there is none.
+  private var backtrace: String {
+    guard exit == .panic else { return "" }
+    let tool = BootFiles.package.appendingPathComponent("Boot/Tools/symbolize").path
+    return (try? runTool([tool, BootFiles.symbols], input: output)).map { "backtrace:\n\($0)" } ?? ""
+  }
 }
 
 /// Where things are, from the top of the package.
