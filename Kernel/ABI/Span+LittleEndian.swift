@@ -1,8 +1,8 @@
-// Little-endian integers in byte buffers, without unsafe code: what every layout of this module is read and written with.
+// Little-endian integers in byte buffers, every access checked: what the layouts of this module are read and written with.
 //
-// Layouts are read from `Span<UInt8>` because the library offers no safe load from a `RawSpan`; an `InlineArray` of bytes
+// Layouts are read from `Span<UInt8>` because the library offers no checked load from a `RawSpan`; an `InlineArray` of bytes
 // gives both: `buffer.span` to decode, and for encoding or copying user memory in `var elements = buffer.mutableSpan`
-// followed by `var bytes = MutableRawSpan(_elements: &elements)` (the property `mutableBytes` counts as unsafe).
+// followed by `var bytes = MutableRawSpan(_elements: &elements)` (strict memory safety rejects `mutableBytes`).
 
 extension Span where Element == UInt8 {
   /// The 16-bit integer at `offset`, little endian. Traps when it does not lie inside.
