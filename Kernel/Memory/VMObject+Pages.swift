@@ -106,8 +106,15 @@ extension VMObject {
         reached = last + 1
         break
       }
-      budget -= 1
-      removePage(at: last, system)
+      if budget >= 64 {
+        // A whole leaf of the index at a time.
+        var left = budget
+        removePages(from: max(newCount, last & ~63), to: UInt64.max, &left, system)
+        budget = left
+      } else {
+        budget -= 1
+        removePage(at: last, system)
+      }
     }
     system.accounting.release(pageCount - reached)
     charge -= pageCount - reached
