@@ -22,7 +22,7 @@ extension AddressSpace {
   }
 
   /// The lowest-level table that covers `address`, made if need be; nil when memory cannot be had (tables made on the way
-  /// stay, empty, and are found again or given back by the next unmapping).
+  /// stay, empty, until they are used or the space goes).
   func makeTable(covering address: UInt64) -> FrameNumber? {
     if let table = table(covering: address) { return table }
     let physical = system.physical
