@@ -210,6 +210,9 @@ extension KernelMachine {
     }
     var found = InvariantChecker.problems(
       hardware, spaces: spaces, holding: objects.values.map(\.vmObject), withContents: withContents)
+    if let excess = kernel.monitor?.excess {
+      found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
+    }
     let counts = kernel.inspectedFiles.counts
     if counts.openFiles != files.count { found.append("\(counts.openFiles) open files counted, \(files.count) found") }
     if counts.sharedMemoryObjects != objects.count {
