@@ -1,4 +1,4 @@
-// Random actions of processes that all act at once, and the enumeration of orders for small scenarios.
+// Random actions of processes that all act at once.
 
 import ABI
 
@@ -89,90 +89,6 @@ public struct ConcurrentSimulation {
     case 21: return [.call(.close, [3])]
     case 22: return [.call(.fstat, [3, address])]
     default: return [.call(.mprotect, [address & ~4095, 8192, UInt64(random.number(below: 2) * 2 + 1)])]
-    }
-  }
-
-  /// A small scenario: what process 1 does before, and what its child and it do at the same time.
-  public struct Scenario: Sendable {
-    /// What it is called.
-    public let name: String
-    let before: [Action]
-    let parent: [Action]
-    let child: [Action]
-  }
-
-  /// The scenarios of issue 3.
-  public static var scenarios: [Scenario] {
-    let name: [Action] = [.store(path, Array("/a".utf8) + [0])]
-    let open: [Action] =
-      name + [
-        .call(.shmOpen2, [path, 0x202, 0o666, 0, 0]), .call(.ftruncate, [3, 3 * 4096]),
-        .call(.mmap, [window, 3 * 4096, 3, 0x11, 3, 0]), .store(window + 100, [1, 2, 3]),
-        .store(window + 4196, [1, 2, 3]), .store(window + 8292, [1, 2, 3]),
-      ]
-    return [
-      Scenario(
-        name: "read against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 4000]), .call(.ftruncate, [3, 12288])],
-        child: [.call(.pread, [3, Program.buffer, 9000, 90]), .call(.pwrite, [3, Program.buffer, 9000, 0])]),
-      Scenario(
-        name: "fault against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 9000]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
-        child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)]),
-      Scenario(
-        name: "fork against page-out",
-        before: open + [
-          .call(.mmap, [window + 65536, 8192, 3, 0x1012, UInt64(UInt32.max), 0]),
-          .store(window + 65536, [5]),
-        ],
-        parent: [.store(window + 65536, [6]), .call(.fork, []), .load(window + 65536)],
-        child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)]),
-      Scenario(
-        name: "unlink against open", before: open,
-        parent: [.call(.shmUnlink, [path]), .call(.shmOpen2, [path, 0x202, 0o666, 0, 0])],
-        child: [.call(.shmOpen2, [path, 0x402, 0o666, 0, 0]), .call(.close, [3]), .call(.shmUnlink, [path])]),
-      Scenario(
-        name: "exit against page-in", before: open, parent: [.load(window + 100), .load(window + 4196)],
-        child: [.load(window + 100), .call(.exit, [0])]),
-      Scenario(
-        name: "kill against a parked read", before: open,
-        parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 1, 0])],
-        child: [.call(.pread, [3, Program.buffer, 9000, 90])]),
-    ]
-  }
-
-  /// Runs one scenario in the order that the digits of `order` say, everything being in swap at first and the device slow.
-  public static func run(_ scenario: Scenario, order: Int, length: Int) -> String? {
-    var configuration = HardwareConfiguration()
-    configuration.frameCount = 160
-    configuration.immediateTransferOneIn = 1_000_000
-    var run: ConcurrentRun?
-    do throws(Difference) {
-      let concurrent = try ConcurrentRun(configuration)
-      run = concurrent
-      concurrent.enqueue(scenario.before + [.call(.fork, [])], for: 1)
-      while !concurrent.isBored || concurrent.running == nil { try concurrent.act() }
-      concurrent.evict()
-      concurrent.enqueue(scenario.parent, for: 1)
-      concurrent.enqueue(scenario.child, for: 2)
-      var rest = order
-      for _ in 0..<length {
-        switch rest % 3 {
-        case 0: try concurrent.act()
-        case 1: try concurrent.tick()
-        default: try concurrent.completeTransfer()
-        }
-        rest /= 3
-      }
-      for _ in 0..<60 {
-        try concurrent.act()
-        try concurrent.completeTransfer()
-      }
-      try concurrent.finish()
-      return nil
-    } catch {
-      if let run { abandon(run) }
-      return "\(scenario.name), order \(order): \(error.description)"
     }
   }
 }
