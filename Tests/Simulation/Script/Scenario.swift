@@ -55,7 +55,7 @@ public struct Scenario: Sendable {
         after: content),
       Scenario(
         name: "fault against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 9000]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
+        parent: [.call(.ftruncate, [3, 8292]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
         child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)], after: content),
       Scenario(
         name: "fault beyond the end", before: open,
