@@ -78,6 +78,9 @@ public final class SimulatedHardware {
     }
   }
 
+  /// Whether hardly more frames are free than reclaim aims for, or fewer.
+  public var isShort: Bool { system.freeFrameCount < system.inspectedFreeFrameGoal * 5 / 4 }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }
