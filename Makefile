@@ -32,6 +32,7 @@ help:
 	@echo 'test         everything: format, host tests, simulation, booted tests'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
+	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 
 .DEFAULT_GOAL := help
@@ -98,6 +99,10 @@ include Tests/simulate.mk
 .PHONY: coverage
 coverage:
 	@Boot/Tools/coverage
+
+.PHONY: heap-table
+heap-table: setup kernel programs
+	@Boot/Tools/heap-table
 
 .PHONY: clean
 clean:

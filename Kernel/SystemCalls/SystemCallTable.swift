@@ -66,7 +66,8 @@ struct SystemCallTable {
   ) {
     let withFault = heap.objectCount + HeapLimits.fault.objectCount
     precondition(
-      heap.objectCount == 0 || allocation != .none && withFault <= HeapLimits.reservePageCount, "bound beyond the reserve")
+      heap.objectCount == 0 || allocation != .none && withFault <= HeapLimits.reservePageCount,
+      "bound beyond the reserve")
     bounds[Int(call.rawValue)] = bounds[Int(call.rawValue)].maximum(heap)
     entries[Int(number.rawValue)] = SystemCallEntry(call: call, allocation: allocation, copiesIn: copiesIn)
   }

@@ -157,7 +157,9 @@ final class TestKernel {
         try body()
         return true
       } catch {
-        if !kernel.monitoredException(ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)) {
+        if !kernel.monitoredException(
+          ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address))
+        {
           advance()
         }
         finishTransfers()

@@ -234,6 +234,7 @@ extension KernelMachine {
       guard try schedule(0) else { return ["process 1 is gone"] }
       _ = try call(0, .exit, [0])
     } catch { return [error.description] }
+    if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
     guard let report else { return ["the machine does not come to an end"] }
     var problems: [String] = []
     if report.leakedFrameCount != 0 { problems.append("\(report.leakedFrameCount) frames leaked") }

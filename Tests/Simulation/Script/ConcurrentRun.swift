@@ -144,7 +144,11 @@ public final class ConcurrentRun {
     } catch {
       machine.setRegister(.rip, Program.text)
       let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-      if machine.kernel.monitoredException(event) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+      if machine.kernel.monitoredException(event) {
+        machine.hardware.processor.eventEnded()
+      } else {
+        try machine.advance()
+      }
       return
     }
     observations[process, default: []].append(try effect())
