@@ -76,6 +76,9 @@ public final class SimulatedHardware {
     }
   }
 
+  /// The memory unit asks the memory system, which holds the processor, which holds the memory unit.
+  deinit { processor.memoryUnit.isPageTable = nil }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }
