@@ -79,6 +79,9 @@ public final class SimulatedHardware {
   /// The memory unit asks the memory system, which holds the processor, which holds the memory unit.
   deinit { processor.memoryUnit.isPageTable = nil }
 
+  /// Whether hardly more frames are free than reclaim aims for, or fewer.
+  public var isShort: Bool { system.freeFrameCount < system.inspectedFreeFrameGoal * 5 / 4 }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }

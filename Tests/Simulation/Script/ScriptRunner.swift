@@ -31,6 +31,8 @@ public final class ScriptRunner {
   public private(set) var steps: [ScriptStep] = []
   /// Steps that changed maps, objects, names or memory.
   public private(set) var changingStepCount = 0
+  /// Steps at whose end memory was short (`SimulatedHardware.isShort`).
+  public private(set) var shortStepCount = 0
   /// Told of every step before it is performed.
   public var observer: ((ScriptStep) -> Void)?
   /// The contents of clean pages are compared at one step in this many; invariants at all.
@@ -82,6 +84,7 @@ public final class ScriptRunner {
         try model.apply(step.operation, by: step.process, observed)
       }
       if case .read = step.operation {} else { process.store(system.output, at: Program.output) }
+      if system.hardware.isShort { shortStepCount += 1 }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
     } catch { throw failure(error.description) }
