@@ -35,7 +35,7 @@ extension AddressSpace {
         clear: PageTableEntry.writable, set: 0)
     }
     let charge = entries[handle].charge
-    try system.accounting.reserve(charge)
+    try system.reserveSwap(charge)
     let new = MapEntry(
       start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,
       object: inheritance == .zero ? nil : entries[handle].copyReference(), charge: charge,

@@ -45,6 +45,7 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
+    memory.isQuiet = isQuiet
     heap = configuration.memory.heap
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,

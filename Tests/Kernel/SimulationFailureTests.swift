@@ -9,7 +9,7 @@ import Testing
     index: Int, kind: InjectedFailure.Kind
   ) {
     let test = FailureCase.all[index]
-    for isSlow in [false, true] {
+    for isSlow in kind.isTransfer ? [false, true] : [false] {
       let result = ExhaustiveFailure(test, kind, isSlow: isSlow)
       if let failure = result.failure {
         Issue.record("\(test.name), \(kind) \(result.failureCount + 1), slow device \(isSlow): \(failure)")
