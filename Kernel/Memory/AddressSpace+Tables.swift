@@ -74,7 +74,7 @@ extension AddressSpace {
       system.removeMapping(slot, from: oldFrame)
       system.gather(replaced, oldFrame)
     }
-    if isLoaded { system.processor.invalidate(page: VirtualAddress(address)) }
+    if isLoaded { system.invalidate(page: VirtualAddress(address)) }
     return true
   }
 
@@ -97,13 +97,13 @@ extension AddressSpace {
         if system.physical.load(slot) & PageTableEntry.present != 0 {
           removeTranslation(slot, table)
           removed += 1
-          if removed <= 32 && isLoaded { system.processor.invalidate(page: VirtualAddress(address)) }
+          if removed <= 32 && isLoaded { system.invalidate(page: VirtualAddress(address)) }
         }
         address &+= Page.byteCount
       }
       if system.frames[table].count == 0 { detachTables(covering: start, &empty) }
     }
-    if isLoaded && removed > 32 && empty.isEmpty { system.processor.invalidateAll() }
+    if isLoaded && removed > 32 && empty.isEmpty { system.invalidateAll() }
     free(&empty)
   }
 
@@ -122,13 +122,13 @@ extension AddressSpace {
             if clear != 0 { _ = system.physical.clear(bits: clear, at: slot) }
             if set != 0 { system.physical.set(bits: set, at: slot) }
             changed += 1
-            if changed <= 32 && isLoaded { system.processor.invalidate(page: VirtualAddress(address)) }
+            if changed <= 32 && isLoaded { system.invalidate(page: VirtualAddress(address)) }
           }
         }
         address &+= Page.byteCount
       }
     }
-    if changed > 32 && isLoaded { system.processor.invalidateAll() }
+    if changed > 32 && isLoaded { system.invalidateAll() }
   }
 
   /// Calls `body` with every lowest-level table in a range and the part of the range that it covers; ranges without
@@ -205,7 +205,7 @@ extension AddressSpace {
 
   /// Frees tables that were detached, after the processor forgot them.
   private func free(_ tables: inout FrameList) {
-    if isLoaded && !tables.isEmpty { system.processor.invalidateAll() }
+    if isLoaded && !tables.isEmpty { system.invalidateAll() }
     while !tables.isEmpty {
       let table = tables.first
       tables.remove(table, system.frames)
@@ -283,6 +283,6 @@ extension MemorySystem {
   /// Makes the processor forget the translation that an entry describes, if it can have it.
   func invalidateMapping(_ slot: PhysicalAddress) {
     guard let space = frames[slot.frame].owner.space, space.isLoaded else { return }
-    processor.invalidate(page: VirtualAddress(frames[slot.frame].index + slot.pageOffset / 8 * Page.byteCount))
+    invalidate(page: VirtualAddress(frames[slot.frame].index + slot.pageOffset / 8 * Page.byteCount))
   }
 }

@@ -13,18 +13,18 @@ public final class SimulatedHeap: KernelHeap {
   public var alwaysFails = false
 
   /// A heap that never fails until told to.
-  public init() {}
+  public override init() {}
 
   /// Says whether the reserve is full.
-  public func ensureReserve() -> Bool {
+  public override func ensureReserve() -> Bool {
     requestCount += 1
     return !alwaysFails && requestCount != failingRequest
   }
 
   /// The host's allocator is not counted.
-  public var allocatedByteCount: Int { 0 }
+  public override var allocatedByteCount: Int { 0 }
   /// The simulated heap holds no frames.
-  public var heldFrameCount: Int { 0 }
+  public override var heldFrameCount: Int { 0 }
   /// Nothing to give back.
-  public func trim() {}
+  public override func trim() {}
 }

@@ -26,12 +26,12 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// A write of CR3.
-  public func loadPageTable(root: FrameNumber) {
+  public override func loadPageTable(root: FrameNumber) {
     memoryUnit.loadRoot(root.address.raw)
   }
 
   /// INVLPG, with speculation on both sides of it: a kernel that invalidates before it changes the entry is caught.
-  public func invalidate(page: VirtualAddress) {
+  public override func invalidate(page: VirtualAddress) {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -44,7 +44,7 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// Forgets everything that is not global.
-  public func invalidateAll() {
+  public override func invalidateAll() {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -65,13 +65,13 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// Monotonic time.
-  public var nanoseconds: UInt64 { clock.nanoseconds }
+  public override var nanoseconds: UInt64 { clock.nanoseconds }
 
   /// The start of the wall clock.
-  public var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
+  public override var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
 
   /// Keeps what the kernel prints.
-  public func writeConsole(_ bytes: RawSpan) {
+  public override func writeConsole(_ bytes: RawSpan) {
     for offset in bytes.byteOffsets { consoleOutput.append(bytes.unsafeLoadByte(offset)) }
   }
 
