@@ -48,6 +48,7 @@ extension AddressSpace {
       }
     } else if entries[handle].objectOrNil == nil {
       guard system.hasHeapReserve else { return .wait(.frames) }
+      system.counters.objectsMadeByFaults &+= 1
       entries[handle].object = VMObjectReference(
         VMObject(system, .anonymous, pageCount: entries[handle].pageCount))
       entries[handle].offset = 0
@@ -79,6 +80,7 @@ extension AddressSpace {
         return
       }
       let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      system.counters.objectsMadeByFaults &+= 1
       let reference = VMObjectReference(shadow)
       if let source = entries[handle].copyReference() {
         shadow.attachBacking(source, offset: entries[handle].offset)

@@ -29,6 +29,8 @@ open class KernelHeap {
   open func ensureReserve() -> Bool { preconditionFailure("abstract") }
   /// Bytes of live allocations.
   open var allocatedByteCount: Int { preconditionFailure("abstract") }
+  /// All that was ever allocated; only grows.
+  open var totalUse: HeapAmount { preconditionFailure("abstract") }
   /// Frames that the heap holds, reserve included.
   open var heldFrameCount: Int { preconditionFailure("abstract") }
   /// Gives back the frames of the reserve and those that nothing lives in.
