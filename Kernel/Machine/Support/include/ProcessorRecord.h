@@ -39,6 +39,9 @@
 #define RECORD_HAS_BASE_INSTRUCTIONS 32
 #define RECORD_DISPATCHER 40
 
+/* What `is_idle` says to `wait_for_interrupt`: interrupts that are pending are answered, but none is waited for. */
+#define IDLE_WITHOUT_WAITING 2
+
 /* Segment selectors; those of ring 3 have FreeBSD's values. */
 #define SELECTOR_KERNEL_CODE 0x20
 #define SELECTOR_KERNEL_DATA 0x28
@@ -73,7 +76,7 @@ struct processor_record {
   uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
   uint64_t kernel;     /* the object that answers system calls */
   uint64_t user_stack; /* holds the user's stack pointer for the length of a few instructions */
-  uint64_t is_idle;    /* the processor waits in `wait_for_interrupt`; an interrupt drops that frame */
+  uint64_t is_idle;    /* 1: the processor waits in `wait_for_interrupt`; an interrupt drops that frame. 2: it is not to wait */
   uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
   uint64_t dispatcher; /* the object that answers everything else */
 };
@@ -93,6 +96,7 @@ INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher) {
   processor_record.kernel = kernel;
   processor_record.dispatcher = dispatcher;
 }
+INLINE void answer_interrupts_only(void) { processor_record.is_idle = IDLE_WITHOUT_WAITING; }
 INLINE void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
 
 /* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */
