@@ -48,6 +48,7 @@ extension AddressSpace {
       }
     } else if entries[handle].objectOrNil == nil {
       guard system.hasHeapReserve else { return .wait(.frames) }
+      system.counters.objectsMadeByFaults &+= 1
       let object = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
       object.isSeenOnce = true
       entries[handle].object = VMObjectReference(object)
@@ -81,6 +82,7 @@ extension AddressSpace {
         return
       }
       let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      system.counters.objectsMadeByFaults &+= 1
       shadow.isSeenOnce = true
       let reference = VMObjectReference(shadow)
       if let source = entries[handle].copyReference() {

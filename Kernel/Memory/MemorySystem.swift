@@ -194,4 +194,6 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var liveSpaces = 0
   /// Page faults resolved.
   public internal(set) var faults = 0
+  /// VM objects that were made in resolving faults.
+  public internal(set) var objectsMadeByFaults = 0
 }

@@ -22,6 +22,8 @@ public protocol KernelHeap: AnyObject {
   func ensureReserve() -> Bool
   /// Bytes of live allocations.
   var allocatedByteCount: Int { get }
+  /// All that was ever allocated; only grows.
+  var totalUse: HeapAmount { get }
   /// Frames that the heap holds, reserve included.
   var heldFrameCount: Int { get }
   /// Gives back the frames of the reserve and those that nothing lives in.

@@ -7,8 +7,8 @@ internal import RuntimeSupport
 
 /// The kernel heap.
 public final class FrameBackedHeap: KernelHeap {
-  /// Pages that one event may need: one for each size class that an event allocates from, with a margin.
-  public static let reserveGoal = 16
+  /// Pages that one event may need (HeapAmount.swift).
+  public static let reserveGoal = HeapLimits.reservePageCount
   /// Pages in the reserve from which on some go back: the boot arena is part of it for as long as it is not used up.
   public static let reserveLimit = 4 * reserveGoal + Int(BOOT_ARENA_PAGE_COUNT)
 
@@ -53,7 +53,15 @@ public final class FrameBackedHeap: KernelHeap {
   }
 
   /// Bytes of live allocations.
-  public var allocatedByteCount: Int { unsafe Int(SlabAllocator.state.pointee.allocated_byte_count) }
+  public var allocatedByteCount: Int {
+    unsafe Int(SlabAllocator.state.pointee.allocated_byte_count - SlabAllocator.state.pointee.released_byte_count)
+  }
+  /// All that was ever allocated.
+  public var totalUse: HeapAmount {
+    unsafe HeapAmount(
+      objectCount: Int(SlabAllocator.state.pointee.allocation_count),
+      byteCount: Int(SlabAllocator.state.pointee.allocated_byte_count))
+  }
   /// Frames that the heap holds, reserve included; the boot arena is not among them.
   public var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
 

@@ -260,7 +260,8 @@ extension Kernel {
 
   /// Goes on with the call of a thread whose turn it is again.
   func resume(_ thread: Thread, _ process: Process) {
-    guard hasHeapReserve() else {
+    // A call that only gives back goes on without a reserve.
+    guard hasHeapReserve() || table.heapBound(of: callInProgress(of: thread)) == .none else {
       processes.park(thread, on: .frames)
       return
     }

@@ -66,7 +66,7 @@ extension Kernel {
       return false
     }
     if thread.continuation.isNone { return true }
-    resume(thread, process)
+    if let monitor { monitoredResume(thread, process, monitor) } else { resume(thread, process) }
     return false
   }
 

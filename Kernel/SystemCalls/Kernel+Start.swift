@@ -140,6 +140,8 @@ extension Kernel {
     report.leakedObjectCount = now.objects - baseline.objects
     report.leakedHeapByteCount = now.heapBytes - baseline.heapBytes
     report.leakedSwapBlockCount = now.swapBlocks - baseline.swapBlocks
+    endMonitoring()
+    report.hasViolation = hasViolation
     return report
   }
 

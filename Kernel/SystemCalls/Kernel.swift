@@ -35,6 +35,10 @@ public final class Kernel {
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
   var randomState: UInt64 = 0
+  /// Watches events, if that was asked for (Kernel+Monitored.swift).
+  public internal(set) var monitor: EventMonitor?
+  /// Whether an inspection or the monitor found something wrong.
+  public internal(set) var hasViolation = false
   /// What reboot(2) decided, if it was called.
   var hasHalted = false
 

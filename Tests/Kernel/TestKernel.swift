@@ -67,6 +67,7 @@ final class TestKernel {
       report = ExitReport(status: 0)
       throw error
     }
+    kernel.startMonitoring()
     advance()
   }
 
@@ -85,17 +86,18 @@ final class TestKernel {
     if let report, report.hasLeaks { Issue.record("left behind: \(report)") }
     if report == nil { Issue.record("the kernel does not come to an end") }
     for violation in hardware.violations { Issue.record("\(violation)") }
+    if let excess = kernel.monitor?.excess { Issue.record("heap use: \(excess)") }
   }
 
   // MARK: The machine
 
   /// Lets the kernel decide what runs.
   func advance() {
-    var next = kernel.next()
+    var next = kernel.monitoredNext()
     while case .again = next {
       returnCount += 1
       betweenReturns?()
-      next = kernel.next()
+      next = kernel.monitoredNext()
     }
     betweenReturns?()
     switch next {
@@ -116,7 +118,7 @@ final class TestKernel {
 
   /// A timer tick, and what follows.
   func tick() {
-    kernel.timerTick()
+    kernel.monitoredTimerTick()
     advance()
   }
 
@@ -155,7 +157,7 @@ final class TestKernel {
     let offsets: [UInt64] = [40, 32, 24, 80, 64, 72]
     for index in 0..<6 { setRegister(offsets[index], index < arguments.count ? arguments[index] : 0) }
     setRegister(144 - 8, register(136) & ~1)
-    if !kernel.systemCall() { advance() }
+    if !kernel.monitoredSystemCall() { advance() }
     finishTransfers()
     return context == nil ? nil : result
   }
@@ -170,7 +172,9 @@ final class TestKernel {
         try body()
         return true
       } catch {
-        if !kernel.exception(ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)) {
+        if !kernel.monitoredException(
+          ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address))
+        {
           advance()
         }
         finishTransfers()
@@ -184,7 +188,7 @@ final class TestKernel {
     while context == nil, isIdle, let next = hardware.swap?.nextCompletion {
       hardware.clock.advance(to: next)
       _ = hardware.deliverTransfers()
-      kernel.deviceInterrupt()
+      kernel.monitoredDeviceInterrupt()
       advance()
     }
   }

@@ -63,7 +63,7 @@ procedure \name
   mov r13, [rip + processor_record + RECORD_KERNEL]
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
-  call machine_system_call
+  call [rip + processor_record + RECORD_SYSTEM_CALL]
   test al, al
   jz resume
   // The same thread goes on: what the call has kept is still the thread's own.
@@ -85,7 +85,7 @@ procedure resume
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   mov r13, [rip + processor_record + RECORD_DISPATCHER]
-  call machine_resume
+  call [rip + processor_record + RECORD_RESUME]
   test al, al
   jz wait_for_interrupt
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
@@ -201,7 +201,7 @@ procedure trap
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   mov r13, [rip + processor_record + RECORD_DISPATCHER]
-  call machine_trap
+  call [rip + processor_record + RECORD_TRAP]
   test al, al
   jz resume
   // The same thread goes on with the registers in its context.

@@ -224,6 +224,9 @@ extension KernelMachine {
     }
     var found = InvariantChecker.problems(
       hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
+    if let excess = kernel.monitor?.excess {
+      found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
+    }
     let counts = kernel.inspectedFiles.counts
     if counts.openFiles != files.count { found.append("\(counts.openFiles) open files counted, \(files.count) found") }
     if counts.sharedMemoryObjects != objects.count {
@@ -245,6 +248,7 @@ extension KernelMachine {
       guard try schedule(0) else { return ["process 1 is gone"] }
       _ = try call(0, .exit, [0])
     } catch { return [error.description] }
+    if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
     guard let report else { return ["the machine does not come to an end"] }
     var problems: [String] = []
     if report.leakedFrameCount != 0 { problems.append("\(report.leakedFrameCount) frames leaked") }

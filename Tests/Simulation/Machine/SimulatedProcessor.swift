@@ -27,11 +27,15 @@ public final class SimulatedProcessor: Processor {
 
   /// A write of CR3.
   public func loadPageTable(root: FrameNumber) {
-    memoryUnit.loadRoot(root.address.raw)
+    SimulatedHeap.outside { memoryUnit.loadRoot(root.address.raw) }
   }
 
   /// INVLPG, with speculation on both sides of it: a kernel that invalidates before it changes the entry is caught.
   public func invalidate(page: VirtualAddress) {
+    SimulatedHeap.outside { forget(page) }
+  }
+
+  private func forget(_ page: VirtualAddress) {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -45,6 +49,10 @@ public final class SimulatedProcessor: Processor {
 
   /// Forgets everything that is not global.
   public func invalidateAll() {
+    SimulatedHeap.outside { forgetAll() }
+  }
+
+  private func forgetAll() {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -72,7 +80,10 @@ public final class SimulatedProcessor: Processor {
 
   /// Keeps what the kernel prints.
   public func writeConsole(_ bytes: RawSpan) {
-    for offset in bytes.byteOffsets { consoleOutput.append(bytes.unsafeLoadByte(offset)) }
+    for offset in bytes.byteOffsets {
+      let byte = bytes.unsafeLoadByte(offset)
+      SimulatedHeap.outside { consoleOutput.append(byte) }
+    }
   }
 
   /// Forgets the console output so far and returns it.
