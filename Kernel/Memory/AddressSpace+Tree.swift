@@ -43,8 +43,13 @@ extension AddressSpace {
     return previous.isNone ? UserSpace.start : nodes[previous].end
   }
 
-  /// The lowest address at or above `hint` where `byteCount` bytes fit at `alignment`; nil when there is none.
-  func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64) -> UInt64? {
+  /// The lowest address at or above `hint` where `byteCount` bytes fit at `alignment` below `limit`; nil when there is none.
+  func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64, below limit: UInt64) -> UInt64? {
+    guard let found = findSpace(byteCount, from: hint, alignment: alignment) else { return nil }
+    return found < limit && byteCount <= limit - found ? found : nil
+  }
+
+  private func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64) -> UInt64? {
     func aligned(_ address: UInt64) -> UInt64 { (address + alignment - 1) & ~(alignment - 1) }
     let start = aligned(max(hint, UserSpace.start))
     guard start < UserSpace.end, byteCount <= UserSpace.end - start else { return nil }

@@ -42,6 +42,9 @@ public final class VMObject: AnyOwner {
   var nextShadow = BackReference<VMObject>()
   var previousShadow = BackReference<VMObject>()
   var shadowCount = 0
+  /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
+  /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
+  var isSeenOnce = false
   /// References found by the inspection in progress, and which inspection that is.
   var inspectedReferences = 0
   var inspection: UInt32 = 0

@@ -28,6 +28,8 @@ public final class Kernel {
   var starvedSinceNanoseconds: UInt64?
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
+  /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
+  let unitsPerTurn: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
@@ -47,6 +49,7 @@ public final class Kernel {
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
+    unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
