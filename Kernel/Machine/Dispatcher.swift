@@ -93,7 +93,8 @@ final class Dispatcher {
     }
   }
 
-  /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt.
+  /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt, or to answer
+  /// those that are pending and ask again.
   @inline(__always)
   func resume(isMonitored: Bool) -> Bool {
     while true {
@@ -112,6 +113,11 @@ final class Dispatcher {
       case .idle(let deadline):
         set_current_context(0)
         ticker.wait(until: deadline)
+        return false
+      case .again:
+        set_current_context(0)
+        ticker.ensureTurn()
+        answer_interrupts_only()
         return false
       case .finished(let report):
         end(report)

@@ -33,12 +33,13 @@ extension Kernel {
   /// The longest setting that is read.
   private static let settingByteCount = 512
 
-  /// Sets a fail point, if a new setting is given, and gives the setting that it has then.
+  /// Sets a fail point, if a new setting is given, and then, as FreeBSD does, gives the setting that it has by now.
   ///
   /// Throws EPERM unless the superuser sets it, EINVAL for a wrong setting; then nothing has changed.
   func control(
     _ point: FailurePoint, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
+    guard let room = try room(arguments, thread, process) else { return .parked }
     if arguments.new != 0 {
       guard process.credentials.isSuperuser else { throw .eperm }
       guard arguments.newLength > 0, arguments.newLength <= Kernel.settingByteCount else { throw .einval }
@@ -52,6 +53,9 @@ extension Kernel {
     memory.failures[point].write(to: &line)
     line.append(UInt8(0))
     for index in 0..<line.span.count { thread.buffer[index] = line.span[index] }
-    return try deliver(line.span.count, arguments, thread, process)
+    let size = line.span.count
+    guard try deliver(size, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
+    return end(UInt64(size), nil, arguments, thread, process)
   }
 }

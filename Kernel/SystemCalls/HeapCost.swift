@@ -31,8 +31,10 @@ enum HeapCost {
   static var sharedMemoryOpen: HeapAmount {
     openFile + (vmObject + sharedMemoryObject).maximum(transferHold)
   }
-  /// fork(2).
-  static var child: HeapAmount { process + thread + fileTable + addressSpace }
+  /// fork(2): what is copied, and the state of the copying.
+  static var child: HeapAmount { object(144) + process + thread + fileTable + addressSpace }
+  /// mmap(2): an object for shared memory without a file, and what remains of a mapping that replaces many.
+  static var mapping: HeapAmount { vmObject + object(96) }
   /// execve(2): the state of the execution with what it stages, then the new address space.
   static var execution: HeapAmount { object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace }
 }

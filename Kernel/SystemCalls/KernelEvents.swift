@@ -30,6 +30,8 @@ public enum Next {
   case run(context: PhysicalAddress)
   /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then call `timerTick()`.
   case idle(until: UInt64?)
+  /// Long work goes on: let the interrupts in that are pending, each an event of its own, then call `next()` again.
+  case again
   /// Process 1 is gone and everything has been taken down.
   case finished(ExitReport)
 }

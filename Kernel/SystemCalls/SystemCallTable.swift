@@ -175,7 +175,7 @@ struct SystemCallTable {
     add(.shmOpen, .shmOpen, .refusesWithFileLimit, heap: HeapCost.sharedMemoryOpen, copiesIn: true)
     add(.shmOpen2, .shmOpen2, .refusesWithFileLimit, heap: HeapCost.sharedMemoryOpen, copiesIn: true)
     add(.shmUnlink, .shmUnlink, copiesIn: true)
-    add(.mmap, .mmap, .refusesWithNoMemory, heap: HeapCost.vmObject)
+    add(.mmap, .mmap, .refusesWithNoMemory, heap: HeapCost.mapping)
     add(.munmap, .munmap)
     add(.mprotect, .mprotect, .refusesWithNoMemory)
     add(.break, .setBreak, .refusesWithNoMemory)

@@ -16,4 +16,20 @@ import Testing
       }
     }
   }
+
+  /// A case for every fail point that must meet it.
+  private static let meetings: [(kind: InjectedFailure.Kind, name: String)] = [
+    (.frame, "fork"), (.pageFrame, "first store"), (.pageTable, "fork"), (.kernelFrame, "execute"),
+    (.heapReserve, "fork"), (.indexNode, "first store"), (.mappingRecord, "load from swap"), (.mapEntry, "map"),
+    (.nameRecord, "create"), (.descriptorNode, "dup2 beyond the first leaf"), (.threadRecord, "fork"),
+    (.processSlot, "fork"), (.openFile, "open"), (.swapReservation, "grow"), (.transfer, "load from swap"),
+    (.transferRead, "load from swap"),
+  ]
+
+  @Test(arguments: meetings.indices)
+  func `each fail point is met by an operation`(index: Int) throws {
+    let (kind, name) = Self.meetings[index]
+    let test = try #require(FailureCase.all.first { $0.name == name })
+    #expect(ExhaustiveFailure(test, kind, isSlow: false).failureCount > 0)
+  }
 }

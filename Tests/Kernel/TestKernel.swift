@@ -31,12 +31,18 @@ final class TestKernel {
   /// Set when everything is over.
   private(set) var report: ExitReport?
 
+  /// Times that the kernel came back for interrupts in the middle of longer work.
+  private(set) var returnCount = 0
+  /// Called whenever the kernel comes back.
+  var betweenReturns: (() -> Void)?
+
   /// Where the test program's writable memory lies.
   static let data: UInt64 = 0x60_0000
 
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
-    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true
+    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true,
+    unitsPerTurn: Int? = nil
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
@@ -52,6 +58,7 @@ final class TestKernel {
       memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: boot)
     options.maximumProcessCount = maximumProcessCount
     options.unknownCallsRaiseSignal = signosys
+    if let unitsPerTurn { options.unitsPerTurn = unitsPerTurn }
     kernel = Kernel(options)
     do {
       try kernel.start(Array(path.utf8))
@@ -86,7 +93,15 @@ final class TestKernel {
 
   /// Lets the kernel decide what runs.
   func advance() {
-    switch kernel.monitoredNext() {
+    var next = kernel.monitoredNext()
+    while case .again = next {
+      returnCount += 1
+      betweenReturns?()
+      next = kernel.monitoredNext()
+    }
+    betweenReturns?()
+    switch next {
+    case .again: break
     case .run(let next):
       context = next
       isIdle = false

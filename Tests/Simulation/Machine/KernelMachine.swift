@@ -49,6 +49,7 @@ public final class KernelMachine: SimulatedSystem {
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.isQuiet = true
     setup.maximumProcessCount = 24
+    if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")
@@ -82,6 +83,9 @@ public final class KernelMachine: SimulatedSystem {
       case .idle(let deadline):
         current = nil
         try idle(deadline)
+      case .again:
+        current = nil
+        if hardware.deliverTransfers() { kernel.deviceInterrupt() }
       }
     }
     throw Difference("the machine never comes to run a program")

@@ -42,6 +42,9 @@
 #define RECORD_RESUME 56
 #define RECORD_TRAP 64
 
+/* What `is_idle` says to `wait_for_interrupt`: interrupts that are pending are answered, but none is waited for. */
+#define IDLE_WITHOUT_WAITING 2
+
 /* Segment selectors; those of ring 3 have FreeBSD's values. */
 #define SELECTOR_KERNEL_CODE 0x20
 #define SELECTOR_KERNEL_DATA 0x28
@@ -76,7 +79,7 @@ struct processor_record {
   uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
   uint64_t kernel;     /* the object that answers system calls */
   uint64_t user_stack; /* holds the user's stack pointer for the length of a few instructions */
-  uint64_t is_idle;    /* the processor waits in `wait_for_interrupt`; an interrupt drops that frame */
+  uint64_t is_idle;    /* 1: the processor waits in `wait_for_interrupt`; an interrupt drops that frame. 2: it is not to wait */
   uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
   uint64_t dispatcher; /* the object that answers everything else */
   /* The functions of Events.swift that the entry code calls: the plain ones, or those of a kernel that is watched. */
@@ -109,6 +112,7 @@ INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher, int monitore
   processor_record.resume = (uint64_t)(monitored ? machine_monitored_resume : machine_resume);
   processor_record.trap = (uint64_t)(monitored ? machine_monitored_trap : machine_trap);
 }
+INLINE void answer_interrupts_only(void) { processor_record.is_idle = IDLE_WITHOUT_WAITING; }
 INLINE void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
 
 /* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */
