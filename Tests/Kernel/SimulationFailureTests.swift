@@ -20,7 +20,8 @@ import Testing
   /// A case for every fail point that must meet it.
   private static let meetings: [(kind: InjectedFailure.Kind, name: String)] = [
     (.frame, "fork"), (.pageFrame, "first store"), (.pageTable, "fork"), (.kernelFrame, "execute"),
-    (.heapReserve, "fork"), (.indexNode, "store into a private copy"), (.mappingRecord, "load a page that a child mapped"), (.mapEntry, "map"),
+    (.heapReserve, "fork"), (.indexNode, "store into a private copy"),
+    (.mappingRecord, "load a page that a child mapped"), (.mapEntry, "map"),
     (.nameRecord, "create"), (.descriptorNode, "dup2 beyond the first leaf"), (.threadRecord, "fork"),
     (.processSlot, "fork"), (.openFile, "open"), (.swapReservation, "grow"), (.transfer, "load from swap"),
     (.transferRead, "load from swap"),
