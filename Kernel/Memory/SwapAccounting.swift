@@ -33,4 +33,7 @@ public struct SwapAccounting: BitwiseCopyable, Sendable {
     precondition(pages <= reserved)
     reserved -= pages
   }
+
+  /// Reserves a page for nobody (PlantedViolation.swift).
+  mutating func plantCharge() { reserved += 1 }
 }

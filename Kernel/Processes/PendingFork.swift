@@ -26,6 +26,9 @@ public final class PendingFork {
   private var position = ForkPosition()
   private var phase = Phase.memory
 
+  /// Whether the child's thread has its record.
+  var hasRecord: Bool { !record.isNone }
+
   init(_ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace) {
     self.system = system
     self.record = record

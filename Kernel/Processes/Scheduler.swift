@@ -105,6 +105,9 @@ public final class Scheduler: Waker {
     }
   }
 
+  /// Whether the thread is ready or parked.
+  func isListed(_ slot: UInt32) -> Bool { places[Int(slot)] != .absent }
+
   /// Whether the thread is parked.
   public func isParked(_ slot: UInt32) -> Bool { places[Int(slot)] == .parked }
 
