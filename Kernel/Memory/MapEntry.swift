@@ -23,7 +23,7 @@ struct MapEntry: ~Copyable {
   var end: UInt64
   var offset: UInt64
   var object: VMObjectReference?
-  var charge: UInt64 = 0
+  var charge: UInt64
   var largestGap: UInt64 = 0
   var next = Handle<MapEntry>.none
   var previous = Handle<MapEntry>.none

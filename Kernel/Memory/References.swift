@@ -26,10 +26,6 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
     return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeUnretainedValue()
   }
 
-  /// Whether nothing is named.
-  @inline(__always)
-  public var isEmpty: Bool { bits == 0 }
-
   /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.
   @inline(__always)
   public func borrow<Result>(_ body: (Instance) -> Result) -> Result {
@@ -60,7 +56,4 @@ struct OwnerReference: BitwiseCopyable {
     guard let owner = reference.instance else { return nil }
     return unsafe unsafeDowncast(owner, to: AddressSpace.self)
   }
-
-  @inline(__always)
-  var isEmpty: Bool { reference.isEmpty }
 }

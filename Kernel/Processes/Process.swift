@@ -88,8 +88,6 @@ public final class Process {
   public internal(set) var pendingSignals = SignalSet()
   /// Signals that the program ignores.
   public var ignoredSignals = SignalSet()
-  /// Signals that terminate even process 1, because the processor raised them or the process sent them to itself.
-  var forcedSignals = SignalSet()
   /// Whether the process is stopped.
   public internal(set) var isStopped = false
   var stopSignal = Signal.sigstop
