@@ -12,6 +12,9 @@ public struct KernelOptions {
   public private(set) var isQuiet = false
   /// `signosys=`: whether an unknown system call number raises SIGSYS.
   public private(set) var unknownCallsRaiseSignal = true
+  /// `inspect` or `inspect=N`: watch the heap use of every event, inspect the whole kernel at the end, and after every Nth
+  /// event (0: not in between).
+  public private(set) var inspectionInterval: UInt64?
   /// `panic-test` or `panic-test=KIND`: fail on purpose.
   public private(set) var panicTest: [UInt8]?
 
@@ -42,6 +45,10 @@ public struct KernelOptions {
       isQuiet = true
     } else if let value = KernelOptions.value(of: "signosys=", in: word) {
       unknownCallsRaiseSignal = value.first != UInt8(ascii: "0")
+    } else if let value = KernelOptions.value(of: "inspect=", in: word) {
+      inspectionInterval = KernelOptions.size(value)
+    } else if KernelOptions.value(of: "inspect", in: word)?.isEmpty == true {
+      inspectionInterval = 0
     } else if let value = KernelOptions.value(of: "panic-test=", in: word) {
       panicTest = value
     } else if KernelOptions.value(of: "panic-test", in: word)?.isEmpty == true {

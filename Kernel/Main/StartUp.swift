@@ -25,6 +25,7 @@ func startUp() -> Never {
     logLine("no program to run: the boot loader brought no module")
     leaveMachine(allTestsPassed ? .success : .failure)
   }
+  if machine.options.inspectionInterval != nil { kernel.startMonitoring() }
   machine.connect(kernel) { report in
     HostReport.write(report)
     leaveMachine(report.isClean && allTestsPassed ? .success : .failure)

@@ -5,7 +5,7 @@
 
 public import ABI
 public import Files
-import Memory
+public import Memory
 
 /// What remains of a thread's call.
 public enum Continuation {
@@ -33,6 +33,14 @@ public enum Continuation {
   case waitForChild
   /// Executing a program.
   case execute(Execution)
+  /// A child is being made.
+  case fork(PendingFork)
+  /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
+  case unmap(AddressRange, breakAddress: UInt64?)
+  /// A mapping takes the place of others; the call returns this value.
+  case map(PendingMapping, value: UInt64)
+  /// Descriptors from the first number to the second are being marked close-on-exec.
+  case markCloseOnExec(UInt32, UInt32)
   /// The end of the process.
   case exit(ExitPhase)
 

@@ -17,6 +17,9 @@ extension ProcessSystem {
     }
     process.addressSpace = space
     process.hasExecuted = true
+    // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
+    process.forgetsChildren = false
+    process.ignoredSignals.remove(.sigchld)
     let credentials = process.credentials
     process.hasChangedIdentity =
       process.hasChangedIdentity
@@ -25,7 +28,7 @@ extension ProcessSystem {
     process.breakAddress = process.breakStart
     setName(process, execution.path, execution.pathByteCount - 1)
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
-    reset(&records[thread.record].context, layout, stack)
+    reset(&thread.context, layout, stack)
   }
 
   private func reset(_ context: inout ThreadContext, _ layout: ProgramLayout, _ stack: InitialStack) {

@@ -24,6 +24,8 @@ public final class ProcessSystem {
   public let maximumProcessCount: Int
   /// Processes, zombies included.
   public internal(set) var processCount = 0
+  /// Children that are being made and have their place kept.
+  public internal(set) var pendingForkCount = 0
 
   /// The thread whose event is being handled; the table of threads owns it until `next()` ends it.
   public internal(set) var currentThreadReference = BackReference<Thread>()

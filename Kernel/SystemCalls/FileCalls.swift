@@ -77,18 +77,17 @@ extension Kernel {
 
   func status(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(status, &processes.records[thread.record].buffer)
+    encode(status, &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat.byteCount)
   }
 
   func status2008(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(Stat2008(status), &processes.records[thread.record].buffer)
+    encode(Stat2008(status), &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat2008.byteCount)
   }
 
   private func encode(_ status: Stat, _ buffer: inout [1024 of UInt8]) {
-    zero(&buffer, Stat.byteCount)
     var span = buffer.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
     status.encode(into: &bytes)
@@ -130,20 +129,18 @@ extension Kernel {
       high = UInt32(truncatingIfNeeded: arguments.second)
       let flags = UInt32(truncatingIfNeeded: arguments.third)
       guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
-      if flags != 0 { return try markRange(low, high, process) }
+      if flags != 0 { return markRange(low, high, thread, process) }
     }
     // What is closed already is not found again, so a call that was cut simply starts over.
     var budget = ProcessLimits.descriptorsPerTurn
     return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .call)
   }
 
-  private func markRange(_ low: UInt32, _ high: UInt32, _ process: Process) throws(Errno) -> Outcome {
-    let files = fileTable(process)
-    let end = min(high, UInt32(FileLimits.descriptorCount - 1))
-    var number = low
-    while number <= end {
-      if (try? files.file(at: Int32(number))) != nil { try files.setFlags(.closeOnExec, of: Int32(number)) }
-      number += 1
+  func markRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
+    var next = low
+    var leaves = unitsPerTurn
+    guard fileTable(process).markCloseOnExec(from: &next, to: high, budget: &leaves) else {
+      return cut(thread, .markCloseOnExec(next, high))
     }
     return .value(0)
   }
@@ -213,7 +210,7 @@ extension Kernel {
     _ flags: UInt64, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let descriptor = try files.open(
-      path: processes.records[thread.record].buffer.span.extracting(0..<stagedByteCount - 1),
+      path: thread.buffer.span.extracting(0..<stagedByteCount - 1),
       OpenFlags(rawValue: UInt32(truncatingIfNeeded: flags)), process.credentials, into: fileTable(process))
     return .value(UInt64(descriptor))
   }
@@ -243,11 +240,11 @@ extension Kernel {
     let count = request.parameterByteCount
     var data = [64 of UInt8](repeating: 0)
     if request.copiesIn {
-      for index in 0..<count { data[index] = processes.records[thread.record].buffer[index] }
+      for index in 0..<count { data[index] = thread.buffer[index] }
     }
     try file.control(request, &data)
     guard request.copiesOut else { return .value(0) }
-    for index in 0..<count { processes.records[thread.record].buffer[index] = data[index] }
+    for index in 0..<count { thread.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)
   }
 }

@@ -19,7 +19,6 @@ public final class Kernel {
   let table = SystemCallTable()
   let modules: [BootModule]
   let isQuiet: Bool
-  let heap: (any KernelHeap)?
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
@@ -29,10 +28,16 @@ public final class Kernel {
   var starvedSinceNanoseconds: UInt64?
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
+  /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
+  let unitsPerTurn: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
   var randomState: UInt64 = 0
+  /// Watches events, if that was asked for (Kernel+Monitored.swift).
+  public internal(set) var monitor: EventMonitor?
+  /// Whether an inspection or the monitor found something wrong.
+  public internal(set) var hasViolation = false
   /// What reboot(2) decided, if it was called.
   var hasHalted = false
 
@@ -41,10 +46,10 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
-    heap = configuration.memory.heap
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
+    unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
@@ -70,26 +75,22 @@ public final class Kernel {
   @inline(__always)
   private func systemCall(_ thread: Thread, _ process: Process) -> Bool {
     if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
-    let number = processes.records[thread.record].context.rax
+    let number = thread.context.rax
     guard number < UInt64(SystemCallTable.count) else {
       return finish(unknownCall(process, thread), thread)
     }
-    let entry = table[Int(number)]
-    if let value = lookedUp(entry.call, process) { return finish(value, thread) }
-    return perform(entry, thread, process)
-  }
-
-  /// The result of a call that only looks something up and so needs none of the phases of the others; nil for those.
-  @inline(__always)
-  func lookedUp(_ call: SystemCall, _ process: Process) -> UInt64? {
-    switch call {
-    case .getpid: UInt64(process.identifier)
-    case .getuid: UInt64(process.credentials.user)
-    case .geteuid: UInt64(process.credentials.effectiveUser)
-    case .getgid: UInt64(process.credentials.group)
-    case .getegid: UInt64(process.credentials.effectiveGroup)
-    default: nil
+    let call = table[Int(number)].call
+    if let value = lookedUp(call, process) {
+      // This changed nothing but the registers.
+      succeed(&thread.context, value)
+      return !processes.needsAttention
     }
+    do throws(Errno) {
+      if let value = try quickResult(call, thread, process) { return succeed(value, thread) }
+    } catch {
+      return finish(error, thread)
+    }
+    return perform(table[Int(number)], thread, process)
   }
 
   /// An exception of the current thread. Returns what `systemCall()` returns.
@@ -112,7 +113,7 @@ public final class Kernel {
 
   /// The periodic timer interrupt, from ring 3 or from idling: ends the current thread's turn and fires what is due.
   public func timerTick() {
-    let now = memory.processor.nanoseconds
+    let now = memory.nanoseconds
     if let process = processes.currentProcess {
       process.usage.userNanoseconds &+= now &- lastTickNanoseconds
     }

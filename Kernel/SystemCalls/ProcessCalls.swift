@@ -9,7 +9,14 @@ extension Kernel {
   // MARK: fork
 
   func fork(_ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let child = try processes.fork(process, thread)
+    try continueFork(try processes.beginFork(process, thread), thread, process)
+  }
+
+  private func continueFork(
+    _ pending: PendingFork, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var budget = unitsPerTurn
+    guard let child = try processes.continueFork(pending, process, &budget) else { return cut(thread, .fork(pending)) }
     return .pair(UInt64(child.identifier), 0)
   }
 
@@ -19,7 +26,7 @@ extension Kernel {
     _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let execution = Execution(
-      memory, path: processes.records[thread.record].buffer, pathByteCount: stagedByteCount,
+      memory, path: thread.buffer, pathByteCount: stagedByteCount,
       arguments: arguments.second, environment: arguments.third,
       stackLimit: UInt64(max(0, process.limit(.stack).soft)))
     return try continueExecution(execution, thread, process)
@@ -65,11 +72,11 @@ extension Kernel {
     case .found(let identifier, let status, let usage):
       var result = PendingResult(value: UInt64(identifier))
       if arguments.second != 0 {
-        stage(status.rawValue, at: 0, &processes.records[thread.record].buffer)
+        stage(status.rawValue, at: 0, &thread.buffer)
         result.append(address: arguments.second, offset: 0, byteCount: 4)
       }
       if arguments.fourth != 0 {
-        encode(usage.rusage, at: 8, &processes.records[thread.record].buffer)
+        encode(usage.rusage, at: 8, &thread.buffer)
         result.append(address: arguments.fourth, offset: 8, byteCount: Rusage.byteCount)
       }
       _ = copyOut(result, thread, process)
@@ -94,7 +101,7 @@ extension Kernel {
     case -1: usage = process.childUsage
     default: throw .einval
     }
-    encode(usage.rusage, at: 0, &processes.records[thread.record].buffer)
+    encode(usage.rusage, at: 0, &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Rusage.byteCount)
   }
 
@@ -107,22 +114,28 @@ extension Kernel {
     return .value(0)
   }
 
-  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN. Functions are refused with ENOSYS.
+  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN, and SA_NOCLDWAIT. Functions are refused with ENOSYS.
   func signalAction(
     _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     let signal = Signal(rawValue: integer(arguments.first))
     guard signal.isValid else { throw .einval }
     let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
+    let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalActionFlags.noChildWait : 0
     if arguments.second != 0 {
-      let handler = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+      let handler = thread.buffer.span.loadUInt64(at: 0)
       guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
       guard handler <= 1 else { throw .enosys }
       if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
+      if signal == .sigchld {
+        let flags = thread.buffer.span.loadUInt32(at: SignalActionFlags.offset)
+        process.forgetsChildren = flags & SignalActionFlags.noChildWait != 0
+      }
     }
     guard arguments.third != 0 else { return .value(0) }
-    zero(&processes.records[thread.record].buffer, 32)
-    stage(old, at: 0, &processes.records[thread.record].buffer)
+    zero(&thread.buffer, 32)
+    stage(old, at: 0, &thread.buffer)
+    stage(oldFlags, at: SignalActionFlags.offset, &thread.buffer)
     return .copyOut(address: arguments.third, byteCount: 32)
   }
 
@@ -138,7 +151,19 @@ extension Kernel {
     case .sleep(let deadline): return continueSleep(deadline, thread)
     case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
     case .execute(let execution): return try continueExecution(execution, thread, process)
+    case .fork(let pending): return try continueFork(pending, thread, process)
+    case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
+    case .map(let pending, let value): return continueMap(pending, value, thread)
+    case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
     default: preconditionFailure("not a continuation of a call")
     }
   }
+}
+
+/// The flags of sigaction(2) that mean something yet (spec abi.md section 11).
+private enum SignalActionFlags {
+  /// Where they are in `struct sigaction`.
+  static let offset = 8
+  /// SA_NOCLDWAIT
+  static let noChildWait: UInt32 = 0x20
 }

@@ -29,13 +29,13 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     let rest = SystemControlArguments(arguments)
     if call == .sysctlbyname {
-      let length = textLength(processes.records[thread.record].buffer.span, limit: stagedByteCount)
-      let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+      let length = textLength(thread.buffer.span, limit: stagedByteCount)
+      let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
     }
-    let first = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 0))
-    let second = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 4))
+    let first = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 0))
+    let second = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
@@ -48,37 +48,59 @@ extension Kernel {
     return limit
   }
 
-  /// Reads, and then sets, a node.
+  /// Reads, and then sets, a node: permission first, then the old value out, and only when all of it found room the new
+  /// one in (FreeBSD's order).
   private func control(
     _ node: SystemControlNode, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    var newValue: UInt64 = 0
+    guard let room = try room(arguments, thread, process) else { return .parked }
     if arguments.new != 0 {
       guard node.isWritable, process.credentials.isSuperuser else { throw .eperm }
-      guard arguments.newLength == 4 else { throw .einval }
-      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
-      newValue = word
     }
-    let size = stage(value(of: node), &processes.records[thread.record].buffer)
-    let outcome = try deliver(size, arguments, thread, process)
-    if arguments.new != 0 { set(node, UInt32(truncatingIfNeeded: newValue)) }
-    return outcome
+    let size = stage(value(of: node), &thread.buffer)
+    guard try deliver(size, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
+    if arguments.new != 0 {
+      guard arguments.newLength >= 4 else { throw .einval }
+      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
+      set(node, UInt32(truncatingIfNeeded: word))
+    }
+    return end(UInt64(size), nil, arguments, thread, process)
   }
 
-  /// Copies `size` staged bytes out, with the length.
+  /// The room for the old value; nil when the thread is parked and the call starts over.
+  private func room(
+    _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> UInt64? {
+    arguments.oldLength == 0 ? 0 : try fetchBehindValue(arguments.oldLength, thread, process)
+  }
+
+  /// Copies what there is room for of `size` staged bytes out; false when the thread is parked and the call starts over.
   private func deliver(
-    _ size: Int, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+    _ size: Int, _ room: UInt64, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Bool {
+    guard arguments.old != 0 else { return true }
+    var progress = 0
+    switch space(process).copyOut(
+      &thread.buffer, count: Int(min(UInt64(size), room)), to: arguments.old, &progress)
+    {
+    case .complete: return true
+    case .fault, .tooLong: throw .efault
+    case .wait(let channel):
+      _ = park(thread, .call, on: channel)
+      return false
+    }
+  }
+
+  /// Copies the length out, which is the last step, and returns.
+  private func end(
+    _ length: UInt64, _ error: Errno?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) -> Outcome {
     var result = PendingResult()
+    result.error = error
     if arguments.oldLength != 0 {
-      guard let room = try fetchBehindValue(arguments.oldLength, thread, process) else { return .parked }
-      if arguments.old != 0 {
-        let count = min(UInt64(size), room)
-        result.append(address: arguments.old, offset: 0, byteCount: Int(count))
-        if room < UInt64(size) { result.error = .enomem }
-      }
-      stage(UInt64(size), at: SystemControlLayout.length, &processes.records[thread.record].buffer)
-      result.append(address: arguments.oldLength, offset: SystemControlLayout.length, byteCount: 8)
+      stage(length, at: 0, &thread.buffer)
+      result.append(address: arguments.oldLength, offset: 0, byteCount: 8)
     }
     _ = copyOut(result, thread, process)
     return .registersSet
@@ -88,16 +110,20 @@ extension Kernel {
   private func identifier(
     _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    guard arguments.newLength > 0, arguments.newLength < 512 else { throw .enametoolong }
+    guard let room = try room(arguments, thread, process) else { return .parked }
+    guard arguments.new != 0, arguments.newLength > 0 else { throw .enoent }
+    guard arguments.newLength < UInt64(ProcessLimits.callBufferByteCount) else { throw .enametoolong }
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
-    let length = textLength(processes.records[thread.record].buffer.span, limit: count)
-    let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+    let length = textLength(thread.buffer.span, limit: count)
+    let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
     guard let node = name else { throw .enoent }
     let (first, second) = node.identifier
-    stage(first, at: 0, &processes.records[thread.record].buffer)
-    stage(second, at: 4, &processes.records[thread.record].buffer)
-    return try deliver(8, arguments, thread, process)
+    stage(first, at: 0, &thread.buffer)
+    stage(second, at: 4, &thread.buffer)
+    guard try deliver(8, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < 8 { return end(room, .enomem, arguments, thread, process) }
+    return end(8, nil, arguments, thread, process)
   }
 
   /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
@@ -105,9 +131,9 @@ extension Kernel {
     _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     var progress = 0
-    switch space(process).copyIn(address, into: &processes.records[thread.record].buffer, count: count, &progress) {
+    switch space(process).copyIn(address, into: &thread.buffer, count: count, &progress) {
     case .complete:
-      let span = processes.records[thread.record].buffer.span
+      let span = thread.buffer.span
       return count >= 8 ? span.loadUInt64(at: 0) : UInt64(span.loadUInt32(at: 0))
     case .fault, .tooLong: throw .efault
     case .wait(let channel):
@@ -200,10 +226,4 @@ extension Kernel {
     default: break
     }
   }
-}
-
-/// Where things lie in the call buffer.
-private enum SystemControlLayout {
-  /// The length that is copied out behind the value.
-  static let length = 1016
 }

@@ -29,7 +29,7 @@ extension KernelMachine {
     for place in [.rdi, .rsi, .rdx] as [Register] { kept.append((place, register(place))) }
     setRegister(.rax, UInt64(call.rawValue))
     enterKernel()
-    let goesOn = kernel.systemCall()
+    let goesOn = kernel.monitoredSystemCall()
     if goesOn { hardware.processor.eventEnded() } else { try advance() }
     guard try schedule(number) else { return .ended }
     if call == .execve && register(.rflags) & 1 == 0 { return .returned(.value(0), second: 0) }
@@ -64,7 +64,7 @@ extension KernelMachine {
       } catch {
         setRegister(.rip, Program.text)
         let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-        let goesOn = kernel.exception(event)
+        let goesOn = kernel.monitoredException(event)
         if goesOn { hardware.processor.eventEnded() } else { try advance() }
       }
     }

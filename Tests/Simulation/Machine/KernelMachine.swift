@@ -49,10 +49,12 @@ public final class KernelMachine: SimulatedSystem {
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.isQuiet = true
     setup.maximumProcessCount = 24
+    if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")
     }
+    kernel.startMonitoring()
     try advance()
     guard let current else { throw Difference("the first process does not run") }
     contexts[current] = 0
@@ -68,7 +70,7 @@ public final class KernelMachine: SimulatedSystem {
   func advance() throws(Difference) {
     for _ in 0..<10_000 {
       eventCount += 1
-      let next = kernel.next()
+      let next = kernel.monitoredNext()
       hardware.processor.eventEnded()
       switch next {
       case .run(let context):
@@ -81,6 +83,9 @@ public final class KernelMachine: SimulatedSystem {
       case .idle(let deadline):
         current = nil
         try idle(deadline)
+      case .again:
+        current = nil
+        if hardware.deliverTransfers() { kernel.deviceInterrupt() }
       }
     }
     throw Difference("the machine never comes to run a program")
@@ -106,20 +111,20 @@ public final class KernelMachine: SimulatedSystem {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }
     hardware.clock.advance(to: instant)
-    if hardware.deliverTransfers() { kernel.deviceInterrupt() } else { kernel.timerTick() }
+    if hardware.deliverTransfers() { kernel.monitoredDeviceInterrupt() } else { kernel.monitoredTimerTick() }
   }
 
   /// A timer interrupt while a program runs.
   func tick() throws(Difference) {
     hardware.clock.advance(by: 1_000_000)
-    kernel.timerTick()
+    kernel.monitoredTimerTick()
     try advance()
   }
 
   /// Device interrupts that are due.
   func deliverInterrupts() throws(Difference) {
     if hardware.deliverTransfers() {
-      kernel.deviceInterrupt()
+      kernel.monitoredDeviceInterrupt()
       try advance()
     }
   }
@@ -151,7 +156,7 @@ public final class KernelMachine: SimulatedSystem {
     } else {
       setRegister(.rax, UInt64(SystemCallNumber.schedYield.rawValue))
       enterKernel()
-      if !kernel.systemCall() { try advance() }
+      if !kernel.monitoredSystemCall() { try advance() }
     }
   }
 

@@ -14,6 +14,9 @@ public struct HardwareConfiguration: Sendable {
   /// One transfer in this many is complete at once.
   public var immediateTransferOneIn = 1
 
+  /// Map entries, translations, pages and descriptors that a call handles before others have a turn; nil: as many as booted.
+  public var unitsPerTurn: Int?
+
   /// A machine that is short of memory only now and then.
   public init() {}
 }

@@ -123,6 +123,7 @@ public struct ExhaustiveFailure {
       configuration.frameCount = 320
       configuration.swapBlockCount = 600
       configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
+      configuration.unitsPerTurn = isSlow ? 1 : nil
       do throws(ScriptFailure) {
         if !(try Self.run(test, kind, number, configuration)) { return }
       } catch {

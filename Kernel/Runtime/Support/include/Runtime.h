@@ -3,6 +3,11 @@
 
 #include <stdint.h>
 
+/* Without the attribute the optimiser leaves calls of two instructions. */
+#ifndef INLINE
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
 /* Panics; implemented by Machine (`@c`), which stands above this module. The kinds name the message. */
 enum runtime_failure {
   runtime_failure_stack_smashed = 0,
@@ -36,12 +41,14 @@ struct heap_state {
   uint64_t boot_reserve;                  /* the same for pages of the boot arena, which stay for ever */
   uint64_t boot_reserve_count;
   uint64_t boot_pages_used;               /* of the boot arena, which is part of the reserve */
-  uint64_t allocated_byte_count;
+  uint64_t allocation_count;              /* all objects ever handed out */
+  uint64_t allocated_byte_count;          /* and their bytes; with those that came back it gives what is alive */
+  uint64_t released_byte_count;
   uint64_t frame_count;                   /* frames taken from the frame allocator, reserve included */
 };
 
 extern struct heap_state heap_state;
-static inline struct heap_state *_Nonnull heap_state_pointer(void) { return &heap_state; }
+INLINE struct heap_state *_Nonnull heap_state_pointer(void) { return &heap_state; }
 
 /* The pages that the heap lives on until the frame allocator exists, and first of all later. */
 uint64_t boot_arena_address(void);
