@@ -11,6 +11,10 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     let first = UInt32(truncatingIfNeeded: arguments.first)
     switch call {
+    case .getuid: return .value(UInt64(process.credentials.user))
+    case .geteuid: return .value(UInt64(process.credentials.effectiveUser))
+    case .getgid: return .value(UInt64(process.credentials.group))
+    case .getegid: return .value(UInt64(process.credentials.effectiveGroup))
     case .setuid: try process.setUser(first)
     case .seteuid: try process.setEffectiveUser(first)
     case .setgid: try process.setGroup(first)

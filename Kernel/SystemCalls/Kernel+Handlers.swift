@@ -58,6 +58,7 @@ extension Kernel {
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     switch call {
+    case .getpid: return .value(UInt64(process.identifier))
     case .getppid: return .value(UInt64(processes[process.parent]?.identifier ?? 0))
     case .kill: return try kill(arguments, process)
     case .getpgrp: return .value(UInt64(process.groupIdentifier))

@@ -186,6 +186,7 @@ import Testing
     #expect(kernel.call(.setgroups, 1, 8)?.errno == .efault)
     #expect(kernel.call(.seteuid, 1)?.integer == 0)
     #expect(kernel.call(.setgroups, 1, data)?.errno == .eperm)
-    #expect(kernel.call(.setgroups, 257, data)?.errno == .eperm)
+    #expect(kernel.call(.setgroups, 257, data)?.errno == .einval)
+    #expect(kernel.call(.setgroups, 1, 8)?.errno == .efault)
   }
 }

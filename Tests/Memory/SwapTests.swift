@@ -185,25 +185,6 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && machine.system.usedSwapBlockCount == 0)
   }
 
-  @Test("failure points count, and fail once")
-  func failurePoints() {
-    var points = FailurePoints()
-    #expect(!points.isArmed)
-    points.startCounting()
-    #expect(points.isArmed)
-    for _ in 0..<3 {
-      let fails = points.shouldFail(.frame)
-      #expect(!fails)
-    }
-    #expect(points.count(.frame) == 3 && points.count(.transfer) == 0)
-    points.fail(.transfer, number: 2)
-    let answers = (0..<3).map { _ in points.shouldFail(.transfer) }
-    #expect(answers == [false, true, false])
-    #expect(points.count(.transfer) == 3)
-    points.disarm()
-    #expect(!points.isArmed && points.count(.frame) == 0)
-  }
-
   @Test("reservations are refused beyond swap, or beyond swap and memory, or when they cannot be counted")
   func accounting() throws {
     let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
