@@ -154,8 +154,7 @@ extension FileSystem {
   /// Nanoseconds since 1970, in the precision that timestamps have.
   @inline(__always)
   var timestamp: UInt64 {
-    let processor = memory.processor
-    let now = processor.nanoseconds &+ processor.realTimeOffsetNanoseconds
+    let now = memory.realNanoseconds
     switch timestampPrecision {
     case .seconds: return now - now % 1_000_000_000
     case .ticks: return now - now % 1_000_000

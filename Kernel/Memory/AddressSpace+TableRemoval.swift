@@ -12,12 +12,12 @@ extension AddressSpace {
       removeTranslation(slot, table)
       removed += 1
       if removed <= AddressSpace.singleInvalidations && isLoaded {
-        system.processor.invalidate(page: VirtualAddress(address))
+        system.invalidate(page: VirtualAddress(address))
       }
     } leaving: { table, address in
       if system.frames[table].count == 0 { detachTables(covering: address, &empty) }
     }
-    if isLoaded && removed > AddressSpace.singleInvalidations && empty.isEmpty { system.processor.invalidateAll() }
+    if isLoaded && removed > AddressSpace.singleInvalidations && empty.isEmpty { system.invalidateAll() }
     free(&empty)
     return position >= range.end
   }
@@ -38,11 +38,11 @@ extension AddressSpace {
       if set != 0 { system.physical.set(bits: set, at: slot) }
       changed += 1
       if changed <= AddressSpace.singleInvalidations && isLoaded {
-        system.processor.invalidate(page: VirtualAddress(address))
+        system.invalidate(page: VirtualAddress(address))
       }
     } leaving: { _, _ in
     }
-    if changed > AddressSpace.singleInvalidations && isLoaded { system.processor.invalidateAll() }
+    if changed > AddressSpace.singleInvalidations && isLoaded { system.invalidateAll() }
     return position
   }
 
@@ -94,7 +94,7 @@ extension AddressSpace {
 
   /// Frees tables that were detached, after the processor forgot them.
   private func free(_ tables: inout FrameList) {
-    if isLoaded && !tables.isEmpty { system.processor.invalidateAll() }
+    if isLoaded && !tables.isEmpty { system.invalidateAll() }
     while !tables.isEmpty {
       let table = tables.first
       tables.remove(table, system.frames)
@@ -157,6 +157,6 @@ extension MemorySystem {
   /// Makes the processor forget the translation that an entry describes, if it can have it.
   func invalidateMapping(_ slot: PhysicalAddress) {
     guard let space = frames[slot.frame].owner.space, space.isLoaded else { return }
-    processor.invalidate(page: VirtualAddress(frames[slot.frame].index + slot.pageOffset / 8 * Page.byteCount))
+    invalidate(page: VirtualAddress(frames[slot.frame].index + slot.pageOffset / 8 * Page.byteCount))
   }
 }

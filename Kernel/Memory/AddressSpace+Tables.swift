@@ -77,7 +77,7 @@ extension AddressSpace {
       system.removeMapping(slot, from: oldFrame)
       system.gather(replaced, oldFrame)
     }
-    if isLoaded { system.processor.invalidate(page: VirtualAddress(address)) }
+    if isLoaded { system.invalidate(page: VirtualAddress(address)) }
     return true
   }
 

@@ -30,9 +30,13 @@ public final class MemorySystem {
   /// Physical memory.
   public let physical: PhysicalMemory
   /// The processor.
-  public let processor: any Processor
+  public let processor: Processor
+  private let processorReference: BackReference<Processor>
   /// The heap of Swift objects; set once, right after `init`, because the heap needs this instance for its frames.
-  public var heap: (any KernelHeap)?
+  public var heap: KernelHeap? {
+    didSet { heapReference = heap.map { BackReference($0) } ?? BackReference() }
+  }
+  private var heapReference = BackReference<KernelHeap>()
   /// Told when something that threads wait for happened; set by the kernel.
   public var waker: BackReference<Waker> = BackReference()
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
@@ -73,11 +77,12 @@ public final class MemorySystem {
   ///   - available: what the allocator may hand out, ascending and without overlap.
   ///   - kernelRoot: a page-table root whose upper half (entries 128 to 511) every address space shares.
   public init(
-    _ physical: PhysicalMemory, _ processor: any Processor, frameTable: PhysicalAddress, frameCount: UInt32,
+    _ physical: PhysicalMemory, _ processor: Processor, frameTable: PhysicalAddress, frameCount: UInt32,
     available: Span<FrameRange>, kernelRoot: FrameNumber
   ) {
     self.physical = physical
     self.processor = processor
+    processorReference = BackReference(processor)
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
     indexNodes = Pool(physical)
@@ -143,10 +148,25 @@ public final class MemorySystem {
 
   /// Whether a few small objects can be made; fills the heap's reserve if need be.
   @inline(__always)
-  var hasHeapReserve: Bool {
-    guard let heap else { return true }
-    return heap.ensureReserve()
+  public var hasHeapReserve: Bool { heapReference.isEmpty || heapReference.borrow { $0.ensureReserve() } }
+
+  /// Nanoseconds since the machine started; never goes back.
+  @inline(__always)
+  public var nanoseconds: UInt64 { processorReference.borrow { $0.nanoseconds } }
+
+  /// Nanoseconds since 1970-01-01 00:00 UTC.
+  @inline(__always)
+  public var realNanoseconds: UInt64 {
+    processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds }
   }
+
+  /// Makes the processor forget the translation of one page of the current address space.
+  @inline(__always)
+  func invalidate(page: VirtualAddress) { processorReference.borrow { $0.invalidate(page: page) } }
+
+  /// Makes the processor forget every translation that is not global.
+  @inline(__always)
+  func invalidateAll() { processorReference.borrow { $0.invalidateAll() } }
 
   /// Wakes every thread parked on `channel`.
   func wake(_ channel: WaitChannel) {

@@ -87,6 +87,7 @@ public final class Pool<Element: ~Copyable> {
   }
 
   /// The record, to be reached often.
+  @inline(__always)
   public func pin(_ handle: Handle<Element>) -> PinnedRecord<Element> { unsafe PinnedRecord(pointer(handle)) }
 
   /// Makes a record, or gives nil when no frame is to be had.

@@ -25,7 +25,7 @@ public final class FrameBackedHeap: KernelHeap {
 
   /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had. Where objects died
   /// and left the reserve far too full, some of it goes back.
-  public func ensureReserve() -> Bool {
+  public override func ensureReserve() -> Bool {
     let count = SlabAllocator.reservePageCount
     if count > FrameBackedHeap.reserveLimit { giveBackSome() }
     return count >= FrameBackedHeap.reserveGoal && !failsOnPurpose || fill()
@@ -53,20 +53,20 @@ public final class FrameBackedHeap: KernelHeap {
   }
 
   /// Bytes of live allocations.
-  public var allocatedByteCount: Int {
+  public override var allocatedByteCount: Int {
     unsafe Int(SlabAllocator.state.pointee.allocated_byte_count - SlabAllocator.state.pointee.released_byte_count)
   }
   /// All that was ever allocated.
-  public var totalUse: HeapAmount {
+  public override var totalUse: HeapAmount {
     unsafe HeapAmount(
       objectCount: Int(SlabAllocator.state.pointee.allocation_count),
       byteCount: Int(SlabAllocator.state.pointee.allocated_byte_count))
   }
   /// Frames that the heap holds, reserve included; the boot arena is not among them.
-  public var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
+  public override var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
 
   /// Gives back the frames of the reserve and those that nothing lives in.
-  public func trim() {
+  public override func trim() {
     SlabAllocator.releaseEmptyPages()
     while let page = SlabAllocator.takeReservedFrame() { FrameBackedHeap.giveBack(page) }
   }

@@ -77,7 +77,7 @@ public struct EventHeapUse {
 /// Measures the heap use of events.
 public final class EventMonitor {
   private let memory: MemorySystem
-  private let heap: any KernelHeap
+  private let heap: KernelHeap
   /// What the object of a fault takes.
   private let faultObject: HeapAmount
   private var bounds = [134 of HeapAmount](repeating: .none)
@@ -91,7 +91,7 @@ public final class EventMonitor {
   /// Set by tests: the next event of this kind takes one object more than it declares.
   var plantedExcess: EventKind?
 
-  init(_ memory: MemorySystem, _ heap: any KernelHeap, _ table: borrowing SystemCallTable) {
+  init(_ memory: MemorySystem, _ heap: KernelHeap, _ table: borrowing SystemCallTable) {
     self.memory = memory
     self.heap = heap
     let before = heap.totalUse

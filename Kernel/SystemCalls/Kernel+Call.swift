@@ -11,14 +11,18 @@ import Processes
 extension Kernel {
   /// Whether the current thread may return to ring 3 at once.
   @inline(__always)
-  var mayGoOn: Bool { !processes.needsAttention && !memory.hasTeardown && !memory.isShort }
+  var mayGoOn: Bool { !processes.needsAttention && !memory.isShort && (!memory.hasTeardown || drainQuickly()) }
+
+  /// Works off what a call released if it is little; returns whether none is left. More is left to `next()`.
+  @inline(never)
+  private func drainQuickly() -> Bool { memory.drainTeardown(budget: Kernel.quickTeardownBudget) }
+
+  /// Units of released work that are done before the thread goes on at once.
+  private static var quickTeardownBudget: Int { 16 }
 
   /// Fills the heap's reserve; false when it cannot be filled.
   @inline(__always)
-  func hasHeapReserve() -> Bool {
-    guard let heap else { return true }
-    return heap.ensureReserve()
-  }
+  func hasHeapReserve() -> Bool { memory.hasHeapReserve }
 
   // MARK: Begin
 

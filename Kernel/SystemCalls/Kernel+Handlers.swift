@@ -118,7 +118,7 @@ extension Kernel {
     thread.continuation = continuation
     processes.needsAttention = true
     // While long calls follow each other no timer interrupt comes through, but who sleeps must wake (and may end the call).
-    processes.scheduler.fireTimers(now: memory.processor.nanoseconds)
+    processes.scheduler.fireTimers(now: memory.nanoseconds)
     processes.endTurn(of: thread)
     return .parked
   }

@@ -7,7 +7,7 @@ import Processes
 extension Kernel {
   /// Watches every event from now on; the machine calls the monitored entries from then on.
   public func startMonitoring() {
-    guard let heap else { return }
+    guard let heap = memory.heap else { return }
     monitor = EventMonitor(memory, heap, table)
     // The object that it measured.
     while !memory.drainTeardown(budget: 64) {}

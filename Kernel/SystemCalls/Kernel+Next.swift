@@ -83,7 +83,7 @@ extension Kernel {
       starvedSinceNanoseconds = nil
     case .pending: starvedSinceNanoseconds = nil
     case .exhausted:
-      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.processor.nanoseconds }
+      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.nanoseconds }
     }
   }
 
@@ -102,7 +102,7 @@ extension Kernel {
   /// Nobody is ready. Nil when that has changed.
   private func idle() -> Next? {
     let scheduler = processes.scheduler
-    let now = memory.processor.nanoseconds
+    let now = memory.nanoseconds
     scheduler.fireTimers(now: now)
     if scheduler.hasReady { return nil }
     if scheduler.frameWaiterCount > 0 {

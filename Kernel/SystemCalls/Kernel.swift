@@ -19,7 +19,6 @@ public final class Kernel {
   let table = SystemCallTable()
   let modules: [BootModule]
   let isQuiet: Bool
-  let heap: (any KernelHeap)?
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
@@ -47,7 +46,6 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
-    heap = configuration.memory.heap
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
@@ -115,7 +113,7 @@ public final class Kernel {
 
   /// The periodic timer interrupt, from ring 3 or from idling: ends the current thread's turn and fires what is due.
   public func timerTick() {
-    let now = memory.processor.nanoseconds
+    let now = memory.nanoseconds
     if let process = processes.currentProcess {
       process.usage.userNanoseconds &+= now &- lastTickNanoseconds
     }

@@ -14,18 +14,18 @@ public final class SimulatedHeap: KernelHeap {
   public var alwaysFails = false
 
   /// A heap that never fails until told to.
-  public init() {}
+  public override init() {}
 
   /// Says whether the reserve is full.
-  public func ensureReserve() -> Bool {
+  public override func ensureReserve() -> Bool {
     requestCount += 1
     return !alwaysFails && requestCount != failingRequest
   }
 
   /// What is alive is not counted: the host's runtime says only what it allocates.
-  public var allocatedByteCount: Int { 0 }
+  public override var allocatedByteCount: Int { 0 }
   /// What this thread has allocated, the machine's doubles left out.
-  public var totalUse: HeapAmount {
+  public override var totalUse: HeapAmount {
     HeapAmount(objectCount: Int(heap_probe_object_count()), byteCount: Int(heap_probe_byte_count()))
   }
 
@@ -39,7 +39,7 @@ public final class SimulatedHeap: KernelHeap {
     return body()
   }
   /// The simulated heap holds no frames.
-  public var heldFrameCount: Int { 0 }
+  public override var heldFrameCount: Int { 0 }
   /// Nothing to give back.
-  public func trim() {}
+  public override func trim() {}
 }
