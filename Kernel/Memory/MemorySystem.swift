@@ -55,6 +55,10 @@ public final class MemorySystem {
   var releaseCount: UInt64 = 0
   /// The last futile look at every page, if nothing was found since.
   var futility: Futility?
+  /// Who asks for memory; set by the kernel.
+  public var reservationPolicy: BackReference<ReservationPolicy> = BackReference()
+  /// What is counted per user.
+  public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).
   public internal(set) var accounting = SwapAccounting()
   /// The root whose translations the processor uses.
