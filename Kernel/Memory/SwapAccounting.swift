@@ -39,6 +39,7 @@ extension MemorySystem {
   @inline(__always)
   func reserve(_ pages: UInt64, for account: UserAccount?) throws(Errno) {
     if pages == 0 { return }
+    if isToFail(.swapReservation) { throw .enomem }
     let (sum, overflow) = accounting.reserved.addingReportingOverflow(pages)
     if overflow { throw .enomem }
     if accounting.overcommit & 3 != 0 { try checkPolicy(sum, pages, account) }

@@ -85,7 +85,7 @@ extension ProcessSystem {
   }
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {
-    guard !isEnding else { throw .eagain }
+    guard !isEnding, !memory.isToFail(.processSlot) else { throw .eagain }
     // FreeBSD asks for the real user here (PRIV_MAXPROC, PRIV_PROC_LIMIT).
     let isSuperuser = parent.credentials.user == 0
     let limit = isSuperuser ? maximumProcessCount : maximumProcessCount - ProcessLimits.reservedProcessCount
