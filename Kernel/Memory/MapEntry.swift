@@ -24,6 +24,8 @@ struct MapEntry: ~Copyable {
   var offset: UInt64
   var object: VMObjectReference?
   var charge: UInt64
+  /// Whose reservation `charge` is.
+  var account: UserAccount?
   var largestGap: UInt64 = 0
   var next = Handle<MapEntry>.none
   var previous = Handle<MapEntry>.none

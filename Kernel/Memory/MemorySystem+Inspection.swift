@@ -126,6 +126,11 @@ extension VMObject {
   }
 }
 
+extension VMObject {
+  /// Whose reservation the object's charge is.
+  public var inspectedAccount: UserAccount? { account }
+}
+
 /// A mapping.
 public struct MapEntryInspection {
   /// The first address.
@@ -148,6 +153,8 @@ public struct MapEntryInspection {
   public let countsAsWritable: Bool
   /// Pages of swap reserved.
   public let charge: UInt64
+  /// Whose reservation that is.
+  public let account: UserAccount?
 }
 
 extension AddressSpace {
@@ -169,7 +176,8 @@ extension AddressSpace {
       object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
       protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
       isShared: system.entries[handle].sharing == .shared, needsCopy: system.entries[handle].needsCopy,
-      countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge)
+      countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge,
+      account: system.entries[handle].account)
   }
 
   /// Every page-table entry in use of the user half: its physical address, the first address that it covers, its level

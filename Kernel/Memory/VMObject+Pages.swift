@@ -86,11 +86,11 @@ extension VMObject {
   public func resize(toPageCount newCount: UInt64) throws(Errno) {
     let system = system
     if newCount > pageCount {
-      try system.reserveSwap(newCount - pageCount)
+      try system.reserve(newCount - pageCount, for: account)
       charge += newCount - pageCount
     } else {
       removePages(from: newCount, to: UInt64.max, system)
-      system.accounting.release(pageCount - newCount)
+      system.release(pageCount - newCount, of: account)
       charge -= pageCount - newCount
     }
     pageCount = newCount
@@ -116,7 +116,7 @@ extension VMObject {
         removePage(at: last, system)
       }
     }
-    system.accounting.release(pageCount - reached)
+    system.release(pageCount - reached, of: account)
     charge -= pageCount - reached
     pageCount = reached
     return reached == newCount

@@ -80,7 +80,11 @@ import Testing
     let kernel = try TestKernel()
     #expect(set(kernel, "vm.overcommit", 5)?.integer == 0)
     #expect(number(read(kernel, "vm.overcommit")) == 5)
+    // The policy does not bind the superuser.
+    #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.failed == false)
+    #expect(kernel.call(.seteuid, 7)?.integer == 0)
     #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.errno == .enomem)
+    #expect(kernel.call(.seteuid, 0)?.integer == 0)
     #expect(set(kernel, "vm.overcommit", 0)?.integer == 0)
     #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.failed == false)
     #expect(set(kernel, "kern.signosys", 0)?.integer == 0)

@@ -97,8 +97,8 @@ struct InspectorTests {
   @Test("charges that do not add up")
   func charges() throws {
     let found = try violation(
-      { machine, space in try? machine.system.accounting.reserve(1) },
-      undo: { machine, space in machine.system.accounting.release(1) })
+      { machine, space in try? machine.system.reserve(1, for: nil) },
+      undo: { machine, space in machine.system.release(1, of: nil) })
     #expect(found?.contains("charge") == true || found?.contains("reserv") == true, "\(found ?? "nothing")")
   }
 

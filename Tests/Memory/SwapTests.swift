@@ -190,7 +190,7 @@ struct SwapTests {
     let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
     let physical = machine.system.accounting.physicalTotal
     #expect(physical > 0)
-    func reserve(_ pages: UInt64) -> Bool { (try? machine.system.accounting.reserve(pages)) != nil }
+    func reserve(_ pages: UInt64) -> Bool { (try? machine.system.reserve(pages, for: nil)) != nil }
     machine.system.setOvercommit(1)
     #expect(!reserve(101) && reserve(100) && !reserve(1))
     machine.system.setOvercommit(5)
@@ -199,6 +199,6 @@ struct SwapTests {
     let reserved = machine.system.accounting.reserved
     #expect(reserved == 100 + physical)
     #expect(!reserve(UInt64.max - reserved + 1) && reserve(UInt64.max - reserved))
-    machine.system.accounting.release(UInt64.max)
+    machine.system.release(UInt64.max, of: nil)
   }
 }
