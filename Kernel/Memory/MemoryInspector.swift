@@ -99,6 +99,9 @@ public struct MemoryInspector: ~Copyable {
     require(foundReferences == countedReferences, "references that nothing holds", UInt64(countedReferences))
     require(objectCount == system.counters.liveObjects, "live objects that nothing reaches", UInt64(objectCount))
     require(spaceCount == system.counters.liveSpaces, "live address spaces that nothing reaches", UInt64(spaceCount))
+    var accountBytes = 0
+    system.accounts.forEach { accountBytes += system.heap?.byteCount(of: $0) ?? 0 }
+    heapByteCount += accountBytes
     require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)
     require(entryCount == system.entries.count, "map entries that nothing reaches", UInt64(entryCount))
     if let swap = system.swap {

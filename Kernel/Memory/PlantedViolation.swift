@@ -5,7 +5,7 @@ extension MemorySystem {
   public func plantViolation(_ name: Span<UInt8>) -> Bool {
     if name.spells("charge") {
       // Nobody has these reserved pages.
-      accounting.plantCharge()
+      plantCharge()
     } else if name.spells("frame") {
       _ = allocateKernelFrame()
     } else if name.spells("swap-block") {
