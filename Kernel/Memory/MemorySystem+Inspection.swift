@@ -81,11 +81,6 @@ extension MemorySystem {
 
   /// Whether a swap block is taken.
   public func inspectIsTaken(_ block: SwapBlock) -> Bool { swap?.has(block) ?? false }
-
-  /// Frames in each paging queue.
-  public var inspectedQueueCounts: (active: Int, inactive: Int, laundry: Int) {
-    (queues.active.count, queues.inactive.count, queues.laundry.count)
-  }
 }
 
 /// A page of an object.

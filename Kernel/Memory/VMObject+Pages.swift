@@ -123,10 +123,6 @@ extension VMObject {
   }
 
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
-  public func removePages(from start: UInt64, to end: UInt64) {
-    removePages(from: start, to: end, system)
-  }
-
   func removePages(from start: UInt64, to end: UInt64, _ system: MemorySystem) {
     var budget = Int.max
     removePages(from: start, to: end, &budget, system)

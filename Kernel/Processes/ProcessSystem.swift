@@ -101,9 +101,6 @@ public final class ProcessSystem {
     slot == .none ? nil : slots[Int(slot.raw)]
   }
 
-  /// The thread in a slot of the scheduler.
-  public func thread(_ slot: UInt32) -> Thread? { threads[Int(slot)] }
-
   /// The process with this identifier, zombies included.
   public func process(_ identifier: Int32) -> Process? {
     guard let slot = identifiers.first(identifier) else { return nil }
