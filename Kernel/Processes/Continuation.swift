@@ -74,6 +74,8 @@ public struct PendingResult: BitwiseCopyable {
   public var value: UInt64 = 0
   /// The error that it returns instead; nil: `value`.
   public var error: Errno?
+  /// What sysctl(3) sets once everything is copied, if it is no error.
+  public var setting: PendingSetting?
 
   /// A call without pieces.
   public init(value: UInt64 = 0) { self.value = value }
@@ -83,6 +85,20 @@ public struct PendingResult: BitwiseCopyable {
     guard byteCount > 0 else { return }
     pieces[count] = Piece(address: address, offset: offset, byteCount: byteCount)
     count += 1
+  }
+}
+
+/// A node of sysctl(3) and what it is to be set to.
+public struct PendingSetting: BitwiseCopyable {
+  /// The kernel's number of the node.
+  public var node: Int
+  /// The new value.
+  public var value: UInt32
+
+  /// Describes a change.
+  public init(node: Int, value: UInt32) {
+    self.node = node
+    self.value = value
   }
 }
 

@@ -249,6 +249,7 @@ extension Kernel {
       }
     }
     if let error = result.error { return finish(error, thread) }
+    if let setting = result.setting { apply(setting) }
     return finish(.value(result.value), thread, process)
   }
 

@@ -117,15 +117,18 @@ extension Kernel {
   private func place(
     _ request: consuming MapRequest, _ map: MapArguments, _ process: Process
   ) throws(Errno) -> UInt64 {
-    let space = space(process)
-    let limit = process.limit(.addressSpace).soft
-    if limit != ResourceLimit.infinity {
-      let (total, overflow) = space.virtualByteCount.addingReportingOverflow(map.byteCount)
-      guard !overflow && total <= UInt64(limit) else { throw .enomem }
-    }
+    try checkAddressSpaceLimit(map.byteCount, process)
     request.alignment = map.alignment
-    let address = try space.map(request)
+    let address = try space(process).map(request)
     return address.raw &+ map.pageOffset
+  }
+
+  /// Refuses with ENOMEM what RLIMIT_AS does not allow.
+  private func checkAddressSpaceLimit(_ byteCount: UInt64, _ process: Process) throws(Errno) {
+    let limit = process.limit(.addressSpace).soft
+    guard limit != ResourceLimit.infinity else { return }
+    let (total, overflow) = space(process).virtualByteCount.addingReportingOverflow(byteCount)
+    guard !overflow && total <= UInt64(limit) else { throw .enomem }
   }
 
   /// Where to put a mapping, or to start looking: without a hint, or with one inside the data segment's reach, behind the
@@ -170,14 +173,18 @@ extension Kernel {
 
   // MARK: break
 
-  /// Moves the end of the data segment. EINVAL below its start, ENOMEM beyond RLIMIT_DATA or when the memory cannot be had.
+  /// Moves the end of the data segment. EINVAL below its start; ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the
+  /// memory cannot be had.
   func setBreak(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
     let wanted = arguments.first
     guard wanted >= process.breakStart else { throw .einval }
-    guard wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)) else { throw .enomem }
+    guard wanted <= process.breakAddress || wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)),
+      wanted <= ABI.UserSpace.end
+    else { throw .enomem }
     let oldEnd = (process.breakAddress + Page.offsetMask) & ~Page.offsetMask
     let newEnd = (wanted + Page.offsetMask) & ~Page.offsetMask
     if newEnd > oldEnd {
+      try checkAddressSpaceLimit(newEnd - oldEnd, process)
       _ = try space(process).map(
         MapRequest(
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],

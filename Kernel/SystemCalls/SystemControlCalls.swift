@@ -60,35 +60,44 @@ extension Kernel {
       newValue = word
     }
     let size = stage(value(of: node), &processes.records[thread.record].buffer)
-    let outcome = try deliver(size, arguments, thread, process)
-    if arguments.new != 0 { set(node, UInt32(truncatingIfNeeded: newValue)) }
-    return outcome
+    let setting =
+      arguments.new == 0 ? nil : PendingSetting(node: node.rawValue, value: UInt32(truncatingIfNeeded: newValue))
+    return try deliver(size, setting, arguments, thread, process)
   }
 
-  /// Copies `size` staged bytes out, with the length.
+  /// Copies as much of `size` staged bytes out as there is room for, and how much that was (sysctl(3)). A new value is set
+  /// once the old one is out.
   private func deliver(
-    _ size: Int, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+    _ size: Int, _ setting: PendingSetting?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     var result = PendingResult()
+    result.setting = setting
     if arguments.oldLength != 0 {
       guard let room = try fetchBehindValue(arguments.oldLength, thread, process) else { return .parked }
+      var count = UInt64(size)
       if arguments.old != 0 {
-        let count = min(UInt64(size), room)
+        count = min(count, room)
         result.append(address: arguments.old, offset: 0, byteCount: Int(count))
         if room < UInt64(size) { result.error = .enomem }
       }
-      stage(UInt64(size), at: SystemControlLayout.length, &processes.records[thread.record].buffer)
+      stage(count, at: SystemControlLayout.length, &processes.records[thread.record].buffer)
       result.append(address: arguments.oldLength, offset: SystemControlLayout.length, byteCount: 8)
     }
     _ = copyOut(result, thread, process)
     return .registersSet
   }
 
+  /// Sets the node of a call whose old value is out.
+  func apply(_ setting: PendingSetting) {
+    if let node = SystemControlNode(rawValue: setting.node) { set(node, setting.value) }
+  }
+
   /// {0, 3}: from a name, given as the new value, to numbers.
   private func identifier(
     _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    guard arguments.newLength > 0, arguments.newLength < 512 else { throw .enametoolong }
+    guard arguments.newLength > 0 else { throw .enoent }
+    guard arguments.newLength < 512 else { throw .enametoolong }
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
     let length = textLength(processes.records[thread.record].buffer.span, limit: count)
@@ -97,7 +106,7 @@ extension Kernel {
     let (first, second) = node.identifier
     stage(first, at: 0, &processes.records[thread.record].buffer)
     stage(second, at: 4, &processes.records[thread.record].buffer)
-    return try deliver(8, arguments, thread, process)
+    return try deliver(8, nil, arguments, thread, process)
   }
 
   /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.

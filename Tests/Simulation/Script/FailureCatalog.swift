@@ -103,8 +103,8 @@ extension FailureCase {
     FailureCase("set groups", [ScriptStep(0, .fork(child: actor))], .setGroups([1, 2, 3])),
     FailureCase("set user", [ScriptStep(0, .fork(child: actor))], .setIdentity(.user, 1)),
     FailureCase("sleep with its time in swap", evicted(sharedObject), .sleep(nanoseconds: 1_000_000)),
-    FailureCase("clock into swap", evicted(sharedObject), .clock),
-    FailureCase("kill", family, .kill(process: 2, signal: 9)),
+    FailureCase("clock into swap", evicted(sharedObject), .clock()),
+    FailureCase("kill", family, .kill(.process(2), signal: 9)),
   ]
 }
 

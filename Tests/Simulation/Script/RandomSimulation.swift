@@ -16,6 +16,8 @@ public struct RandomSimulation {
   public var seed: UInt64
   /// What runs.
   public var kind: SimulationKind
+  /// Half of the operations are drawn from the rarer ones.
+  public var drawsEveryCall = false
 
   /// A simulation whose machine and script are drawn from `seed`.
   public init(_ kind: SimulationKind, seed: UInt64) {
@@ -52,11 +54,12 @@ public struct RandomSimulation {
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
+    generator.drawsEveryCall = drawsEveryCall
     // Every other seed meets failures; without them the kernel never refuses for want of memory.
     generator.failsOneIn = seed % 2 == 0 && kind == .kernel ? 12 : 0
     do throws(ScriptFailure) {
       while runner.steps.count < stepCount && !runner.isModelLost {
-        guard let process = generator.random.pick(runner.model.running) else { break }
+        guard let process = generator.random.pick(runner.model.runnable) else { break }
         if let step = generator.step(runner.model, process) { try runner.perform(step) }
       }
       try runner.finish()
