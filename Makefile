@@ -31,6 +31,7 @@ help:
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
 	@echo 'test         everything: format, host tests, simulation, booted tests'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
+	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 
@@ -76,12 +77,24 @@ iso: $(BUILD)/martlet.iso
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	Boot/Tools/make-iso $@
 
-.PHONY: test test-host test-boot test-format
+.PHONY: test test-host test-optimised test-boot test-format test-address test-thread
 test: setup kernel programs iso
 	@Boot/Tools/test format host simulation boot
 
 test-host:
 	@Boot/Tools/test host
+
+# The same tests with optimised code, where variables live no longer than they are used.
+test-optimised:
+	@Boot/Tools/test optimised
+
+# The same tests under the sanitizers; too slow for every `make test`.
+test-address:
+	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/expected-leaks.txt \
+	  swift test --sanitize=address --scratch-path .build-address --skip BootTests
+
+test-thread:
+	swift test --sanitize=thread --scratch-path .build-thread --skip BootTests
 
 test-boot: setup kernel programs iso
 	@Boot/Tools/test boot
@@ -101,4 +114,5 @@ coverage:
 
 .PHONY: clean
 clean:
-	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage .build-address .build-thread
+	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage .build-optimised \
+	  .build-address .build-thread

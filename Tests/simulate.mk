@@ -12,10 +12,3 @@ STEPS ?= 25000
 simulate:
 	swift build -c release --product simulate --scratch-path .build-simulate
 	SWIFT_BACKTRACE=enable=no .build-simulate/release/simulate $(KIND) $(FIRST) $(SEEDS) $(STEPS)
-
-# The host tests under the sanitizers; too slow for every `make test`.
-.PHONY: test-address test-thread
-test-address:
-	swift test --sanitize=address --scratch-path .build-address --skip BootTests
-test-thread:
-	swift test --sanitize=thread --scratch-path .build-thread --skip BootTests

@@ -1,6 +1,6 @@
 // struct stat: what fstat(2) reports about an open file, in today's layout and in that of 2008 (spec abi.md, section 5).
 
-/// The answer of fstat(2), independent of layout.
+/// The answer of fstat(2). The fields lie in memory as in today's structure; what is missing at its end is zero.
 public struct Stat: Equatable, BitwiseCopyable, Sendable {
   /// st_dev
   public var device: UInt64 = 0
@@ -10,10 +10,12 @@ public struct Stat: Equatable, BitwiseCopyable, Sendable {
   public var linkCount: UInt64 = 0
   /// st_mode: file type and permissions.
   public var mode: FileMode = []
+  private var paddingBehindMode: UInt16 = 0
   /// st_uid
   public var userIdentifier: UInt32 = 0
   /// st_gid
   public var groupIdentifier: UInt32 = 0
+  private var paddingBehindGroup: UInt32 = 0
   /// st_rdev: the device that a device file stands for.
   public var representedDevice: UInt64 = 0
   /// st_atim: last access.
@@ -30,6 +32,7 @@ public struct Stat: Equatable, BitwiseCopyable, Sendable {
   public var blockCount: Int64 = 0
   /// st_blksize: the preferred unit of transfer, in bytes.
   public var preferredBlockByteCount: UInt32 = 0
+  private var flags: UInt32 = 0
 
   /// Everything zero.
   public init() {}
@@ -39,22 +42,13 @@ extension Stat {
   /// The size of today's structure (system call 551).
   public static let byteCount = 224
 
-  /// Writes today's structure at the start of `bytes`, which must be zero before.
+  /// What follows this value in memory to make it today's structure: st_gen and the spare words, which are zero.
+  public typealias Rest = [11 of UInt64]
+
+  /// Writes today's structure at the start of `bytes`.
   public func encode(into bytes: inout MutableRawSpan) {
-    bytes.store(device, at: 0)
-    bytes.store(inode, at: 8)
-    bytes.store(linkCount, at: 16)
-    bytes.store(mode.rawValue, at: 24)
-    bytes.store(userIdentifier, at: 28)
-    bytes.store(groupIdentifier, at: 32)
-    bytes.store(representedDevice, at: 40)
-    accessTime.encode(into: &bytes, at: 48)
-    modificationTime.encode(into: &bytes, at: 64)
-    changeTime.encode(into: &bytes, at: 80)
-    birthTime.encode(into: &bytes, at: 96)
-    bytes.store(size, at: 112)
-    bytes.store(blockCount, at: 120)
-    bytes.store(preferredBlockByteCount, at: 128)
+    bytes.storeBytes(of: self, toByteOffset: 0, as: Stat.self)
+    bytes.storeBytes(of: Rest(repeating: 0), toByteOffset: MemoryLayout<Stat>.size, as: Rest.self)
   }
 
   /// Reads today's structure from the start of `bytes`.

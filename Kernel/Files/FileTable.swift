@@ -8,7 +8,7 @@
 // - A table is empty before it goes (`closeAll`).
 
 public import ABI
-import Memory
+public import Memory
 
 /// A descriptor table.
 public final class FileTable {
@@ -51,6 +51,18 @@ public final class FileTable {
       return file
     }
     return try farFile(at: descriptor)
+  }
+
+  /// The file behind a descriptor, to be borrowed while the descriptor stays open.
+  ///
+  /// Throws EBADF when there is none.
+  @inline(__always)
+  public func reference(at descriptor: Int32) throws(Errno) -> BackReference<OpenFile> {
+    if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
+      guard let file = near.files[Int(descriptor)] else { throw .ebadf }
+      return BackReference(file)
+    }
+    return BackReference(try farFile(at: descriptor))
   }
 
   private func farFile(at descriptor: Int32) throws(Errno) -> OpenFile {
@@ -109,6 +121,7 @@ extension FileTable {
   /// dup(2) (`minimum` 0) and F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
   ///
   /// Throws EBADF when the descriptor is not open, EINVAL for a minimum that is not below the limit, EMFILE.
+  @inline(__always)
   public func duplicate(_ descriptor: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Int32 {
     guard descriptor >= 0 else { throw .ebadf }
     guard minimum == 0 || (minimum > 0 && minimum < limit) else { throw .einval }

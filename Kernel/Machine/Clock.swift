@@ -50,10 +50,19 @@ struct Clock {
 
   /// Time stamps that pass in this many nanoseconds, rounded up a little.
   func timeStamps(forNanoseconds nanoseconds: UInt64) -> UInt64 {
-    multiply_shift_32(nanoseconds, inverseFactor) + (nanoseconds >> 32) + 1
+    nanoseconds.scaled(by: inverseFactor) + (nanoseconds >> 32) + 1
   }
 
-  /// Nanoseconds since the origin.
+  /// Nanoseconds from the origin to a time stamp.
   @inline(__always)
-  var nanoseconds: UInt64 { multiply_shift_32(read_time_stamp() &- origin, factor) }
+  func nanoseconds(at timeStamp: UInt64) -> UInt64 { (timeStamp &- origin).scaled(by: factor) }
+}
+
+extension UInt64 {
+  /// The product with `factor` / 2^32, without losing upper bits.
+  @inline(__always)
+  func scaled(by factor: UInt64) -> UInt64 {
+    let (high, low) = multipliedFullWidth(by: factor)
+    return high &<< 32 | low &>> 32
+  }
 }

@@ -82,7 +82,7 @@ struct LocalInterruptController {
 
   /// Interrupts once, after this many time stamps (sooner when that is beyond the timer's range).
   func setTimer(timeStamps: UInt64) {
-    let ticks = multiply_shift_32(min(timeStamps, 1 << 40), timerFactor) + 1
+    let ticks = min(timeStamps, 1 << 40).scaled(by: timerFactor) + 1
     write(.initialCount, UInt32(min(ticks, UInt64(UInt32.max))))
   }
 

@@ -17,7 +17,7 @@ final class MachineProcessor: Processor {
   /// Takes over the measured clock and the date.
   func setClock(_ measured: Clock) {
     clock = measured
-    realTimeOffsetNanoseconds = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds
+    realTimeOffsetNanoseconds = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds(at: read_time_stamp())
   }
 
   /// Makes the page table whose root is `root` the current one.
@@ -36,7 +36,7 @@ final class MachineProcessor: Processor {
   }
 
   /// Nanoseconds since the boot stub's first instruction.
-  var nanoseconds: UInt64 { clock.nanoseconds }
+  var nanoseconds: UInt64 { clock.nanoseconds(at: read_time_stamp()) }
 
   /// Sends bytes to the console as they are.
   func writeConsole(_ bytes: RawSpan) {

@@ -44,7 +44,7 @@ struct Ticker {
       return
     }
     state = .deadline
-    let now = clock.nanoseconds
+    let now = clock.nanoseconds(at: read_time_stamp())
     let nanoseconds = deadline > now ? min(deadline - now, 3_600_000_000_000) : 0
     controller?.setTimer(timeStamps: clock.timeStamps(forNanoseconds: nanoseconds))
   }

@@ -115,6 +115,21 @@ extension AddressSpace {
     return PhysicalAddress(entry & PageTableEntry.addressMask | address.pageOffset)
   }
 
+  /// Stores two values one behind the other in user memory if the page tables allow it now and they do not cross a page;
+  /// returns whether they do. Otherwise nothing happened.
+  @inline(__always)
+  public func store<First: BitwiseCopyable, Second: BitwiseCopyable>(
+    _ first: First, _ second: Second, at address: VirtualAddress
+  ) -> Bool {
+    let offset = UInt64(MemoryLayout<First>.size)
+    guard address.pageOffset <= Page.byteCount - offset - UInt64(MemoryLayout<Second>.size),
+      let place = translate(address, .write)
+    else { return false }
+    system.physical.store(bytesOf: first, at: place)
+    system.physical.store(bytesOf: second, at: place + offset)
+    return true
+  }
+
   /// One page's worth of a longer range: where it is, or why it cannot be reached now.
   @inline(__always)
   private func prepare(

@@ -35,6 +35,8 @@ public struct PoolInspection {
 }
 
 extension MemorySystem {
+  /// How many free frames reclaim aims for: with fewer, memory is short.
+  public var inspectedFreeFrameGoal: Int { queues.highWater }
   /// Frames that have a record.
   public var inspectedFrameCount: UInt32 { frames.count }
 

@@ -53,6 +53,12 @@ public struct PhysicalMemory: Sendable {
     unsafe word(address).pointee.store(value, ordering: .relaxed)
   }
 
+  /// Stores the bytes of a value, which has no padding, at an address of any alignment.
+  @inline(__always)
+  public func store<Value: BitwiseCopyable>(bytesOf value: Value, at address: PhysicalAddress) {
+    unsafe pointer(address, UInt64(MemoryLayout<Value>.size)).storeBytes(of: value, as: Value.self)
+  }
+
   /// Replaces an aligned word and gives the old one, in one step for every observer (page-table entries, DESIGN).
   @inline(__always)
   public func exchange(_ value: UInt64, at address: PhysicalAddress) -> UInt64 {

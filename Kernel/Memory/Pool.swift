@@ -27,6 +27,26 @@ public struct Handle<Element: ~Copyable>: Equatable, BitwiseCopyable, Sendable {
   public var address: PhysicalAddress { PhysicalAddress(UInt64(raw) << 4) }
 }
 
+/// A record that is reached without asking its pool, for records that every event uses.
+///
+/// Invariant: whoever keeps one gives it up before the record is released.
+@safe
+public struct PinnedRecord<Element: ~Copyable>: BitwiseCopyable {
+  private let pointer: UnsafeMutablePointer<Element>
+
+  @inline(__always)
+  fileprivate init(_ pointer: UnsafeMutablePointer<Element>) { unsafe self.pointer = pointer }
+
+  /// The record. SAFETY: by the invariant it exists, and a record stays where it is.
+  @inline(__always)
+  public var value: Element {
+    @inline(__always)
+    unsafeAddress { unsafe UnsafePointer(pointer) }
+    @inline(__always)
+    nonmutating unsafeMutableAddress { unsafe pointer }
+  }
+}
+
 /// A pool of records of one type.
 public final class Pool<Element: ~Copyable> {
   private let slotByteCount: Int
@@ -65,6 +85,9 @@ public final class Pool<Element: ~Copyable> {
     @inline(__always)
     unsafeMutableAddress { unsafe pointer(handle) }
   }
+
+  /// The record, to be reached often.
+  public func pin(_ handle: Handle<Element>) -> PinnedRecord<Element> { unsafe PinnedRecord(pointer(handle)) }
 
   /// Makes a record, or gives nil when no frame is to be had.
   ///

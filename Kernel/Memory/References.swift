@@ -32,10 +32,17 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
 
   /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.
   @inline(__always)
-  public func borrow<Result>(_ body: (Instance) -> Result) -> Result {
+  public func borrow<Value>(_ body: (Instance) -> Value) -> Value {
     // SAFETY: by the invariant the instance is alive, and by the contract it stays so.
     guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to borrow") }
     return unsafe Unmanaged<Instance>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+  }
+
+  /// The same for a body that can fail.
+  @inline(__always)
+  public func tryBorrow<Value, Failure>(_ body: (Instance) throws(Failure) -> Value) throws(Failure) -> Value {
+    let result = borrow { instance in Result { () throws(Failure) in try body(instance) } }
+    return try result.get()
   }
 }
 

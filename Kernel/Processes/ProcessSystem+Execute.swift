@@ -26,7 +26,7 @@ extension ProcessSystem {
     process.breakAddress = process.breakStart
     setName(process, execution.path, execution.pathByteCount - 1)
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
-    reset(&records[thread.record].context, layout, stack)
+    reset(&thread.context, layout, stack)
   }
 
   private func reset(_ context: inout ThreadContext, _ layout: ProgramLayout, _ stack: InitialStack) {

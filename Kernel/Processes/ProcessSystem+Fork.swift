@@ -33,7 +33,7 @@ extension ProcessSystem {
     process.files = files
     enter(process)
     let thread = Thread(
-      slot: process.slot.raw, identifier: takeThreadIdentifier(), process: process.slot, record: record)
+      slot: process.slot.raw, identifier: takeThreadIdentifier(), process: process.slot, record: record, in: records)
     process.thread = thread
     enter(thread)
     return process
@@ -74,7 +74,7 @@ extension ProcessSystem {
     enter(child)
     adopt(child, by: parent)
     let childThread = Thread(
-      slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: record)
+      slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: record, in: records)
     child.thread = childThread
     enter(childThread)
     returnZero(&records[record].context)

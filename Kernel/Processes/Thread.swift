@@ -15,6 +15,7 @@ public final class Thread {
   public let process: ProcessSlot
   /// The frame with registers and call buffer.
   public let record: Handle<ThreadRecord>
+  private let pinned: PinnedRecord<ThreadRecord>
   /// What remains of the call, or of the end of the process.
   public var continuation = Continuation.none
   /// A frame that must stay until the thread has had its turn, or `.none`.
@@ -24,10 +25,30 @@ public final class Thread {
   /// Whether the thread is ready but left out of the run queue because its process is stopped.
   public internal(set) var isSuspended = false
 
-  init(slot: UInt32, identifier: Int32, process: ProcessSlot, record: Handle<ThreadRecord>) {
+  init(slot: UInt32, identifier: Int32, process: ProcessSlot, record: Handle<ThreadRecord>, in pool: Pool<ThreadRecord>)
+  {
     self.slot = slot
     self.identifier = identifier
     self.process = process
     self.record = record
+    pinned = pool.pin(record)
+  }
+
+  /// The registers of ring 3.
+  @inline(__always)
+  public var context: ThreadContext {
+    @inline(__always)
+    _read { yield pinned.value.context }
+    @inline(__always)
+    _modify { yield &pinned.value.context }
+  }
+
+  /// Where a call's path or structure is staged on its way in or out.
+  @inline(__always)
+  public var buffer: [1024 of UInt8] {
+    @inline(__always)
+    _read { yield pinned.value.buffer }
+    @inline(__always)
+    _modify { yield &pinned.value.buffer }
   }
 }

@@ -77,18 +77,17 @@ extension Kernel {
 
   func status(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(status, &processes.records[thread.record].buffer)
+    encode(status, &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat.byteCount)
   }
 
   func status2008(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(Stat2008(status), &processes.records[thread.record].buffer)
+    encode(Stat2008(status), &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat2008.byteCount)
   }
 
   private func encode(_ status: Stat, _ buffer: inout [1024 of UInt8]) {
-    zero(&buffer, Stat.byteCount)
     var span = buffer.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
     status.encode(into: &bytes)
@@ -211,7 +210,7 @@ extension Kernel {
     _ directory: Int32, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) {
     let isRelative =
-      stagedByteCount > 1 && processes.records[thread.record].buffer[0] != UInt8(ascii: "/")
+      stagedByteCount > 1 && thread.buffer[0] != UInt8(ascii: "/")
     guard isRelative, directory != DirectoryDescriptor.current else { return }
     _ = try fileTable(process).file(at: directory)
     throw .enotdir
@@ -221,7 +220,7 @@ extension Kernel {
     _ flags: UInt64, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let descriptor = try files.open(
-      path: processes.records[thread.record].buffer.span.extracting(0..<stagedByteCount - 1),
+      path: thread.buffer.span.extracting(0..<stagedByteCount - 1),
       OpenFlags(rawValue: UInt32(truncatingIfNeeded: flags)), process.credentials, into: fileTable(process))
     return .value(UInt64(descriptor))
   }
@@ -251,11 +250,11 @@ extension Kernel {
     let count = request.parameterByteCount
     var data = [64 of UInt8](repeating: 0)
     if request.copiesIn {
-      for index in 0..<count { data[index] = processes.records[thread.record].buffer[index] }
+      for index in 0..<count { data[index] = thread.buffer[index] }
     }
     try file.control(request, &data)
     guard request.copiesOut else { return .value(0) }
-    for index in 0..<count { processes.records[thread.record].buffer[index] = data[index] }
+    for index in 0..<count { thread.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)
   }
 }

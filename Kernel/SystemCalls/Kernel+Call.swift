@@ -25,7 +25,7 @@ extension Kernel {
   /// A call from its beginning.
   func perform(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {
     if entry.call.isSpecial { return performSpecial(entry.call, thread, process) }
-    return begin(entry, Arguments(processes.records[thread.record].context), thread, process)
+    return begin(entry, Arguments(thread.context), thread, process)
   }
 
   private func performSpecial(_ call: SystemCall, _ thread: Thread, _ process: Process) -> Bool {
@@ -46,7 +46,7 @@ extension Kernel {
 
   /// A call through `syscall` or `__syscall`. Its sixth argument is on the stack, above the slot of a return address.
   private func performIndirect(_ thread: Thread, _ process: Process, progress: Int) -> Bool {
-    let number = processes.records[thread.record].context.rdi
+    let number = thread.context.rdi
     guard number < UInt64(SystemCallTable.count) else { return finish(unknownCall(process, thread), thread) }
     let entry = table[Int(number)]
     switch entry.call {
@@ -54,12 +54,11 @@ extension Kernel {
     case .missing: return finish(Errno.enosys, thread)
     default: break
     }
-    if let value = lookedUp(entry.call, process) { return finish(value, thread) }
     if entry.call.hasSixArguments && thread.stackArgument == nil {
-      let address = processes.records[thread.record].context.rsp &+ 8
+      let address = thread.context.rsp &+ 8
       var progress = progress
-      switch space(process).copyIn(address, into: &processes.records[thread.record].buffer, count: 8, &progress) {
-      case .complete: thread.stackArgument = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+      switch space(process).copyIn(address, into: &thread.buffer, count: 8, &progress) {
+      case .complete: thread.stackArgument = thread.buffer.span.loadUInt64(at: 0)
       case .fault, .tooLong: return finish(Errno.efault, thread)
       case .wait(let channel):
         thread.continuation = .stackArguments(progress: progress)
@@ -71,7 +70,7 @@ extension Kernel {
   }
 
   private func indirectArguments(_ thread: Thread) -> Arguments {
-    Arguments(indirect: processes.records[thread.record].context, sixth: thread.stackArgument ?? 0)
+    Arguments(indirect: thread.context, sixth: thread.stackArgument ?? 0)
   }
 
   @inline(__always)
@@ -129,10 +128,10 @@ extension Kernel {
     switch request {
     case .nothing: outcome = .complete
     case .path(let address):
-      outcome = space(process).copyInPath(address, into: &processes.records[thread.record].buffer, &progress)
+      outcome = space(process).copyInPath(address, into: &thread.buffer, &progress)
     case .bytes(let address, let count):
       outcome = space(process).copyIn(
-        address, into: &processes.records[thread.record].buffer, count: count, &progress)
+        address, into: &thread.buffer, count: count, &progress)
     }
     switch outcome {
     case .complete: return run(call, arguments, thread, process, stagedByteCount: progress)
@@ -145,6 +144,11 @@ extension Kernel {
     }
   }
 
+  /// The memory of a process, to be borrowed: it keeps it until it ends.
+  @inline(__always)
+  func spaceReference(_ process: Process) -> BackReference<AddressSpace> { BackReference(space(process)) }
+
+  @inline(__always)
   func space(_ process: Process) -> AddressSpace {
     guard let space = process.addressSpace else { preconditionFailure("call of a process without memory") }
     return space
@@ -170,19 +174,19 @@ extension Kernel {
   func finish(_ outcome: Outcome, _ thread: Thread, _ process: Process) -> Bool {
     switch outcome {
     case .value(let value):
-      succeed(&processes.records[thread.record].context, value)
+      succeed(&thread.context, value)
       return mayGoOn
     case .pair(let first, let second):
-      succeed(&processes.records[thread.record].context, first)
-      processes.records[thread.record].context.rdx = second
+      succeed(&thread.context, first)
+      thread.context.rdx = second
       return mayGoOn
     case .copyOut(let address, let byteCount):
       var progress = 0
       switch space(process).copyOut(
-        &processes.records[thread.record].buffer, count: byteCount, to: address, &progress)
+        &thread.buffer, count: byteCount, to: address, &progress)
       {
       case .complete:
-        succeed(&processes.records[thread.record].context, 0)
+        succeed(&thread.context, 0)
         return mayGoOn
       case .fault, .tooLong: return finish(Errno.efault, thread)
       case .wait(let channel):
@@ -197,22 +201,22 @@ extension Kernel {
     }
   }
 
-  /// Stores the value of a call that only looked something up.
+  /// Stores the value of a call that is done.
   @inline(__always)
-  func finish(_ value: UInt64, _ thread: Thread) -> Bool {
-    succeed(&processes.records[thread.record].context, value)
-    return !processes.needsAttention
+  func succeed(_ value: UInt64, _ thread: Thread) -> Bool {
+    succeed(&thread.context, value)
+    return mayGoOn
   }
 
   /// Stores an error.
   func finish(_ error: Errno, _ thread: Thread) -> Bool {
-    fail(&processes.records[thread.record].context, error)
+    fail(&thread.context, error)
     return mayGoOn
   }
 
   /// Carry clear, %rdx as it was, %r8 to %r10 zero (spec abi.md section 2).
   @inline(__always)
-  private func succeed(_ context: inout ThreadContext, _ value: UInt64) {
+  func succeed(_ context: inout ThreadContext, _ value: UInt64) {
     context.rax = value
     context.rflags &= ~ThreadContext.carryFlag
     context.r8 = 0
@@ -235,7 +239,7 @@ extension Kernel {
     while result.index < result.count {
       let piece = result.pieces[result.index]
       switch space(process).copyOut(
-        &processes.records[thread.record].buffer, from: piece.offset, count: piece.byteCount, to: piece.address,
+        &thread.buffer, from: piece.offset, count: piece.byteCount, to: piece.address,
         &result.progress)
       {
       case .complete:
@@ -266,7 +270,7 @@ extension Kernel {
     switch continuation {
     case .none: break
     case .call:
-      let number = processes.records[thread.record].context.rax
+      let number = thread.context.rax
       if number < UInt64(SystemCallTable.count) { _ = perform(table[Int(number)], thread, process) }
     case .stackArguments(let progress): _ = performIndirect(thread, process, progress: progress)
     case .copyIn(let progress):
@@ -285,7 +289,7 @@ extension Kernel {
 
   /// The call that a thread is in, and its arguments.
   func callInProgress(_ thread: Thread) -> (SystemCall, Arguments) {
-    let context = processes.records[thread.record].context
+    let context = thread.context
     let entry = table[Int(context.rax)]
     if entry.call != .indirect { return (entry.call, Arguments(context)) }
     return (table[Int(context.rdi)].call, indirectArguments(thread))

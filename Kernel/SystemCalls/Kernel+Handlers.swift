@@ -105,7 +105,7 @@ extension Kernel {
 
   /// Stores a result now, because the handler does something afterwards that may give the processor away.
   func store(_ value: UInt64, _ thread: Thread) {
-    _ = finish(value, thread)
+    _ = succeed(value, thread)
   }
 
   /// Parks a thread with what remains of its call.
@@ -127,7 +127,7 @@ extension Kernel {
 
   /// Stages one 64-bit result for copying out.
   func copyOutWord(_ value: UInt64, to address: UInt64, _ thread: Thread) -> Outcome {
-    stage(value, at: 0, &processes.records[thread.record].buffer)
+    stage(value, at: 0, &thread.buffer)
     return .copyOut(address: address, byteCount: 8)
   }
 

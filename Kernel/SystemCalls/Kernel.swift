@@ -70,26 +70,22 @@ public final class Kernel {
   @inline(__always)
   private func systemCall(_ thread: Thread, _ process: Process) -> Bool {
     if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
-    let number = processes.records[thread.record].context.rax
+    let number = thread.context.rax
     guard number < UInt64(SystemCallTable.count) else {
       return finish(unknownCall(process, thread), thread)
     }
-    let entry = table[Int(number)]
-    if let value = lookedUp(entry.call, process) { return finish(value, thread) }
-    return perform(entry, thread, process)
-  }
-
-  /// The result of a call that only looks something up and so needs none of the phases of the others; nil for those.
-  @inline(__always)
-  func lookedUp(_ call: SystemCall, _ process: Process) -> UInt64? {
-    switch call {
-    case .getpid: UInt64(process.identifier)
-    case .getuid: UInt64(process.credentials.user)
-    case .geteuid: UInt64(process.credentials.effectiveUser)
-    case .getgid: UInt64(process.credentials.group)
-    case .getegid: UInt64(process.credentials.effectiveGroup)
-    default: nil
+    let call = table[Int(number)].call
+    if let value = lookedUp(call, process) {
+      // This changed nothing but the registers.
+      succeed(&thread.context, value)
+      return !processes.needsAttention
     }
+    do throws(Errno) {
+      if let value = try quickResult(call, thread, process) { return succeed(value, thread) }
+    } catch {
+      return finish(error, thread)
+    }
+    return perform(table[Int(number)], thread, process)
   }
 
   /// An exception of the current thread. Returns what `systemCall()` returns.

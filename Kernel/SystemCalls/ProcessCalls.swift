@@ -19,7 +19,7 @@ extension Kernel {
     _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let execution = Execution(
-      memory, path: processes.records[thread.record].buffer, pathByteCount: stagedByteCount,
+      memory, path: thread.buffer, pathByteCount: stagedByteCount,
       arguments: arguments.second, environment: arguments.third,
       stackLimit: UInt64(max(0, process.limit(.stack).soft)))
     return try continueExecution(execution, thread, process)
@@ -65,11 +65,11 @@ extension Kernel {
     case .found(let identifier, let status, let usage):
       var result = PendingResult(value: UInt64(identifier))
       if arguments.second != 0 {
-        stage(status.rawValue, at: 0, &processes.records[thread.record].buffer)
+        stage(status.rawValue, at: 0, &thread.buffer)
         result.append(address: arguments.second, offset: 0, byteCount: 4)
       }
       if arguments.fourth != 0 {
-        encode(usage.rusage, at: 8, &processes.records[thread.record].buffer)
+        encode(usage.rusage, at: 8, &thread.buffer)
         result.append(address: arguments.fourth, offset: 8, byteCount: Rusage.byteCount)
       }
       _ = copyOut(result, thread, process)
@@ -94,7 +94,7 @@ extension Kernel {
     case -1: usage = process.childUsage
     default: throw .einval
     }
-    encode(usage.rusage, at: 0, &processes.records[thread.record].buffer)
+    encode(usage.rusage, at: 0, &thread.buffer)
     return .copyOut(address: arguments.second, byteCount: Rusage.byteCount)
   }
 
@@ -115,14 +115,14 @@ extension Kernel {
     guard signal.isValid else { throw .einval }
     let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
     if arguments.second != 0 {
-      let handler = processes.records[thread.record].buffer.span.loadUInt64(at: 0)
+      let handler = thread.buffer.span.loadUInt64(at: 0)
       guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
       guard handler <= 1 else { throw .enosys }
       if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
     }
     guard arguments.third != 0 else { return .value(0) }
-    zero(&processes.records[thread.record].buffer, 32)
-    stage(old, at: 0, &processes.records[thread.record].buffer)
+    zero(&thread.buffer, 32)
+    stage(old, at: 0, &thread.buffer)
     return .copyOut(address: arguments.third, byteCount: 32)
   }
 

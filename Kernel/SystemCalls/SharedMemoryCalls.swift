@@ -17,7 +17,7 @@ extension Kernel {
       return .value(UInt64(descriptor))
     }
     let progress = try files.openSharedMemory(
-      request, path: processes.records[thread.record].buffer.span.extracting(0..<stagedByteCount - 1),
+      request, path: thread.buffer.span.extracting(0..<stagedByteCount - 1),
       process.credentials, creationMask: process.creationMask, into: table)
     return continueOpen(progress, thread)
   }
@@ -34,7 +34,7 @@ extension Kernel {
     _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     try files.unlinkSharedMemory(
-      path: processes.records[thread.record].buffer.span.extracting(0..<stagedByteCount - 1), process.credentials)
+      path: thread.buffer.span.extracting(0..<stagedByteCount - 1), process.credentials)
     return .value(0)
   }
 }

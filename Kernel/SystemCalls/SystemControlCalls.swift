@@ -29,13 +29,13 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     let rest = SystemControlArguments(arguments)
     if call == .sysctlbyname {
-      let length = textLength(processes.records[thread.record].buffer.span, limit: stagedByteCount)
-      let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+      let length = textLength(thread.buffer.span, limit: stagedByteCount)
+      let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
     }
-    let first = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 0))
-    let second = Int32(bitPattern: processes.records[thread.record].buffer.span.loadUInt32(at: 4))
+    let first = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 0))
+    let second = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
@@ -59,7 +59,7 @@ extension Kernel {
       guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
       newValue = word
     }
-    let size = stage(value(of: node), &processes.records[thread.record].buffer)
+    let size = stage(value(of: node), &thread.buffer)
     let setting =
       arguments.new == 0 ? nil : PendingSetting(node: node.rawValue, value: UInt32(truncatingIfNeeded: newValue))
     return try deliver(size, setting, arguments, thread, process)
@@ -80,7 +80,7 @@ extension Kernel {
         result.append(address: arguments.old, offset: 0, byteCount: Int(count))
         if room < UInt64(size) { result.error = .enomem }
       }
-      stage(count, at: SystemControlLayout.length, &processes.records[thread.record].buffer)
+      stage(count, at: SystemControlLayout.length, &thread.buffer)
       result.append(address: arguments.oldLength, offset: SystemControlLayout.length, byteCount: 8)
     }
     _ = copyOut(result, thread, process)
@@ -100,12 +100,12 @@ extension Kernel {
     guard arguments.newLength < 512 else { throw .enametoolong }
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
-    let length = textLength(processes.records[thread.record].buffer.span, limit: count)
-    let name = SystemControlNode(name: processes.records[thread.record].buffer.span.extracting(0..<length))
+    let length = textLength(thread.buffer.span, limit: count)
+    let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
     guard let node = name else { throw .enoent }
     let (first, second) = node.identifier
-    stage(first, at: 0, &processes.records[thread.record].buffer)
-    stage(second, at: 4, &processes.records[thread.record].buffer)
+    stage(first, at: 0, &thread.buffer)
+    stage(second, at: 4, &thread.buffer)
     return try deliver(8, nil, arguments, thread, process)
   }
 
@@ -114,9 +114,9 @@ extension Kernel {
     _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     var progress = 0
-    switch space(process).copyIn(address, into: &processes.records[thread.record].buffer, count: count, &progress) {
+    switch space(process).copyIn(address, into: &thread.buffer, count: count, &progress) {
     case .complete:
-      let span = processes.records[thread.record].buffer.span
+      let span = thread.buffer.span
       return count >= 8 ? span.loadUInt64(at: 0) : UInt64(span.loadUInt32(at: 0))
     case .fault, .tooLong: throw .efault
     case .wait(let channel):

@@ -10,9 +10,11 @@ extension Kernel {
     memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds
   }
 
-  func clockTime(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+  /// The time that a clock shows. Throws EINVAL when there is no such clock.
+  @inline(__always)
+  func time(of clock: ClockIdentifier, _ process: Process) throws(Errno) -> Timespec {
     let nanoseconds: UInt64
-    switch ClockIdentifier(rawValue: integer(arguments.first)) {
+    switch clock {
     case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:
       nanoseconds = memory.processor.nanoseconds
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
@@ -20,7 +22,11 @@ extension Kernel {
     case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
     default: throw .einval
     }
-    stage(Timespec(nanoseconds: nanoseconds), thread)
+    return Timespec(nanoseconds: nanoseconds)
+  }
+
+  func clockTime(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    stage(try time(of: ClockIdentifier(rawValue: integer(arguments.first)), process), thread)
     return .copyOut(address: arguments.second, byteCount: Timespec.byteCount)
   }
 
@@ -35,16 +41,16 @@ extension Kernel {
 
   @inline(__always)
   private func stage(_ time: Timespec, _ thread: Thread) {
-    stage(time.seconds, at: 0, &processes.records[thread.record].buffer)
-    stage(time.nanoseconds, at: 8, &processes.records[thread.record].buffer)
+    stage(time.seconds, at: 0, &thread.buffer)
+    stage(time.nanoseconds, at: 8, &thread.buffer)
   }
 
   func timeOfDay(_ arguments: Arguments, _ thread: Thread, _ process: Process) -> Outcome {
     let time = Timeval(nanoseconds: realNanoseconds)
-    stage(time.seconds, at: 0, &processes.records[thread.record].buffer)
-    stage(time.microseconds, at: 8, &processes.records[thread.record].buffer)
+    stage(time.seconds, at: 0, &thread.buffer)
+    stage(time.microseconds, at: 8, &thread.buffer)
     // The time zone: Greenwich, no daylight saving.
-    stage(UInt64(0), at: 16, &processes.records[thread.record].buffer)
+    stage(UInt64(0), at: 16, &thread.buffer)
     var result = PendingResult()
     if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: Timeval.byteCount) }
     if arguments.second != 0 { result.append(address: arguments.second, offset: 16, byteCount: 8) }
@@ -55,7 +61,7 @@ extension Kernel {
   // MARK: Sleep
 
   func sleep(_ thread: Thread) throws(Errno) -> Outcome {
-    let time = Timespec(decoding: processes.records[thread.record].buffer.span)
+    let time = Timespec(decoding: thread.buffer.span)
     guard time.isValid else { throw .einval }
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)

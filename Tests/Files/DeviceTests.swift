@@ -1,6 +1,7 @@
 // open(2), the console, /dev/null, /dev/zero and the files of /bin.
 import ABI
 import Memory
+import Simulation
 import Testing
 
 @testable import Files
@@ -15,7 +16,7 @@ struct DeviceTests {
   private func addProgram(_ machine: Machine, _ name: String, _ content: [UInt8]) throws {
     let start = try #require(machine.system.allocateKernelBlock(order: 2))
     machine.initialFree -= 4
-    machine.host.physical.write(
+    machine.memory.physical.write(
       RawSpan(_elements: content.span), from: 0, byteCount: content.count, to: start.address)
     let bytes = Array(name.utf8)
     machine.files.addBootFile(name: bytes.span, start: start.address, byteCount: UInt64(content.count))
@@ -23,101 +24,106 @@ struct DeviceTests {
 
   @Test("paths: slashes and dots, what is missing, what is no directory, what is too long")
   func paths() throws {
-    let machine = try Machine()
-    for path in ["/dev/null", "dev/null", "//dev///null", "/./dev/../bin/../dev/null", "/../../dev/./null"] {
-      #expect(openError(machine, path, .readOnly) == nil)
+    try withMachine { machine in
+      for path in ["/dev/null", "dev/null", "//dev///null", "/./dev/../bin/../dev/null", "/../../dev/./null"] {
+        #expect(openError(machine, path, .readOnly) == nil)
+      }
+      #expect(openError(machine, "", .readOnly) == .enoent)
+      for path in ["/dev/nul", "/dev/nulll", "/null", "/de/null", "/bin/missing", "/tmp/x"] {
+        #expect(openError(machine, path, .readOnly) == .enoent)
+      }
+      #expect(openError(machine, "/dev/null/", .readOnly) == .enotdir)
+      #expect(openError(machine, "/dev/null/x", .readOnly) == .enotdir)
+      #expect(openError(machine, "/dev/null/..", .readOnly) == .enotdir)
+      #expect(openError(machine, "/" + String(repeating: "x", count: 255), .readOnly) == .enoent)
+      #expect(openError(machine, "/" + String(repeating: "x", count: 256), .readOnly) == .enametoolong)
+      for path in ["/", "/dev", "/bin/", "."] { #expect(openError(machine, path, .readOnly) == .eisdir) }
     }
-    #expect(openError(machine, "", .readOnly) == .enoent)
-    for path in ["/dev/nul", "/dev/nulll", "/null", "/de/null", "/bin/missing", "/tmp/x"] {
-      #expect(openError(machine, path, .readOnly) == .enoent)
-    }
-    #expect(openError(machine, "/dev/null/", .readOnly) == .enotdir)
-    #expect(openError(machine, "/dev/null/x", .readOnly) == .enotdir)
-    #expect(openError(machine, "/dev/null/..", .readOnly) == .enotdir)
-    #expect(openError(machine, "/" + String(repeating: "x", count: 255), .readOnly) == .enoent)
-    #expect(openError(machine, "/" + String(repeating: "x", count: 256), .readOnly) == .enametoolong)
-    for path in ["/", "/dev", "/bin/", "."] { #expect(openError(machine, path, .readOnly) == .eisdir) }
   }
 
   @Test("flags: access mode, O_CREAT and O_EXCL, O_DIRECTORY, and close-on-exec")
   func flags() throws {
-    let machine = try Machine()
-    try addProgram(machine, "tool", [1, 2, 3])
-    #expect(openError(machine, "/dev/null", OpenFlags(rawValue: 3)) == .einval)
-    #expect(openError(machine, "/dev/null", [.readWrite, .create]) == nil)
-    #expect(openError(machine, "/dev/null", [.readWrite, .create, .exclusive]) == .eexist)
-    #expect(openError(machine, "/dev/null", [.directory]) == .enotdir)
-    #expect(openError(machine, "/bin/tool", .writeOnly) == .erofs)
-    #expect(openError(machine, "/bin/tool", .readWrite) == .erofs)
-    #expect(openError(machine, "/bin/new", [.readWrite, .create]) == .erofs)
-    #expect(openError(machine, "/tmp/new", [.readWrite, .create]) == .enoent)
-    let descriptor = try machine.open("/bin/tool", [.readOnly, .closeOnExec, .nonBlocking])
-    #expect(try machine.table.flags(of: descriptor) == .closeOnExec)
-    #expect(try machine.table.file(at: descriptor).statusFlags == .nonBlocking)
-    machine.table.setLimit(0)
-    #expect(openError(machine, "/nothing", .readOnly) == .emfile)
+    try withMachine { machine in
+      try addProgram(machine, "tool", [1, 2, 3])
+      #expect(openError(machine, "/dev/null", OpenFlags(rawValue: 3)) == .einval)
+      #expect(openError(machine, "/dev/null", [.readWrite, .create]) == nil)
+      #expect(openError(machine, "/dev/null", [.readWrite, .create, .exclusive]) == .eexist)
+      #expect(openError(machine, "/dev/null", [.directory]) == .enotdir)
+      #expect(openError(machine, "/bin/tool", .writeOnly) == .erofs)
+      #expect(openError(machine, "/bin/tool", .readWrite) == .erofs)
+      #expect(openError(machine, "/bin/new", [.readWrite, .create]) == .erofs)
+      #expect(openError(machine, "/tmp/new", [.readWrite, .create]) == .enoent)
+      let descriptor = try machine.open("/bin/tool", [.readOnly, .closeOnExec, .nonBlocking])
+      #expect(try machine.table.flags(of: descriptor) == .closeOnExec)
+      #expect(try machine.table.file(at: descriptor).statusFlags == .nonBlocking)
+      machine.table.setLimit(0)
+      #expect(openError(machine, "/nothing", .readOnly) == .emfile)
+    }
   }
 
   @Test("/dev/null is empty and takes everything")
   func null() throws {
-    let machine = try Machine()
-    let descriptor = try machine.open("/dev/null", .readWrite)
-    #expect(try machine.read(descriptor, 10) == [])
-    #expect(try machine.write(descriptor, from: 0xdead_0000_0000, 1 << 40) == 1 << 40)
-    #expect(try machine.seek(descriptor, 5) == 5)
-    #expect(try machine.status(descriptor).mode.rawValue == 0o020666)
-    #expect(error { () throws(Errno) in try machine.truncate(descriptor, 0) } == .einval)
-    #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1) } == .einval)
-    let writeOnly = try machine.open("/dev/null", .writeOnly)
-    #expect(error { () throws(Errno) in _ = try machine.read(writeOnly, 0) } == .ebadf)
+    try withMachine { machine in
+      let descriptor = try machine.open("/dev/null", .readWrite)
+      #expect(try machine.read(descriptor, 10) == [])
+      #expect(try machine.write(descriptor, from: 0xdead_0000_0000, 1 << 40) == 1 << 40)
+      #expect(try machine.seek(descriptor, 5) == 5)
+      #expect(try machine.status(descriptor).mode.rawValue == 0o020666)
+      #expect(error { () throws(Errno) in try machine.truncate(descriptor, 0) } == .einval)
+      #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1) } == .einval)
+      let writeOnly = try machine.open("/dev/null", .writeOnly)
+      #expect(error { () throws(Errno) in _ = try machine.read(writeOnly, 0) } == .ebadf)
+    }
   }
 
   @Test("/dev/zero gives zeros, and mappings of it are fresh memory")
   func zero() throws {
-    let machine = try Machine()
-    let descriptor = try machine.open("/dev/zero", .readWrite)
-    #expect(try machine.read(descriptor, 300_000) == [UInt8](repeating: 0, count: 300_000))
-    #expect(try machine.write(descriptor, [1, 2, 3]) == 3)
-    let end = Machine.buffer + Machine.bufferPageCount << 12
-    #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: end - 10, 20) } == .efault)
-    #expect(try machine.read(descriptor, 5000, at: Int64.max - 1).count == 5000)
-    #expect(try machine.seek(descriptor, Int64.max) == Int64.max)
-    #expect(try machine.read(descriptor, 5000).count == 5000)
-    #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 1, .current) } == .eoverflow)
-    let first = try machine.map(descriptor, pages: 1, offset: 1 << 40)
-    let second = try machine.map(descriptor, pages: 1)
-    #expect(machine.store([1], at: first))
-    #expect(machine.load(1, at: second) == [0])
-    let readOnly = try machine.open("/dev/zero", .readOnly)
-    #expect(error { () throws(Errno) in _ = try machine.map(readOnly, pages: 1) } == .eacces)
-    _ = try machine.map(readOnly, pages: 1, .private)
-    _ = try machine.map(readOnly, pages: 1, .shared, .read)
+    try withMachine { machine in
+      let descriptor = try machine.open("/dev/zero", .readWrite)
+      #expect(try machine.read(descriptor, 300_000) == [UInt8](repeating: 0, count: 300_000))
+      #expect(try machine.write(descriptor, [1, 2, 3]) == 3)
+      let end = Machine.buffer + Machine.bufferPageCount << 12
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: end - 10, 20) } == .efault)
+      #expect(try machine.read(descriptor, 5000, at: Int64.max - 1).count == 5000)
+      #expect(try machine.seek(descriptor, Int64.max) == Int64.max)
+      #expect(try machine.read(descriptor, 5000).count == 5000)
+      #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 1, .current) } == .eoverflow)
+      let first = try machine.map(descriptor, pages: 1, offset: 1 << 40)
+      let second = try machine.map(descriptor, pages: 1)
+      #expect(machine.store([1], at: first))
+      #expect(machine.load(1, at: second) == [0])
+      let readOnly = try machine.open("/dev/zero", .readOnly)
+      #expect(error { () throws(Errno) in _ = try machine.map(readOnly, pages: 1) } == .eacces)
+      _ = try machine.map(readOnly, pages: 1, .private)
+      _ = try machine.map(readOnly, pages: 1, .shared, .read)
+    }
   }
 
   @Test("a file of /bin is read like any file and never changes")
   func program() throws {
-    let machine = try Machine()
-    let content = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
-    try addProgram(machine, "tool", content)
-    let descriptor = try machine.open("/bin/tool", .readOnly)
-    #expect(try machine.read(descriptor, 5000) == Array(content[0..<5000]))
-    #expect(try machine.read(descriptor, 100_000) == Array(content[5000...]))
-    #expect(try machine.read(descriptor, 10) == [])
-    #expect(try machine.read(descriptor, 4096, at: 4000) == Array(content[4000..<8096]))
-    #expect(try machine.seek(descriptor, -10, .end) == 9990)
-    #expect(try machine.read(descriptor, 100) == Array(content[9990...]))
-    #expect(try machine.seek(descriptor, 1 << 40) == 1 << 40)
-    #expect(try machine.read(descriptor, 10) == [])
-    #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, -1) } == .einval)
-    #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .ebadf)
-    #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1, .private) } == .enodev)
-    let stat = try machine.status(descriptor)
-    #expect(stat.mode.rawValue == 0o100555 && stat.size == 10_000 && stat.linkCount == 1 && stat.blockCount == 24)
-    let path = Array("/bin/../bin/tool".utf8)
-    #expect(try machine.files.program(path: path.span).byteCount == 10_000)
-    for (path, expected) in [("/bin", Errno.eacces), ("/dev/null", .eacces), ("/bin/x", .enoent)] {
-      let bytes = Array(path.utf8)
-      #expect(error { () throws(Errno) in _ = try machine.files.program(path: bytes.span) } == expected)
+    try withMachine { machine in
+      let content = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
+      try addProgram(machine, "tool", content)
+      let descriptor = try machine.open("/bin/tool", .readOnly)
+      #expect(try machine.read(descriptor, 5000) == Array(content[0..<5000]))
+      #expect(try machine.read(descriptor, 100_000) == Array(content[5000...]))
+      #expect(try machine.read(descriptor, 10) == [])
+      #expect(try machine.read(descriptor, 4096, at: 4000) == Array(content[4000..<8096]))
+      #expect(try machine.seek(descriptor, -10, .end) == 9990)
+      #expect(try machine.read(descriptor, 100) == Array(content[9990...]))
+      #expect(try machine.seek(descriptor, 1 << 40) == 1 << 40)
+      #expect(try machine.read(descriptor, 10) == [])
+      #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, -1) } == .einval)
+      #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .ebadf)
+      #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1, .private) } == .enodev)
+      let stat = try machine.status(descriptor)
+      #expect(stat.mode.rawValue == 0o100555 && stat.size == 10_000 && stat.linkCount == 1 && stat.blockCount == 24)
+      let path = Array("/bin/../bin/tool".utf8)
+      #expect(try machine.files.program(path: path.span).byteCount == 10_000)
+      for (path, expected) in [("/bin", Errno.eacces), ("/dev/null", .eacces), ("/bin/x", .enoent)] {
+        let bytes = Array(path.utf8)
+        #expect(error { () throws(Errno) in _ = try machine.files.program(path: bytes.span) } == expected)
+      }
     }
   }
 }
@@ -126,99 +132,104 @@ struct DeviceTests {
 struct ConsoleTests {
   @Test("a line feed goes out as two bytes, everything else as it is, however long the write")
   func output() throws {
-    let machine = try Machine()
-    let descriptor = try machine.files.openConsole(into: machine.table)
-    #expect(try machine.write(descriptor, Array("a\nb\r\n\0\u{7f}\n".utf8)) == 8)
-    #expect(machine.processor.output == Array("a\r\nb\r\r\n\0\u{7f}\r\n".utf8))
-    machine.processor.output = []
-    let long = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
-    #expect(try machine.write(descriptor, long) == 20_000)
-    #expect(machine.processor.output == long.flatMap { $0 == 10 ? [13, 10] : [$0] })
+    try withMachine { machine in
+      let descriptor = try machine.files.openConsole(into: machine.table)
+      #expect(try machine.write(descriptor, Array("a\nb\r\n\0\u{7f}\n".utf8)) == 8)
+      #expect(machine.processor.takeConsoleOutput() == Array("a\r\nb\r\r\n\0\u{7f}\r\n".utf8))
+      let long = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
+      #expect(try machine.write(descriptor, long) == 20_000)
+      #expect(machine.processor.takeConsoleOutput() == long.flatMap { $0 == 10 ? [13, 10] : [$0] })
+    }
   }
 
   @Test("a long write is cut between pieces")
   func cut() throws {
-    let machine = try Machine()
-    _ = try machine.files.openConsole(into: machine.table)
-    #expect(machine.store([UInt8](repeating: 65, count: 10_000), at: Machine.buffer))
-    var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 10_000)
-    #expect(try machine.table.file(at: 0).write(&transfer, machine.space) == .again)
-    #expect(transfer.moved == 16 * 256 && machine.processor.output.count == 16 * 256)
+    try withMachine { machine in
+      _ = try machine.files.openConsole(into: machine.table)
+      #expect(machine.store([UInt8](repeating: 65, count: 10_000), at: Machine.buffer))
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 10_000)
+      #expect(try machine.table.file(at: 0).write(&transfer, machine.space) == .again)
+      #expect(transfer.moved == 16 * 256 && machine.processor.consoleOutput.count == 16 * 256)
+    }
   }
 
   @Test("a read waits for input, gives what is there, and EAGAIN with O_NONBLOCK")
   func input() throws {
-    let machine = try Machine()
-    let descriptor = try machine.files.openConsole(into: machine.table)
-    let file = try machine.table.file(at: descriptor)
-    var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100)
-    #expect(try file.read(&transfer, machine.space) == .wait(.consoleInput))
-    machine.files.console.receive(UInt8(ascii: "h"))
-    machine.files.console.receive(UInt8(ascii: "i"))
-    #expect(machine.waker.channels == [.consoleInput, .consoleInput])
-    #expect(try file.read(&transfer, machine.space) == .complete)
-    #expect(transfer.moved == 2)
-    #expect(machine.load(2, at: Machine.buffer) == Array("hi".utf8))
-    try file.setStatusFlags(.nonBlocking)
-    #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 10) } == .eagain)
-    #expect(try machine.read(descriptor, 0) == [])
-    #expect(file.poll(0x5) == 0x4)
-    machine.files.console.receive(3)
-    #expect(file.poll(0x5) == 0x5)
-    #expect(try machine.read(descriptor, 1) == [3])
+    try withMachine { machine in
+      let descriptor = try machine.files.openConsole(into: machine.table)
+      let file = try machine.table.file(at: descriptor)
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100)
+      #expect(try file.read(&transfer, machine.space) == .wait(.consoleInput))
+      machine.files.console.receive(UInt8(ascii: "h"))
+      machine.files.console.receive(UInt8(ascii: "i"))
+      #expect(machine.waker.channels == [.consoleInput, .consoleInput])
+      #expect(try file.read(&transfer, machine.space) == .complete)
+      #expect(transfer.moved == 2)
+      #expect(machine.load(2, at: Machine.buffer) == Array("hi".utf8))
+      try file.setStatusFlags(.nonBlocking)
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 10) } == .eagain)
+      #expect(try machine.read(descriptor, 0) == [])
+      #expect(file.poll(0x5) == 0x4)
+      machine.files.console.receive(3)
+      #expect(file.poll(0x5) == 0x5)
+      #expect(try machine.read(descriptor, 1) == [3])
+    }
   }
 
   @Test("input that nobody reads is kept up to 4096 bytes, round the end of the buffer too")
   func queue() throws {
-    let machine = try Machine()
-    let descriptor = try machine.files.openConsole(into: machine.table)
-    var next = 0
-    var expected = 0
-    for round in 0..<10 {
-      for _ in 0..<(round % 2 == 0 ? 3000 : 5000) {
-        let hasRoom = machine.files.console.count < 4096
-        machine.files.console.receive(UInt8(truncatingIfNeeded: next))
-        if hasRoom { next += 1 }
-      }
-      while machine.files.console.count > 0 {
-        for byte in try machine.read(descriptor, 700) {
-          #expect(byte == UInt8(truncatingIfNeeded: expected))
-          expected += 1
+    try withMachine { machine in
+      let descriptor = try machine.files.openConsole(into: machine.table)
+      var next = 0
+      var expected = 0
+      for round in 0..<10 {
+        for _ in 0..<(round % 2 == 0 ? 3000 : 5000) {
+          let hasRoom = machine.files.console.count < 4096
+          machine.files.console.receive(UInt8(truncatingIfNeeded: next))
+          if hasRoom { next += 1 }
         }
+        while machine.files.console.count > 0 {
+          for byte in try machine.read(descriptor, 700) {
+            #expect(byte == UInt8(truncatingIfNeeded: expected))
+            expected += 1
+          }
+        }
+        #expect(expected == next)
       }
-      #expect(expected == next)
     }
   }
 
   @Test("a bad address loses no input")
   func fault() throws {
-    let machine = try Machine()
-    let descriptor = try machine.files.openConsole(into: machine.table)
-    for byte in 0..<20 as Range<UInt8> { machine.files.console.receive(byte) }
-    #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: 0x1000, 10) } == .efault)
-    #expect(error { () throws(Errno) in _ = try machine.write(descriptor, from: 0x1000, 10) } == .efault)
-    let end = Machine.buffer + Machine.bufferPageCount << 12
-    #expect(try machine.read(descriptor, into: end - 5, 10) == 5)
-    #expect(try machine.read(descriptor, 100) == Array(5..<20))
+    try withMachine { machine in
+      let descriptor = try machine.files.openConsole(into: machine.table)
+      for byte in 0..<20 as Range<UInt8> { machine.files.console.receive(byte) }
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: 0x1000, 10) } == .efault)
+      #expect(error { () throws(Errno) in _ = try machine.write(descriptor, from: 0x1000, 10) } == .efault)
+      let end = Machine.buffer + Machine.bufferPageCount << 12
+      #expect(try machine.read(descriptor, into: end - 5, 10) == 5)
+      #expect(try machine.read(descriptor, 100) == Array(5..<20))
+    }
   }
 
   @Test("isatty: TIOCGETA and TIOCGWINSZ answer on the console and nowhere else")
   func terminal() throws {
-    let machine = try Machine()
-    let descriptor = try machine.open("/dev/console", .readWrite)
-    let file = try machine.table.file(at: descriptor)
-    var data = [64 of UInt8](repeating: 0xff)
-    try file.control(.getTerminalAttributes, &data)
-    #expect(data.span.loadUInt32(at: 0) == 0 && data.span.loadUInt32(at: 4) == 3)
-    #expect(data.span.loadUInt32(at: 12) == 0)
-    try file.control(.getWindowSize, &data)
-    #expect(data.span.loadUInt16(at: 0) == 24 && data.span.loadUInt16(at: 2) == 80)
-    machine.files.console.receive(1)
-    try file.control(.bytesToRead, &data)
-    #expect(data.span.loadUInt32(at: 0) == 1)
-    #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 0) } == .espipe)
-    #expect(try machine.status(descriptor).mode.rawValue == 0o020666)
-    let null = try machine.table.file(at: try machine.open("/dev/null", .readWrite))
-    #expect(error { () throws(Errno) in try null.control(.getTerminalAttributes, &data) } == .enotty)
+    try withMachine { machine in
+      let descriptor = try machine.open("/dev/console", .readWrite)
+      let file = try machine.table.file(at: descriptor)
+      var data = [64 of UInt8](repeating: 0xff)
+      try file.control(.getTerminalAttributes, &data)
+      #expect(data.span.loadUInt32(at: 0) == 0 && data.span.loadUInt32(at: 4) == 3)
+      #expect(data.span.loadUInt32(at: 12) == 0)
+      try file.control(.getWindowSize, &data)
+      #expect(data.span.loadUInt16(at: 0) == 24 && data.span.loadUInt16(at: 2) == 80)
+      machine.files.console.receive(1)
+      try file.control(.bytesToRead, &data)
+      #expect(data.span.loadUInt32(at: 0) == 1)
+      #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 0) } == .espipe)
+      #expect(try machine.status(descriptor).mode.rawValue == 0o020666)
+      let null = try machine.table.file(at: try machine.open("/dev/null", .readWrite))
+      #expect(error { () throws(Errno) in try null.control(.getTerminalAttributes, &data) } == .enotty)
+    }
   }
 }

@@ -1,6 +1,7 @@
 // The name table: hash, agreement with a dictionary, balance under collisions (spec shm.md, 1.2).
 import ABI
 import Memory
+import Simulation
 import Testing
 
 @testable import Files
@@ -13,7 +14,7 @@ struct NamespaceTests {
   private func colliding(_ count: Int) -> [[UInt8]] {
     // FNV-1 with 32 bits: blocks A and B with equal hash effect from the same state are found by birthday search.
     var seen: [UInt32: [UInt8]] = [:]
-    var generator = Generator(state: 42)
+    var generator = SeededGenerator(seed: 42)
     var pairs: [([UInt8], [UInt8])] = []
     var prefix: [UInt8] = [UInt8(ascii: "/")]
     while 1 << pairs.count < count {
@@ -75,110 +76,115 @@ struct NamespaceTests {
 
   @Test("byte-exact, case sensitive, no normalisation: three spellings are three names")
   func exact() throws {
-    let machine = try Machine()
-    for path in ["/a//b", "/a/b", "/a/./b", "/A/b", "/", "//", "/a/b/"] {
-      _ = try machine.open2(path, [.readWrite, .create, .exclusive])
+    try withMachine { machine in
+      for path in ["/a//b", "/a/b", "/a/./b", "/A/b", "/", "//", "/a/b/"] {
+        _ = try machine.open2(path, [.readWrite, .create, .exclusive])
+      }
+      #expect(machine.files.names.count == 7)
+      #expect(machine.leakedFrames() == 0)
     }
-    #expect(machine.files.names.count == 7)
-    #expect(machine.leakedFrames() == 0)
   }
 
   @Test("agrees with a dictionary for names of every length", arguments: [1, 2] as [UInt64])
   func random(seed: UInt64) throws {
-    let machine = try Machine(frameCount: 16384)
-    machine.table.setLimit(Int64.max)
-    var generator = Generator(state: seed)
-    var model: [String: UInt64] = [:]
-    let lengths = [1, 2, 3, 7, 8, 9, 62, 63, 64, 65, 66, 183, 184, 185, 186, 304, 305, 1022]
-    for round in 0..<1500 {
-      // Few letters and common prefixes, so that names differ late.
-      let length = lengths.randomElement(using: &generator)!
-      var path = [UInt8](repeating: UInt8(ascii: "a"), count: length)
-      path[length - 1] = UInt8.random(in: 97...101, using: &generator)
-      if length > 2 { path[length / 2] = UInt8.random(in: 97...101, using: &generator) }
-      let name = "/" + String(decoding: path, as: UTF8.self)
-      if Bool.random(using: &generator) {
-        let descriptor = try machine.open2(name, [.readWrite, .create])
-        let inode = try machine.status(descriptor).inode
-        if let known = model[name] { #expect(inode == known) } else { model[name] = inode }
-        try machine.table.close(descriptor)
-      } else {
-        let result = error { () throws(Errno) in try machine.unlink(name) }
-        #expect(result == (model.removeValue(forKey: name) == nil ? .enoent : nil))
-      }
-      #expect(machine.files.counts.names == model.count)
-      #expect(machine.files.counts.sharedMemoryObjects == model.count)
-      if round % 500 == 0 {
-        for (name, inode) in model {
-          let descriptor = try machine.open2(name, .readOnly)
-          #expect(try machine.status(descriptor).inode == inode)
+    try withMachine(frameCount: 16384) { machine in
+      machine.table.setLimit(Int64.max)
+      var generator = SeededGenerator(seed: seed)
+      var model: [String: UInt64] = [:]
+      let lengths = [1, 2, 3, 7, 8, 9, 62, 63, 64, 65, 66, 183, 184, 185, 186, 304, 305, 1022]
+      for round in 0..<1500 {
+        // Few letters and common prefixes, so that names differ late.
+        let length = lengths.randomElement(using: &generator)!
+        var path = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+        path[length - 1] = UInt8.random(in: 97...101, using: &generator)
+        if length > 2 { path[length / 2] = UInt8.random(in: 97...101, using: &generator) }
+        let name = "/" + String(decoding: path, as: UTF8.self)
+        if Bool.random(using: &generator) {
+          let descriptor = try machine.open2(name, [.readWrite, .create])
+          let inode = try machine.status(descriptor).inode
+          if let known = model[name] { #expect(inode == known) } else { model[name] = inode }
           try machine.table.close(descriptor)
+        } else {
+          let result = error { () throws(Errno) in try machine.unlink(name) }
+          #expect(result == (model.removeValue(forKey: name) == nil ? .enoent : nil))
+        }
+        #expect(machine.files.counts.names == model.count)
+        #expect(machine.files.counts.sharedMemoryObjects == model.count)
+        if round % 500 == 0 {
+          for (name, inode) in model {
+            let descriptor = try machine.open2(name, .readOnly)
+            #expect(try machine.status(descriptor).inode == inode)
+            try machine.table.close(descriptor)
+          }
         }
       }
+      #expect(machine.leakedFrames() == 0)
     }
-    #expect(machine.leakedFrames() == 0)
   }
 
   @Test("names made to collide form a balanced tree")
   func collisions() throws {
-    let machine = try Machine(frameCount: 16384)
-    let paths = colliding(512)
-    let hash = key(paths[0]).hash
-    for path in paths {
-      #expect(key(path).hash == hash)
-      try machine.table.close(try machine.open2(path, [.readWrite, .create, .exclusive]))
-    }
-    let root = machine.files.names.root(of: hash)
-    let shape = checkTree(machine.files.names, root)
-    #expect(shape.count == 512)
-    // 1.44 times the logarithm.
-    #expect(shape.height <= 13)
-    var generator = Generator(state: 7)
-    var left = paths
-    while left.count > 10 {
-      let path = left.remove(at: Int.random(in: 0..<left.count, using: &generator))
-      try machine.files.unlinkSharedMemory(path: path.span, machine.caller)
-      if left.count % 64 == 0 {
-        #expect(checkTree(machine.files.names, machine.files.names.root(of: hash)).count == left.count)
+    try withMachine(frameCount: 16384) { machine in
+      let paths = colliding(512)
+      let hash = key(paths[0]).hash
+      for path in paths {
+        #expect(key(path).hash == hash)
+        try machine.table.close(try machine.open2(path, [.readWrite, .create, .exclusive]))
       }
+      let root = machine.files.names.root(of: hash)
+      let shape = checkTree(machine.files.names, root)
+      #expect(shape.count == 512)
+      // 1.44 times the logarithm.
+      #expect(shape.height <= 13)
+      var generator = SeededGenerator(seed: 7)
+      var left = paths
+      while left.count > 10 {
+        let path = left.remove(at: Int.random(in: 0..<left.count, using: &generator))
+        try machine.files.unlinkSharedMemory(path: path.span, machine.caller)
+        if left.count % 64 == 0 {
+          #expect(checkTree(machine.files.names, machine.files.names.root(of: hash)).count == left.count)
+        }
+      }
+      for path in left { try machine.table.close(try machine.open2(path, .readOnly)) }
+      #expect(machine.leakedFrames() == 0)
     }
-    for path in left { try machine.table.close(try machine.open2(path, .readOnly)) }
-    #expect(machine.leakedFrames() == 0)
   }
 
   @Test("memory that runs out gives ENFILE, and nothing has changed")
   func exhaustion() throws {
-    let machine = try Machine()
-    let path = "/" + String(repeating: "long", count: 100)
-    var number: UInt32 = 0
-    while true {
-      number += 1
-      machine.files.trim()
-      machine.system.failures.fail(.frame, number: number)
-      let result = error { () throws(Errno) in _ = try machine.open2(path, [.readWrite, .create]) }
-      machine.system.failures.disarm()
-      if result == nil { break }
-      #expect(result == .enfile)
-      #expect(machine.files.counts.openFiles == 0 && machine.files.counts.names == 0)
-      #expect(machine.files.counts.sharedMemoryObjects == 0 && machine.table.count == 0)
+    try withMachine { machine in
+      let path = "/" + String(repeating: "long", count: 100)
+      var number: UInt32 = 0
+      while true {
+        number += 1
+        machine.files.trim()
+        machine.system.failures.fail(.frame, number: number)
+        let result = error { () throws(Errno) in _ = try machine.open2(path, [.readWrite, .create]) }
+        machine.system.failures.disarm()
+        if result == nil { break }
+        #expect(result == .enfile)
+        #expect(machine.files.counts.openFiles == 0 && machine.files.counts.names == 0)
+        #expect(machine.files.counts.sharedMemoryObjects == 0 && machine.table.count == 0)
+      }
+      // A group of buckets, blocks, an entry.
+      #expect(number == 4)
+      #expect(machine.leakedFrames() == 0)
     }
-    // A group of buckets, blocks, an entry.
-    #expect(number == 4)
-    #expect(machine.leakedFrames() == 0)
   }
 
   @Test("names are dropped in steps")
   func removeAll() throws {
-    let machine = try Machine()
-    for index in 0..<500 { try machine.table.close(try machine.open2("/n\(index)", [.readWrite, .create])) }
-    var steps = 0
-    var budget = 64
-    while !machine.files.removeAllNames(budget: &budget) {
-      budget = 64
-      steps += 1
+    try withMachine { machine in
+      for index in 0..<500 { try machine.table.close(try machine.open2("/n\(index)", [.readWrite, .create])) }
+      var steps = 0
+      var budget = 64
+      while !machine.files.removeAllNames(budget: &budget) {
+        budget = 64
+        steps += 1
+      }
+      #expect(steps == 500 / 64)
+      #expect(machine.files.counts.sharedMemoryObjects == 0)
+      #expect(machine.leakedFrames() == 0)
     }
-    #expect(steps == 500 / 64)
-    #expect(machine.files.counts.sharedMemoryObjects == 0)
-    #expect(machine.leakedFrames() == 0)
   }
 }

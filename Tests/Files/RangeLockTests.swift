@@ -1,4 +1,5 @@
 // The range lock against a naive list of requests (spec vm.md, section 12).
+import Simulation
 import Testing
 
 @testable import Files
@@ -27,7 +28,7 @@ struct RangeLockTests {
 
   @Test("agrees with a list of requests under random operations", arguments: [1, 2, 3, 4] as [UInt64])
   func random(seed: UInt64) {
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var lock = RangeLock()
     var model: [(LockedRange, RangeLockTicket)] = []
     func isBlocked(_ range: LockedRange, behind count: Int) -> Bool {

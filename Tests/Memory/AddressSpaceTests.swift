@@ -1,5 +1,6 @@
 // Mapping, unmapping, protecting, faulting, forking and paging, against byte-array models.
 import ABI
+import Simulation
 import Testing
 
 @testable import Memory
@@ -19,7 +20,7 @@ struct AddressSpaceTests {
   func agreesWithArray(seed: UInt64) throws {
     let machine = TestMachine(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     let base: UInt64 = 0x10_0000
     let pageCount = 200
     var model = [Protection?](repeating: nil, count: pageCount)
@@ -106,7 +107,7 @@ struct AddressSpaceTests {
   func forkSemantics(seed: UInt64) throws {
     let machine = TestMachine(frameCount: 1200, swapBlocks: seed % 2 == 0 ? 400 : 0)
     let system = machine.system
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     struct Image {
       let space: AddressSpace
       var priv: [UInt8]

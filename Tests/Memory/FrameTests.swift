@@ -1,4 +1,5 @@
 // The physical page allocator, the pools, the swap block allocator and the page index against naive models.
+import Simulation
 import Testing
 
 @testable import Memory
@@ -10,7 +11,7 @@ struct BuddyAllocatorTests {
     let machine = TestMachine(frameCount: 700)
     let system = machine.system
     let initial = (0...12).map { system.buddy.blockCount(order: $0) }
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     var held: [(UInt32, Int)] = []
     var owned = Set<UInt32>()
     for _ in 0..<4000 {
@@ -62,8 +63,8 @@ struct PoolTests {
   @Test("records keep their values, and the frames come back")
   func keepsValues() {
     let machine = TestMachine()
-    let pool = Pool<Record>(machine.host.physical)
-    var generator = Generator(state: 11)
+    let pool = Pool<Record>(machine.memory.physical)
+    var generator = SeededGenerator(seed: 11)
     var held: [(Handle<Record>, UInt64)] = []
     for step in 0..<5000 {
       if UInt8.random(in: 0..<10, using: &generator) < 6 || held.isEmpty {
@@ -88,7 +89,7 @@ struct PoolTests {
   @Test("running out of frames is an answer")
   func exhaustion() {
     let machine = TestMachine(frameCount: 100)
-    let pool = Pool<Record>(machine.host.physical)
+    let pool = Pool<Record>(machine.memory.physical)
     var handles: [Handle<Record>] = []
     while let handle = pool.allocate(Record(value: 1), machine.system) { handles.append(handle) }
     #expect(handles.count == pool.frameCount * (4096 / 32))
@@ -103,9 +104,10 @@ struct SwapBlockAllocatorTests {
   @Test(
     "hands out every block but 0 exactly once", arguments: [2, 3, 63, 64, 65, 128, 4095, 4096, 4097, 5000] as [UInt32])
   func handsOutAll(count: UInt32) {
-    let host = HostMemory(frameCount: 8)
-    host.physical.zero(PhysicalAddress(0), byteCount: 8192)
-    var allocator = SwapBlockAllocator(host.physical, at: PhysicalAddress(0), blockCount: count)
+    let memory = SimulatedMemory(frameCount: 8)
+    defer { extendLifetime(memory) }
+    memory.physical.zero(PhysicalAddress(0), byteCount: 8192)
+    var allocator = SwapBlockAllocator(memory.physical, at: PhysicalAddress(0), blockCount: count)
     var seen = Set<UInt32>()
     while let block = allocator.allocate() {
       #expect(block.raw > 0 && block.raw < count)
@@ -120,10 +122,11 @@ struct SwapBlockAllocatorTests {
 
   @Test("random use agrees with a set", arguments: [7, 8])
   func randomUse(seed: UInt64) {
-    let host = HostMemory(frameCount: 8)
-    host.physical.zero(PhysicalAddress(0), byteCount: 8192)
-    var allocator = SwapBlockAllocator(host.physical, at: PhysicalAddress(0), blockCount: 300)
-    var generator = Generator(state: seed)
+    let memory = SimulatedMemory(frameCount: 8)
+    defer { extendLifetime(memory) }
+    memory.physical.zero(PhysicalAddress(0), byteCount: 8192)
+    var allocator = SwapBlockAllocator(memory.physical, at: PhysicalAddress(0), blockCount: 300)
+    var generator = SeededGenerator(seed: seed)
     var held: [UInt32] = []
     for _ in 0..<5000 {
       if Bool.random(using: &generator) {
@@ -152,7 +155,7 @@ struct PageIndexTests {
     let nodes = machine.system.indexNodes
     var index = PageIndex()
     var model: [UInt64: UInt32] = [:]
-    var generator = Generator(state: seed)
+    var generator = SeededGenerator(seed: seed)
     for step in 0..<6000 {
       let bits = UInt64.random(in: 0...51, using: &generator)
       let key = seed % 2 == 0 ? UInt64.random(in: 0..<300, using: &generator) : generator.next() & ((1 << bits) - 1)

@@ -1,64 +1,29 @@
-// A bare machine for Memory's own tests: physical memory from the host, a processor that remembers what it was told.
-import Memory
+// A bare machine for Memory's own tests: simulated memory and processor, and a RAM disk.
+import Simulation
 
-@safe
-final class HostMemory {
-  let physical: PhysicalMemory
-  private let base: UnsafeMutableRawPointer
-
-  init(frameCount: UInt32) {
-    let count = Int(frameCount) * 4096
-    unsafe base = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 4096)
-    unsafe base.initializeMemory(as: UInt8.self, repeating: 0xA5, count: count)
-    physical = unsafe PhysicalMemory(base: base, byteCount: UInt64(count))
-  }
-
-  deinit { unsafe base.deallocate() }
-}
-
-final class TestProcessor: Processor {
-  var root = FrameNumber.none
-  var invalidated: [VirtualAddress] = []
-  var fullInvalidations = 0
-  var nanoseconds: UInt64 = 0
-  let realTimeOffsetNanoseconds: UInt64 = 0
-  func loadPageTable(root: FrameNumber) { self.root = root }
-  func invalidate(page: VirtualAddress) { invalidated.append(page) }
-  func invalidateAll() { fullInvalidations += 1 }
-  func writeConsole(_ bytes: RawSpan) {}
-}
-
-struct Generator: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
+@testable import Memory
 
 /// A memory system on `frameCount` frames; frame 0 and the frame table are reserved, frame 1 is the kernel's root.
 final class TestMachine {
-  let host: HostMemory
-  let processor = TestProcessor()
+  let memory: SimulatedMemory
+  let processor: SimulatedProcessor
   let system: MemorySystem
   let disk: RAMDisk?
   let initialFree: Int
 
   init(frameCount: UInt32 = 1024, swapBlocks: UInt32 = 0) {
-    host = HostMemory(frameCount: frameCount)
-    host.physical.zero(FrameNumber(1))
+    memory = SimulatedMemory(frameCount: Int(frameCount))
+    processor = SimulatedProcessor(memoryUnit: SoftwareMMU(memory: memory, seed: 1), clock: SimulatedClock())
+    memory.physical.zero(FrameNumber(1))
     let tableFrames = UInt32((FrameTable.byteCount(frameCount: frameCount) + 4095) / 4096)
     let start = 2 + tableFrames
     let end = frameCount - swapBlocks
     let available = [FrameRange(start: start, end: end)]
     system = MemorySystem(
-      host.physical, processor, frameTable: FrameNumber(2).address, frameCount: frameCount, available: available.span,
+      memory.physical, processor, frameTable: FrameNumber(2).address, frameCount: frameCount, available: available.span,
       kernelRoot: FrameNumber(1))
     if swapBlocks > 0 {
-      let disk = RAMDisk(host.physical, at: FrameNumber(end).address, blockCount: swapBlocks)
+      let disk = RAMDisk(memory.physical, at: FrameNumber(end).address, blockCount: swapBlocks)
       self.disk = disk
       precondition(system.attachSwap(disk))
     } else {

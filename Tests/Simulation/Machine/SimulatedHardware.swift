@@ -54,11 +54,9 @@ public final class SimulatedHardware {
       modules.append((start, content.count))
       next += UInt32((content.count + 4095) / 4096)
     }
-    // SAFETY: the memory system and the memory are owned by this object and go together.
-    let physical = unsafe PhysicalMemory(base: memory.baseAddress, byteCount: UInt64(memory.byteCount))
     let available = [FrameRange(start: next, end: UInt32(configuration.frameCount))]
     system = MemorySystem(
-      physical, processor, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
+      memory.physical, processor, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
       available: available.span, kernelRoot: kernelRoot)
     system.heap = heap
     if configuration.swapBlockCount > 0 {
@@ -77,6 +75,12 @@ public final class SimulatedHardware {
           || system.inspect(PhysicalAddress(physical).frame).state == .pageTable)
     }
   }
+
+  /// The memory unit asks the memory system, which holds the processor, which holds the memory unit.
+  deinit { processor.memoryUnit.isPageTable = nil }
+
+  /// Whether hardly more frames are free than reclaim aims for, or fewer.
+  public var isShort: Bool { system.freeFrameCount < system.inspectedFreeFrameGoal * 5 / 4 }
 
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {

@@ -3,6 +3,8 @@
 //
 // Invariant: every access is inside `0 ..< byteCount`; the allocation lives as long as the object.
 
+public import Memory
+
 /// The physical memory of one simulated machine, frames 0 ..< `frameCount`.
 @safe public final class SimulatedMemory {
   /// Bytes in a frame.
@@ -14,8 +16,13 @@
   /// How many bytes there are.
   public var byteCount: Int { frameCount * Self.frameByteCount }
 
-  /// Where physical address 0 lies in the host's memory.
-  public let baseAddress: UnsafeMutableRawPointer
+  private let baseAddress: UnsafeMutableRawPointer
+
+  /// The kernel's way to this memory. Its processor, which the memory system holds, keeps the memory alive.
+  public var physical: PhysicalMemory {
+    // SAFETY: the allocation has this size; it lives as long as this object, which a `SimulatedProcessor` owns.
+    unsafe PhysicalMemory(base: baseAddress, byteCount: UInt64(byteCount))
+  }
 
   /// Allocates `frameCount` frames filled with a pattern that is not zero, so that use of an uncleared frame shows.
   public init(frameCount: Int) {

@@ -1,6 +1,7 @@
 // Processes that all act at once: while a call of one is parked, the others go on, on the same objects. What each call
 // gives then depends on the order, so nothing is compared with the model; the invariants are checked after every event, the
-// registers at every return, and at the end nothing may be left.
+// registers at every return, and at the end nothing may be left. What every program saw is kept, so that it can be compared
+// with what it sees when each action is complete before the next one begins (`Linearizability`).
 
 public import ABI
 import Files
@@ -12,8 +13,8 @@ import SystemCalls
 public enum Action: Equatable, Sendable {
   /// A system call with its arguments.
   case call(SystemCallNumber, [UInt64])
-  /// A load of one byte.
-  case load(UInt64)
+  /// A load of bytes that lie in one page.
+  case load(UInt64, byteCount: Int = 1)
   /// A store of bytes that lie in one page.
   case store(UInt64, [UInt8])
 }
@@ -28,6 +29,8 @@ public final class ConcurrentRun {
   public private(set) var stepCount = 0
   /// Calls that were parked and returned later.
   public private(set) var parkedCallCount = 0
+  /// What each process saw of its actions, in its order.
+  private var observations: [Int32: [Observation]] = [:]
 
   /// What a process finds when its call returns.
   private struct Return {
@@ -70,8 +73,15 @@ public final class ConcurrentRun {
     case .call(let number, let arguments):
       queues[process]?.removeFirst()
       try enter(process, number, arguments)
-    case .load(let address): try touch(process, address, .read, [])
-    case .store(let address, let bytes): try touch(process, address, .write, bytes)
+    case .load(let address, let byteCount):
+      try touch(process, address, .read) { () throws(Difference) in
+        .bytes(try machine.hardware.loadNow(address, byteCount: byteCount))
+      }
+    case .store(let address, let bytes):
+      try touch(process, address, .write) { () throws(Difference) in
+        try machine.hardware.storeNow(bytes, at: address)
+        return .value(0)
+      }
     }
     try check()
   }
@@ -120,10 +130,14 @@ public final class ConcurrentRun {
       throw Difference("\(register) of process \(process) changed across call \(state.call.rawValue)")
     }
     if machine.register(.rip) != Program.text + 2 { throw Difference("call \(state.call.rawValue) returns elsewhere") }
+    let value = machine.register(.rax)
+    let failed = machine.register(.rflags) & 1 != 0
+    observations[process, default: []].append(failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value))
   }
 
+  /// Makes an access; when it faults, it is made again at the process' next turn.
   private func touch(
-    _ process: Int32, _ address: UInt64, _ access: MemoryAccess, _ bytes: [UInt8]
+    _ process: Int32, _ address: UInt64, _ access: MemoryAccess, _ effect: () throws(Difference) -> Observation
   ) throws(Difference) {
     do throws(PageFault) {
       _ = try machine.hardware.processor.memoryUnit.translate(address, access)
@@ -133,7 +147,7 @@ public final class ConcurrentRun {
       if machine.kernel.exception(event) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
       return
     }
-    if access == .write { try machine.hardware.storeNow(bytes, at: address) }
+    observations[process, default: []].append(try effect())
     queues[process]?.removeFirst()
   }
 
@@ -143,12 +157,64 @@ public final class ConcurrentRun {
     if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
   }
 
+  // MARK: One action after the other
+
+  /// Whether the process has neither actions left nor a call under way, or is gone.
+  func isThrough(_ process: Int32) -> Bool {
+    !isAlive(process) || queues[process, default: []].isEmpty && returning[process] == nil
+  }
+
+  private func isAlive(_ identifier: Int32) -> Bool {
+    machine.report == nil && machine.kernel.inspectedProcesses.process(identifier)?.state == .running
+  }
+
+  /// Has one process perform its next action to the end, the others only passing time; false when it has none or is gone.
+  func performNext(of process: Int32) throws(Difference) -> Bool {
+    let count = queues[process, default: []].count
+    guard count > 0 else { return false }
+    for _ in 0..<1000 {
+      guard isAlive(process) else { return false }
+      if running == process {
+        try checkReturn(process)
+        if queues[process, default: []].count < count && returning[process] == nil { return true }
+        if queues[process, default: []].count == count { try act() } else { try tick() }
+      } else {
+        try tick()
+      }
+      try completeTransfer()
+    }
+    throw Difference("process \(process) never comes to the end of its action")
+  }
+
+  /// What each of these processes saw, and whether it is still there.
+  func outcome(of processes: [Int32]) -> [String] {
+    processes.map { process in
+      let seen = observations[process, default: []].map(\.summary).joined(separator: ", ")
+      return "\(process)\(isAlive(process) ? "" : " (gone)"): \(seen)"
+    }
+  }
+
   /// Ends process 1, whatever the others are doing, and checks that nothing is left.
   public func finish() throws(Difference) {
     if machine.report == nil {
       let problems = machine.shutDown()
       if !problems.isEmpty { throw Difference("at the end: " + problems.joined(separator: "; ")) }
     }
+  }
+}
+
+extension Observation {
+  /// The observation with equal bytes counted instead of repeated.
+  fileprivate var summary: String {
+    guard case .bytes(let bytes) = self else { return "\(self)" }
+    var text = "bytes"
+    var start = 0
+    while start < bytes.count {
+      let end = bytes[start...].firstIndex { $0 != bytes[start] } ?? bytes.count
+      text += end - start == 1 ? " \(bytes[start])" : " \(end - start)×\(bytes[start])"
+      start = end
+    }
+    return text
   }
 }
 

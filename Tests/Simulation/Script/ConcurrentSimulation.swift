@@ -1,4 +1,4 @@
-// Random actions of processes that all act at once, and the enumeration of orders for small scenarios.
+// Random actions of processes that all act at once.
 
 import ABI
 
@@ -6,6 +6,8 @@ import ABI
 public struct ConcurrentSimulation {
   private var random: SeededGenerator
   private let configuration: HardwareConfiguration
+  /// The processes that have their mappings.
+  private var begun: Set<Int32> = []
   private static let window = Program.window
   private static let path = Program.path
 
@@ -14,7 +16,7 @@ public struct ConcurrentSimulation {
     random = SeededGenerator(seed: seed ^ 0xC0C0)
     var configuration = HardwareConfiguration()
     configuration.seed = seed
-    configuration.frameCount = 140 + random.number(below: 120)
+    configuration.frameCount = 92 + random.number(below: 110)
     configuration.swapBlockCount = 800
     configuration.immediateTransferOneIn = random.pick([3, 1_000_000]) ?? 3
     self.configuration = configuration
@@ -51,16 +53,24 @@ public struct ConcurrentSimulation {
     _ = unsafe Unmanaged.passRetained(run)
   }
 
-  /// What a program begins with: the object "/a" or "/b" of six pages, mapped shared and private.
+  private static let objectPageCount: UInt64 = 10
+  private static let anonymousPageCount: UInt64 = 20
+  /// The private mapping of the object lies behind the shared one, anonymous memory behind that.
+  private static let pageCount = 2 * objectPageCount + anonymousPageCount
+
+  /// What a program begins with: the object "/a" or "/b", mapped shared and private, and private memory.
   private mutating func beginning() -> [Action] {
     let name = random.chance(oneIn: 2) ? "/a" : "/b"
+    let size = Self.objectPageCount * 4096
     return [
       .store(Self.path, Array(name.utf8) + [0]),
+      .call(.closefrom, [3]),
       .call(.shmOpen2, [Self.path, 0x202, 0o666, 0, 0]),
-      .call(.ftruncate, [3, 6 * 4096]),
-      .call(.mmap, [Self.window, 6 * 4096, 3, 0x11, 3, 0]),
-      .call(.mmap, [Self.window + 8 * 4096, 6 * 4096, 3, 0x12, 3, 0]),
-      .call(.mmap, [Self.window + 16 * 4096, 4 * 4096, 3, 0x1012, UInt64(UInt32.max), 0]),
+      .call(.ftruncate, [3, size]),
+      .call(.mmap, [Self.window, size, 3, 0x11, 3, 0]),
+      .call(.mmap, [Self.window + size, size, 3, 0x12, 3, 0]),
+      .call(
+        .mmap, [Self.window + 2 * size, Self.anonymousPageCount * 4096, 3, 0x1012, UInt64(UInt32.max), 0]),
     ]
   }
 
@@ -69,110 +79,29 @@ public struct ConcurrentSimulation {
       if living < 5 { return [.call(.fork, [])] }
       return [.call(.wait4, [UInt64(UInt32.max), Program.output, 1, 0]), .call(.schedYield, [])]
     }
-    let page = UInt64(random.number(below: 20))
+    if begun.insert(process).inserted { return beginning() }
+    let page = UInt64(random.number(below: Int(Self.pageCount)))
     let address = Self.window + page * 4096 + UInt64(random.number(below: 4000))
-    switch random.number(below: 24) {
-    case 0, 1: return beginning()
-    case 2...5: return [.store(address, Operation.patternBytes(UInt8(page), count: 64))]
+    let size = UInt64(random.number(below: Int(Self.objectPageCount) * 4096))
+    switch random.number(below: 32) {
+    case 0: return beginning()
+    case 1...5: return [.store(address, Operation.patternBytes(UInt8(page), count: 64))]
     case 6...9: return [.load(address)]
-    case 10: return [.call(.ftruncate, [3, UInt64(random.number(below: 7 * 4096))])]
-    case 11, 12:
-      return [.call(.pwrite, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
-    case 13, 14:
-      return [.call(.pread, [3, address, UInt64(random.number(below: 9000)), UInt64(random.number(below: 9000))])]
-    case 15: return [.call(.write, [3, Program.buffer, 5000])]
-    case 16: return [.call(.munmap, [address & ~4095, 8192])]
-    case 17: return [.call(.fork, [])]
-    case 18: return [.call(.exit, [3])]
-    case 19: return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])]
-    case 20: return [.store(Self.path, Array("/a".utf8) + [0]), .call(.shmUnlink, [Self.path])]
-    case 21: return [.call(.close, [3])]
-    case 22: return [.call(.fstat, [3, address])]
+    case 10...14:
+      // A run of pages, so that memory fills.
+      return (page..<min(page + 8, Self.pageCount)).map { .store(Self.window + $0 * 4096, [UInt8($0)]) }
+    case 15: return [.call(.ftruncate, [3, random.chance(oneIn: 2) ? size : Self.objectPageCount * 4096])]
+    case 16...18: return [.call(.pwrite, [3, address, UInt64(random.number(below: 20_000)), size])]
+    case 19...21: return [.call(.pread, [3, address, UInt64(random.number(below: 20_000)), size])]
+    case 22: return [.call(.write, [3, Program.buffer, 5000]), .call(.lseek, [3, size, 0])]
+    case 23: return [.call(.munmap, [address & ~4095, 8192])]
+    case 24: return living < 7 ? [.call(.fork, [])] : [.call(.schedYield, [])]
+    case 25: return random.chance(oneIn: 4) ? [.call(.exit, [3])] : []
+    case 26: return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])]
+    case 27: return [.store(Self.path, Array("/a".utf8) + [0]), .call(.shmUnlink, [Self.path])]
+    case 28: return [.call(.close, [3])]
+    case 29, 30: return [.call(.fstat, [3, address])]
     default: return [.call(.mprotect, [address & ~4095, 8192, UInt64(random.number(below: 2) * 2 + 1)])]
-    }
-  }
-
-  /// A small scenario: what process 1 does before, and what its child and it do at the same time.
-  public struct Scenario: Sendable {
-    /// What it is called.
-    public let name: String
-    let before: [Action]
-    let parent: [Action]
-    let child: [Action]
-  }
-
-  /// The scenarios of issue 3.
-  public static var scenarios: [Scenario] {
-    let name: [Action] = [.store(path, Array("/a".utf8) + [0])]
-    let open: [Action] =
-      name + [
-        .call(.shmOpen2, [path, 0x202, 0o666, 0, 0]), .call(.ftruncate, [3, 3 * 4096]),
-        .call(.mmap, [window, 3 * 4096, 3, 0x11, 3, 0]), .store(window + 100, [1, 2, 3]),
-        .store(window + 4196, [1, 2, 3]), .store(window + 8292, [1, 2, 3]),
-      ]
-    return [
-      Scenario(
-        name: "read against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 4000]), .call(.ftruncate, [3, 12288])],
-        child: [.call(.pread, [3, Program.buffer, 9000, 90]), .call(.pwrite, [3, Program.buffer, 9000, 0])]),
-      Scenario(
-        name: "fault against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 9000]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
-        child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)]),
-      Scenario(
-        name: "fork against page-out",
-        before: open + [
-          .call(.mmap, [window + 65536, 8192, 3, 0x1012, UInt64(UInt32.max), 0]),
-          .store(window + 65536, [5]),
-        ],
-        parent: [.store(window + 65536, [6]), .call(.fork, []), .load(window + 65536)],
-        child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)]),
-      Scenario(
-        name: "unlink against open", before: open,
-        parent: [.call(.shmUnlink, [path]), .call(.shmOpen2, [path, 0x202, 0o666, 0, 0])],
-        child: [.call(.shmOpen2, [path, 0x402, 0o666, 0, 0]), .call(.close, [3]), .call(.shmUnlink, [path])]),
-      Scenario(
-        name: "exit against page-in", before: open, parent: [.load(window + 100), .load(window + 4196)],
-        child: [.load(window + 100), .call(.exit, [0])]),
-      Scenario(
-        name: "kill against a parked read", before: open,
-        parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 1, 0])],
-        child: [.call(.pread, [3, Program.buffer, 9000, 90])]),
-    ]
-  }
-
-  /// Runs one scenario in the order that the digits of `order` say, everything being in swap at first and the device slow.
-  public static func run(_ scenario: Scenario, order: Int, length: Int) -> String? {
-    var configuration = HardwareConfiguration()
-    configuration.frameCount = 160
-    configuration.immediateTransferOneIn = 1_000_000
-    var run: ConcurrentRun?
-    do throws(Difference) {
-      let concurrent = try ConcurrentRun(configuration)
-      run = concurrent
-      concurrent.enqueue(scenario.before + [.call(.fork, [])], for: 1)
-      while !concurrent.isBored || concurrent.running == nil { try concurrent.act() }
-      concurrent.evict()
-      concurrent.enqueue(scenario.parent, for: 1)
-      concurrent.enqueue(scenario.child, for: 2)
-      var rest = order
-      for _ in 0..<length {
-        switch rest % 3 {
-        case 0: try concurrent.act()
-        case 1: try concurrent.tick()
-        default: try concurrent.completeTransfer()
-        }
-        rest /= 3
-      }
-      for _ in 0..<60 {
-        try concurrent.act()
-        try concurrent.completeTransfer()
-      }
-      try concurrent.finish()
-      return nil
-    } catch {
-      if let run { abandon(run) }
-      return "\(scenario.name), order \(order): \(error.description)"
     }
   }
 }

@@ -20,6 +20,12 @@ struct OperationGenerator {
     random = SeededGenerator(seed: seed)
   }
 
+  /// The next steps are for a fresh machine.
+  mutating func startMachine() {
+    nextProcess = 1
+    stepCount = 0
+  }
+
   /// A step of `process`, or nil when the draw came out as something that the specification leaves open.
   mutating func step(_ model: ReferenceModel, _ process: ModelProcess) -> ScriptStep? {
     stepCount += 1
@@ -52,6 +58,7 @@ struct OperationGenerator {
     if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
       return releasing(model, process)
     }
+    if pagesInUse < pageBudget * 3 / 4 && random.chance(oneIn: 3) { return filling(process) }
     switch random.number(below: 100) {
     case 0..<14: return load(process)
     case 14..<33: return store(process)
@@ -89,6 +96,25 @@ struct OperationGenerator {
       guard !isMemoryOnly, let name = random.pick(model.names.keys.sorted()) else { return nil }
       return .sharedMemoryUnlink(name: name)
     }
+  }
+
+  /// A store into a page that nobody has touched yet, or a mapping that brings such pages: machines are to be short of
+  /// memory most of the time.
+  private mutating func filling(_ process: ModelProcess) -> Operation? {
+    let untouched = process.memory.filter { _, view in
+      view.protection & 2 != 0 && view.copy == nil && !view.isUncertain && !view.isBeyondEnd
+        && (view.object.map { view.isShared && $0.pages[view.objectPage] == nil } ?? true)
+    }
+    if let page = random.pick(untouched.keys.sorted()) {
+      return .store(
+        address: page * 4096 + UInt64(random.number(below: 4096 - 16)), byteCount: 16,
+        pattern: UInt8(random.number(below: 256)))
+    }
+    let count = 8 + random.number(below: 17)
+    let first = random.number(below: Program.windowPageCount - count)
+    return .map(
+      address: Program.window + UInt64(first) * 4096, byteCount: UInt64(count) * 4096, protection: 3,
+      flags: random.chance(oneIn: 2) ? 0x1012 : 0x1011, descriptor: -1, offset: 0)
   }
 
   // MARK: Arguments

@@ -6,6 +6,8 @@ public enum SimulationKind: String, Sendable {
   case memory
   /// The whole kernel.
   case kernel
+  /// The whole kernel, the calls that are rare otherwise drawn as often as the others together.
+  case calls
 }
 
 /// Runs and shrinks random scripts.
@@ -16,8 +18,6 @@ public struct RandomSimulation {
   public var seed: UInt64
   /// What runs.
   public var kind: SimulationKind
-  /// Half of the operations are drawn from the rarer ones.
-  public var drawsEveryCall = false
 
   /// A simulation whose machine and script are drawn from `seed`.
   public init(_ kind: SimulationKind, seed: UInt64) {
@@ -25,8 +25,8 @@ public struct RandomSimulation {
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    hardware.frameCount = [96, 96, 128, 128, 192, 256, 512][random.number(below: 7)]
-    if kind == .kernel { hardware.frameCount = min(512, hardware.frameCount + 40) }
+    let frameCounts = kind != .memory ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
+    hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
   }
@@ -39,32 +39,62 @@ public struct RandomSimulation {
   private func start() throws(Difference) -> any SimulatedSystem {
     switch kind {
     case .memory: try MemoryMachine(hardware)
-    case .kernel: try KernelMachine(hardware)
+    case .kernel, .calls: try KernelMachine(hardware)
     }
   }
 
-  /// Draws and runs `stepCount` steps; nil when there was no difference.
-  public func run(stepCount: Int, observer: ((ScriptStep) -> Void)? = nil) -> (failure: ScriptFailure?, changing: Int) {
-    let machine: any SimulatedSystem
-    do throws(Difference) { machine = try start() } catch {
-      return (ScriptFailure(index: 0, reason: error.description, steps: []), 0)
+  /// What a run did.
+  public struct Summary: Sendable {
+    /// What went wrong, if anything did.
+    public var failure: ScriptFailure?
+    /// Steps performed and compared.
+    public var stepCount = 0
+    /// Those that changed maps, objects, names or memory.
+    public var changingStepCount = 0
+    /// Those at whose end memory was short.
+    public var shortStepCount = 0
+
+    fileprivate mutating func add(_ runner: ScriptRunner) {
+      stepCount += runner.steps.count
+      changingStepCount += runner.changingStepCount
+      shortStepCount += runner.shortStepCount
     }
-    let runner = ScriptRunner(machine)
-    runner.observer = observer
+  }
+
+  /// Draws and runs `stepCount` steps, all on one machine unless a failed transfer leaves something that the specification
+  /// does not say: then a fresh one goes on.
+  ///
+  /// `started` is told of every machine before its first step.
+  public func run(
+    stepCount: Int, started: (() -> Void)? = nil, observer: ((ScriptStep) -> Void)? = nil
+  ) -> Summary {
+    var summary = Summary()
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
-    generator.drawsEveryCall = drawsEveryCall
+    generator.drawsEveryCall = kind == .calls
     // Every other seed meets failures; without them the kernel never refuses for want of memory.
-    generator.failsOneIn = seed % 2 == 0 && kind == .kernel ? 12 : 0
-    do throws(ScriptFailure) {
-      while runner.steps.count < stepCount && !runner.isModelLost {
-        guard let process = generator.random.pick(runner.model.runnable) else { break }
-        if let step = generator.step(runner.model, process) { try runner.perform(step) }
+    generator.failsOneIn = seed % 2 == 0 && kind != .memory ? 12 : 0
+    while summary.stepCount < stepCount && summary.failure == nil {
+      let machine: any SimulatedSystem
+      do throws(Difference) { machine = try start() } catch {
+        summary.failure = ScriptFailure(index: 0, reason: error.description, steps: [])
+        break
       }
-      try runner.finish()
-      return (nil, runner.changingStepCount)
-    } catch { return (error, runner.changingStepCount) }
+      let runner = ScriptRunner(machine)
+      runner.observer = observer
+      generator.startMachine()
+      started?()
+      do throws(ScriptFailure) {
+        while summary.stepCount + runner.steps.count < stepCount && !runner.isModelLost {
+          guard let process = generator.random.pick(runner.model.runnable) else { break }
+          if let step = generator.step(runner.model, process) { try runner.perform(step) }
+        }
+        try runner.finish()
+      } catch { summary.failure = error }
+      summary.add(runner)
+    }
+    return summary
   }
 
   /// Runs a script on a fresh machine.

@@ -31,6 +31,8 @@ public final class ScriptRunner {
   public private(set) var steps: [ScriptStep] = []
   /// Steps that changed maps, objects, names or memory.
   public private(set) var changingStepCount = 0
+  /// Steps at whose end memory was short (`SimulatedHardware.isShort`).
+  public private(set) var shortStepCount = 0
   /// Told of every step before it is performed.
   public var observer: ((ScriptStep) -> Void)?
   /// The contents of clean pages are compared at one step in this many; invariants at all.
@@ -84,6 +86,7 @@ public final class ScriptRunner {
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
+      if system.hardware.isShort { shortStepCount += 1 }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
     } catch { throw failure(error.description) }

@@ -63,6 +63,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Without the attribute the optimiser leaves calls of two instructions. */
+#ifndef INLINE
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
 /* The state of the one processor, at a fixed address. */
 struct processor_record {
   uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
@@ -82,13 +87,13 @@ _Static_assert(offsetof(struct processor_record, dispatcher) == RECORD_DISPATCHE
 
 extern struct processor_record processor_record;
 
-static inline uint64_t current_context(void) { return processor_record.context; }
-static inline void set_current_context(uint64_t address) { processor_record.context = address; }
-static inline void set_event_objects(uint64_t kernel, uint64_t dispatcher) {
+INLINE uint64_t current_context(void) { return processor_record.context; }
+INLINE void set_current_context(uint64_t address) { processor_record.context = address; }
+INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher) {
   processor_record.kernel = kernel;
   processor_record.dispatcher = dispatcher;
 }
-static inline void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
+INLINE void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
 
 /* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */
 struct trap_frame {
@@ -96,31 +101,31 @@ struct trap_frame {
   uint64_t vector, error_code, rip, cs, rflags, rsp, ss;
 };
 
-static inline uint64_t context_word(uint64_t context, uint64_t offset) { return *(volatile uint64_t *)(context + offset); }
+INLINE uint64_t context_word(uint64_t context, uint64_t offset) { return *(volatile uint64_t *)(context + offset); }
 
 /* Tables that the processor reads. */
 #define DESCRIPTOR_COUNT 11
 extern uint64_t global_descriptors[DESCRIPTOR_COUNT];
 extern uint8_t task_state[104];
 extern uint64_t interrupt_descriptors[512];
-static inline uint64_t global_descriptors_address(void) { return (uint64_t)global_descriptors; }
-static inline uint64_t task_state_address(void) { return (uint64_t)task_state; }
-static inline uint64_t interrupt_descriptors_address(void) { return (uint64_t)interrupt_descriptors; }
+INLINE uint64_t global_descriptors_address(void) { return (uint64_t)global_descriptors; }
+INLINE uint64_t task_state_address(void) { return (uint64_t)task_state; }
+INLINE uint64_t interrupt_descriptors_address(void) { return (uint64_t)interrupt_descriptors; }
 
 /* Entry.S. The stubs of the 256 vectors stand `TRAP_STUB_STRIDE` bytes apart. */
 void system_call_entry(void);
 void system_call_entry_with_bases(void);
 extern char trap_stubs[];
-static inline uint64_t system_call_entry_address(int stores_bases) {
+INLINE uint64_t system_call_entry_address(int stores_bases) {
   return (uint64_t)(stores_bases ? system_call_entry_with_bases : system_call_entry);
 }
-static inline uint64_t trap_stubs_address(void) { return (uint64_t)trap_stubs; }
+INLINE uint64_t trap_stubs_address(void) { return (uint64_t)trap_stubs; }
 void load_code_segment(void);
 /* Leaves for whatever runs next; the stack begins anew. */
 _Noreturn void resume(void);
 
 /* Gives the data segments the selector that programs start with, and sets the bases of fs and gs. */
-static inline uint16_t selector_of(int segment) {
+INLINE uint16_t selector_of(int segment) {
   uint16_t value;
   switch (segment) {
     case 0: __asm__ volatile("mov %%ds, %0" : "=r"(value)); break;
@@ -131,7 +136,7 @@ static inline uint16_t selector_of(int segment) {
   return value;
 }
 
-static inline void reset_data_segments(void) {
+INLINE void reset_data_segments(void) {
   uint16_t selector = SELECTOR_USER_DATA;
   if (selector_of(0) != selector) __asm__ volatile("mov %0, %%ds" : : "r"(selector));
   if (selector_of(1) != selector) __asm__ volatile("mov %0, %%es" : : "r"(selector));
@@ -139,7 +144,7 @@ static inline void reset_data_segments(void) {
   if (selector_of(3) != selector) __asm__ volatile("mov %0, %%gs" : : "r"(selector));
 }
 
-static inline void load_bases_by_instruction(uint64_t fs, uint64_t gs) {
+INLINE void load_bases_by_instruction(uint64_t fs, uint64_t gs) {
   __asm__ volatile("wrfsbase %0; wrgsbase %1" : : "r"(fs), "r"(gs));
 }
 #endif

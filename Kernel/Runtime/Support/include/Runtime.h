@@ -3,6 +3,11 @@
 
 #include <stdint.h>
 
+/* Without the attribute the optimiser leaves calls of two instructions. */
+#ifndef INLINE
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
 /* Panics; implemented by Machine (`@c`), which stands above this module. The kinds name the message. */
 enum runtime_failure {
   runtime_failure_stack_smashed = 0,
@@ -41,7 +46,7 @@ struct heap_state {
 };
 
 extern struct heap_state heap_state;
-static inline struct heap_state *_Nonnull heap_state_pointer(void) { return &heap_state; }
+INLINE struct heap_state *_Nonnull heap_state_pointer(void) { return &heap_state; }
 
 /* The pages that the heap lives on until the frame allocator exists, and first of all later. */
 uint64_t boot_arena_address(void);

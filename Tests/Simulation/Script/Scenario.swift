@@ -1,0 +1,159 @@
+// Small scenarios of two processes that act at once on the same objects, in every order of their steps (issue "The whole
+// kernel inside a test", Interleavings).
+//
+// Every action is to look as if it happened at one instant between its beginning and its end: what the programs see in any
+// order of steps must be what they see in some order of whole actions, each complete before the next one begins. (A write
+// whose process is killed in its middle is the exception, and is not among them: what it has moved stays.)
+
+import ABI
+
+/// A small scenario: what process 1 does before, and what its child and it do at the same time.
+public struct Scenario: Sendable {
+  /// What it is called.
+  public let name: String
+  let before: [Action]
+  let parent: [Action]
+  let child: [Action]
+  /// What process 1 looks at when both are through.
+  let after: [Action]
+
+  private static let window = Program.window
+  private static let path = Program.path
+  private static let parentIdentifier: Int32 = 1
+  private static let childIdentifier: Int32 = 2
+
+  /// A read of three pages, and a look at what came.
+  private static func read(_ descriptor: UInt64, at offset: UInt64) -> [Action] {
+    [.call(.pread, [descriptor, Program.buffer, 9000, offset])]
+      + (0..<3).map { .load(Program.buffer + $0 * 4096, byteCount: $0 < 2 ? 4096 : 808) }
+  }
+
+  /// All of them.
+  public static var all: [Scenario] {
+    let name: [Action] = [.store(path, Array("/a".utf8) + [0])]
+    let open: [Action] =
+      name + [
+        .call(.shmOpen2, [path, 0x202, 0o666, 0, 0]), .call(.ftruncate, [3, 3 * 4096]),
+        .call(.mmap, [window, 3 * 4096, 3, 0x11, 3, 0]), .store(window + 100, [1, 2, 3]),
+        .store(window + 4196, [1, 2, 3]), .store(window + 8292, [1, 2, 3]),
+        .store(Program.buffer + 50, [4, 5, 6]), .store(Program.buffer + 5000, [4, 5, 6]),
+      ]
+    let content = read(3, at: 0) + read(3, at: 9000)
+    return [
+      Scenario(
+        name: "read against truncate", before: open,
+        parent: [.call(.ftruncate, [3, 4000]), .call(.ftruncate, [3, 12288])],
+        child: read(3, at: 90) + [.call(.pwrite, [3, Program.buffer, 9000, 0])], after: content),
+      Scenario(
+        name: "read against write", before: open,
+        parent: [.call(.pwrite, [3, Program.buffer, 9000, 10]), .call(.write, [3, Program.buffer, 4200])],
+        child: read(3, at: 90) + read(3, at: 0), after: content),
+      Scenario(
+        name: "two writes with one offset", before: open,
+        parent: [.call(.write, [3, Program.buffer, 4200]), .call(.write, [3, Program.buffer + 40, 4200])],
+        child: [.call(.write, [3, Program.buffer + 4990, 2000]), .call(.read, [3, Program.buffer, 100])],
+        after: content),
+      Scenario(
+        name: "fault against truncate", before: open,
+        parent: [.call(.ftruncate, [3, 8292]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
+        child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)], after: content),
+      Scenario(
+        name: "fault beyond the end", before: open,
+        parent: [.call(.ftruncate, [3, 5000]), .call(.ftruncate, [3, 12288])],
+        child: [.store(window + 5000, [8]), .load(window + 8292, byteCount: 3)], after: content),
+      Scenario(
+        name: "fork against page-out",
+        before: open + [
+          .call(.mmap, [window + 65536, 8192, 3, 0x1012, UInt64(UInt32.max), 0]),
+          .store(window + 65536, [5]),
+        ],
+        parent: [.store(window + 65536, [6]), .call(.fork, []), .load(window + 65536)],
+        child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)], after: content),
+      Scenario(
+        name: "unlink against open", before: open,
+        parent: [.call(.shmUnlink, [path]), .call(.shmOpen2, [path, 0x202, 0o666, 0, 0])],
+        child: [.call(.shmOpen2, [path, 0x402, 0o666, 0, 0]), .call(.close, [3]), .call(.shmUnlink, [path])],
+        after: content + [.call(.shmOpen2, [path, 2, 0, 0, 0])] + read(4, at: 0)),
+      Scenario(
+        name: "exit against page-in", before: open, parent: [.load(window + 100), .load(window + 4196)],
+        child: [.load(window + 100), .call(.exit, [0])], after: [.call(.wait4, [2, 0, 0, 0])] + content),
+      Scenario(
+        name: "kill against a parked read", before: open,
+        parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])], child: read(3, at: 90),
+        after: content),
+    ]
+  }
+
+  /// The machine after `before`: the child runs, everything is in swap if `isSwapped`.
+  private func begin(_ concurrent: ConcurrentRun, isSwapped: Bool) throws(Difference) {
+    concurrent.enqueue(before + [.call(.fork, [])], for: Self.parentIdentifier)
+    while !concurrent.isThrough(Self.parentIdentifier) {
+      try concurrent.act()
+      try concurrent.completeTransfer()
+    }
+    if isSwapped { concurrent.evict() }
+    concurrent.enqueue(parent, for: Self.parentIdentifier)
+    concurrent.enqueue(child, for: Self.childIdentifier)
+  }
+
+  /// What process 1 sees when all is over, added to what both saw.
+  private func end(_ concurrent: ConcurrentRun) throws(Difference) -> [String] {
+    concurrent.enqueue(after, for: Self.parentIdentifier)
+    while try concurrent.performNext(of: Self.parentIdentifier) {}
+    // A killed process is gone when it has had its turn.
+    for _ in 0..<8 { try concurrent.tick() }
+    let outcome = concurrent.outcome(of: [Self.parentIdentifier, Self.childIdentifier])
+    try concurrent.finish()
+    return outcome
+  }
+
+  /// Runs the scenario in the order that the digits of `order` say, everything being in swap at first and the device slow.
+  /// Returns what was wrong, if anything was.
+  public func run(order: Int, length: Int, allowed: Set<[String]>) -> String? {
+    var configuration = HardwareConfiguration()
+    configuration.frameCount = 160
+    configuration.immediateTransferOneIn = 1_000_000
+    var run: ConcurrentRun?
+    do throws(Difference) {
+      let concurrent = try ConcurrentRun(configuration)
+      run = concurrent
+      try begin(concurrent, isSwapped: true)
+      var rest = order
+      for _ in 0..<length {
+        switch rest % 3 {
+        case 0: try concurrent.act()
+        case 1: try concurrent.tick()
+        default: try concurrent.completeTransfer()
+        }
+        rest /= 3
+      }
+      for _ in 0..<1000 {
+        if concurrent.isThrough(Self.parentIdentifier) && concurrent.isThrough(Self.childIdentifier) { break }
+        try concurrent.act()
+        try concurrent.completeTransfer()
+      }
+      let outcome = try end(concurrent)
+      if allowed.contains(outcome) { return nil }
+      return "\(name), order \(order): no order of whole actions gives \(outcome)"
+    } catch {
+      if let run { ConcurrentSimulation.abandon(run) }
+      return "\(name), order \(order): \(error.description)"
+    }
+  }
+
+  /// What the programs see in every order of whole actions.
+  public func sequentialOutcomes() throws(Difference) -> Set<[String]> {
+    var outcomes: Set<[String]> = []
+    let count = parent.count + child.count
+    for pattern in 0..<(1 << count) where pattern.nonzeroBitCount == child.count {
+      let concurrent = try ConcurrentRun(HardwareConfiguration())
+      try begin(concurrent, isSwapped: false)
+      for position in 0..<count {
+        let process = pattern >> position & 1 == 1 ? Self.childIdentifier : Self.parentIdentifier
+        _ = try concurrent.performNext(of: process)
+      }
+      outcomes.insert(try end(concurrent))
+    }
+    return outcomes
+  }
+}
