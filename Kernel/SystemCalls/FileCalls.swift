@@ -207,11 +207,12 @@ extension Kernel {
   /// What openat(2) says to the descriptor that a relative path starts from: EBADF when it is not open, and ENOTDIR, because
   /// nothing that can be open is a directory. AT_FDCWD and paths from the root are fine.
   func checkDirectory(
-    _ directory: Int32, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
+    _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) {
-    let isRelative =
-      stagedByteCount > 1 && thread.buffer[0] != UInt8(ascii: "/")
-    guard isRelative, directory != DirectoryDescriptor.current else { return }
+    let directory = descriptor(arguments.first)
+    let isRelative = stagedByteCount > 1 && thread.buffer[0] != UInt8(ascii: "/")
+    let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
+    guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
     _ = try fileTable(process).file(at: directory)
     throw .enotdir
   }

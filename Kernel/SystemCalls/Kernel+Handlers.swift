@@ -27,7 +27,7 @@ extension Kernel {
     case .dup2: return .value(try duplicateOnto(arguments, process))
     case .open: return try open(arguments.second, thread, process, stagedByteCount)
     case .openat:
-      try checkDirectory(descriptor(arguments.first), thread, process, stagedByteCount)
+      try checkDirectory(arguments, thread, process, stagedByteCount)
       return try open(arguments.third, thread, process, stagedByteCount)
     case .ioctl: return try deviceControl(arguments, thread, process)
     case .fchmod, .fchown, .fsync: return try changeFile(call, arguments, process)

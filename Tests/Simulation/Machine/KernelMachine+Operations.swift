@@ -44,6 +44,7 @@ extension KernelMachine {
   /// What the reference model has to know about the machine.
   public var facts: SystemFacts {
     var facts = SystemFacts()
+    facts.isWhole = true
     facts.maximumProcessCount = kernel.inspectedProcesses.maximumProcessCount
     facts.maximumFileCount = kernel.inspectedFiles.maximumFileCount
     facts.maximumFilesPerProcess = kernel.inspectedFiles.maximumFilesPerProcess

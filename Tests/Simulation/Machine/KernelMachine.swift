@@ -57,7 +57,6 @@ public final class KernelMachine: SimulatedSystem {
       BootModule(commandLine: Array(name.utf8), start: place.start, byteCount: UInt64(place.byteCount))
     }
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
-    setup.isQuiet = true
     setup.maximumProcessCount = 24
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
@@ -70,6 +69,8 @@ public final class KernelMachine: SimulatedSystem {
       if hardware.memory.word(at: current + offset) != 0 { throw Difference("a register is not zero at start") }
     }
     if register(.rip) != Program.text { throw Difference("the first process starts at the wrong place") }
+    // What the kernel says from now on is unexpected.
+    _ = hardware.processor.takeConsoleOutput()
   }
 
   // MARK: Events
@@ -191,18 +192,17 @@ public final class KernelMachine: SimulatedSystem {
     forget(number)
   }
 
-  /// Waits for every process that a signal is about to end.
+  /// Waits for every process that a signal is about to end, or has ended already.
   func settleDoomed() throws(Difference) {
-    for number in identifiers.keys.sorted() where isDoomed(number) { try settle(number) }
+    for number in Set(contexts.values).sorted() where isDoomed(number) { try settle(number) }
   }
 
   private func isDoomed(_ number: Int) -> Bool {
     guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier) else {
-      return false
+      return true
     }
     switch process.state {
-    case .zombie: return false
-    case .exiting: return true
+    case .zombie, .exiting: return true
     case .running:
       guard let signal = kernel.inspectedProcesses.terminatingSignal(process) else { return false }
       return signal == .sigkill || !process.isStopped

@@ -40,6 +40,8 @@ public struct CallOutput: Equatable, Sendable {
 
 /// Figures of a machine that follow from its size.
 public struct SystemFacts: Sendable {
+  /// Whether there is a kernel with processes that execute a program, and not just memory.
+  public var isWhole = false
   /// `kern.maxproc`
   public var maximumProcessCount = Int.max
   /// `kern.maxfiles`

@@ -43,9 +43,9 @@ final class ModelObject {
     var result: [UInt8] = []
     var at = offset
     while at < offset + count {
-      let end = min(offset + count, (at / 4096 + 1) * 4096)
-      result += page(at / 4096)[at % 4096..<at % 4096 + end - at]
-      at = end
+      let part = min(offset + count - at, 4096 - at % 4096)
+      result += page(at / 4096)[at % 4096..<at % 4096 + part]
+      at += part
     }
     return result
   }

@@ -77,7 +77,7 @@ extension ReferenceModel {
       case -1: true
       case 0: $0.group == process.group
       case 1...: $0.identifier == wanted
-      default: $0.group == -wanted
+      default: $0.group == 0 &- wanted
       }
     }
   }

@@ -17,7 +17,7 @@ extension ReferenceModel {
     return processes.values.filter {
       guard $0.state == .running else { return false }
       if wanted == -1 { return $0.number != 0 && $0 !== process }
-      return $0.group == (wanted == 0 ? process.group : -wanted)
+      return $0.group == (wanted == 0 ? process.group : 0 &- wanted)
     }.sorted { $0.number < $1.number }
   }
 

@@ -136,6 +136,7 @@ extension Operation {
     case (.signalAction(_, let handler, _), .input): return handler == nil ? nil : reads(32)
     case (.signalAction(_, _, let wantsOld), .output): return wantsOld ? fills(32) : nil
     case (.threadIdentifier, .output): return fills(8)
+    case (.groups(let room), .output): return room > 0 ? fills(4) : nil
     case (.resourceUsage, .output): return fills(144)
     case (.resourceLimit, .output): return fills(16)
     case (.setResourceLimit, .input): return reads(16)

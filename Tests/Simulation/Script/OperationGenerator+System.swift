@@ -43,7 +43,11 @@ extension OperationGenerator {
 
   mutating func variousSystem(_ process: ModelProcess) -> Operation? {
     let clock = Int32(random.number(in: -1...17))
-    switch random.number(below: 12) {
+    // Only the superuser may restart the machine, and must not.
+    if process.credentials.effectiveUser != 0 && random.chance(oneIn: 4) {
+      return .restart(how: random.pick([0, 8, 0x4000]) ?? 0)
+    }
+    switch random.number(below: 11) {
     case 0: return .sleep(nanoseconds: Int64(random.number(below: 30_000_000)))
     case 1:
       let seconds = Int64(random.number(in: -1...1) * (random.chance(oneIn: 4) ? 1 : 0))
@@ -54,10 +58,9 @@ extension OperationGenerator {
     case 5: return .timeOfDay(wanted: UInt8(random.number(below: 4)))
     case 6, 7, 8: return systemControl(process)
     case 9: return .randomBytes(count: random.number(below: 700), flags: random.pick([0, 0, 1, 2, 4, 8]) ?? 0)
-    case 10:
+    default:
       let word: UInt64 = random.pick([0, 0x60_0010, (1 << 46) - 1, 1 << 46, UInt64.max]) ?? 0
       return .architecture(operation: random.pick([128, 129, 129, 130, 131, 131, 7, 132]) ?? 128, word: word)
-    default: return .restart(how: random.pick([0, 8, 0x4000]) ?? 0)
     }
   }
 

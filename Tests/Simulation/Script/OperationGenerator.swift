@@ -198,7 +198,7 @@ struct OperationGenerator {
     case 5: offset += Int64(random.number(below: 4096))
     case 6: protection |= UInt32(random.number(below: 8)) << 16
     case 7: protection = random.pick([8, 0x80, 0x8_0000, 7, 6, 2, 4]) ?? 8
-    case 8: address = random.pick([0, 0x1000, 0x3FFF_FFFF_E000, 1 << 46, UInt64.max & ~4095, address + 5]) ?? 0
+    case 8: address = random.pick([0, 0x1000, 0x3FFF_FFFF_F000, 1 << 46, UInt64.max & ~4095, address + 5]) ?? 0
     default:
       if !isAnonymous { offset = random.pick([1 << 33, -4096, Int64.max & ~4095, Int64(3) << 40]) ?? 0 }
     }

@@ -87,8 +87,23 @@ extension ReferenceModel {
       let all = targets(of: process, target)
       // Process 1 stops or ends itself; a signal that two things follow from, with a parent that waits for either.
       if process.number == 0 && all.contains(where: { $0 === process }) && signal != 0 { return true }
-      return all.contains {
+      let isAmbiguous = all.contains {
         $0.signals.isStopped && !$0.signals.pending.isEmpty && processes[$0.parent]?.blocked != nil
+      }
+      // Whether a child ends before its parent decides who could ask for its status.
+      let initialIgnores = processes[0]?.signals.ignored.contains(20) == true
+      let orphans = all.contains { child in
+        all.contains { $0.number == child.parent && (initialIgnores || $0.signals.ignored.contains(20)) }
+      }
+      return isAmbiguous || orphans && signal != 0
+    case .setProcessGroup, .makeSession:
+      // A waiter whose child leaves the group that it waits for stays asleep on FreeBSD.
+      return running.contains {
+        if case .wait(let target, _, _) = $0.blocked?.innermost {
+          identifier(target) <= 0 && target != .all
+        } else {
+          false
+        }
       }
     case .restart: return process.credentials.effectiveUser == 0
     default: return false
@@ -133,7 +148,7 @@ extension ReferenceModel {
     if let object = file.object, pages.contains(where: { process.memory[$0]?.object === object }) { return true }
     if process.access(address, byteCount, write: writesMemory) == .open { return true }
     if file.isConsole && writesMemory {
-      return address < Program.buffer || address + UInt64(byteCount) > Program.dataEnd
+      return address < Program.buffer || address &+ UInt64(byteCount) > Program.dataEnd
     }
     return false
   }

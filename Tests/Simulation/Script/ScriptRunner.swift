@@ -43,6 +43,7 @@ public final class ScriptRunner {
     self.system = system
     let first = ModelProcess(number: 0, identifier: identifier, parent: 0)
     first.memory = Program.initialMemory()
+    if !system.facts.isWhole { first.memory[Program.text / 4096] = nil }
     model = ReferenceModel(first: first, facts: system.facts)
   }
 
@@ -82,7 +83,7 @@ public final class ScriptRunner {
         isModelLost = !(try model.refuse(step, observed, error))
       } else {
         try model.apply(step.operation, by: step.process, observed)
-        if !model.consoleOutput.isEmpty { throw Difference("the console shows \(model.consoleOutput)") }
+        try checkSilence(model.consoleOutput)
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
@@ -92,12 +93,18 @@ public final class ScriptRunner {
     } catch { throw failure(error.description) }
   }
 
+  /// The kernel has nothing to say for itself, unless it kills somebody for memory.
+  private func checkSilence(_ output: [UInt8]) throws(Difference) {
+    if !output.isEmpty { throw Difference("the console shows \(String(decoding: output, as: UTF8.self))") }
+  }
+
   /// Calls that were blocked and that the step made go on return now; others must not.
   private func finishBlocked() throws(Difference) {
     for process in model.running where process.blocked != nil {
       if model.isReady(process) {
         let observed = try system.finishBlocked(process.number)
         model.outputs = system.outputs
+        try checkSilence(system.hardware.processor.takeConsoleOutput())
         try model.complete(process, observed)
         for output in system.outputs { process.store(output.bytes, at: output.address) }
       } else if system.hasReturned(process.number) {
