@@ -33,6 +33,7 @@ help:
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
+	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 
 .DEFAULT_GOAL := help
@@ -111,6 +112,10 @@ include Tests/simulate.mk
 .PHONY: coverage
 coverage:
 	@Boot/Tools/coverage
+
+.PHONY: heap-table
+heap-table: setup kernel programs
+	@Boot/Tools/heap-table
 
 .PHONY: clean
 clean:

@@ -83,8 +83,9 @@ default:
       swiftSettings: strict)
   }
   targets += [
+    .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls"],
+      name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate", swiftSettings: strict),
     tests("ABI", ["ABI"]),

@@ -81,6 +81,9 @@ boot_start:
         test edx, 1 << 29
         mov edi, message_long_mode
         jz stop
+        test edx, 1 << 20
+        mov edi, message_no_execute
+        jz stop
 
         ; Four page directories of 2 MiB pages, for the first 4 GiB.
         mov edi, boot_directories
@@ -259,6 +262,8 @@ message_memory:
         db "martlet: too little memory (32 MiB is the least)", 13, 10, 0
 message_long_mode:
         db "martlet: this processor has no long mode", 13, 10, 0
+message_no_execute:
+        db "martlet: this processor has no no-execute bit", 13, 10, 0
 
 align 8
 global boot_record

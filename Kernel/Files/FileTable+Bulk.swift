@@ -37,6 +37,25 @@ extension FileTable {
     return true
   }
 
+  /// Marks the descriptors from `low` to `high`, both included, as close-on-exec. Takes leaves of the table off `budget` and
+  /// moves `low` to where to go on. Returns whether none is left.
+  public func markCloseOnExec(from low: inout UInt32, to high: UInt32, budget: inout Int) -> Bool {
+    while let descriptor = lowestUsed(from: Int(low)), descriptor <= Int(high) {
+      if budget <= 0 { return false }
+      budget -= 1
+      let first = UInt64(descriptor & 63)
+      let last = UInt64(min(Int(high), descriptor | 63) & 63)
+      let range: UInt64 = (~0 << first) & (~0 >> (63 - last))
+      if descriptor < FileLimits.leafDescriptorCount {
+        near.closeOnExec |= near.used & range
+      } else if let leaf = farLeaf(of: Int32(descriptor)) {
+        fileSystem.leaves[leaf].closeOnExec |= fileSystem.leaves[leaf].used & range
+      }
+      low = UInt32(descriptor | 63) + 1
+    }
+    return true
+  }
+
   /// Closes every descriptor; see `closeRange`.
   public func closeAll(budget: inout Int) -> Bool { closeRange(0, UInt32.max, budget: &budget) }
 

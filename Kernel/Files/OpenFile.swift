@@ -19,8 +19,7 @@ public enum SeekOutcome: Equatable, Sendable {
 
 /// An open file.
 public class OpenFile {
-  /// The kernel's files, which this one is counted in.
-  public final let fileSystem: FileSystem
+  private final let fileSystemReference: BackReference<FileSystem>
   /// Access mode and status flags.
   public internal(set) final var flags: FileFlags
   /// Where read(2) and write(2) go on.
@@ -33,13 +32,19 @@ public class OpenFile {
 
   /// Makes an open file and counts it; `FileSystem.admitFile` has said that there may be one more.
   init(_ fileSystem: FileSystem, _ flags: FileFlags, isSeekable: Bool) {
-    self.fileSystem = fileSystem
+    fileSystemReference = BackReference(fileSystem)
     self.flags = flags
     self.isSeekable = isSeekable
     number = fileSystem.countOpenFile()
   }
 
-  deinit { fileSystem.uncountOpenFile() }
+  deinit { fileSystemReference.borrow { $0.uncountOpenFile() } }
+
+  /// The kernel's files, which this one is counted in; whoever holds the file keeps them.
+  public final var fileSystem: FileSystem {
+    guard let fileSystem = fileSystemReference.instance else { preconditionFailure("a file without its kernel") }
+    return fileSystem
+  }
 
   // MARK: Methods of the type, with the answers of a type that does not have them
 

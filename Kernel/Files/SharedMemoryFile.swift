@@ -85,7 +85,7 @@ public class SharedMemoryFile2008: OpenFile {
     guard query.offset >= 0, query.byteCount <= UInt64(Int64.max),
       query.offset <= Int64.max - Int64(query.byteCount)
     else { throw .einval }
-    object.accessNanoseconds = fileSystem.timestamp
+    object.accessNanoseconds = object.timestamp
     return FileMapping(
       object: object.reference(), pageOffset: UInt64(query.offset) >> Page.shift, maximumProtection: maximum,
       countsAsWritable: countsAsWritable)

@@ -44,7 +44,7 @@ extension SharedMemoryObject {
       size = length
       isDone = true
     }
-    modificationNanoseconds = fileSystem.timestamp
+    modificationNanoseconds = timestamp
     changeNanoseconds = modificationNanoseconds
     return isDone ? .complete : .again
   }

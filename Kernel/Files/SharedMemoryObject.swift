@@ -11,7 +11,7 @@ public import Memory
 
 /// A shared memory object.
 public final class SharedMemoryObject {
-  final let fileSystem: FileSystem
+  private let fileSystemReference: BackReference<FileSystem>
   private let storage: VMObjectReference
   /// The length in bytes.
   public internal(set) var size: Int64 = 0
@@ -38,7 +38,7 @@ public final class SharedMemoryObject {
   /// Throws ENOMEM when the pageable store cannot be had.
   init(_ fileSystem: FileSystem, _ ownership: Ownership, _ flags: SharedMemoryFlags) throws(Errno) {
     storage = try VMObject.make(fileSystem.memory, .sharedMemory, pageCount: 0)
-    self.fileSystem = fileSystem
+    fileSystemReference = BackReference(fileSystem)
     self.ownership = ownership
     self.flags = flags
     seals = flags.contains(.allowSealing) ? [] : .seal
@@ -51,7 +51,17 @@ public final class SharedMemoryObject {
     fileSystem.liveSharedMemoryObjectCount += 1
   }
 
-  deinit { fileSystem.liveSharedMemoryObjectCount -= 1 }
+  deinit { fileSystemReference.borrow { $0.liveSharedMemoryObjectCount &-= 1 } }
+
+  /// The kernel's files; whoever holds the object keeps them.
+  var fileSystem: FileSystem {
+    guard let fileSystem = fileSystemReference.instance else { preconditionFailure("an object without its kernel") }
+    return fileSystem
+  }
+
+  /// The time that a change is noted with.
+  @inline(__always)
+  var timestamp: UInt64 { fileSystemReference.borrow { $0.timestamp } }
 
   /// The pageable store.
   @inline(__always)

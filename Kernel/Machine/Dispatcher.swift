@@ -26,16 +26,16 @@ final class Dispatcher {
   }
 
   /// An exception of ring 3, or an interrupt from ring 3 or idling. Returns true when the same thread goes on at once.
-  func trap(_ vector: UInt64, _ errorCode: UInt64) -> Bool {
+  @inline(__always)
+  func trap(_ vector: UInt64, _ errorCode: UInt64, isMonitored: Bool) -> Bool {
     switch vector {
     case 0..<32:
-      return kernel.exception(Dispatcher.exception(vector, errorCode))
+      let event = Dispatcher.exception(vector, errorCode)
+      return isMonitored ? kernel.monitoredException(event) : kernel.exception(event)
     case UInt64(VECTOR_TIMER):
-      ticker.fired()
-      takeInput()
-      kernel.timerTick()
+      timerInterrupt(isMonitored: isMonitored)
     case UInt64(VECTOR_LEGACY_BASE)..<UInt64(VECTOR_LEGACY_BASE) + 16:
-      legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)))
+      legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)), isMonitored: isMonitored)
     default:
       // A spurious interrupt of the local controller wants no acknowledgement; no other vector is in use.
       break
@@ -56,15 +56,21 @@ final class Dispatcher {
     return ProcessorException(vector: UInt8(vector), errorCode: errorCode, address: read_control2())
   }
 
-  private func legacyInterrupt(_ line: UInt8) {
+  @inline(__always)
+  private func timerInterrupt(isMonitored: Bool) {
+    ticker.fired()
+    takeInput(isMonitored: isMonitored)
+    if isMonitored { kernel.monitoredTimerTick() } else { kernel.timerTick() }
+  }
+
+  @inline(__always)
+  private func legacyInterrupt(_ line: UInt8, isMonitored: Bool) {
     guard LegacyInterruptController.acknowledge(line) else { return }
     switch line {
     case LegacyInterruptController.timerLine:
-      ticker.fired()
-      takeInput()
-      kernel.timerTick()
+      timerInterrupt(isMonitored: isMonitored)
     case LegacyInterruptController.serialLine:
-      takeInput()
+      takeInput(isMonitored: isMonitored)
     default:
       break
     }
@@ -72,8 +78,11 @@ final class Dispatcher {
 
   /// Moves input into the kernel while it has room. What stays in the device holds the sender back, and is asked for again at
   /// the next tick: somebody has to run to make room.
-  private func takeInput() {
-    while kernel.hasConsoleInputRoom, let byte = SerialLine.read() { kernel.consoleInput(byte) }
+  @inline(__always)
+  private func takeInput(isMonitored: Bool) {
+    while kernel.hasConsoleInputRoom, let byte = SerialLine.read() {
+      if isMonitored { kernel.monitoredConsoleInput(byte) } else { kernel.consoleInput(byte) }
+    }
   }
 
   private static func floatingPointStatus(_ vector: UInt64) -> UInt32 {
@@ -84,10 +93,12 @@ final class Dispatcher {
     }
   }
 
-  /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt.
-  func resume() -> Bool {
+  /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt, or to answer
+  /// those that are pending and ask again.
+  @inline(__always)
+  func resume(isMonitored: Bool) -> Bool {
     while true {
-      switch kernel.next() {
+      switch isMonitored ? kernel.monitoredNext() : kernel.next() {
       case .run(let context):
         let address = AddressLayout.directMapBase + context.raw
         set_current_context(address)
@@ -102,6 +113,11 @@ final class Dispatcher {
       case .idle(let deadline):
         set_current_context(0)
         ticker.wait(until: deadline)
+        return false
+      case .again:
+        set_current_context(0)
+        ticker.ensureTurn()
+        answer_interrupts_only()
         return false
       case .finished(let report):
         end(report)

@@ -108,7 +108,7 @@ public final class Machine {
     // SAFETY: `dispatcher` keeps both alive.
     unsafe set_event_objects(
       UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())),
-      UInt64(UInt(bitPattern: Unmanaged.passUnretained(made).toOpaque())))
+      UInt64(UInt(bitPattern: Unmanaged.passUnretained(made).toOpaque())), kernel.monitor == nil ? 0 : 1)
   }
 
   /// Answers events for ever.

@@ -7,7 +7,8 @@ internal import Memory
 final class MachineProcessor: Processor {
   private var clock: Clock
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
-  private(set) var realTimeOffsetNanoseconds: UInt64 = 0
+  override var realTimeOffsetNanoseconds: UInt64 { realTimeOffset }
+  private var realTimeOffset: UInt64 = 0
 
   /// A processor whose clock is not measured yet: a time stamp passes for a nanosecond until `setClock`.
   init(startedAt origin: UInt64) {
@@ -17,29 +18,29 @@ final class MachineProcessor: Processor {
   /// Takes over the measured clock and the date.
   func setClock(_ measured: Clock) {
     clock = measured
-    realTimeOffsetNanoseconds = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds(at: read_time_stamp())
+    realTimeOffset = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds(at: read_time_stamp())
   }
 
   /// Makes the page table whose root is `root` the current one.
-  func loadPageTable(root: FrameNumber) {
+  override func loadPageTable(root: FrameNumber) {
     write_control3(root.address.raw)
   }
 
   /// Forgets the translation of one page of the current address space, and all cached upper-level entries.
-  func invalidate(page: VirtualAddress) {
+  override func invalidate(page: VirtualAddress) {
     invalidate_page(page.raw)
   }
 
   /// Forgets every translation that is not global.
-  func invalidateAll() {
+  override func invalidateAll() {
     write_control3(read_control3())
   }
 
   /// Nanoseconds since the boot stub's first instruction.
-  var nanoseconds: UInt64 { clock.nanoseconds(at: read_time_stamp()) }
+  override var nanoseconds: UInt64 { clock.nanoseconds(at: read_time_stamp()) }
 
   /// Sends bytes to the console as they are.
-  func writeConsole(_ bytes: RawSpan) {
+  override func writeConsole(_ bytes: RawSpan) {
     MachineConsole.send(bytes)
   }
 }

@@ -48,8 +48,10 @@ extension AddressSpace {
       }
     } else if entries[handle].objectOrNil == nil {
       guard system.hasHeapReserve else { return .wait(.frames) }
-      entries[handle].object = VMObjectReference(
-        VMObject(system, .anonymous, pageCount: entries[handle].pageCount))
+      system.counters.objectsMadeByFaults &+= 1
+      let object = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      object.isSeenOnce = true
+      entries[handle].object = VMObjectReference(object)
       entries[handle].offset = 0
     }
     guard let object = entries[handle].objectOrNil else { preconditionFailure("entry without object") }
@@ -76,9 +78,12 @@ extension AddressSpace {
       if object.kind == .anonymous && object.referenceCount == 1 {
         // Everybody else is gone: the object is this entry's alone.
         entries[handle].needsCopy = false
+        object.isSeenOnce = true
         return
       }
       let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      system.counters.objectsMadeByFaults &+= 1
+      shadow.isSeenOnce = true
       let reference = VMObjectReference(shadow)
       if let source = entries[handle].copyReference() {
         shadow.attachBacking(source, offset: entries[handle].offset)

@@ -1,39 +1,81 @@
 // Making a mapping (spec shm.md section 3.11, step 16g and 17; vm.md section 5, "insert").
 public import ABI
 
+/// A mapping that is about to take the place of others, once those are gone. Everything that can fail has been done: going
+/// on can only take time. Dropping it releases the mapping; what it was to replace may be gone in part then.
+public final class PendingMapping {
+  private let space: AddressSpace
+  private let range: AddressRange
+  private var handle: Handle<MapEntry>
+
+  fileprivate init(_ space: AddressSpace, _ range: AddressRange, _ handle: Handle<MapEntry>) {
+    self.space = space
+    self.range = range
+    self.handle = handle
+  }
+
+  deinit {
+    if !handle.isNone { space.abandon(handle) }
+  }
+
+  /// The mapping, for invariant checkers; nil once it is made.
+  public var inspected: MapEntryInspection? { handle.isNone ? nil : space.inspect(handle) }
+
+  /// Goes on.
+  public func step(_ budget: inout Int) -> StepOutcome {
+    let outcome = space.unmap(range, &budget)
+    if case .complete = outcome {
+      space.enter(handle)
+      handle = .none
+    }
+    return outcome
+  }
+}
+
+/// What making a mapping came to.
+public enum MapOutcome {
+  /// It is there.
+  case complete
+  /// It is to replace so much that this is done in steps.
+  case pending(PendingMapping)
+}
+
 extension AddressSpace {
   /// Makes a mapping and returns its address. On failure nothing changed, and the request's reference is dropped.
   ///
   /// - Throws: `ENOMEM` when there is no room, `.exclusive` hits a mapping, `vm.overcommit` refuses the reservation, or
   ///   memory for the entry cannot be had.
   public func map(_ request: consuming MapRequest) throws(Errno) -> VirtualAddress {
+    if request.placement == .fixed {
+      let (end, overflow) = request.address.addingReportingOverflow(request.byteCount)
+      if !overflow { try prepareHole(AddressRange(uncheckedStart: request.address, end: end)) }
+    }
+    var budget = Int.max
+    let (address, outcome) = try map(request, &budget)
+    guard case .complete = outcome else { preconditionFailure("a mapping that replaces others takes no end") }
+    return address
+  }
+
+  /// Makes a mapping, or prepares it where it replaces others at a cost of more than `budget`, and returns its address.
+  ///
+  /// - Throws: what `map` throws.
+  public func map(
+    _ request: consuming MapRequest, _ budget: inout Int
+  ) throws(Errno) -> (VirtualAddress, MapOutcome) {
     let byteCount = request.byteCount
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
-    var address = request.address
-    switch request.placement {
-    case .anywhere:
-      guard byteCount < UserSpace.end else { throw .enomem }
-      guard
-        let found = findSpace(byteCount, from: address, alignment: request.alignment)
-          ?? findSpace(byteCount, from: UserSpace.start, alignment: request.alignment)
-      else { throw .enomem }
-      address = found
-    case .fixed, .exclusive:
-      guard address >= UserSpace.start, address < UserSpace.end, byteCount <= UserSpace.end - address else {
-        throw .enomem
-      }
-      if request.placement == .exclusive, let other = findFirst(endingAfter: address),
-        system.entries[other].start < address + byteCount
-      {
-        throw .enomem
-      }
-    }
+    let address = try place(request)
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
-    try system.accounting.reserve(charge)
+    try system.reserveSwap(charge)
     var object = request.object.take()
     if request.sharing == .shared && object == nil {
       // Children share it from the first fork on, whether or not it was touched before: it needs its object now.
-      object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift)
+      do throws(Errno) {
+        object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift)
+      } catch {
+        system.accounting.release(charge)
+        throw error
+      }
     }
     let isPrivateView = request.sharing == .private && object != nil
     let new = MapEntry(
@@ -46,18 +88,53 @@ extension AddressSpace {
       throw .enomem
     }
     if request.placement == .fixed {
-      do throws(Errno) {
-        try unmap(AddressRange(uncheckedStart: address, end: address + byteCount))
-      } catch {
-        system.accounting.release(charge)
-        _ = system.entries.take(handle, system)
-        throw error
+      let range = AddressRange(uncheckedStart: address, end: address + byteCount)
+      switch unmap(range, &budget) {
+      case .complete: break
+      case .again, .wait: return (VirtualAddress(address), .pending(PendingMapping(self, range, handle)))
       }
     }
-    insert(handle)
-    if request.countsAsWritable, let object = system.entries[handle].objectOrNil {
-      object.writableMappingByteCount += byteCount
+    enter(handle)
+    return (VirtualAddress(address), .complete)
+  }
+
+  /// The address of a request.
+  private func place(_ request: borrowing MapRequest) throws(Errno) -> UInt64 {
+    let byteCount = request.byteCount
+    let address = request.address
+    switch request.placement {
+    case .anywhere:
+      guard byteCount < UserSpace.end else { throw .enomem }
+      guard
+        let found = findSpace(byteCount, from: address, alignment: request.alignment, below: request.limit)
+          ?? findSpace(byteCount, from: UserSpace.start, alignment: request.alignment, below: request.limit)
+      else { throw .enomem }
+      return found
+    case .fixed, .exclusive:
+      guard address >= UserSpace.start, address < UserSpace.end, byteCount <= UserSpace.end - address else {
+        throw .enomem
+      }
+      if request.placement == .exclusive, let other = findFirst(endingAfter: address),
+        system.entries[other].start < address + byteCount
+      {
+        throw .enomem
+      }
+      return address
     }
-    return VirtualAddress(address)
+  }
+
+  /// Puts a new entry into the map.
+  @inline(__always)
+  fileprivate func enter(_ handle: Handle<MapEntry>) {
+    insert(handle)
+    if system.entries[handle].countsAsWritable, let object = system.entries[handle].objectOrNil {
+      object.writableMappingByteCount += system.entries[handle].end - system.entries[handle].start
+    }
+  }
+
+  /// Drops a new entry that did not get into the map.
+  fileprivate func abandon(_ handle: Handle<MapEntry>) {
+    let entry = system.entries.take(handle, system)
+    system.accounting.release(entry.charge)
   }
 }

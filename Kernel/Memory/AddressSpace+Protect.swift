@@ -47,7 +47,7 @@ extension AddressSpace {
       if entries[handle].sharing == .private && entries[handle].charge == 0 { total += entries[handle].pageCount }
       handle = entries[handle].next
     }
-    try system.accounting.reserve(total)
+    try system.reserveSwap(total)
     handle = findFirst(endingAfter: range.start) ?? .none
     while !handle.isNone && entries[handle].start < range.end {
       if entries[handle].sharing == .private && entries[handle].charge == 0 {

@@ -12,8 +12,6 @@ extension AddressSpace {
   /// The entry that contains `address`.
   @inline(__always)
   func find(_ address: UInt64) -> Handle<MapEntry>? {
-    let hint = lastFound
-    if !hint.isNone, nodes[hint].start <= address, address < nodes[hint].end { return hint }
     guard let found = findFirst(endingAfter: address), nodes[found].start <= address else { return nil }
     lastFound = found
     return found
@@ -21,6 +19,10 @@ extension AddressSpace {
 
   /// The first entry whose end lies above `address`.
   func findFirst(endingAfter address: UInt64) -> Handle<MapEntry>? {
+    if !lastFound.isNone {
+      let hint = nodes.pin(lastFound)
+      if hint.value.start <= address, address < hint.value.end { return lastFound }
+    }
     var best: Handle<MapEntry>?
     var handle = tree
     while !handle.isNone {
@@ -41,8 +43,13 @@ extension AddressSpace {
     return previous.isNone ? UserSpace.start : nodes[previous].end
   }
 
-  /// The lowest address at or above `hint` where `byteCount` bytes fit at `alignment`; nil when there is none.
-  func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64) -> UInt64? {
+  /// The lowest address at or above `hint` where `byteCount` bytes fit at `alignment` below `limit`; nil when there is none.
+  func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64, below limit: UInt64) -> UInt64? {
+    guard let found = findSpace(byteCount, from: hint, alignment: alignment) else { return nil }
+    return found < limit && byteCount <= limit - found ? found : nil
+  }
+
+  private func findSpace(_ byteCount: UInt64, from hint: UInt64, alignment: UInt64) -> UInt64? {
     func aligned(_ address: UInt64) -> UInt64 { (address + alignment - 1) & ~(alignment - 1) }
     let start = aligned(max(hint, UserSpace.start))
     guard start < UserSpace.end, byteCount <= UserSpace.end - start else { return nil }
@@ -90,8 +97,9 @@ extension AddressSpace {
       nodes[handle].previous = previous
       if previous.isNone { first = handle } else { nodes[previous].next = handle }
     }
+    // The entry behind is on the way to the new leaf, so that its gap is brought up to date with the way.
     tree = insert(handle, into: tree)
-    refreshGap(of: nodes[handle].next)
+    lastFound = handle
     entryCount += 1
     virtualByteCount += nodes[handle].end - start
   }
@@ -104,7 +112,6 @@ extension AddressSpace {
     if !next.isNone { nodes[next].previous = previous }
     tree = remove(nodes[handle].start, from: tree)
     if lastFound == handle { lastFound = .none }
-    refreshGap(of: next)
   }
 
   /// Recomputes the gaps that depend on where the entry in front of `handle` ends.
@@ -134,20 +141,24 @@ extension AddressSpace {
   }
 
   private func update(_ handle: Handle<MapEntry>) {
-    var gap = nodes[handle].start - gapStart(before: handle)
+    let node = nodes.pin(handle)
+    let previous = node.value.previous
+    let left = node.value.left
+    let right = node.value.right
+    var gap = node.value.start - (previous.isNone ? UserSpace.start : nodes.pin(previous).value.end)
     var height: UInt8 = 0
-    let left = nodes[handle].left
-    let right = nodes[handle].right
     if !left.isNone {
-      gap = max(gap, nodes[left].largestGap)
-      height = nodes[left].height
+      let child = nodes.pin(left)
+      gap = max(gap, child.value.largestGap)
+      height = child.value.height
     }
     if !right.isNone {
-      gap = max(gap, nodes[right].largestGap)
-      height = max(height, nodes[right].height)
+      let child = nodes.pin(right)
+      gap = max(gap, child.value.largestGap)
+      height = max(height, child.value.height)
     }
-    nodes[handle].largestGap = gap
-    nodes[handle].height = height + 1
+    node.value.largestGap = gap
+    node.value.height = height + 1
   }
 
   private func insert(_ handle: Handle<MapEntry>, into root: Handle<MapEntry>) -> Handle<MapEntry> {
@@ -155,12 +166,11 @@ extension AddressSpace {
       update(handle)
       return handle
     }
-    if nodes[handle].start < nodes[root].start {
-      let child = insert(handle, into: nodes[root].left)
-      nodes[root].left = child
+    let node = nodes.pin(root)
+    if nodes.pin(handle).value.start < node.value.start {
+      node.value.left = insert(handle, into: node.value.left)
     } else {
-      let child = insert(handle, into: nodes[root].right)
-      nodes[root].right = child
+      node.value.right = insert(handle, into: node.value.right)
     }
     return balance(root)
   }
@@ -172,7 +182,12 @@ extension AddressSpace {
       let right = nodes[root].right
       nodes[root].left = .none
       nodes[root].right = .none
-      if left.isNone { return right }
+      if left.isNone {
+        // Then the right subtree is at most one entry, the one behind, whose gap has grown. Otherwise that entry takes this
+        // one's place or is on the way here.
+        if !right.isNone { update(right) }
+        return right
+      }
       if right.isNone { return left }
       let (successor, rest) = removeFirst(from: right)
       nodes[successor].left = left

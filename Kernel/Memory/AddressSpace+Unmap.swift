@@ -1,18 +1,104 @@
 // Removing mappings, and cutting entries at an address (spec shm.md section 3.13; vm.md section 5, "delete").
 public import ABI
 
+/// What a bounded step of longer work says.
+public enum StepOutcome: Sendable {
+  /// It is done.
+  case complete
+  /// There is more to do.
+  case again
+  /// Park on the channel, then go on.
+  case wait(WaitChannel)
+}
+
 extension AddressSpace {
-  /// Removes every mapping in a range; holes are fine.
+  /// Goes on removing every mapping in a range, in steps that take what they touch off `budget`: present translations, page
+  /// tables, pages that nobody else can see, and entries. Holes are fine. Between two steps an entry is whole until all that
+  /// it shows in the range is gone, so nothing has to be remembered: a step begins where there is something left.
+  ///
+  /// It can wait for memory, for the second half of an entry that is cut in two, but it cannot fail.
+  public func unmap(_ range: AddressRange, _ budget: inout Int) -> StepOutcome {
+    let entries = system.entries
+    while let handle = findFirst(endingAfter: range.start), entries[handle].start < range.end {
+      if budget <= 0 { return .again }
+      let start = max(entries[handle].start, range.start)
+      let end = min(entries[handle].end, range.end)
+      guard removeTranslations(AddressRange(uncheckedStart: start, end: end), &budget) else { return .again }
+      guard removePages(of: handle, start, end, &budget) else { return .again }
+      if start > entries[handle].start && end < entries[handle].end {
+        // The only case that needs memory: the reserve is there for it.
+        guard split(handle, at: end, .reserve) else { return .wait(.frames) }
+      }
+      if start > entries[handle].start {
+        trimEnd(handle, to: start)
+      } else if end < entries[handle].end {
+        trimStart(handle, to: end)
+      } else {
+        remove(handle)
+        release(handle)
+      }
+      budget -= 1
+    }
+    return .complete
+  }
+
+  /// Removes every mapping in a range in one go.
   ///
   /// - Throws: `ENOMEM` when an entry has to be cut in two and not even the reserve has memory for the second part; then
-  ///   nothing visible changed.
+  ///   nothing changed.
   public func unmap(_ range: AddressRange) throws(Errno) {
-    try clip(at: range.start)
-    try clip(at: range.end)
-    removeTranslations(range)
-    while let handle = findFirst(endingAfter: range.start), system.entries[handle].start < range.end {
-      remove(handle)
-      release(handle)
+    try prepareHole(range)
+    var budget = Int.max
+    _ = unmap(range, &budget)
+  }
+
+  /// Cuts the entry in which the whole range lies, if there is one, so that `unmap` needs no memory.
+  ///
+  /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
+  func prepareHole(_ range: AddressRange) throws(Errno) {
+    guard let handle = find(range.start), system.entries[handle].start < range.start,
+      range.end < system.entries[handle].end
+    else { return }
+    guard split(handle, at: range.end, .reserve) else { throw .enomem }
+  }
+
+  /// Removes the pages of an entry between two addresses, if this entry and no other shows them. Returns whether none is
+  /// left.
+  private func removePages(of handle: Handle<MapEntry>, _ start: UInt64, _ end: UInt64, _ budget: inout Int) -> Bool {
+    guard start > system.entries[handle].start || end < system.entries[handle].end,
+      let object = system.entries[handle].objectOrNil, object.isSeenOnce
+    else { return true }
+    // Looking for translations may have used up the budget, each time again: there has to be progress.
+    budget = max(budget, 1)
+    return object.removePages(
+      from: system.entries[handle].index(of: start), to: system.entries[handle].index(of: end - 1) + 1, &budget, system)
+  }
+
+  /// Shortens an entry from behind.
+  private func trimEnd(_ handle: Handle<MapEntry>, to address: UInt64) {
+    discount(handle, system.entries[handle].end - address)
+    system.entries[handle].end = address
+    refreshGap(of: system.entries[handle].next)
+  }
+
+  /// Shortens an entry from the front. Its place in the order stays.
+  private func trimStart(_ handle: Handle<MapEntry>, to address: UInt64) {
+    discount(handle, address - system.entries[handle].start)
+    system.entries[handle].offset = system.entries[handle].index(of: address)
+    system.entries[handle].start = address
+    refreshGap(of: handle)
+  }
+
+  /// Takes bytes that an entry is about to lose out of what is counted.
+  private func discount(_ handle: Handle<MapEntry>, _ byteCount: UInt64) {
+    virtualByteCount -= byteCount
+    if system.entries[handle].charge != 0 {
+      let pages = byteCount >> Page.shift
+      system.entries[handle].charge -= pages
+      system.accounting.release(pages)
+    }
+    if system.entries[handle].countsAsWritable, let object = system.entries[handle].objectOrNil {
+      object.writableMappingByteCount -= byteCount
     }
   }
 
@@ -21,6 +107,12 @@ extension AddressSpace {
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
   func clip(at address: UInt64) throws(Errno) {
     guard let handle = find(address), system.entries[handle].start < address else { return }
+    guard split(handle, at: address, .reserve) else { throw .enomem }
+  }
+
+  /// Cuts an entry in two at an address inside it. Returns false, and changes nothing, when memory for the second part
+  /// cannot be had.
+  private func split(_ handle: Handle<MapEntry>, at address: UInt64, _ priority: AllocationPriority) -> Bool {
     let entries = system.entries
     let end = entries[handle].end
     let upperPages = (end - address) >> Page.shift
@@ -30,10 +122,11 @@ extension AddressSpace {
       charge: upperCharge, protection: entries[handle].protection, maximum: entries[handle].maximum,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
       needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable)
-    guard let new = entries.allocate(upper, system, .reserve) else { throw .enomem }
+    guard let new = entries.allocate(upper, system, priority) else { return false }
     entries[handle].end = address
     entries[handle].charge -= upperCharge
     virtualByteCount -= end - address
     insert(new)
+    return true
   }
 }

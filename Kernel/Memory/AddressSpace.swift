@@ -27,7 +27,6 @@ public final class AddressSpace: AnyOwner {
   var cachedTableBase = UInt64.max
   var cachedTable = FrameNumber.none
   private var isRetired = false
-  private var teardownPosition: UInt64 = 0
 
   private init(_ system: MemorySystem, root: FrameNumber) {
     self.system = system
@@ -36,6 +35,7 @@ public final class AddressSpace: AnyOwner {
     system.frames[root].owner = OwnerReference(self)
     system.frames[root].index = 0
     system.frames[root].count = 0
+    system.frames[root].usedGroups = 0
     system.frames[root].order = 3
     system.counters.liveSpaces += 1
   }
@@ -78,16 +78,14 @@ public final class AddressSpace: AnyOwner {
   }
 
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
-    while budget > 0, system.frames[root].count > 0 {
-      teardownPosition = releaseTables(from: teardownPosition, &budget)
-    }
+    guard releaseTables(&budget) else { return false }
     while budget > 0, !first.isNone {
       budget -= 1
       let entry = first
       first = system.entries[entry].next
       release(entry)
     }
-    guard system.frames[root].count == 0, first.isNone else { return false }
+    guard first.isNone else { return false }
     system.free(root)
     return true
   }

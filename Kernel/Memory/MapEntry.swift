@@ -80,6 +80,8 @@ public struct MapRequest: ~Copyable {
   public var placement: Placement
   /// The alignment of the result, a power of two of at least a page (`.anywhere` only).
   public var alignment: UInt64 = Page.byteCount
+  /// The first address that the mapping may not reach (`.anywhere` only).
+  public var limit: UInt64 = UserSpace.end
   /// What may be done.
   public var protection: Protection
   /// What `mprotect` may allow later.

@@ -38,6 +38,16 @@ struct MappingList: BitwiseCopyable {
   }
 }
 
+extension PageFrame {
+  /// Of a page table, which is mapped nowhere: bit n is set if one of the entries 8n to 8n + 7 may be present. So a walk
+  /// costs what is present, and what went since the last walk.
+  @inline(__always)
+  var usedGroups: UInt64 {
+    get { mappings.word }
+    set { mappings.word = newValue }
+  }
+}
+
 struct MappingNode: BitwiseCopyable {
   var entry: PhysicalAddress
   var rest: MappingList

@@ -163,15 +163,18 @@ extension AddressSpace {
   public func inspectEntries(_ body: (MapEntryInspection) -> Void) {
     var handle = first
     while !handle.isNone {
-      body(
-        MapEntryInspection(
-          start: system.entries[handle].start, end: system.entries[handle].end,
-          object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
-          protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
-          isShared: system.entries[handle].sharing == .shared, needsCopy: system.entries[handle].needsCopy,
-          countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge))
+      body(inspect(handle))
       handle = system.entries[handle].next
     }
+  }
+
+  func inspect(_ handle: Handle<MapEntry>) -> MapEntryInspection {
+    MapEntryInspection(
+      start: system.entries[handle].start, end: system.entries[handle].end,
+      object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
+      protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
+      isShared: system.entries[handle].sharing == .shared, needsCopy: system.entries[handle].needsCopy,
+      countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge)
   }
 
   /// Every page-table entry in use of the user half: its physical address, the first address that it covers, its level

@@ -30,13 +30,20 @@ public final class MemorySystem {
   /// Physical memory.
   public let physical: PhysicalMemory
   /// The processor.
-  public let processor: any Processor
+  public let processor: Processor
+  private let processorReference: BackReference<Processor>
   /// The heap of Swift objects; set once, right after `init`, because the heap needs this instance for its frames.
-  public var heap: (any KernelHeap)?
+  public var heap: KernelHeap? {
+    didSet { heapReference = heap.map { BackReference($0) } ?? BackReference() }
+  }
+  private var heapReference = BackReference<KernelHeap>()
   /// Told when something that threads wait for happened; set by the kernel.
   public var waker: BackReference<Waker> = BackReference()
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
+
+  /// Whether fail points print nothing (kernel option `quiet`); a panic of theirs is told.
+  public var isQuiet = false
 
   /// The records of all frames.
   let frames: FrameTable
@@ -69,16 +76,17 @@ public final class MemorySystem {
   ///   - available: what the allocator may hand out, ascending and without overlap.
   ///   - kernelRoot: a page-table root whose upper half (entries 128 to 511) every address space shares.
   public init(
-    _ physical: PhysicalMemory, _ processor: any Processor, frameTable: PhysicalAddress, frameCount: UInt32,
+    _ physical: PhysicalMemory, _ processor: Processor, frameTable: PhysicalAddress, frameCount: UInt32,
     available: Span<FrameRange>, kernelRoot: FrameNumber
   ) {
     self.physical = physical
     self.processor = processor
+    processorReference = BackReference(processor)
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
-    indexNodes = Pool(physical)
-    mappingNodes = Pool(physical)
-    entries = Pool(physical)
+    indexNodes = Pool(physical, .indexNode)
+    mappingNodes = Pool(physical, .mappingRecord)
+    entries = Pool(physical, .mapEntry)
     var total = 0
     for index in available.indices { total += Int(available[index].end - available[index].start) }
     managedFrameCount = total
@@ -115,7 +123,7 @@ public final class MemorySystem {
   @inline(__always)
   func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
     if priority == .normal && buddy.freeCount <= reserveFrameCount { return nil }
-    if failures.isArmed && failures.shouldFail(.frame) { return nil }
+    if failures.isArmed && frameIsToFail(state) { return nil }
     guard let frame = buddy.allocate(order: 0, frames) else { return nil }
     frames[frame].state = state
     return frame
@@ -138,10 +146,25 @@ public final class MemorySystem {
 
   /// Whether a few small objects can be made; fills the heap's reserve if need be.
   @inline(__always)
-  var hasHeapReserve: Bool {
-    guard let heap else { return true }
-    return heap.ensureReserve()
+  public var hasHeapReserve: Bool { heapReference.isEmpty || heapReference.borrow { $0.ensureReserve() } }
+
+  /// Nanoseconds since the machine started; never goes back.
+  @inline(__always)
+  public var nanoseconds: UInt64 { processorReference.borrow { $0.nanoseconds } }
+
+  /// Nanoseconds since 1970-01-01 00:00 UTC.
+  @inline(__always)
+  public var realNanoseconds: UInt64 {
+    processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds }
   }
+
+  /// Makes the processor forget the translation of one page of the current address space.
+  @inline(__always)
+  func invalidate(page: VirtualAddress) { processorReference.borrow { $0.invalidate(page: page) } }
+
+  /// Makes the processor forget every translation that is not global.
+  @inline(__always)
+  func invalidateAll() { processorReference.borrow { $0.invalidateAll() } }
 
   /// Wakes every thread parked on `channel`.
   func wake(_ channel: WaitChannel) {
@@ -194,4 +217,6 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var liveSpaces = 0
   /// Page faults resolved.
   public internal(set) var faults = 0
+  /// VM objects that were made in resolving faults.
+  public internal(set) var objectsMadeByFaults = 0
 }

@@ -98,12 +98,15 @@ struct PageIndex {
   }
 
   /// Puts an entry where none stands. Returns false, and changes nothing, when memory for the nodes cannot be had.
-  mutating func insert(_ index: UInt64, _ entry: IndexEntry, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> Bool {
+  mutating func insert(
+    _ index: UInt64, _ entry: IndexEntry, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
+    _ priority: AllocationPriority = .normal
+  ) -> Bool {
     let encoded = PageIndex.encode(entry)
     if root == 0 {
       var needed: UInt64 = 0
       while needed * PageIndex.bitsPerLevel < 64 && index >> (needed * PageIndex.bitsPerLevel) != 0 { needed += 1 }
-      guard let top = PageIndex.chain(index, encoded, levels: needed, nodes, system) else { return false }
+      guard let top = PageIndex.chain(index, encoded, levels: needed, nodes, system, priority) else { return false }
       root = top
       height = needed
       return true
@@ -111,12 +114,12 @@ struct PageIndex {
     if !covers(index) {
       let oldRoot = root
       let oldHeight = height
-      guard raise(toCover: index, nodes, system) else { return false }
-      if insertBelowRoot(index, encoded, nodes, system) { return true }
+      guard raise(toCover: index, nodes, system, priority) else { return false }
+      if insertBelowRoot(index, encoded, nodes, system, priority) { return true }
       lower(to: oldRoot, height: oldHeight, nodes, system)
       return false
     }
-    return insertBelowRoot(index, encoded, nodes, system)
+    return insertBelowRoot(index, encoded, nodes, system, priority)
   }
 
   /// Removes the entry at `index` and gives it; nodes that become empty go.
@@ -253,7 +256,8 @@ struct PageIndex {
   }
 
   private mutating func insertBelowRoot(
-    _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+    _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
+    _ priority: AllocationPriority
   ) -> Bool {
     precondition(height > 0)
     var word = root
@@ -264,7 +268,9 @@ struct PageIndex {
       let node = PageIndex.node(word)
       word = nodes[node].entries[slot]
       if word == 0 {
-        guard let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system) else { return false }
+        guard let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system, priority) else {
+          return false
+        }
         nodes[node].entries[slot] = subtree
         nodes[node].occupied |= 1 << UInt64(slot)
         return true
@@ -275,12 +281,13 @@ struct PageIndex {
 
   /// Builds `levels` nodes, each the only child of the one above, down to `encoded` at `index`.
   private static func chain(
-    _ index: UInt64, _ encoded: UInt64, levels: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+    _ index: UInt64, _ encoded: UInt64, levels: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
+    _ priority: AllocationPriority
   ) -> UInt64? {
     var word = encoded
     var level: UInt64 = 0
     while level < levels {
-      guard let node = nodes.allocate(IndexNode(), system) else {
+      guard let node = nodes.allocate(IndexNode(), system, priority) else {
         releaseChain(word, index, levels: level, nodes, system)
         return nil
       }
@@ -304,11 +311,13 @@ struct PageIndex {
     }
   }
 
-  private mutating func raise(toCover index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> Bool {
+  private mutating func raise(
+    toCover index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, _ priority: AllocationPriority
+  ) -> Bool {
     let oldRoot = root
     let oldHeight = height
     while !covers(index) {
-      guard let node = nodes.allocate(IndexNode(), system) else {
+      guard let node = nodes.allocate(IndexNode(), system, priority) else {
         lower(to: oldRoot, height: oldHeight, nodes, system)
         return false
       }

@@ -31,6 +31,12 @@ public enum PageTableEntry {
     (address >> (12 &+ 9 &* UInt64(truncatingIfNeeded: level))) & 511
   }
 
+  /// The bit that stands for the entry of `address` in `usedGroups` of a table of `level`.
+  @inline(__always)
+  static func group(_ address: UInt64, level: Int) -> UInt64 {
+    1 &<< (address >> (15 &+ 9 &* UInt64(truncatingIfNeeded: level)))
+  }
+
   /// Bytes that one entry of `level` covers.
   @inline(__always)
   static func coverage(level: Int) -> UInt64 { 1 << (12 &+ 9 &* UInt64(truncatingIfNeeded: level)) }

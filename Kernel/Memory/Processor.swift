@@ -1,31 +1,40 @@
 // The machine as portable code sees it: a handful of operations (DESIGN, "One idea").
+//
+// The processor and the heap are classes to be overridden rather than protocols, so that a back reference can name them:
+// what every event uses is borrowed without counting.
 
 /// The processor that runs the kernel, real or simulated.
-public protocol Processor: AnyObject {
+open class Processor {
+  /// Makes one; every member has to be overridden.
+  public init() {}
   /// Makes the page table whose root is `root` the current one; translations that are not global are forgotten.
-  func loadPageTable(root: FrameNumber)
+  open func loadPageTable(root: FrameNumber) { preconditionFailure("abstract") }
   /// Forgets the translation of one page of the current address space, and all cached upper-level entries.
-  func invalidate(page: VirtualAddress)
+  open func invalidate(page: VirtualAddress) { preconditionFailure("abstract") }
   /// Forgets every translation that is not global.
-  func invalidateAll()
+  open func invalidateAll() { preconditionFailure("abstract") }
   /// Nanoseconds since the machine started; never goes back.
-  var nanoseconds: UInt64 { get }
+  open var nanoseconds: UInt64 { preconditionFailure("abstract") }
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
-  var realTimeOffsetNanoseconds: UInt64 { get }
+  open var realTimeOffsetNanoseconds: UInt64 { preconditionFailure("abstract") }
   /// Sends bytes to the console as they are.
-  func writeConsole(_ bytes: RawSpan)
+  open func writeConsole(_ bytes: RawSpan) { preconditionFailure("abstract") }
 }
 
 /// The allocator behind Swift objects, which must never fail: it keeps a reserve that is filled up before each event.
-public protocol KernelHeap: AnyObject {
+open class KernelHeap {
+  /// Makes one; every member has to be overridden.
+  public init() {}
   /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had.
-  func ensureReserve() -> Bool
+  open func ensureReserve() -> Bool { preconditionFailure("abstract") }
   /// Bytes of live allocations.
-  var allocatedByteCount: Int { get }
+  open var allocatedByteCount: Int { preconditionFailure("abstract") }
+  /// All that was ever allocated; only grows.
+  open var totalUse: HeapAmount { preconditionFailure("abstract") }
   /// Frames that the heap holds, reserve included.
-  var heldFrameCount: Int { get }
+  open var heldFrameCount: Int { preconditionFailure("abstract") }
   /// Gives back the frames of the reserve and those that nothing lives in.
-  func trim()
+  open func trim() { preconditionFailure("abstract") }
 }
 
 /// The direction of a transfer between memory and a block device.

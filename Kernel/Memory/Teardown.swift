@@ -7,7 +7,7 @@
 /// What can own frames, and therefore takes more than constant work to release.
 public class AnyOwner {
   final fileprivate(set) var nextOwner: AnyOwner?
-  fileprivate final var isQueued = false
+  final fileprivate(set) var isQueued = false
 
   /// Does at most `budget` units of work (a page, a page table, a map entry) and takes them off `budget`. Returns whether
   /// nothing is left to do.

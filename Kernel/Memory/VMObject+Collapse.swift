@@ -21,17 +21,15 @@ extension VMObject {
     return backingObject == nil || budget > 0
   }
 
-  /// Moves the pages of `behind` here, or frees those that nobody can see. Returns false when it has to be given up.
+  /// Moves the pages of `behind` here, or frees those that nobody can see. Returns false when it has to be given up because
+  /// there is no memory. A page in transfer moves as well: who completes the transfer asks the frame whose page it is.
   private func absorb(_ behind: VMObject, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     while budget > 0, let (index, entry) = behind.pages.next(from: 0, system.indexNodes) {
       budget -= 1
-      if case .resident(let frame) = entry, !system.frames[frame].flags.isDisjoint(with: [.busy, .failed]) {
-        return false
-      }
       let isVisible = index >= backingOffset && index - backingOffset < pageCount
       let target = isVisible ? index - backingOffset : 0
       if isVisible && pages.lookup(target, system.indexNodes) == .empty {
-        guard pages.insert(target, entry, system.indexNodes, system) else { return false }
+        guard pages.insert(target, entry, system.indexNodes, system, .reserve) else { return false }
         _ = behind.pages.remove(index, system.indexNodes, system)
         move(entry, from: behind, to: target, system)
       } else {

@@ -2,7 +2,7 @@
 //
 // Invariants
 // - `referenceCount` is the number of `VMObjectReference`s. At 0 the object is on the teardown list and nothing but the
-//   list reaches it.
+//   list reaches it; if there is nothing to release in it, it ends at once.
 // - `residentCount` and `swappedCount` count the entries of `pages` of each kind; `blockCount` counts swap blocks owned
 //   (those of resident pages included).
 // - A shared-memory object has no backing; no index at or above `pageCount` is present in it.
@@ -42,6 +42,9 @@ public final class VMObject: AnyOwner {
   var nextShadow = BackReference<VMObject>()
   var previousShadow = BackReference<VMObject>()
   var shadowCount = 0
+  /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
+  /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
+  var isSeenOnce = false
   /// References found by the inspection in progress, and which inspection that is.
   var inspectedReferences = 0
   var inspection: UInt32 = 0
@@ -61,7 +64,7 @@ public final class VMObject: AnyOwner {
   public static func make(
     _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64
   ) throws(Errno) -> VMObjectReference {
-    try system.accounting.reserve(pageCount)
+    try system.reserveSwap(pageCount)
     let object = VMObject(system, kind, pageCount: pageCount)
     object.charge = pageCount
     return VMObjectReference(object)
@@ -79,7 +82,7 @@ public final class VMObject: AnyOwner {
   fileprivate func dropReference() {
     referenceCount &-= 1
     if referenceCount == 0 {
-      system.teardown.append(self)
+      if pages.isEmpty && backing == nil && !isQueued { end() } else { system.teardown.append(self) }
     } else if referenceCount == 1 && shadowCount == 1 {
       // The one shadow is all that can see this object now: let it take the pages over.
       if let shadow = firstShadow.instance { system.teardown.append(shadow) }
@@ -90,11 +93,16 @@ public final class VMObject: AnyOwner {
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     if referenceCount > 0 { return collapse(&budget, system) }
     guard removePages(from: 0, to: UInt64.max, &budget, system) else { return false }
+    detachBacking()
+    end()
+    return true
+  }
+
+  /// What remains when nothing is left of the object but itself.
+  private func end() {
     system.accounting.release(charge)
     charge = 0
-    detachBacking()
-    system.counters.liveObjects -= 1
-    return true
+    system.counters.liveObjects &-= 1
   }
 
   /// Puts `source` behind this object, which has none.

@@ -5,7 +5,7 @@
 
 public import ABI
 public import Files
-import Memory
+public import Memory
 
 /// What remains of a thread's call.
 public enum Continuation {
@@ -33,6 +33,14 @@ public enum Continuation {
   case waitForChild
   /// Executing a program.
   case execute(Execution)
+  /// A child is being made.
+  case fork(PendingFork)
+  /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
+  case unmap(AddressRange, breakAddress: UInt64?)
+  /// A mapping takes the place of others; the call returns this value.
+  case map(PendingMapping, value: UInt64)
+  /// Descriptors from the first number to the second are being marked close-on-exec.
+  case markCloseOnExec(UInt32, UInt32)
   /// The end of the process.
   case exit(ExitPhase)
 
@@ -74,8 +82,6 @@ public struct PendingResult: BitwiseCopyable {
   public var value: UInt64 = 0
   /// The error that it returns instead; nil: `value`.
   public var error: Errno?
-  /// What sysctl(3) sets once everything is copied, if it is no error.
-  public var setting: PendingSetting?
 
   /// A call without pieces.
   public init(value: UInt64 = 0) { self.value = value }
@@ -85,20 +91,6 @@ public struct PendingResult: BitwiseCopyable {
     guard byteCount > 0 else { return }
     pieces[count] = Piece(address: address, offset: offset, byteCount: byteCount)
     count += 1
-  }
-}
-
-/// A node of sysctl(3) and what it is to be set to.
-public struct PendingSetting: BitwiseCopyable {
-  /// The kernel's number of the node.
-  public var node: Int
-  /// The new value.
-  public var value: UInt32
-
-  /// Describes a change.
-  public init(node: Int, value: UInt32) {
-    self.node = node
-    self.value = value
   }
 }
 

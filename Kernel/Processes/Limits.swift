@@ -14,6 +14,8 @@ public enum ProcessLimits {
   public static let nameByteCount = 20
   /// Arguments that execve(2) handles before it lets others have a turn.
   public static let executionStepsPerTurn = 256
+  /// Map entries, translations, pages and descriptors that one turn of fork(2), munmap(2) and their like handles.
+  public static let unitsPerTurn = 512
   /// Children that an exiting process hands over before others have a turn.
   public static let childrenPerTurn = 256
   /// Descriptors that an exiting process closes before others have a turn.

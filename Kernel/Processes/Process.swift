@@ -63,6 +63,8 @@ public final class Process {
   public var addressSpace: AddressSpace?
   /// The descriptor table.
   public var files: FileTable?
+  /// The descriptors of a child that was being made when the process was killed.
+  public internal(set) var unfinishedFiles: FileTable?
   /// The identity that permissions are checked against.
   public var credentials: Credentials
   /// Permission bits that new objects do not get.
@@ -88,6 +90,8 @@ public final class Process {
   public internal(set) var pendingSignals = SignalSet()
   /// Signals that the program ignores.
   public var ignoredSignals = SignalSet()
+  /// SA_NOCLDWAIT: the process does not want to know how its children end.
+  public var forgetsChildren = false
   /// Signals that terminate even process 1, because the processor raised them or the process sent them to itself.
   var forcedSignals = SignalSet()
   /// Whether the process is stopped.
@@ -117,6 +121,9 @@ public final class Process {
     self.credentials = credentials
     self.limits = limits
   }
+
+  /// Whether children leave nothing behind when they end: SIGCHLD is ignored, or SA_NOCLDWAIT set (sigaction(2)).
+  var ignoresChildren: Bool { forgetsChildren || ignoredSignals.contains(.sigchld) }
 
   /// A limit of getrlimit(2).
   public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[identifier] }

@@ -17,6 +17,9 @@ extension ProcessSystem {
     }
     process.addressSpace = space
     process.hasExecuted = true
+    // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
+    process.forgetsChildren = false
+    process.ignoredSignals.remove(.sigchld)
     let credentials = process.credentials
     process.hasChangedIdentity =
       process.hasChangedIdentity

@@ -16,6 +16,7 @@ extension ProcessSystem {
     process.isStopped = false
     process.pendingSignals = SignalSet()
     releaseAwaitedFrame(thread)
+    if case .fork(let pending) = thread.continuation { process.unfinishedFiles = pending.takeFiles() }
     thread.continuation = .exit(.files)
     if thread.isSuspended {
       thread.isSuspended = false
@@ -32,6 +33,8 @@ extension ProcessSystem {
   public func continueExit(_ process: Process, _ thread: Thread, _ phase: ExitPhase) -> Bool {
     switch phase {
     case .files:
+      if let files = process.unfinishedFiles, !files.closeSome() { return true }
+      process.unfinishedFiles = nil
       if let files = process.files, !files.closeSome() { return true }
       process.files = nil
       thread.continuation = .exit(.memory)
@@ -59,7 +62,9 @@ extension ProcessSystem {
       let slot = process.firstChild == .none ? process.firstZombie : process.firstChild
       guard let child = self[slot] else { break }
       unlink(child, from: process)
-      if let initial = self[.initial], initial !== process, initial.state != .zombie, !isEnding {
+      if let initial = self[.initial], initial !== process, initial.state != .zombie, !isEnding,
+        child.state != .zombie || !initial.ignoresChildren
+      {
         if child.state == .zombie { zombies = true }
         adopt(child, by: initial)
       } else {
@@ -82,12 +87,9 @@ extension ProcessSystem {
       forget(process)
       return
     }
-    if parent.ignoredSignals.contains(.sigchld) {
-      // SIG_IGN for SIGCHLD: nobody wants the status (sigaction(2)).
-      reap(process)
-    } else {
-      post(.sigchld, to: parent)
-    }
+    // SIG_IGN for SIGCHLD, or SA_NOCLDWAIT: nobody wants the status (sigaction(2)).
+    if parent.ignoresChildren { reap(process) }
+    post(.sigchld, to: parent)
     scheduler.wake(.child(ofSlot: parent.slot.raw))
   }
 

@@ -39,54 +39,55 @@ extension ProcessSystem {
     return process
   }
 
-  /// fork(2): makes a child that returns 0 from the same call, and makes it ready. The caller has made sure of the heap's
-  /// reserve.
+  /// Begins fork(2): checks the limits and keeps a place for the child. The caller has made sure of the heap's reserve.
   ///
-  /// Throws EAGAIN when there are too many processes, ENOMEM when memory for the child cannot be had or reserved.
-  public func fork(_ parent: Process, _ thread: Thread) throws(Errno) -> Process {
-    guard let parentSpace = parent.addressSpace, let parentFiles = parent.files else {
-      preconditionFailure("fork of a process without memory")
-    }
+  /// Throws EAGAIN when there are too many processes, ENOMEM when memory for the child cannot be had.
+  public func beginFork(_ parent: Process, _ thread: Thread) throws(Errno) -> PendingFork {
     try checkProcessLimits(parent)
     if floatingPointOwner == thread.slot { saveFloatingPoint() }
     guard let record = records.allocate(records[thread.record], memory) else { throw .enomem }
     let space: AddressSpace
-    let files: FileTable
     do throws(Errno) {
-      space = try parentSpace.fork()
-      do throws(Errno) {
-        files = try parentFiles.fork()
-      } catch {
-        space.retire()
-        throw error
-      }
+      space = try AddressSpace.make(memory)
     } catch {
       _ = records.take(record, memory)
       throw error
     }
+    return PendingFork(self, record, space)
+  }
+
+  /// Goes on with fork(2): when everything is copied, makes a child that returns 0 from the same call, and makes it ready.
+  /// Nil when there is more to do. The caller has made sure of the heap's reserve.
+  ///
+  /// Throws ENOMEM when memory for the child cannot be had or reserved; nothing is left of the child then.
+  public func continueFork(
+    _ pending: PendingFork, _ parent: Process, _ budget: inout Int
+  ) throws(Errno) -> Process? {
+    guard try pending.step(parent, &budget), let copied = pending.complete() else { return nil }
     let child = Process(
       slot: ProcessSlot(firstFreeSlot), identifier: takeIdentifier(), groupIdentifier: parent.groupIdentifier,
       sessionIdentifier: parent.sessionIdentifier, parent: parent.slot, credentials: parent.credentials,
       limits: parent.limits)
     inherit(child, from: parent)
-    child.addressSpace = space
-    child.files = files
+    child.addressSpace = copied.space
+    child.files = copied.files
     enter(child)
     adopt(child, by: parent)
     let childThread = Thread(
-      slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: record, in: records)
+      slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: copied.record,
+      in: records)
     child.thread = childThread
     enter(childThread)
-    returnZero(&records[record].context)
+    returnZero(&records[copied.record].context)
     scheduler.enqueue(childThread.slot)
     return child
   }
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {
-    guard !isEnding else { throw .eagain }
+    guard !isEnding, !memory.isToFail(.processSlot) else { throw .eagain }
     let isSuperuser = parent.credentials.isSuperuser
     let limit = isSuperuser ? maximumProcessCount : maximumProcessCount - ProcessLimits.reservedProcessCount
-    guard processCount < limit else { throw .eagain }
+    guard processCount + pendingForkCount < limit else { throw .eagain }
     guard !isSuperuser else { return }
     let own = parent.limit(.processes).soft
     var count: Int64 = 0
@@ -105,6 +106,7 @@ extension ProcessSystem {
     child.breakAddress = parent.breakAddress
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals
+    child.forgetsChildren = parent.forgetsChildren
   }
 
   /// The child's view of the call: it returned 0, and %rdx is 1 (spec abi.md section 2).

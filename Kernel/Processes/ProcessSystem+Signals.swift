@@ -33,30 +33,38 @@ extension ProcessSystem {
       if let signal { post(signal, to: process, from: caller) }
       return
     }
-    var found = false
-    var permitted = false
-    func consider(_ process: Process) {
-      guard process.state != .zombie else { return }
-      found = true
-      guard maySend(signal ?? .sigterm, from: caller, to: process) else { return }
-      permitted = true
-      if let signal { post(signal, to: process, from: caller) }
-    }
+    var reach = SignalReach()
     if target == -1 {
       for index in slots.indices {
         guard let process = slots[index], process.identifier > 1, process !== caller else { continue }
-        consider(process)
+        send(signal, to: process, from: caller, &reach)
       }
     } else {
       let group = target == 0 ? caller.groupIdentifier : target == Int32.min ? 0 : -target
       var slot = groups.first(group)
       while let member = slot {
         slot = groups.next(after: member)
-        if let process = slots[Int(member)] { consider(process) }
+        if let process = slots[Int(member)] { send(signal, to: process, from: caller, &reach) }
       }
     }
-    guard found else { throw .esrch }
-    guard permitted else { throw .eperm }
+    guard reach.found else { throw .esrch }
+    guard reach.permitted else { throw .eperm }
+  }
+
+  /// Whom a signal to several processes met.
+  private struct SignalReach {
+    var found = false
+    var permitted = false
+  }
+
+  /// Signals one of several processes, if that is permitted. (No function inside `kill`: what it captured would be on the
+  /// heap.)
+  private func send(_ signal: Signal?, to process: Process, from caller: Process, _ reach: inout SignalReach) {
+    guard process.state != .zombie else { return }
+    reach.found = true
+    guard maySend(signal ?? .sigterm, from: caller, to: process) else { return }
+    reach.permitted = true
+    if let signal { post(signal, to: process, from: caller) }
   }
 
   // MARK: Posting

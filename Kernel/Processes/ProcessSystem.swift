@@ -24,6 +24,8 @@ public final class ProcessSystem {
   public let maximumProcessCount: Int
   /// Processes, zombies included.
   public internal(set) var processCount = 0
+  /// Children that are being made and have their place kept.
+  public internal(set) var pendingForkCount = 0
 
   /// The thread whose event is being handled; the table of threads owns it until `next()` ends it.
   public internal(set) var currentThreadReference = BackReference<Thread>()
@@ -54,7 +56,7 @@ public final class ProcessSystem {
     self.floatingPoint = floatingPoint
     self.maximumProcessCount = maximumProcessCount
     scheduler = Scheduler(slotCount: maximumProcessCount)
-    records = Pool(memory.physical, alignment: 64)
+    records = Pool(memory.physical, .threadRecord, alignment: 64)
     slots = Array(repeating: nil, count: maximumProcessCount)
     threads = Array(repeating: nil, count: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)

@@ -7,8 +7,8 @@ internal import RuntimeSupport
 
 /// The kernel heap.
 public final class FrameBackedHeap: KernelHeap {
-  /// Pages that one event may need: one for each size class that an event allocates from, with a margin.
-  public static let reserveGoal = 16
+  /// Pages that one event may need (HeapAmount.swift).
+  public static let reserveGoal = HeapLimits.reservePageCount
   /// Pages in the reserve from which on some go back: the boot arena is part of it for as long as it is not used up.
   public static let reserveLimit = 4 * reserveGoal + Int(BOOT_ARENA_PAGE_COUNT)
 
@@ -25,7 +25,7 @@ public final class FrameBackedHeap: KernelHeap {
 
   /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had. Where objects died
   /// and left the reserve far too full, some of it goes back.
-  public func ensureReserve() -> Bool {
+  public override func ensureReserve() -> Bool {
     let count = SlabAllocator.reservePageCount
     if count > FrameBackedHeap.reserveLimit { giveBackSome() }
     return count >= FrameBackedHeap.reserveGoal && !failsOnPurpose || fill()
@@ -43,7 +43,7 @@ public final class FrameBackedHeap: KernelHeap {
 
   private func fill() -> Bool {
     guard let memory = memory.instance else { return false }
-    if memory.failures.isArmed && memory.failures.shouldFail(.heapReserve) { return false }
+    if memory.isToFail(.heapReserve) { return false }
     while SlabAllocator.reservePageCount < FrameBackedHeap.reserveGoal {
       guard let frame = memory.allocateKernelFrame() else { return false }
       unsafe SlabAllocator.state.pointee.frame_count += 1
@@ -53,12 +53,20 @@ public final class FrameBackedHeap: KernelHeap {
   }
 
   /// Bytes of live allocations.
-  public var allocatedByteCount: Int { unsafe Int(SlabAllocator.state.pointee.allocated_byte_count) }
+  public override var allocatedByteCount: Int {
+    unsafe Int(SlabAllocator.state.pointee.allocated_byte_count - SlabAllocator.state.pointee.released_byte_count)
+  }
+  /// All that was ever allocated.
+  public override var totalUse: HeapAmount {
+    unsafe HeapAmount(
+      objectCount: Int(SlabAllocator.state.pointee.allocation_count),
+      byteCount: Int(SlabAllocator.state.pointee.allocated_byte_count))
+  }
   /// Frames that the heap holds, reserve included; the boot arena is not among them.
-  public var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
+  public override var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
 
   /// Gives back the frames of the reserve and those that nothing lives in.
-  public func trim() {
+  public override func trim() {
     SlabAllocator.releaseEmptyPages()
     while let page = SlabAllocator.takeReservedFrame() { FrameBackedHeap.giveBack(page) }
   }

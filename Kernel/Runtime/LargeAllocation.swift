@@ -24,6 +24,7 @@ enum LargeAllocation {
     unsafe page.initialize(
       to: slab(
         next: nil, previous: nil, free: 0, fresh: 0, used: 0, object_byte_count: 0, capacity: UInt16(pageCount)))
+    unsafe SlabAllocator.state.pointee.allocation_count += 1
     unsafe SlabAllocator.state.pointee.allocated_byte_count += UInt64(pageCount * SlabAllocator.pageByteCount)
     return unsafe UnsafeMutableRawPointer(page) + Int(SLAB_HEADER_BYTE_COUNT)
   }
@@ -31,7 +32,7 @@ enum LargeAllocation {
   static func release(_ page: UnsafeMutablePointer<slab>) {
     let pageCount = unsafe Int(page.pointee.capacity)
     let start = UInt64(UInt(bitPattern: page))
-    unsafe SlabAllocator.state.pointee.allocated_byte_count -= UInt64(pageCount * SlabAllocator.pageByteCount)
+    unsafe SlabAllocator.state.pointee.released_byte_count += UInt64(pageCount * SlabAllocator.pageByteCount)
     for index in 0..<pageCount {
       FrameBackedHeap.giveBack(start + UInt64(index * SlabAllocator.pageByteCount))
     }

@@ -4,15 +4,17 @@
 // - A page with at least one free object is linked in `partial` of its class; a full one is in no list. Of the pages without
 //   any object in use, a class keeps at most one.
 // - Pages come from the reserve only (the boot arena, then frames that `KernelHeap.ensureReserve` put there), never from the
-//   frame allocator: an allocation may happen while that is being changed. An empty reserve is a failed kernel, which
-//   DESIGN, "Running out of memory", keeps from happening.
+//   frame allocator: an allocation may happen while that is being changed. An empty reserve is a failed kernel. It cannot
+//   happen: an object takes at most one page (only `makeSlab` takes any), and no event makes more objects than there are
+//   pages in reserve when it begins (HeapAmount.swift says how that is kept and checked).
 // - Large allocations (above `SizeClass.largest`) happen at start only; `LargeAllocation.swift` serves them.
 
+internal import Memory
 internal import RuntimeSupport
 
 /// The classes of sizes: multiples of 16 up to 512, then what divides a page well.
 enum SizeClass {
-  static let largest = 2032
+  static let largest = HeapLimits.largestObjectByteCount
 
   /// The class of an object of this many bytes, and the bytes it takes.
   @inline(__always)
@@ -64,6 +66,7 @@ enum SlabAllocator {
     let used = unsafe page.pointee.used &+ 1
     unsafe page.pointee.used = used
     if unsafe used == page.pointee.capacity { unsafe unlink(page, index) }
+    unsafe state.pointee.allocation_count &+= 1
     unsafe state.pointee.allocated_byte_count &+= UInt64(size)
     return unsafe UnsafeMutableRawPointer(bitPattern: UInt(object)).unsafelyUnwrapped
   }
@@ -78,7 +81,7 @@ enum SlabAllocator {
     guard size != 0, used != 0 else { return unsafe releaseOther(page) }
     unsafe word(at: object).pointee = page.pointee.free
     unsafe page.pointee.free = object
-    unsafe state.pointee.allocated_byte_count &-= UInt64(size)
+    unsafe state.pointee.released_byte_count &+= UInt64(size)
     unsafe page.pointee.used = used &- 1
     if unsafe used == page.pointee.capacity || used == 1 { unsafe relink(page) }
   }

@@ -21,14 +21,14 @@ extension Kernel {
       return arguments.first == SharedMemoryPath.anonymous ? .nothing : .path(arguments.first)
     case .nanosleep: return .bytes(arguments.first, count: Timespec.byteCount)
     case .setrlimit: return .bytes(arguments.second, count: ResourceLimit.byteCount)
-    case .setgroups: return try groupsRequest(arguments, process)
+    case .setgroups: return try groupsRequest(arguments)
     case .sigaction: return arguments.second == 0 ? .nothing : .bytes(arguments.second, count: 32)
     case .sysctl:
       let length = UInt32(truncatingIfNeeded: arguments.second)
       guard length >= 2, length <= UInt32(SystemControl.maximumNameLength) else { throw .einval }
       return .bytes(arguments.first, count: 4 * Int(length))
     case .sysctlbyname:
-      guard arguments.second < 1024 else { throw .enametoolong }
+      guard arguments.second > 0, arguments.second < UInt64(ProcessLimits.callBufferByteCount) else { throw .einval }
       return .bytes(arguments.first, count: Int(arguments.second))
     case .sysarch:
       return SystemArchitecture(arguments.first)?.setsBase == true
@@ -38,8 +38,7 @@ extension Kernel {
     }
   }
 
-  private func groupsRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
-    guard process.credentials.isSuperuser else { throw .eperm }
+  private func groupsRequest(_ arguments: Arguments) throws(Errno) -> CopyInRequest {
     let count = Int(integer(arguments.first))
     guard count >= 0, count <= SystemCallLimits.groupCount else { throw .einval }
     return count == 0 ? .nothing : .bytes(arguments.second, count: 4 * count)

@@ -129,20 +129,18 @@ extension Kernel {
       high = UInt32(truncatingIfNeeded: arguments.second)
       let flags = UInt32(truncatingIfNeeded: arguments.third)
       guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
-      if flags != 0 { return try markRange(low, high, process) }
+      if flags != 0 { return markRange(low, high, thread, process) }
     }
     // What is closed already is not found again, so a call that was cut simply starts over.
     var budget = ProcessLimits.descriptorsPerTurn
     return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .call)
   }
 
-  private func markRange(_ low: UInt32, _ high: UInt32, _ process: Process) throws(Errno) -> Outcome {
-    let files = fileTable(process)
-    let end = min(high, UInt32(FileLimits.descriptorCount - 1))
-    var number = low
-    while number <= end {
-      if (try? files.file(at: Int32(number))) != nil { try files.setFlags(.closeOnExec, of: Int32(number)) }
-      number += 1
+  func markRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
+    var next = low
+    var leaves = unitsPerTurn
+    guard fileTable(process).markCloseOnExec(from: &next, to: high, budget: &leaves) else {
+      return cut(thread, .markCloseOnExec(next, high))
     }
     return .value(0)
   }

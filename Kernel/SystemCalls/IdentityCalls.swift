@@ -84,8 +84,10 @@ extension Kernel {
     return .registersSet
   }
 
-  /// setgroups(2): the first becomes the effective group; none keeps only the effective one.
+  /// setgroups(2): the first becomes the effective group; none keeps only the effective one. The number of groups and their
+  /// address have been checked; the privilege comes last.
   private func setGroups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) {
+    guard process.credentials.isSuperuser else { throw .eperm }
     let count = Int(integer(arguments.first))
     var groups = [256 of UInt32](repeating: 0)
     for index in 0..<count {

@@ -11,14 +11,18 @@ import Processes
 extension Kernel {
   /// Whether the current thread may return to ring 3 at once.
   @inline(__always)
-  var mayGoOn: Bool { !processes.needsAttention && !memory.hasTeardown && !memory.isShort }
+  var mayGoOn: Bool { !processes.needsAttention && !memory.isShort && (!memory.hasTeardown || drainQuickly()) }
+
+  /// Works off what a call released if it is little; returns whether none is left. More is left to `next()`.
+  @inline(never)
+  private func drainQuickly() -> Bool { memory.drainTeardown(budget: Kernel.quickTeardownBudget) }
+
+  /// Units of released work that are done before the thread goes on at once.
+  private static var quickTeardownBudget: Int { 16 }
 
   /// Fills the heap's reserve; false when it cannot be filled.
   @inline(__always)
-  func hasHeapReserve() -> Bool {
-    guard let heap else { return true }
-    return heap.ensureReserve()
-  }
+  func hasHeapReserve() -> Bool { memory.hasHeapReserve }
 
   // MARK: Begin
 
@@ -253,7 +257,6 @@ extension Kernel {
       }
     }
     if let error = result.error { return finish(error, thread) }
-    if let setting = result.setting { apply(setting) }
     return finish(.value(result.value), thread, process)
   }
 
@@ -261,7 +264,8 @@ extension Kernel {
 
   /// Goes on with the call of a thread whose turn it is again.
   func resume(_ thread: Thread, _ process: Process) {
-    guard hasHeapReserve() else {
+    // A call that only gives back goes on without a reserve.
+    guard hasHeapReserve() || table.heapBound(of: callInProgress(of: thread)) == .none else {
       processes.park(thread, on: .frames)
       return
     }

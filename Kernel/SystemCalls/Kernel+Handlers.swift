@@ -34,10 +34,10 @@ extension Kernel {
     case .getdtablesize: return .value(UInt64(fileTable(process).limit))
     case .closefrom, .closeRange: return try closeRange(call, arguments, thread, process)
     // Memory
-    case .mmap: return .value(try map(arguments, process))
-    case .munmap: return .value(try unmap(arguments, process))
+    case .mmap: return try map(arguments, thread, process)
+    case .munmap: return try unmap(arguments, thread, process)
     case .mprotect: return .value(try protect(arguments, process))
-    case .setBreak: return .value(try setBreak(arguments, process))
+    case .setBreak: return try setBreak(arguments, thread, process)
     case .shmOpen, .shmOpen2: return try openSharedMemory(call, arguments, thread, process, stagedByteCount)
     case .shmUnlink: return try unlinkSharedMemory(thread, process, stagedByteCount)
     // Time
@@ -120,7 +120,7 @@ extension Kernel {
     thread.continuation = continuation
     processes.needsAttention = true
     // While long calls follow each other no timer interrupt comes through, but who sleeps must wake (and may end the call).
-    processes.scheduler.fireTimers(now: memory.processor.nanoseconds)
+    processes.scheduler.fireTimers(now: memory.nanoseconds)
     processes.endTurn(of: thread)
     return .parked
   }

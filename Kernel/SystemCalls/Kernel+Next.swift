@@ -13,11 +13,17 @@ extension Kernel {
   /// How long threads may wait for frames that nothing can free while others run.
   private static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
 
-  /// Decides what runs next; does the work that is due between events first.
+  /// Steps of longer work, each bounded, before interrupts are let in.
+  private static let stepsBeforeInterrupts = 16
+
+  /// Decides what runs next; does the work that is due between events first, and comes back for interrupts while it does.
   public func next() -> Next {
+    var steps = 0
     while true {
+      if steps >= Kernel.stepsBeforeInterrupts { return .again }
+      steps += 1
       if memory.hasTeardown {
-        repeat { _ = memory.drainTeardown(budget: Kernel.teardownBudget) } while memory.hasTeardown
+        if !memory.drainTeardown(budget: Kernel.teardownBudget) { continue }
         // What died may have left the heap with pages to give back.
         _ = hasHeapReserve()
       }
@@ -60,7 +66,7 @@ extension Kernel {
       return false
     }
     if thread.continuation.isNone { return true }
-    resume(thread, process)
+    if let monitor { monitoredResume(thread, process, monitor) } else { resume(thread, process) }
     return false
   }
 
@@ -77,7 +83,7 @@ extension Kernel {
       starvedSinceNanoseconds = nil
     case .pending: starvedSinceNanoseconds = nil
     case .exhausted:
-      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.processor.nanoseconds }
+      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.nanoseconds }
     }
   }
 
@@ -94,7 +100,7 @@ extension Kernel {
   /// Nobody is ready. Nil when that has changed.
   private func idle() -> Next? {
     let scheduler = processes.scheduler
-    let now = memory.processor.nanoseconds
+    let now = memory.nanoseconds
     scheduler.fireTimers(now: now)
     if scheduler.hasReady { return nil }
     if scheduler.frameWaiterCount > 0 {

@@ -54,7 +54,7 @@ extension Kernel {
     files.trim()
     memory.trim()
     baseline = resourceCount()
-    randomState = memory.processor.nanoseconds
+    randomState = memory.nanoseconds
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)
     try execution.load(
@@ -80,7 +80,7 @@ extension Kernel {
     guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
     processes.commit(execution, process, thread)
     processes.scheduler.enqueue(thread.slot)
-    lastTickNanoseconds = memory.processor.nanoseconds
+    lastTickNanoseconds = memory.nanoseconds
   }
 
   /// The module that a path names.
@@ -140,6 +140,8 @@ extension Kernel {
     report.leakedObjectCount = now.objects - baseline.objects
     report.leakedHeapByteCount = now.heapBytes - baseline.heapBytes
     report.leakedSwapBlockCount = now.swapBlocks - baseline.swapBlocks
+    endMonitoring()
+    report.hasViolation = hasViolation
     return report
   }
 

@@ -19,7 +19,6 @@ public final class Kernel {
   let table = SystemCallTable()
   let modules: [BootModule]
   let isQuiet: Bool
-  let heap: (any KernelHeap)?
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
@@ -29,10 +28,16 @@ public final class Kernel {
   var starvedSinceNanoseconds: UInt64?
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
+  /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
+  let unitsPerTurn: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
   /// The seed of getrandom(2).
   var randomState: UInt64 = 0
+  /// Watches events, if that was asked for (Kernel+Monitored.swift).
+  public internal(set) var monitor: EventMonitor?
+  /// Whether an inspection or the monitor found something wrong.
+  public internal(set) var hasViolation = false
   /// What reboot(2) decided, if it was called.
   var hasHalted = false
 
@@ -41,10 +46,11 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
-    heap = configuration.memory.heap
+    memory.isQuiet = isQuiet
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
+    unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
@@ -108,7 +114,7 @@ public final class Kernel {
 
   /// The periodic timer interrupt, from ring 3 or from idling: ends the current thread's turn and fires what is due.
   public func timerTick() {
-    let now = memory.processor.nanoseconds
+    let now = memory.nanoseconds
     if let process = processes.currentProcess {
       process.usage.userNanoseconds &+= now &- lastTickNanoseconds
     }

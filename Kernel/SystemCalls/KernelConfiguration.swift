@@ -36,6 +36,9 @@ public struct KernelConfiguration {
   /// How many processes there may be, process 1 included; nil: by the size of memory.
   public var maximumProcessCount: Int?
 
+  /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
+  public var unitsPerTurn = ProcessLimits.unitsPerTurn
+
   /// Whole frames of the machine's memory, reserved ones included (`hw.physmem`); nil: those that the allocator manages.
   public var physicalFrameCount: Int?
 

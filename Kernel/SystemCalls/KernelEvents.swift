@@ -30,6 +30,8 @@ public enum Next {
   case run(context: PhysicalAddress)
   /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then call `timerTick()`.
   case idle(until: UInt64?)
+  /// Long work goes on: let the interrupts in that are pending, each an event of its own, then call `next()` again.
+  case again
   /// Process 1 is gone and everything has been taken down.
   case finished(ExitReport)
 }
@@ -46,9 +48,11 @@ public struct ExitReport {
   public var leakedHeapByteCount: Int
   /// Swap blocks still taken.
   public var leakedSwapBlockCount: Int
+  /// Whether an inspection found something wrong, or an event took more from the heap than it declares.
+  public var hasViolation = false
 
-  /// True when process 1 ended with status 0 and nothing leaked.
-  public var isClean: Bool { status == 0 && !hasLeaks }
+  /// True when process 1 ended with status 0, nothing leaked and no inspection found anything.
+  public var isClean: Bool { status == 0 && !hasLeaks && !hasViolation }
   /// True when anything was left behind.
   public var hasLeaks: Bool {
     leakedFrameCount != 0 || leakedObjectCount != 0 || leakedHeapByteCount != 0 || leakedSwapBlockCount != 0

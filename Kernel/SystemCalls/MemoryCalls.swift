@@ -83,9 +83,9 @@ private struct MapArguments {
 extension Kernel {
   // MARK: mmap
 
-  func map(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
+  func map(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let map = try MapArguments(arguments)
-    if map.isAnonymous { return try mapAnonymous(map, process) }
+    if map.isAnonymous { return try mapAnonymous(map, thread, process) }
     let file = try fileTable(process).file(at: map.descriptor)
     guard map.flags.contains(.shared) || map.flags.contains(.privateCopy) else { throw .einval }
     let sharing: Sharing = map.flags.contains(.shared) ? .shared : .private
@@ -99,10 +99,12 @@ extension Kernel {
       sharing: sharing, object: answer.object.take())
     request.offset = answer.pageOffset
     request.countsAsWritable = answer.countsAsWritable
-    return try place(request, map, process)
+    return try place(request, map, thread, process)
   }
 
-  private func mapAnonymous(_ map: MapArguments, _ process: Process) throws(Errno) -> UInt64 {
+  private func mapAnonymous(
+    _ map: MapArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
     let isShared = map.flags.contains(.shared)
     // Shared memory without a file is shared with children, so the object has to exist before they do.
     let object =
@@ -111,16 +113,29 @@ extension Kernel {
       address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: map.flags.contains(.guardRange) ? [] : map.maximum,
       sharing: isShared ? .shared : .private, object: object)
-    return try place(request, map, process)
+    return try place(request, map, thread, process)
   }
 
   private func place(
-    _ request: consuming MapRequest, _ map: MapArguments, _ process: Process
-  ) throws(Errno) -> UInt64 {
+    _ request: consuming MapRequest, _ map: MapArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
     try checkAddressSpaceLimit(map.byteCount, process)
     request.alignment = map.alignment
-    let address = try space(process).map(request)
-    return address.raw &+ map.pageOffset
+    if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
+    var budget = unitsPerTurn
+    let (address, outcome) = try space(process).map(request, &budget)
+    let value = address.raw &+ map.pageOffset
+    guard case .pending(let pending) = outcome else { return .value(value) }
+    return cut(thread, .map(pending, value: value))
+  }
+
+  func continueMap(_ pending: PendingMapping, _ value: UInt64, _ thread: Thread) -> Outcome {
+    var budget = unitsPerTurn
+    switch pending.step(&budget) {
+    case .complete: return .value(value)
+    case .again: return cut(thread, .map(pending, value: value))
+    case .wait(let channel): return park(thread, .map(pending, value: value), on: channel)
+    }
   }
 
   /// Refuses with ENOMEM what RLIMIT_AS does not allow.
@@ -146,12 +161,24 @@ extension Kernel {
 
   // MARK: munmap, mprotect
 
-  func unmap(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
+  func unmap(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     guard let range = AddressRange(covering: VirtualAddress(arguments.first), byteCount: arguments.second) else {
       throw .einval
     }
-    try space(process).unmap(range)
-    return 0
+    return continueUnmap(range, breakAddress: nil, thread, process)
+  }
+
+  func continueUnmap(
+    _ range: AddressRange, breakAddress: UInt64?, _ thread: Thread, _ process: Process
+  ) -> Outcome {
+    var budget = unitsPerTurn
+    switch space(process).unmap(range, &budget) {
+    case .complete:
+      if let breakAddress { process.breakAddress = breakAddress }
+      return .value(breakAddress ?? 0)
+    case .again: return cut(thread, .unmap(range, breakAddress: breakAddress))
+    case .wait(let channel): return park(thread, .unmap(range, breakAddress: breakAddress), on: channel)
+    }
   }
 
   func protect(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
@@ -175,7 +202,7 @@ extension Kernel {
 
   /// Moves the end of the data segment. EINVAL below its start; ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the
   /// memory cannot be had.
-  func setBreak(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
+  func setBreak(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let wanted = arguments.first
     guard wanted >= process.breakStart else { throw .einval }
     guard wanted <= process.breakAddress || wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)),
@@ -190,9 +217,9 @@ extension Kernel {
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],
           maximum: .all, sharing: .private, object: nil))
     } else if newEnd < oldEnd, let range = AddressRange(covering: VirtualAddress(newEnd), byteCount: oldEnd - newEnd) {
-      try space(process).unmap(range)
+      return continueUnmap(range, breakAddress: wanted, thread, process)
     }
     process.breakAddress = wanted
-    return wanted
+    return .value(wanted)
   }
 }

@@ -9,7 +9,14 @@ extension Kernel {
   // MARK: fork
 
   func fork(_ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let child = try processes.fork(process, thread)
+    try continueFork(try processes.beginFork(process, thread), thread, process)
+  }
+
+  private func continueFork(
+    _ pending: PendingFork, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var budget = unitsPerTurn
+    guard let child = try processes.continueFork(pending, process, &budget) else { return cut(thread, .fork(pending)) }
     return .pair(UInt64(child.identifier), 0)
   }
 
@@ -107,22 +114,28 @@ extension Kernel {
     return .value(0)
   }
 
-  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN. Functions are refused with ENOSYS.
+  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN, and SA_NOCLDWAIT. Functions are refused with ENOSYS.
   func signalAction(
     _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     let signal = Signal(rawValue: integer(arguments.first))
     guard signal.isValid else { throw .einval }
     let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
+    let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalActionFlags.noChildWait : 0
     if arguments.second != 0 {
       let handler = thread.buffer.span.loadUInt64(at: 0)
       guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
       guard handler <= 1 else { throw .enosys }
       if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
+      if signal == .sigchld {
+        let flags = thread.buffer.span.loadUInt32(at: SignalActionFlags.offset)
+        process.forgetsChildren = flags & SignalActionFlags.noChildWait != 0
+      }
     }
     guard arguments.third != 0 else { return .value(0) }
     zero(&thread.buffer, 32)
     stage(old, at: 0, &thread.buffer)
+    stage(oldFlags, at: SignalActionFlags.offset, &thread.buffer)
     return .copyOut(address: arguments.third, byteCount: 32)
   }
 
@@ -138,7 +151,19 @@ extension Kernel {
     case .sleep(let deadline): return continueSleep(deadline, thread)
     case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
     case .execute(let execution): return try continueExecution(execution, thread, process)
+    case .fork(let pending): return try continueFork(pending, thread, process)
+    case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
+    case .map(let pending, let value): return continueMap(pending, value, thread)
+    case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
     default: preconditionFailure("not a continuation of a call")
     }
   }
+}
+
+/// The flags of sigaction(2) that mean something yet (spec abi.md section 11).
+private enum SignalActionFlags {
+  /// Where they are in `struct sigaction`.
+  static let offset = 8
+  /// SA_NOCLDWAIT
+  static let noChildWait: UInt32 = 0x20
 }

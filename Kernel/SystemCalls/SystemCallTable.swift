@@ -1,7 +1,12 @@
 // The table of system calls: for every number which call it is, whether something is copied in before it begins, and what
 // it does about memory (DESIGN, "Running out of memory").
+//
+// Invariants, checked when the table is made
+// - A call of class `.none` declares no heap at all: it begins and goes on whatever is in reserve.
+// - What a call declares, with one object for a fault, is never more than the reserve holds.
 
 import ABI
+import Memory
 
 /// What a call does about memory.
 enum AllocationClass: UInt8, BitwiseCopyable {
@@ -49,16 +54,27 @@ struct SystemCallTable {
   static let count = 592
 
   private var entries: [592 of SystemCallEntry]
+  private var bounds = [128 of HeapAmount](repeating: .none)
 
   subscript(number: Int) -> SystemCallEntry {
     @inline(__always) get { entries[number] }
   }
 
   private mutating func add(
-    _ number: SystemCallNumber, _ call: SystemCall, _ allocation: AllocationClass = .none, copiesIn: Bool = false
+    _ number: SystemCallNumber, _ call: SystemCall, _ allocation: AllocationClass = .none, heap: HeapAmount = .none,
+    copiesIn: Bool = false
   ) {
+    let withFault = heap.objectCount + HeapLimits.fault.objectCount
+    precondition(
+      heap.objectCount == 0 || allocation != .none && withFault <= HeapLimits.reservePageCount,
+      "bound beyond the reserve")
+    bounds[Int(call.rawValue)] = bounds[Int(call.rawValue)].maximum(heap)
     entries[Int(number.rawValue)] = SystemCallEntry(call: call, allocation: allocation, copiesIn: copiesIn)
   }
+
+  /// What a call allocates at most, from its beginning to where it is parked or ends, and again each time it goes on; and
+  /// one object more for each page of its own memory that is touched for the first time on the way (`HeapLimits.fault`).
+  func heapBound(of call: SystemCall) -> HeapAmount { bounds[Int(call.rawValue)] }
 
   init() {
     entries = [592 of SystemCallEntry](
@@ -91,9 +107,9 @@ struct SystemCallTable {
 
   private mutating func addProcesses() {
     add(.exit, .exit)
-    add(.fork, .fork, .refusesWithNoMemory)
-    add(.vfork, .fork, .refusesWithNoMemory)
-    add(.execve, .execve, .refusesWithNoMemory, copiesIn: true)
+    add(.fork, .fork, .refusesWithNoMemory, heap: HeapCost.child)
+    add(.vfork, .fork, .refusesWithNoMemory, heap: HeapCost.child)
+    add(.execve, .execve, .refusesWithNoMemory, heap: HeapCost.execution, copiesIn: true)
     add(.wait4, .wait4)
     add(.getpid, .getpid)
     add(.getppid, .getppid)
@@ -114,29 +130,29 @@ struct SystemCallTable {
     add(.geteuid, .geteuid)
     add(.getgid, .getgid)
     add(.getegid, .getegid)
-    add(.setuid, .setuid, .waits)
-    add(.seteuid, .seteuid, .waits)
-    add(.setgid, .setgid, .waits)
-    add(.setegid, .setegid, .waits)
-    add(.setreuid, .setreuid, .waits)
-    add(.setregid, .setregid, .waits)
-    add(.setresuid, .setresuid, .waits)
-    add(.setresgid, .setresgid, .waits)
+    add(.setuid, .setuid, .waits, heap: HeapCost.credentials)
+    add(.seteuid, .seteuid, .waits, heap: HeapCost.credentials)
+    add(.setgid, .setgid, .waits, heap: HeapCost.credentials)
+    add(.setegid, .setegid, .waits, heap: HeapCost.credentials)
+    add(.setreuid, .setreuid, .waits, heap: HeapCost.credentials)
+    add(.setregid, .setregid, .waits, heap: HeapCost.credentials)
+    add(.setresuid, .setresuid, .waits, heap: HeapCost.credentials)
+    add(.setresgid, .setresgid, .waits, heap: HeapCost.credentials)
     add(.getresuid, .getresuid)
     add(.getresgid, .getresgid)
     add(.getgroups, .getgroups)
-    add(.setgroups, .setgroups, .waits, copiesIn: true)
+    add(.setgroups, .setgroups, .waits, heap: HeapCost.credentials + HeapCost.groupList, copiesIn: true)
     add(.issetugid, .issetugid)
     add(.umask, .umask)
   }
 
   private mutating func addFiles() {
-    add(.read, .read, .waits)
-    add(.write, .write, .waits)
-    add(.pread, .pread, .waits)
-    add(.pwrite, .pwrite, .waits)
-    add(.open, .open, .refusesWithFileLimit, copiesIn: true)
-    add(.openat, .openat, .refusesWithFileLimit, copiesIn: true)
+    add(.read, .read, .waits, heap: HeapCost.transferHold)
+    add(.write, .write, .waits, heap: HeapCost.transferHold)
+    add(.pread, .pread, .waits, heap: HeapCost.transferHold)
+    add(.pwrite, .pwrite, .waits, heap: HeapCost.transferHold)
+    add(.open, .open, .refusesWithFileLimit, heap: HeapCost.openFile, copiesIn: true)
+    add(.openat, .openat, .refusesWithFileLimit, heap: HeapCost.openFile, copiesIn: true)
     add(.close, .close)
     add(.dup, .dup)
     add(.dup2, .dup2)
@@ -145,7 +161,7 @@ struct SystemCallTable {
     add(.fstat2008, .fstat2008)
     add(.ioctl, .ioctl, copiesIn: true)
     add(.lseek, .lseek)
-    add(.ftruncate, .ftruncate, .refusesWithNoMemory)
+    add(.ftruncate, .ftruncate, .refusesWithNoMemory, heap: HeapCost.transferHold)
     add(.fchmod, .fchmod)
     add(.fchown, .fchown)
     add(.fsync, .fsync)
@@ -156,10 +172,10 @@ struct SystemCallTable {
   }
 
   private mutating func addMemory() {
-    add(.shmOpen, .shmOpen, .refusesWithFileLimit, copiesIn: true)
-    add(.shmOpen2, .shmOpen2, .refusesWithFileLimit, copiesIn: true)
+    add(.shmOpen, .shmOpen, .refusesWithFileLimit, heap: HeapCost.sharedMemoryOpen, copiesIn: true)
+    add(.shmOpen2, .shmOpen2, .refusesWithFileLimit, heap: HeapCost.sharedMemoryOpen, copiesIn: true)
     add(.shmUnlink, .shmUnlink, copiesIn: true)
-    add(.mmap, .mmap, .refusesWithNoMemory)
+    add(.mmap, .mmap, .refusesWithNoMemory, heap: HeapCost.mapping)
     add(.munmap, .munmap)
     add(.mprotect, .mprotect, .refusesWithNoMemory)
     add(.break, .setBreak, .refusesWithNoMemory)
@@ -175,7 +191,7 @@ struct SystemCallTable {
     add(.reboot, .reboot)
     add(.sysarch, .sysarch, copiesIn: true)
     add(.getrlimit, .getrlimit)
-    add(.setrlimit, .setrlimit, .waits, copiesIn: true)
+    add(.setrlimit, .setrlimit, .waits, heap: HeapCost.resourceLimits, copiesIn: true)
     add(.getrandom, .getrandom)
   }
 }

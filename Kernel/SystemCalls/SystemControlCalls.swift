@@ -9,7 +9,7 @@ import Memory
 import Processes
 
 /// The other four arguments of both calls.
-private struct SystemControlArguments {
+struct SystemControlArguments {
   let old: UInt64
   let oldLength: UInt64
   let new: UInt64
@@ -30,6 +30,8 @@ extension Kernel {
     let rest = SystemControlArguments(arguments)
     if call == .sysctlbyname {
       let length = textLength(thread.buffer.span, limit: stagedByteCount)
+      let point = FailurePoint(controlName: thread.buffer.span.extracting(0..<length))
+      if let point { return try control(point, rest, thread, process) }
       let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
@@ -39,78 +41,98 @@ extension Kernel {
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
+    if integer(arguments.second) == 2, let point = FailurePoint(first, second) {
+      return try control(point, rest, thread, process)
+    }
     guard integer(arguments.second) == 2, let node = SystemControlNode(first, second) else { throw .enoent }
     return try control(node, rest, thread, process)
   }
 
-  private func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
+  func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
     for index in 0..<limit where bytes[index] == 0 { return index }
     return limit
   }
 
-  /// Reads, and then sets, a node.
+  /// Reads, and then sets, a node: permission first, then the old value out, and only when all of it found room the new
+  /// one in (FreeBSD's order).
   private func control(
     _ node: SystemControlNode, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    var newValue: UInt64 = 0
+    guard let room = try room(arguments, thread, process) else { return .parked }
     if arguments.new != 0 {
       guard node.isWritable, process.credentials.isSuperuser else { throw .eperm }
-      guard arguments.newLength == 4 else { throw .einval }
-      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
-      newValue = word
     }
     let size = stage(value(of: node), &thread.buffer)
-    let setting =
-      arguments.new == 0 ? nil : PendingSetting(node: node.rawValue, value: UInt32(truncatingIfNeeded: newValue))
-    return try deliver(size, setting, arguments, thread, process)
+    guard try deliver(size, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
+    if arguments.new != 0 {
+      guard arguments.newLength >= 4 else { throw .einval }
+      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
+      set(node, UInt32(truncatingIfNeeded: word))
+    }
+    return end(UInt64(size), nil, arguments, thread, process)
   }
 
-  /// Copies as much of `size` staged bytes out as there is room for, and how much that was (sysctl(3)). A new value is set
-  /// once the old one is out.
-  private func deliver(
-    _ size: Int, _ setting: PendingSetting?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  /// The room for the old value; nil when the thread is parked and the call starts over.
+  func room(
+    _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> UInt64? {
+    arguments.oldLength == 0 ? 0 : try fetchBehindValue(arguments.oldLength, thread, process)
+  }
+
+  /// Copies what there is room for of `size` staged bytes out; false when the thread is parked and the call starts over.
+  func deliver(
+    _ size: Int, _ room: UInt64, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Bool {
+    guard arguments.old != 0 else { return true }
+    var progress = 0
+    switch space(process).copyOut(
+      &thread.buffer, count: Int(min(UInt64(size), room)), to: arguments.old, &progress)
+    {
+    case .complete: return true
+    case .fault, .tooLong: throw .efault
+    case .wait(let channel):
+      _ = park(thread, .call, on: channel)
+      return false
+    }
+  }
+
+  /// Copies the length out, which is the last step, and returns.
+  func end(
+    _ length: UInt64, _ error: Errno?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
+  ) -> Outcome {
     var result = PendingResult()
-    result.setting = setting
+    result.error = error
     if arguments.oldLength != 0 {
-      guard let room = try fetchBehindValue(arguments.oldLength, thread, process) else { return .parked }
-      var count = UInt64(size)
-      if arguments.old != 0 {
-        count = min(count, room)
-        result.append(address: arguments.old, offset: 0, byteCount: Int(count))
-        if room < UInt64(size) { result.error = .enomem }
-      }
-      stage(count, at: SystemControlLayout.length, &thread.buffer)
-      result.append(address: arguments.oldLength, offset: SystemControlLayout.length, byteCount: 8)
+      stage(length, at: 0, &thread.buffer)
+      result.append(address: arguments.oldLength, offset: 0, byteCount: 8)
     }
     _ = copyOut(result, thread, process)
     return .registersSet
-  }
-
-  /// Sets the node of a call whose old value is out.
-  func apply(_ setting: PendingSetting) {
-    if let node = SystemControlNode(rawValue: setting.node) { set(node, setting.value) }
   }
 
   /// {0, 3}: from a name, given as the new value, to numbers.
   private func identifier(
     _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    guard arguments.newLength > 0 else { throw .enoent }
-    guard arguments.newLength < 512 else { throw .enametoolong }
+    guard let room = try room(arguments, thread, process) else { return .parked }
+    guard arguments.new != 0, arguments.newLength > 0 else { throw .enoent }
+    guard arguments.newLength < UInt64(ProcessLimits.callBufferByteCount) else { throw .enametoolong }
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
     let length = textLength(thread.buffer.span, limit: count)
-    let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
-    guard let node = name else { throw .enoent }
-    let (first, second) = node.identifier
+    let point = FailurePoint(controlName: thread.buffer.span.extracting(0..<length))
+    let node = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
+    guard let (first, second) = point?.identifier ?? node?.identifier else { throw .enoent }
     stage(first, at: 0, &thread.buffer)
     stage(second, at: 4, &thread.buffer)
-    return try deliver(8, nil, arguments, thread, process)
+    guard try deliver(8, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < 8 { return end(room, .enomem, arguments, thread, process) }
+    return end(8, nil, arguments, thread, process)
   }
 
   /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
-  private func fetch(
+  func fetch(
     _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     var progress = 0
@@ -209,10 +231,4 @@ extension Kernel {
     default: break
     }
   }
-}
-
-/// Where things lie in the call buffer.
-private enum SystemControlLayout {
-  /// The length that is copied out behind the value.
-  static let length = 1016
 }

@@ -85,18 +85,27 @@ enum SystemControlNode: Int, CaseIterable {
 
   /// The node with this name.
   init?(name: Span<UInt8>) {
-    for node in SystemControlNode.allCases where name.isText(node.name) {
-      self = node
-      return
+    // By number, not over `allCases`: that would be an array on the heap.
+    var number = 0
+    while let node = SystemControlNode(rawValue: number) {
+      if name.isText(node.name) {
+        self = node
+        return
+      }
+      number += 1
     }
     return nil
   }
 
   /// The node with these numbers.
   init?(_ first: Int32, _ second: Int32) {
-    for node in SystemControlNode.allCases where node.identifier == (first, second) {
-      self = node
-      return
+    var number = 0
+    while let node = SystemControlNode(rawValue: number) {
+      if node.identifier == (first, second) {
+        self = node
+        return
+      }
+      number += 1
     }
     return nil
   }

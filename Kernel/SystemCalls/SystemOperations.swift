@@ -94,7 +94,7 @@ extension Kernel {
 
   /// A number that differs from the last. Not a source of secrets: there is no entropy to make one from.
   func nextRandom() -> UInt64 {
-    randomState = randomState &+ memory.processor.nanoseconds &+ 0x9e37_79b9_7f4a_7c15
+    randomState = randomState &+ memory.nanoseconds &+ 0x9e37_79b9_7f4a_7c15
     var value = randomState
     value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
     value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb

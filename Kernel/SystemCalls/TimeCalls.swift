@@ -7,7 +7,7 @@ import Processes
 extension Kernel {
   /// Nanoseconds since 1970.
   private var realNanoseconds: UInt64 {
-    memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds
+    memory.realNanoseconds
   }
 
   /// The time that a clock shows. Throws EINVAL when there is no such clock.
@@ -16,7 +16,7 @@ extension Kernel {
     let nanoseconds: UInt64
     switch clock {
     case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:
-      nanoseconds = memory.processor.nanoseconds
+      nanoseconds = memory.nanoseconds
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
     case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
     case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
@@ -66,12 +66,12 @@ extension Kernel {
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
     let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
-    let (deadline, most) = duration.addingReportingOverflow(memory.processor.nanoseconds)
+    let (deadline, most) = duration.addingReportingOverflow(memory.nanoseconds)
     return wait(until: overflow || more || most ? UInt64.max : deadline, thread)
   }
 
   func continueSleep(_ deadline: UInt64, _ thread: Thread) -> Outcome {
-    if memory.processor.nanoseconds >= deadline { return .value(0) }
+    if memory.nanoseconds >= deadline { return .value(0) }
     return wait(until: deadline, thread)
   }
 

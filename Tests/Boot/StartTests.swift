@@ -38,6 +38,13 @@ struct StartTests {
     #expect(result.exit == .panic)
   }
 
+  @Test("A processor without the no-execute bit is refused on the serial line")
+  func noNoExecute() throws {
+    let result = try boot(processor: "max,-nx")
+    #expect(result.output.hasPrefix("martlet: this processor has no no-execute bit"), "\(result)")
+    #expect(result.exit == .panic)
+  }
+
   @Test("Process 1 starts within the budget of instructions, whatever the memory", arguments: [128, 512, 2048])
   func startBudget(megabytes: Int) throws {
     let result = try boot(program: "arguments", memory: "\(megabytes)M")

@@ -3,8 +3,9 @@ import Simulation
 import Testing
 
 @Suite struct SimulationDefectTests {
-  private func run(_ steps: [ScriptStep], isSlow: Bool = false) throws {
+  private func run(_ steps: [ScriptStep], isSlow: Bool = false, unitsPerTurn: Int? = nil) throws {
     var configuration = HardwareConfiguration()
+    configuration.unitsPerTurn = unitsPerTurn
     configuration.frameCount = 160
     configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
     let runner = ScriptRunner(try KernelMachine(configuration))
@@ -86,5 +87,28 @@ import Testing
 
   @Test func `F_DUPFD checks its minimum before its descriptor`() throws {
     try run([ScriptStep(0, .fileControl(descriptor: 50, command: 0, argument: -1))])
+  }
+
+  @Test func `an munmap that is cut as small as can be comes to an end`() throws {
+    try run(
+      [
+        ScriptStep(0, .fork(child: 2)),
+        ScriptStep(
+          2, .map(address: 0x10_0010_0000, byteCount: 24576, protection: 3, flags: 0x1012, descriptor: -1, offset: 0)),
+        ScriptStep(2, .store(address: 0x10_0010_0000 + 4096, byteCount: 4, pattern: 134)),
+        ScriptStep(2, .load(address: 0x10_0010_0000 + 20480, byteCount: 31)),
+        ScriptStep(2, .unmap(address: 0x10_0010_0000, byteCount: 20480)),
+      ], unitsPerTurn: 1)
+  }
+
+  @Test func `an munmap that begins inside a group of translations comes to an end`() throws {
+    let start: UInt64 = 0x10_0010_3000
+    try run(
+      [
+        ScriptStep(0, .fork(child: 2)),
+        ScriptStep(2, .map(address: start, byteCount: 81920, protection: 3, flags: 0x1012, descriptor: -1, offset: 0)),
+      ]
+        + (0..<20).map { ScriptStep(2, .store(address: start + UInt64($0) * 4096, byteCount: 4, pattern: 134)) }
+        + [ScriptStep(2, .unmap(address: start, byteCount: 81920))], unitsPerTurn: 1)
   }
 }

@@ -31,12 +31,18 @@ final class TestKernel {
   /// Set when everything is over.
   private(set) var report: ExitReport?
 
+  /// Times that the kernel came back for interrupts in the middle of longer work.
+  private(set) var returnCount = 0
+  /// Called whenever the kernel comes back.
+  var betweenReturns: (() -> Void)?
+
   /// Where the test program's writable memory lies.
   static let data: UInt64 = 0x60_0000
 
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
-    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true
+    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true,
+    unitsPerTurn: Int? = nil
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
@@ -52,6 +58,7 @@ final class TestKernel {
       memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: boot)
     options.maximumProcessCount = maximumProcessCount
     options.unknownCallsRaiseSignal = signosys
+    if let unitsPerTurn { options.unitsPerTurn = unitsPerTurn }
     kernel = Kernel(options)
     do {
       try kernel.start(Array(path.utf8))
@@ -60,6 +67,7 @@ final class TestKernel {
       report = ExitReport(status: 0)
       throw error
     }
+    kernel.startMonitoring()
     advance()
   }
 
@@ -78,13 +86,22 @@ final class TestKernel {
     if let report, report.hasLeaks { Issue.record("left behind: \(report)") }
     if report == nil { Issue.record("the kernel does not come to an end") }
     for violation in hardware.violations { Issue.record("\(violation)") }
+    if let excess = kernel.monitor?.excess { Issue.record("heap use: \(excess)") }
   }
 
   // MARK: The machine
 
   /// Lets the kernel decide what runs.
   func advance() {
-    switch kernel.next() {
+    var next = kernel.monitoredNext()
+    while case .again = next {
+      returnCount += 1
+      betweenReturns?()
+      next = kernel.monitoredNext()
+    }
+    betweenReturns?()
+    switch next {
+    case .again: break
     case .run(let next):
       context = next
       isIdle = false
@@ -101,7 +118,7 @@ final class TestKernel {
 
   /// A timer tick, and what follows.
   func tick() {
-    kernel.timerTick()
+    kernel.monitoredTimerTick()
     advance()
   }
 
@@ -140,7 +157,7 @@ final class TestKernel {
     let offsets: [UInt64] = [40, 32, 24, 80, 64, 72]
     for index in 0..<6 { setRegister(offsets[index], index < arguments.count ? arguments[index] : 0) }
     setRegister(144 - 8, register(136) & ~1)
-    if !kernel.systemCall() { advance() }
+    if !kernel.monitoredSystemCall() { advance() }
     finishTransfers()
     return context == nil ? nil : result
   }
@@ -155,7 +172,9 @@ final class TestKernel {
         try body()
         return true
       } catch {
-        if !kernel.exception(ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)) {
+        if !kernel.monitoredException(
+          ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address))
+        {
           advance()
         }
         finishTransfers()
@@ -169,7 +188,7 @@ final class TestKernel {
     while context == nil, isIdle, let next = hardware.swap?.nextCompletion {
       hardware.clock.advance(to: next)
       _ = hardware.deliverTransfers()
-      kernel.deviceInterrupt()
+      kernel.monitoredDeviceInterrupt()
       advance()
     }
   }

@@ -1,5 +1,6 @@
-// Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel`, `calls` or `memory`
-// (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`.
+// Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel`, `calls` or
+// `memory` (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or `heap`, which
+// runs all of them for a while and prints what every kind of event took from the heap.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
 import Foundation
@@ -118,6 +119,19 @@ func runOther(_ name: String) {
   exit(failed)
 }
 
+/// Runs everything in this process and prints the heap use of events.
+func measureHeap() -> Never {
+  for seed in first..<first + count {
+    _ = RandomSimulation(.kernel, seed: seed).run(stepCount: stepCount)
+    var concurrent = ConcurrentSimulation(seed: seed)
+    _ = concurrent.run(stepCount: stepCount)
+  }
+  for test in FailureCase.all { _ = ExhaustiveFailure(test, .transfer, isSlow: true) }
+  for line in HeapUseLog.lines { print(line) }
+  exit(0)
+}
+
+if words.count > 1 && words[1] == "heap" { measureHeap() }
 if words.count > 1 { runOther(words[1]) }
 
 /// Steps performed, those that changed something, those under a shortage of memory: what the children wrote down.

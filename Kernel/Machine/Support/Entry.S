@@ -4,7 +4,7 @@
 // - In ring 3 the processor record's `context` is the current thread's context. Every way in stores the user's registers
 //   there and nowhere else, and goes on at the top of the one kernel stack. So events nest in nothing: when Swift has
 //   answered one, this code leaves by the current context, which need not be the one it came from.
-// - The kernel runs with interrupts off. They are on in ring 3 and at the `hlt` of `wait_for_interrupt`, whose frame an
+// - The kernel runs with interrupts off. They are on in ring 3 and in `wait_for_interrupt`, whose frame an
 //   interrupt simply drops.
 // - Flags on entry: `syscall` clears IF, TF, DF, AC and NT by its mask; the gates' stubs load clean flags (`push 2; popfq`
 //   is cld, clac and the rest at once, on processors without clac too).
@@ -63,7 +63,7 @@ procedure \name
   mov r13, [rip + processor_record + RECORD_KERNEL]
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
-  call machine_system_call
+  call [rip + processor_record + RECORD_SYSTEM_CALL]
   test al, al
   jz resume
   // The same thread goes on: what the call has kept is still the thread's own.
@@ -85,7 +85,7 @@ procedure resume
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   mov r13, [rip + processor_record + RECORD_DISPATCHER]
-  call machine_resume
+  call [rip + processor_record + RECORD_RESUME]
   test al, al
   jz wait_for_interrupt
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
@@ -148,11 +148,21 @@ procedure resume_all
 // Nothing can run: an interrupt comes back through `trap`, which drops this frame.
 procedure wait_for_interrupt
   lea rsp, [rip + kernel_stack_top]
+  cmp dword ptr [rip + processor_record + RECORD_IS_IDLE], IDLE_WITHOUT_WAITING
   mov dword ptr [rip + processor_record + RECORD_IS_IDLE], 1
+  je 1f
   sti
 0:
   hlt
   jmp 0b
+// Work goes on at once unless an interrupt is pending. `sti` takes effect behind the instruction that follows it.
+1:
+  sti
+  nop
+  nop
+  cli
+  mov dword ptr [rip + processor_record + RECORD_IS_IDLE], 0
+  jmp resume
 
 // All vectors. On the stack: vector, error code (0 where the processor pushes none), rip, cs, rflags, rsp, ss.
 procedure trap
@@ -191,7 +201,7 @@ procedure trap
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   mov r13, [rip + processor_record + RECORD_DISPATCHER]
-  call machine_trap
+  call [rip + processor_record + RECORD_TRAP]
   test al, al
   jz resume
   // The same thread goes on with the registers in its context.

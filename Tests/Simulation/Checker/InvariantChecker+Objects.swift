@@ -132,6 +132,8 @@ extension InvariantChecker {
       entryCount += space.entryCount
       space.inspectEntries { charges += $0.charge }
     }
+    entryCount += pendingEntries.count
+    for entry in pendingEntries { charges += entry.charge }
     expect(
       charges == system.accounting.reserved, "\(system.accounting.reserved) pages reserved, charges sum to \(charges)")
     expect(entryCount == system.inspectedMapEntries.recordCount, "a map entry that no space holds")

@@ -8,6 +8,9 @@ extension InvariantChecker {
       let entries = checkEntries(space)
       checkTables(space, entries)
     }
+    for entry in pendingEntries {
+      if let object = entry.object { objects[note(object)]?.references += 1 }
+    }
   }
 
   private func checkEntries(_ space: AddressSpace) -> [MapEntryInspection] {

@@ -13,6 +13,8 @@ public final class InvariantChecker {
   /// References to objects that neither maps nor shadows hold: open files, names, continuations.
   let outsideReferences: [ObjectIdentifier: Int]
   let outsideObjects: [VMObject]
+  /// Mappings that are to take the place of others.
+  let pendingEntries: [MapEntryInspection]
   /// Whether released work may still be under way.
   let hasTeardown: Bool
   var problems: [String] = []
@@ -29,7 +31,11 @@ public final class InvariantChecker {
 
   /// A pass over `hardware`'s memory system with these address spaces alive, and these objects held from outside, each as
   /// often as it is listed.
-  public init(_ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject]) {
+  public init(
+    _ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject],
+    pending: [MapEntryInspection] = []
+  ) {
+    pendingEntries = pending
     self.hardware = hardware
     system = hardware.system
     self.spaces = spaces
@@ -42,9 +48,10 @@ public final class InvariantChecker {
 
   /// Everything that is wrong, or nothing. `withContents` also compares clean pages with zeros and swap.
   public static func problems(
-    _ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject], withContents: Bool
+    _ hardware: SimulatedHardware, spaces: [AddressSpace], holding held: [VMObject],
+    pending: [MapEntryInspection] = [], withContents: Bool
   ) -> [String] {
-    let checker = InvariantChecker(hardware, spaces: spaces, holding: held)
+    let checker = InvariantChecker(hardware, spaces: spaces, holding: held, pending: pending)
     checker.problems += hardware.violations
     checker.checkSpaces()
     checker.checkObjects()

@@ -14,6 +14,7 @@ extension KernelMachine {
     var files: [ObjectIdentifier: OpenFile] = [:]
     var objects: [ObjectIdentifier: SharedMemoryObject] = [:]
     var processCount = 0
+    var pending: [MapEntryInspection] = []
     kernel.inspectedProcesses.inspectProcesses { process in
       processCount += 1
       if let space = process.addressSpace { spaces.append(space) }
@@ -22,6 +23,19 @@ extension KernelMachine {
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
       }
       if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
+      if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
+        pending.append(entry)
+      }
+      // A child that is being made, or was when its parent was killed.
+      var copied = process.unfinishedFiles
+      if case .fork(let pending) = process.thread?.continuation {
+        if let space = pending.space { spaces.append(space) }
+        copied = pending.files
+      }
+      if let copied {
+        tables += 1
+        copied.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
+      }
     }
     for file in files.values {
       if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
@@ -32,7 +46,10 @@ extension KernelMachine {
       objects[ObjectIdentifier(object)] = object
     }
     var found = InvariantChecker.problems(
-      hardware, spaces: spaces, holding: objects.values.map(\.vmObject), withContents: withContents)
+      hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
+    if let excess = kernel.monitor?.excess {
+      found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
+    }
     let counts = kernel.inspectedFiles.counts
     if counts.openFiles != files.count { found.append("\(counts.openFiles) open files counted, \(files.count) found") }
     if counts.sharedMemoryObjects != objects.count {
@@ -54,6 +71,7 @@ extension KernelMachine {
       guard try schedule(0) else { return ["process 1 is gone"] }
       _ = try call(0, .exit, [0])
     } catch { return [error.description] }
+    if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
     guard let report else { return ["the machine does not come to an end"] }
     var problems: [String] = []
     if report.leakedFrameCount != 0 { problems.append("\(report.leakedFrameCount) frames leaked") }

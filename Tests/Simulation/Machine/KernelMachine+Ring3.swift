@@ -36,7 +36,7 @@ extension KernelMachine {
     pendingCalls[number] = PendingCall(call: call, kept: kept)
     setRegister(.rax, UInt64((indirection ?? call).rawValue))
     enterKernel()
-    if kernel.systemCall() {
+    if kernel.monitoredSystemCall() {
       hardware.processor.eventEnded()
       try capture(number)
     } else {
@@ -97,7 +97,7 @@ extension KernelMachine {
       } catch {
         setRegister(.rip, Program.text)
         let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-        let goesOn = kernel.exception(event)
+        let goesOn = kernel.monitoredException(event)
         if goesOn { hardware.processor.eventEnded() } else { try advance() }
       }
     }

@@ -58,10 +58,12 @@ public final class KernelMachine: SimulatedSystem {
     }
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.maximumProcessCount = 24
+    if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")
     }
+    kernel.startMonitoring()
     try advance()
     guard let current else { throw Difference("the first process does not run") }
     contexts[current] = 0
@@ -79,7 +81,7 @@ public final class KernelMachine: SimulatedSystem {
   func advance() throws(Difference) {
     for _ in 0..<10_000 {
       eventCount += 1
-      let next = kernel.next()
+      let next = kernel.monitoredNext()
       hardware.processor.eventEnded()
       switch next {
       case .run(let context):
@@ -92,6 +94,9 @@ public final class KernelMachine: SimulatedSystem {
       case .idle(let deadline):
         current = nil
         try idle(deadline)
+      case .again:
+        current = nil
+        if hardware.deliverTransfers() { kernel.deviceInterrupt() }
       }
     }
     throw Difference("the machine never comes to run a program")
@@ -120,20 +125,20 @@ public final class KernelMachine: SimulatedSystem {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }
     hardware.clock.advance(to: instant)
-    if hardware.deliverTransfers() { kernel.deviceInterrupt() } else { kernel.timerTick() }
+    if hardware.deliverTransfers() { kernel.monitoredDeviceInterrupt() } else { kernel.monitoredTimerTick() }
   }
 
   /// A timer interrupt while a program runs.
   func tick() throws(Difference) {
     hardware.clock.advance(by: 1_000_000)
-    kernel.timerTick()
+    kernel.monitoredTimerTick()
     try advance()
   }
 
   /// Device interrupts that are due.
   func deliverInterrupts() throws(Difference) {
     if hardware.deliverTransfers() {
-      kernel.deviceInterrupt()
+      kernel.monitoredDeviceInterrupt()
       try advance()
     }
   }
@@ -165,7 +170,7 @@ public final class KernelMachine: SimulatedSystem {
     } else {
       setRegister(.rax, UInt64(SystemCallNumber.schedYield.rawValue))
       enterKernel()
-      if !kernel.systemCall() { try advance() }
+      if !kernel.monitoredSystemCall() { try advance() }
     }
   }
 

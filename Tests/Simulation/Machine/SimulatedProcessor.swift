@@ -26,12 +26,16 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// A write of CR3.
-  public func loadPageTable(root: FrameNumber) {
-    memoryUnit.loadRoot(root.address.raw)
+  public override func loadPageTable(root: FrameNumber) {
+    SimulatedHeap.outside { memoryUnit.loadRoot(root.address.raw) }
   }
 
   /// INVLPG, with speculation on both sides of it: a kernel that invalidates before it changes the entry is caught.
-  public func invalidate(page: VirtualAddress) {
+  public override func invalidate(page: VirtualAddress) {
+    SimulatedHeap.outside { forget(page) }
+  }
+
+  private func forget(_ page: VirtualAddress) {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -44,7 +48,11 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// Forgets everything that is not global.
-  public func invalidateAll() {
+  public override func invalidateAll() {
+    SimulatedHeap.outside { forgetAll() }
+  }
+
+  private func forgetAll() {
     memoryUnit.speculate()
     invalidationCount += 1
     if defects.skippedInvalidation == invalidationCount { return }
@@ -65,14 +73,17 @@ public final class SimulatedProcessor: Processor {
   }
 
   /// Monotonic time.
-  public var nanoseconds: UInt64 { clock.nanoseconds }
+  public override var nanoseconds: UInt64 { clock.nanoseconds }
 
   /// The start of the wall clock.
-  public var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
+  public override var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
 
   /// Keeps what the kernel prints.
-  public func writeConsole(_ bytes: RawSpan) {
-    for offset in bytes.byteOffsets { consoleOutput.append(bytes.unsafeLoadByte(offset)) }
+  public override func writeConsole(_ bytes: RawSpan) {
+    for offset in bytes.byteOffsets {
+      let byte = bytes.unsafeLoadByte(offset)
+      SimulatedHeap.outside { consoleOutput.append(byte) }
+    }
   }
 
   /// Forgets the console output so far and returns it.

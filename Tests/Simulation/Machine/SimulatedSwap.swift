@@ -56,6 +56,10 @@ public final class SimulatedSwap: BlockDevice {
 
   /// Starts a transfer.
   public func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus {
+    SimulatedHeap.outside { start(direction, block, frame) }
+  }
+
+  private func start(_ direction: TransferDirection, _ block: UInt32, _ frame: FrameNumber) -> TransferStatus {
     transferCount += 1
     if block >= blockCount {
       violations.append("transfer of block \(block) beyond the end of the device")

@@ -32,6 +32,15 @@ extension ReferenceModel {
   ]
   static let writableControls: Set<String> = ["vm.overcommit", "kern.signosys"]
 
+  /// Whether the node that a sysctl(3) is about exists.
+  func knowsControl(_ operation: Operation) -> Bool {
+    switch operation {
+    case .systemControl(.name(let name), _, _, _): value(of: name) != nil
+    case .systemControl(.numbers(let numbers), _, _, _): Self.controlNumbers.values.contains(numbers)
+    default: false
+    }
+  }
+
   private func value(of name: String) -> ControlValue? {
     switch name {
     case "kern.ostype": .string("FreeBSD")
@@ -67,8 +76,8 @@ extension ReferenceModel {
     let text: String
     switch name {
     case .name(let given):
-      if given.utf8.count >= 1024 { return .error(.enametoolong) }
-      if !given.isEmpty && !reaches(process, .path, given.utf8.count, write: false) { return .error(.efault) }
+      if given.isEmpty || given.utf8.count > 1024 { return .error(.einval) }
+      if !reaches(process, .path, given.utf8.count, write: false) { return .error(.efault) }
       text = given
     case .numbers(let numbers):
       if numbers.count < 2 || numbers.count > 24 { return .error(.einval) }
@@ -77,6 +86,7 @@ extension ReferenceModel {
       text = Self.controlNumbers.first { $0.value == numbers }?.key ?? ""
     }
     guard let value = value(of: text) else { return .error(.enoent) }
+    if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
     var number: UInt32?
     if let newValue {
       if !Self.writableControls.contains(text) || process.credentials.effectiveUser != 0 { return .error(.eperm) }
@@ -86,7 +96,12 @@ extension ReferenceModel {
     }
     let result = try deliver(value, process, room, isQuery)
     if let number, case .value = result { set(text, number) }
-    return result
+    return losesLength(process, room) ? .error(.efault) : result
+  }
+
+  /// Whether the length, which is copied out last, cannot be stored.
+  private func losesLength(_ process: ModelProcess, _ room: Int?) -> Bool {
+    room != nil && !reaches(process, .second, 8, write: true)
   }
 
   private func set(_ name: String, _ number: UInt32) {
@@ -97,13 +112,14 @@ extension ReferenceModel {
   private func controlNumbers(
     of name: [UInt8]?, _ process: ModelProcess, _ room: Int?, _ isQuery: Bool
   ) throws(Difference) -> Expectation {
+    if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
     guard let name, !name.isEmpty else { return .error(.enoent) }
     if !reaches(process, .input, name.count, write: false) { return .error(.efault) }
     let text = String(decoding: name, as: UTF8.self)
     guard value(of: text) != nil else { return .error(.enoent) }
-    guard let numbers = Self.controlNumbers[text] else { return try deliver(.anything(8), process, room, isQuery) }
-    let bytes = numbers.flatMap { KernelMachine.bytes(of: UInt32(bitPattern: $0)) }
-    return try deliver(.exactly(bytes), process, room, isQuery)
+    let bytes = Self.controlNumbers[text]?.flatMap { KernelMachine.bytes(of: UInt32(bitPattern: $0)) }
+    let result = try deliver(bytes.map { .exactly($0) } ?? .anything(8), process, room, isQuery)
+    return losesLength(process, room) ? .error(.efault) : result
   }
 
   /// What is copied out: as much of the value as there is room for, and how much that was.
@@ -111,14 +127,15 @@ extension ReferenceModel {
     _ value: ControlValue, _ process: ModelProcess, _ room: Int?, _ isQuery: Bool
   ) throws(Difference) -> Expectation {
     guard let room else { return .value(0) }
-    if !reaches(process, .second, 8, write: true) { return .error(.efault) }
+    let isLost = losesLength(process, room)
     let told = { () throws(Difference) -> UInt64 in littleEndian(try self.output(.second, 8), 0) }
     var size = 0
     switch value {
     case .exactly(let bytes): size = bytes.count
     case .anything(let count), .number(let count, _): size = count
-    case .text: size = isQuery ? 0 : outputs.isEmpty ? 8 : Int(try told())
+    case .text: size = isQuery ? 0 : isLost || outputs.isEmpty ? 8 : Int(try told())
     }
+    if isLost && (isQuery || room < size) { return isQuery ? .value(0) : .error(.enomem) }
     if isQuery {
       let length = try told()
       if size > 0 && length != UInt64(size) { throw Difference("the length is \(length), expected \(size)") }
@@ -126,6 +143,7 @@ extension ReferenceModel {
     }
     let count = min(size, room)
     if count > 0 && !reaches(process, .output, count, write: true) { return .error(.efault) }
+    if isLost { return .value(0) }
     if try told() != UInt64(count) { throw Difference("the length is \(try told()), expected \(count)") }
     if count > 0 { try checkValue(value, try output(.output, count), count) }
     return room < size ? .error(.enomem) : .value(0)

@@ -35,7 +35,7 @@ extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
     switch operation.innermost {
-    case .read, .write: failure?.kind == .transfer
+    case .read, .write: failure?.kind.isTransfer ?? false
     default: false
     }
   }
@@ -46,9 +46,9 @@ extension Operation {
   func errorsOfFailure(_ kind: InjectedFailure.Kind) -> [Errno] {
     if case .through(_, let inner) = self {
       // The sixth argument lies on the stack.
-      return inner.errorsOfFailure(kind) + (kind == .transfer ? [.efault] : [])
+      return inner.errorsOfFailure(kind) + (kind.isTransfer ? [.efault] : [])
     }
-    if kind == .transfer {
+    if kind.isTransfer {
       // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
       switch self {
       case .read, .write, .truncate, .execute: return [.eio, .efault]

@@ -74,9 +74,9 @@ extension ReferenceModel {
 
   /// The first group is the effective one (getgroups(2)).
   func setGroups(_ process: ModelProcess, _ groups: [UInt32]) -> Expectation {
-    if process.credentials.effectiveUser != 0 { return .error(.eperm) }
     if groups.count > 256 { return .error(.einval) }
     if !groups.isEmpty && !reaches(process, .input, 4 * groups.count, write: false) { return .error(.efault) }
+    if process.credentials.effectiveUser != 0 { return .error(.eperm) }
     process.isTainted = true
     if let first = groups.first { process.credentials.effectiveGroup = first }
     process.credentials.groups = Array(groups.dropFirst())

@@ -36,8 +36,11 @@ extension ReferenceModel {
     process.memory = [:]
     process.blocked = nil
     process.signals.isStopped = false
-    for child in processes.values where child.parent == process.number { child.parent = 0 }
     // SIG_IGN for SIGCHLD: nobody wants the status.
+    for child in processes.values where child.parent == process.number {
+      child.parent = 0
+      if child.state != .running && processes[0]?.signals.ignored.contains(20) == true { processes[child.number] = nil }
+    }
     if processes[process.parent]?.signals.ignored.contains(20) == true { processes[process.number] = nil }
     return .ended
   }
@@ -59,6 +62,8 @@ extension ReferenceModel {
     process.breakAddress = Program.dataEnd
     process.segmentBases = [0, 0]
     process.hasExecuted = true
+    // Of what is ignored, only the ends of children are not any more.
+    process.signals.ignored.remove(20)
     let who = process.credentials
     if who.realUser == who.effectiveUser && who.realGroup == who.effectiveGroup { process.isTainted = false }
     process.credentials.savedUser = who.effectiveUser

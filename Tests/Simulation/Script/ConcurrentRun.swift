@@ -120,7 +120,7 @@ public final class ConcurrentRun {
     machine.setRegister(.rax, UInt64(call.rawValue))
     returning[process] = Return(kept: kept, call: call, step: stepCount)
     machine.enterKernel()
-    if machine.kernel.systemCall() { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+    if machine.kernel.monitoredSystemCall() { machine.hardware.processor.eventEnded() } else { try machine.advance() }
   }
 
   private func checkReturn(_ process: Int32) throws(Difference) {
@@ -144,7 +144,11 @@ public final class ConcurrentRun {
     } catch {
       machine.setRegister(.rip, Program.text)
       let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-      if machine.kernel.exception(event) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+      if machine.kernel.monitoredException(event) {
+        machine.hardware.processor.eventEnded()
+      } else {
+        try machine.advance()
+      }
       return
     }
     observations[process, default: []].append(try effect())

@@ -19,6 +19,7 @@ public struct ConcurrentSimulation {
     configuration.frameCount = 92 + random.number(below: 110)
     configuration.swapBlockCount = 800
     configuration.immediateTransferOneIn = random.pick([3, 1_000_000]) ?? 3
+    configuration.unitsPerTurn = seed % 2 == 0 ? 1 + Int(seed / 2 % 8) : nil
     self.configuration = configuration
   }
 

@@ -76,7 +76,7 @@ extension OperationGenerator {
     if random.chance(oneIn: 10) {
       let wrong: [ControlName] = [
         .numbers([1]), .numbers([1, 9999]), .numbers([1, 1, 1]), .numbers([77, 1]), .name("no.such"), .name(""),
-        .numbers([Int32](repeating: 1, count: 25)), .name(String(repeating: "n", count: 1024)),
+        .numbers([Int32](repeating: 1, count: 25)), .name(String(repeating: "n", count: 1025)),
       ]
       return .systemControl(random.pick(wrong) ?? .name(""), room: room, isQuery: isQuery)
     }

@@ -159,6 +159,8 @@ extension ReferenceModel {
     _ process: ModelProcess, _ pointer: CallPointer, _ address: UInt64, _ operation: Operation
   ) -> Bool {
     guard let use = operation.use(of: pointer), use.byteCount > 0 else { return true }
+    // Whether the name or the length of sysctl(3) is looked at first.
+    if case .systemControl = operation, pointer == .second, !knowsControl(operation) { return true }
     if case .wait(let target, let options, _) = operation,
       reporting(to: process, target, options).count > 1 || wouldBlock(operation, process)
     {

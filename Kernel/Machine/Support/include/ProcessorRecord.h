@@ -38,6 +38,12 @@
 #define RECORD_IS_IDLE 24
 #define RECORD_HAS_BASE_INSTRUCTIONS 32
 #define RECORD_DISPATCHER 40
+#define RECORD_SYSTEM_CALL 48
+#define RECORD_RESUME 56
+#define RECORD_TRAP 64
+
+/* What `is_idle` says to `wait_for_interrupt`: interrupts that are pending are answered, but none is waited for. */
+#define IDLE_WITHOUT_WAITING 2
 
 /* Segment selectors; those of ring 3 have FreeBSD's values. */
 #define SELECTOR_KERNEL_CODE 0x20
@@ -73,9 +79,13 @@ struct processor_record {
   uint64_t context;    /* the current thread's context, in the direct map; 0 while there is none */
   uint64_t kernel;     /* the object that answers system calls */
   uint64_t user_stack; /* holds the user's stack pointer for the length of a few instructions */
-  uint64_t is_idle;    /* the processor waits in `wait_for_interrupt`; an interrupt drops that frame */
+  uint64_t is_idle;    /* 1: the processor waits in `wait_for_interrupt`; an interrupt drops that frame. 2: it is not to wait */
   uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
   uint64_t dispatcher; /* the object that answers everything else */
+  /* The functions of Events.swift that the entry code calls: the plain ones, or those of a kernel that is watched. */
+  uint64_t system_call;
+  uint64_t resume;
+  uint64_t trap;
 };
 
 _Static_assert(offsetof(struct processor_record, context) == RECORD_CONTEXT, "shared with Entry.S");
@@ -84,15 +94,25 @@ _Static_assert(offsetof(struct processor_record, user_stack) == RECORD_USER_STAC
 _Static_assert(offsetof(struct processor_record, is_idle) == RECORD_IS_IDLE, "shared with Entry.S");
 _Static_assert(offsetof(struct processor_record, has_base_instructions) == RECORD_HAS_BASE_INSTRUCTIONS, "see Entry.S");
 _Static_assert(offsetof(struct processor_record, dispatcher) == RECORD_DISPATCHER, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, system_call) == RECORD_SYSTEM_CALL, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, resume) == RECORD_RESUME, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, trap) == RECORD_TRAP, "shared with Entry.S");
 
 extern struct processor_record processor_record;
 
 INLINE uint64_t current_context(void) { return processor_record.context; }
 INLINE void set_current_context(uint64_t address) { processor_record.context = address; }
-INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher) {
+/* Events.swift, in Swift's calling convention; named here for their addresses only. */
+extern char machine_system_call[], machine_resume[], machine_trap[];
+extern char machine_monitored_system_call[], machine_monitored_resume[], machine_monitored_trap[];
+INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher, int monitored) {
   processor_record.kernel = kernel;
   processor_record.dispatcher = dispatcher;
+  processor_record.system_call = (uint64_t)(monitored ? machine_monitored_system_call : machine_system_call);
+  processor_record.resume = (uint64_t)(monitored ? machine_monitored_resume : machine_resume);
+  processor_record.trap = (uint64_t)(monitored ? machine_monitored_trap : machine_trap);
 }
+INLINE void answer_interrupts_only(void) { processor_record.is_idle = IDLE_WITHOUT_WAITING; }
 INLINE void set_has_base_instructions(void) { processor_record.has_base_instructions = 1; }
 
 /* The registers of interrupted kernel code (or of a program, at a machine check), as Entry.S pushes them. */

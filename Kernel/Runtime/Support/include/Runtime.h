@@ -41,7 +41,9 @@ struct heap_state {
   uint64_t boot_reserve;                  /* the same for pages of the boot arena, which stay for ever */
   uint64_t boot_reserve_count;
   uint64_t boot_pages_used;               /* of the boot arena, which is part of the reserve */
-  uint64_t allocated_byte_count;
+  uint64_t allocation_count;              /* all objects ever handed out */
+  uint64_t allocated_byte_count;          /* and their bytes; with those that came back it gives what is alive */
+  uint64_t released_byte_count;
   uint64_t frame_count;                   /* frames taken from the frame allocator, reserve included */
 };
 

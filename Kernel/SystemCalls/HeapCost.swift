@@ -1,0 +1,42 @@
+// What the objects cost that events make, and from them what whole events cost: the declared bounds of `SystemCallTable`.
+//
+// Bytes are upper limits, rounded up to where a class may still grow a little; measured maxima are in
+// Documentation/HeapBounds.md.
+
+import Memory
+
+/// Heap of single objects and of the events that make several.
+enum HeapCost {
+  private static func object(_ byteCount: Int) -> HeapAmount { HeapAmount(objectCount: 1, byteCount: byteCount) }
+
+  // MARK: Objects
+
+  static var vmObject: HeapAmount { HeapLimits.fault }
+  static var addressSpace: HeapAmount { object(192) }
+  static var openFile: HeapAmount { object(128) }
+  static var sharedMemoryObject: HeapAmount { object(192) }
+  static var fileTable: HeapAmount { object(672) }
+  static var process: HeapAmount { object(672) }
+  static var thread: HeapAmount { object(576) }
+  static var credentials: HeapAmount { object(96) }
+  static var groupList: HeapAmount { object(160) }
+  static var resourceLimits: HeapAmount { object(320) }
+  /// What a transfer or a change of size that waits keeps from others: the hold and its entry in a range lock.
+  static var transferHold: HeapAmount { object(80) + object(80) }
+  static var argumentStaging: HeapAmount { object(672) }
+
+  // MARK: Events
+
+  /// shm_open(2): a new object and its file, or the file of an object that has to wait to be emptied.
+  static var sharedMemoryOpen: HeapAmount {
+    openFile + (vmObject + sharedMemoryObject).maximum(transferHold)
+  }
+  /// fork(2): what is copied, and the state of the copying.
+  static var child: HeapAmount { object(144) + process + thread + fileTable + addressSpace }
+  /// mmap(2): an object for shared memory without a file, and what remains of a mapping that replaces many.
+  static var mapping: HeapAmount { vmObject + object(96) }
+  /// execve(2): the state of the execution with what it stages, then the new address space, and the identity that is saved.
+  static var execution: HeapAmount {
+    object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace + credentials
+  }
+}

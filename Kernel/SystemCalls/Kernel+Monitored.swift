@@ -1,0 +1,132 @@
+// The events of Kernel.swift for a kernel that is watched: the simulation and a machine with the kernel option `inspect`
+// call these instead. Each does what its namesake does, between two looks at the heap.
+
+import Memory
+import Processes
+
+extension Kernel {
+  /// Watches every event from now on; the machine calls the monitored entries from then on.
+  public func startMonitoring() {
+    guard let heap = memory.heap else { return }
+    monitor = EventMonitor(memory, heap, table)
+    // The object that it measured.
+    while !memory.drainTeardown(budget: 64) {}
+  }
+
+  /// `systemCall()`, watched.
+  public func monitoredSystemCall() -> Bool {
+    guard let monitor, let thread = processes.current else { return systemCall() }
+    monitor.begin(.call(callInProgress(of: thread)))
+    let goesOn = systemCall()
+    monitor.end()
+    if goesOn { eventEnded() }
+    return goesOn
+  }
+
+  /// `exception(_:)`, watched.
+  @discardableResult
+  public func monitoredException(_ event: ProcessorException) -> Bool {
+    monitor?.begin(event.vector == ExceptionVector.pageFault ? .pageFault : .exception)
+    let goesOn = exception(event)
+    monitor?.end()
+    if goesOn { eventEnded() }
+    return goesOn
+  }
+
+  /// `timerTick()`, watched.
+  public func monitoredTimerTick() {
+    monitor?.begin(.tick)
+    timerTick()
+    monitor?.end()
+  }
+
+  /// `consoleInput(_:)`, watched.
+  public func monitoredConsoleInput(_ byte: UInt8) {
+    monitor?.begin(.consoleInput)
+    consoleInput(byte)
+    monitor?.end()
+  }
+
+  /// `deviceInterrupt()`, watched.
+  public func monitoredDeviceInterrupt() {
+    monitor?.begin(.deviceInterrupt)
+    deviceInterrupt()
+    monitor?.end()
+  }
+
+  /// `next()`, watched.
+  public func monitoredNext() -> Next {
+    monitor?.begin(.betweenEvents)
+    let result = next()
+    monitor?.end()
+    if case .finished = result { return result }
+    eventEnded()
+    return result
+  }
+
+  // MARK: What is found
+
+  /// Everything that an event leads to is done; ring 3 or nobody runs next.
+  private func eventEnded() {
+    if let excess = monitor?.excess, !hasViolation { reportExcess(excess) }
+  }
+
+  /// The last event was handled: says what was measured.
+  func endMonitoring() {
+    guard let monitor, !isQuiet else { return }
+    monitor.forEachKind { use in
+      guard use.count > 0 else { return }
+      var line = ConsoleLine()
+      line.append("martlet: heap use of ")
+      line.append(use.name)
+      line.append(": ")
+      line.append(use.largest)
+      line.append(" of ")
+      line.append(use.bound)
+      line.append("; events: ")
+      line.append(UInt64(use.count))
+      line.append("\r\n")
+      memory.processor.writeConsole(line.bytes)
+    }
+  }
+
+  private func reportExcess(_ excess: EventHeapUse) {
+    hasViolation = true
+    guard !isQuiet else { return }
+    var line = ConsoleLine()
+    line.append("martlet: inspection: heap use of ")
+    line.append(excess.name)
+    line.append(": ")
+    line.append(excess.largest)
+    line.append(", declared: ")
+    line.append(excess.bound)
+    line.append("\r\n")
+    memory.processor.writeConsole(line.bytes)
+  }
+
+  /// `resume`, which goes on with one call between others, as an event of that call.
+  func monitoredResume(_ thread: Thread, _ process: Process, _ monitor: EventMonitor) {
+    monitor.begin(.call(callInProgress(of: thread)))
+    resume(thread, process)
+    monitor.begin(.betweenEvents)
+  }
+
+  /// The call that a thread's registers ask for, through `syscall` or directly.
+  func callInProgress(of thread: Thread) -> SystemCall {
+    let context = thread.context
+    guard context.rax < UInt64(SystemCallTable.count) else { return .unknown }
+    let call = table[Int(context.rax)].call
+    guard call == .indirect, context.rdi < UInt64(SystemCallTable.count) else { return call }
+    return table[Int(context.rdi)].call
+  }
+}
+
+extension ConsoleLine {
+  /// Adds an amount in words.
+  fileprivate mutating func append(_ amount: HeapAmount) {
+    append(UInt64(max(0, amount.objectCount)))
+    append(" objects, ")
+    append(UInt64(max(0, amount.byteCount)))
+    append(" bytes")
+  }
+}

@@ -1,0 +1,281 @@
+// Calls whose work has no constant bound go on in steps: others run between them, each step is small, and a process that
+// is killed in the middle of one leaves nothing behind.
+
+import ABI
+import Files
+import Memory
+import Processes
+import Simulation
+import Testing
+
+@testable import SystemCalls
+
+@Suite struct LongWorkTests {
+  private let area: UInt64 = 0x1_0000_0000
+  private let anonymous: UInt64 = 0x1012
+  private let nobody = UInt64.max
+
+  /// Maps `count` pages one by one, with every other one read-only so that they stay apart, and stores to those that allow.
+  private func mapPages(_ kernel: TestKernel, _ count: UInt64) {
+    for page in 0..<count {
+      kernel.call(.mmap, area + page * 4096, 4096, 1 + page % 2 * 2, anonymous, nobody, 0)
+      if page % 2 == 1 { kernel.store([1], at: area + page * 4096) }
+    }
+  }
+
+  private func process(_ kernel: TestKernel, _ identifier: Int) -> Process? {
+    kernel.kernel.inspectedProcesses.process(Int32(identifier))
+  }
+
+  private func writableCount(_ space: AddressSpace) -> Int {
+    var count = 0
+    space.inspectTables { _, _, level, entry in if level == 0 && entry & 2 != 0 { count += 1 } }
+    return count
+  }
+
+  /// Lets whoever runs yield until `context` runs; calls `body` each time the other one does.
+  private func yield(_ kernel: TestKernel, until context: PhysicalAddress?, _ body: () -> Void = {}) {
+    for _ in 0..<10_000 where kernel.context != context {
+      body()
+      kernel.call(.schedYield)
+    }
+    #expect(kernel.context == context)
+  }
+
+  @Test func forkCopiesALargeAddressSpaceInSmallSteps() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    _ = kernel.fork()
+    let parent = kernel.context
+    mapPages(kernel, 600)
+    let space = try #require(process(kernel, 1)?.addressSpace)
+    #expect(writableCount(space) >= 300)
+    kernel.call(.fork)
+    var steps = 0
+    var entries = 0
+    var writable = writableCount(space)
+    yield(kernel, until: parent) {
+      guard case .fork(let pending) = process(kernel, 1)?.thread?.continuation else { return }
+      steps += 1
+      let copied = pending.space?.entryCount ?? 0
+      #expect(copied - entries <= 16)
+      entries = copied
+      let left = writableCount(space)
+      #expect(writable - left <= 16 + 8)
+      writable = left
+    }
+    #expect(kernel.result == CallResult(value: 3, failed: false))
+    #expect(steps > 30)
+    let child = try #require(process(kernel, 3)?.addressSpace)
+    #expect(child.entryCount == space.entryCount)
+    // What is stored afterwards is the parent's own.
+    kernel.store([2], at: area + 4096)
+    while kernel.identifier != 3 { kernel.call(.schedYield) }
+    #expect(kernel.load(area + 4096, 1) == [1])
+  }
+
+  @Test func aProcessKilledAtAnyStepOfItsForkLeavesNothing() throws {
+    var step = 0
+    var isDone = false
+    while !isDone {
+      let kernel = try TestKernel(frames: 2048, unitsPerTurn: 4)
+      _ = kernel.fork()
+      let first = kernel.context
+      kernel.call(.schedYield)
+      let second = kernel.context
+      mapPages(kernel, 24)
+      for number in 55..<75 { kernel.call(.dup2, 0, UInt64(number)) }
+      kernel.call(.fork)
+      for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
+      isDone = kernel.context == second
+      yield(kernel, until: first)
+      kernel.call(.kill, UInt64.max, 9)
+      let (identifier, status) = kernel.wait(2)
+      #expect(identifier == 2 && status == .terminated(.sigkill))
+      #expect(kernel.kernel.inspectedProcesses.pendingForkCount == 0)
+      kernel.exit()
+      #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
+      step += 1
+    }
+    #expect(step > 12)
+  }
+
+  @Test(arguments: [1, 1000]) func aForkThatCannotHaveItsDescriptorsUndoesItself(unitsPerTurn: Int) throws {
+    let kernel = try TestKernel(frames: 16384, unitsPerTurn: unitsPerTurn)
+    for number in 1...12 { kernel.call(.dup2, 0, UInt64(number * 70)) }
+    var number: UInt32 = 1
+    while true {
+      kernel.hardware.system.failures.fail(.frame, number: number)
+      let result = try #require(kernel.call(.fork))
+      kernel.hardware.system.failures.disarm()
+      if !result.failed { break }
+      #expect(result.errno == .enomem)
+      #expect(kernel.kernel.inspectedFiles.counts.tables == 1)
+      #expect(kernel.kernel.inspectedProcesses.processCount == 1)
+      number += 1
+    }
+    #expect(number > 3)
+    kernel.exit()
+    #expect(kernel.report?.isClean == true, "\(String(describing: kernel.report))")
+  }
+
+  @Test func munmapOfALargeRangeIsCut() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    _ = kernel.fork()
+    let parent = kernel.context
+    kernel.call(.mmap, area, 1000 * 4096, 3, anonymous, nobody, 0)
+    for page in 0..<UInt64(1000) { kernel.store([1], at: area + page * 4096) }
+    let space = try #require(process(kernel, 1)?.addressSpace)
+    var resident = space.residentPageCount
+    let begin = resident
+    var steps = 0
+    kernel.call(.munmap, area, 1000 * 4096)
+    yield(kernel, until: parent) {
+      steps += 1
+      #expect(resident - space.residentPageCount <= 16 + 8)
+      resident = space.residentPageCount
+    }
+    #expect(steps > 40)
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+    #expect(begin - space.residentPageCount == 1000)
+  }
+
+  @Test func aMappingOverALargeRangeIsCutAndAllOrNothing() throws {
+    var step = 0
+    var isDone = false
+    while !isDone {
+      let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
+      _ = kernel.fork()
+      let first = kernel.context
+      kernel.call(.schedYield)
+      let second = kernel.context
+      mapPages(kernel, 40)
+      kernel.call(.mmap, area, 40 * 4096, 3, anonymous, nobody, 0)
+      for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
+      isDone = kernel.context == second
+      if isDone {
+        #expect(kernel.result == CallResult(value: area, failed: false))
+        for page in 0..<UInt64(40) { #expect(kernel.load(area + page * 4096, 1) == [0]) }
+        #expect(kernel.store([7], at: area))
+      }
+      yield(kernel, until: first)
+      kernel.call(.kill, 2, 9)
+      _ = kernel.wait(2)
+      kernel.exit()
+      #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
+      step += 1
+    }
+    #expect(step > 8)
+  }
+
+  @Test func markingManyDescriptorsIsCut() throws {
+    let kernel = try TestKernel(frames: 16384, unitsPerTurn: 1)
+    _ = kernel.fork()
+    let parent = kernel.context
+    for number in 0..<80 { kernel.call(.dup2, 0, UInt64(number * 10 + 5)) }
+    kernel.call(.closeRange, 6, 700, 4)
+    var steps = 0
+    yield(kernel, until: parent) { steps += 1 }
+    #expect(steps >= 10)
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+    for number in 0..<80 {
+      let descriptor = UInt64(number * 10 + 5)
+      #expect(kernel.call(.fcntl, descriptor, 1, 0)?.value == (descriptor > 5 && descriptor <= 700 ? 1 : 0))
+    }
+  }
+
+  @Test func theKernelComesBackForInterruptsWhileNobodyElseIsReady() throws {
+    let kernel = try TestKernel(frames: 8192)
+    let pages: UInt64 = 6000
+    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.ftruncate, 3, pages * 4096)
+    kernel.call(.mmap, area, pages * 4096, 3, 0x11, 3, 0)
+    for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
+    kernel.call(.close, 3)
+    let space = try #require(process(kernel, 1)?.addressSpace)
+    let system = kernel.hardware.system
+    var resident = space.residentPageCount
+    var free = system.freeFrameCount
+    let count = kernel.returnCount
+    kernel.betweenReturns = {
+      #expect(resident - space.residentPageCount <= 16 * 600)
+      #expect(system.freeFrameCount - free <= 16 * 600)
+      resident = space.residentPageCount
+      free = system.freeFrameCount
+    }
+    kernel.call(.munmap, area, pages * 4096)
+    #expect(kernel.returnCount > count)
+    kernel.betweenReturns = nil
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+  }
+
+  @Test func cuttingAMappingInTwoWaitsForMemoryRatherThanFail() throws {
+    let kernel = try TestKernel()
+    kernel.call(.mmap, area, 16 * 4096, 3, anonymous, nobody, 0)
+    // The pool of map entries is full, so that the second half needs a frame.
+    var page: UInt64 = 0
+    let entries = kernel.hardware.system.inspectedMapEntries
+    let capacity = 4096 / MemoryLayout<UInt64>.stride
+    while kernel.hardware.system.inspectedMapEntries.frameCount == entries.frameCount && page < UInt64(capacity) {
+      kernel.call(.mmap, area + 0x1000_0000 + page * 8192, 4096, 3, anonymous, nobody, 0)
+      page += 1
+    }
+    // One fewer than what took a new frame, and that frame given back.
+    kernel.call(.munmap, area + 0x1000_0000 + (page - 1) * 8192, 4096)
+    kernel.hardware.system.trim()
+    kernel.hardware.system.failures.fail(.frame, number: 1)
+    #expect(kernel.call(.munmap, area + 4 * 4096, 4096) == CallResult(value: 0, failed: false))
+    #expect(kernel.hardware.system.failures.count(.frame) > 0)
+    kernel.hardware.system.failures.disarm()
+    #expect(kernel.store([1], at: area + 5 * 4096))
+  }
+
+  @Test func partsOfPrivateMemoryThatAreUnmappedAreGivenBack() throws {
+    let kernel = try TestKernel()
+    kernel.call(.mmap, area, 200 * 4096, 3, anonymous, nobody, 0)
+    for page in 0..<UInt64(200) { kernel.store([UInt8(page)], at: area + page * 4096) }
+    let free = kernel.hardware.system.freeFrameCount
+    kernel.call(.munmap, area + 10 * 4096, 50 * 4096)
+    kernel.call(.munmap, area, 5 * 4096)
+    kernel.call(.munmap, area + 195 * 4096, 5 * 4096)
+    #expect(kernel.hardware.system.freeFrameCount >= free + 60)
+    #expect(kernel.load(area + 5 * 4096, 1) == [5])
+    #expect(kernel.load(area + 60 * 4096, 1) == [60])
+    // What a child sees must stay.
+    _ = kernel.fork()
+    kernel.call(.munmap, area + 60 * 4096, 10 * 4096)
+    let (_, status) = kernel.wait {
+      #expect(kernel.load(area + 60 * 4096, 1) == [60])
+      kernel.exit()
+    }
+    #expect(status == .exited(0))
+  }
+
+  @Test func map32BitStaysBelowTwoGigabytes() throws {
+    let kernel = try TestKernel()
+    let low: UInt64 = 1 << 31
+    let first = try #require(kernel.call(.mmap, 0, 4096, 3, 0x81002, nobody, 0))
+    #expect(!first.failed && first.value < low)
+    // Everything from there to 2 GiB but two pages is taken.
+    #expect(kernel.call(.mmap, first.value + 4096, low - first.value - 3 * 4096, 0, 0x1012, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0x1000, 0x3f_f000, 0, 0x1012, nobody, 0)?.failed == false)
+    let before = try #require(kernel.call(.mmap, 0, 8192, 3, 0x81002, nobody, 0))
+    #expect(before.value == low - 8192 || before.value < first.value)
+    var last = before
+    while !last.failed {
+      #expect(last.value + 4096 <= low)
+      last = try #require(kernel.call(.mmap, 0, 4096 * 64, 3, 0x81002, nobody, 0))
+    }
+    #expect(last.errno == .enomem)
+    #expect(kernel.call(.mmap, 0, 4096 * 64, 3, 0x1002, nobody, 0)?.failed == false)
+  }
+
+  @Test func setgroupsChecksItsArgumentsInOrder() throws {
+    let kernel = try TestKernel()
+    kernel.call(.setuid, 5)
+    #expect(kernel.call(.setgroups, UInt64(UInt32.max), 8)?.errno == .einval)
+    #expect(kernel.call(.setgroups, 100_000, 8)?.errno == .einval)
+    #expect(kernel.call(.setgroups, 2, 8)?.errno == .efault)
+    #expect(kernel.call(.setgroups, 2, TestKernel.data)?.errno == .eperm)
+    #expect(kernel.call(.setgroups, 0, 8)?.errno == .eperm)
+  }
+}

@@ -1,0 +1,54 @@
+// The heap use of events: measured, and compared with what they declare (DESIGN, "Running out of memory").
+import Memory
+import Simulation
+@testable import SystemCalls
+import Testing
+
+@Suite struct SimulationHeapTests {
+  private func run(_ steps: [ScriptStep], planting kind: EventKind? = nil) throws -> KernelMachine {
+    let machine = try KernelMachine(HardwareConfiguration())
+    machine.kernel.monitor?.plantedExcess = kind
+    let runner = ScriptRunner(machine)
+    for step in steps { try runner.perform(step) }
+    return machine
+  }
+
+  private static let steps = [
+    ScriptStep(0, .sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600)),
+    ScriptStep(0, .truncate(descriptor: 3, length: 8192)),
+    ScriptStep(0, .status(descriptor: 3)), ScriptStep(0, .fork(child: 1)), ScriptStep(1, .exit(status: 0)),
+  ]
+
+  @Test func `events that allocate are seen to allocate, and the others are not`() throws {
+    let machine = try run(Self.steps)
+    var largest: [String: HeapAmount] = [:]
+    machine.kernel.monitor?.forEachKind { largest[$0.name] = $0.largest }
+    guard SimulatedHeap.isMeasured else { return }
+    #expect(largest["shm_open2"]?.objectCount == 3)
+    #expect(largest["fork"]?.objectCount == 5)
+    #expect(largest["ftruncate"]?.objectCount == 0)
+    #expect(largest["fstat"]?.objectCount == 0)
+    #expect(largest["exit"]?.objectCount == 0)
+    #expect(largest["between events"]?.objectCount == 0)
+    #expect(machine.kernel.monitor?.excess == nil)
+    #expect(machine.shutDown() == [])
+  }
+
+  @Test(arguments: ["fstat", "fork", "shm_open2", "between events"])
+  func `an event that takes more than it declares fails the step`(name: String) throws {
+    guard SimulatedHeap.isMeasured else { return }
+    let kind = (0..<EventKind.count).compactMap { EventKind(index: $0) }.first { $0.name == name }
+    let failure = #expect(throws: ScriptFailure.self) { try run(Self.steps, planting: kind) }
+    #expect(failure?.reason.hasPrefix("\(name) takes ") == true, "\(failure?.reason ?? "nothing")")
+  }
+
+  @Test func `no event declares more than the reserve holds`() {
+    let table = SystemCallTable()
+    for index in 0..<EventKind.count {
+      guard case .call(let call) = EventKind(index: index) else { continue }
+      let bound = table.heapBound(of: call)
+      #expect(bound.objectCount + HeapLimits.fault.objectCount <= HeapLimits.reservePageCount)
+      #expect(bound.byteCount <= bound.objectCount * HeapLimits.largestObjectByteCount)
+    }
+  }
+}
