@@ -47,11 +47,12 @@ extension AddressSpace {
       if entries[handle].sharing == .private && entries[handle].charge == 0 { total += entries[handle].pageCount }
       handle = entries[handle].next
     }
-    try system.reserveSwap(total)
+    try system.reserve(total, for: account)
     handle = findFirst(endingAfter: range.start) ?? .none
     while !handle.isNone && entries[handle].start < range.end {
       if entries[handle].sharing == .private && entries[handle].charge == 0 {
         entries[handle].charge = entries[handle].pageCount
+        entries[handle].account = account
       }
       handle = entries[handle].next
     }

@@ -54,6 +54,14 @@ public final class MemorySystem {
   var queues = PagingQueues()
   var swap: SwapPager?
   var teardown = TeardownList()
+  /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.
+  var releaseCount: UInt64 = 0
+  /// The last futile look at every page, if nothing was found since.
+  var futility: Futility?
+  /// Who asks for memory; set by the kernel.
+  public var reservationPolicy: BackReference<ReservationPolicy> = BackReference()
+  /// What is counted per user.
+  public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).
   public internal(set) var accounting = SwapAccounting()
   /// The root whose translations the processor uses.
@@ -141,6 +149,7 @@ public final class MemorySystem {
   @inline(__always)
   func free(_ frame: FrameNumber) {
     precondition(frames[frame].state.rawValue > FrameState.freeTail.rawValue, "frame freed twice")
+    releaseCount &+= 1
     buddy.free(frame, order: 0, frames)
   }
 
@@ -180,6 +189,7 @@ public final class MemorySystem {
   public func endWait(_ frame: FrameNumber) {
     precondition(frames[frame].waiterCount > 0)
     frames[frame].waiterCount &-= 1
+    releaseCount &+= 1
   }
 
   /// Does at most `budget` units of the work that releases left behind. Returns whether none is left.
@@ -215,6 +225,8 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var liveObjects = 0
   /// Address spaces alive.
   public internal(set) var liveSpaces = 0
+  /// Pages that were looked at to see whether they can be reclaimed.
+  public internal(set) var pagesExamined = 0
   /// Page faults resolved.
   public internal(set) var faults = 0
   /// VM objects that were made in resolving faults.
