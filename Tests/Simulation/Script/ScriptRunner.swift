@@ -79,17 +79,19 @@ public final class ScriptRunner {
       model.consoleOutput = system.hardware.processor.takeConsoleOutput()
       model.outputs = system.outputs
       for input in system.inputs { process.store(input.bytes, at: input.address) }
+      var unexpected: [UInt8] = []
       if step.failure != nil && system.failureHappened, let error = refusal(step, observed) {
         isModelLost = !(try model.refuse(step, observed, error))
       } else {
         try model.apply(step.operation, by: step.process, observed)
-        try checkSilence(model.consoleOutput)
+        unexpected = model.consoleOutput
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
       if system.hardware.isShort { shortStepCount += 1 }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
+      try checkSilence(unexpected)
     } catch { throw failure(error.description) }
   }
 
