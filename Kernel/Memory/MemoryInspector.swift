@@ -282,6 +282,7 @@ public struct MemoryInspector: ~Copyable {
     var free = 0
     var tables = 0
     var pages = 0
+    var spares = 0
     var listed = 0
     var queued = 0
     for raw in 0..<system.frames.count {
@@ -291,6 +292,7 @@ public struct MemoryInspector: ~Copyable {
       switch record.state {
       case .free: free += 1 << Int(record.order)
       case .pageTable: tables += 1
+      case .spareTable: spares += 1
       case .pool: poolFrameCount += 1
       case .kernel: kernelFrameCount += 1
       case .object:
@@ -308,6 +310,8 @@ public struct MemoryInspector: ~Copyable {
       }
     }
     require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
+    require(
+      spares == system.spareTables.tables.count + system.spareTables.roots.count, "spare page tables", UInt64(spares))
     require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
     require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
     require(listed == mappings, "mappings that no page table has", UInt64(listed))
