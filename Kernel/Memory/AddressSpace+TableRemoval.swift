@@ -98,7 +98,7 @@ extension AddressSpace {
     while !tables.isEmpty {
       let table = tables.first
       tables.remove(table, system.frames)
-      system.free(table)
+      system.giveTable(table)
     }
   }
 

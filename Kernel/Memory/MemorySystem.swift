@@ -54,6 +54,7 @@ public final class MemorySystem {
   var queues = PagingQueues()
   var swap: SwapPager?
   var teardown = TeardownList()
+  var spareTables = SpareTables()
   /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.
   var releaseCount: UInt64 = 0
   /// The last futile look at every page, if nothing was found since.
@@ -208,6 +209,7 @@ public final class MemorySystem {
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {
+    freeSpareTables()
     indexNodes.trim(self)
     mappingNodes.trim(self)
     entries.trim(self)
