@@ -30,6 +30,7 @@ struct UserSideTests {
     Batch(name: "taking without end", programs: ["exhaustion_test"], memory: "64M"),
     Batch(name: "swap", programs: ["swap_test"], memory: "64M", append: "swap=24M"),
     Batch(name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M"),
+    Batch(name: "what calls and faults cost", programs: ["cost_test"]),
     Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"]),
   ]
 
