@@ -34,7 +34,7 @@ extension AddressSpace {
       if entry & PageTableEntry.present != 0 {
         table = PageTableEntry.frame(entry)
       } else {
-        guard let new = system.allocateZeroedFrame(.pageTable) else { return nil }
+        guard let new = system.takeTable() else { return nil }
         system.frames[new].owner = OwnerReference(self)
         system.frames[new].index = address & ~(PageTableEntry.coverage(level: level) - 1)
         system.frames[new].count = 0

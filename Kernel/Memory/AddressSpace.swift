@@ -73,6 +73,9 @@ public final class AddressSpace: AnyOwner {
   public func retire() {
     precondition(!isRetired)
     isRetired = true
+    // From here on only the list of entries counts.
+    tree = .none
+    lastFound = .none
     system.loadKernelRoot(insteadOf: root)
     system.teardown.append(self)
   }
