@@ -14,6 +14,8 @@ public enum SystemControl {
     public static let kern: Int32 = 1
     /// CTL_VM
     public static let vm: Int32 = 2
+    /// CTL_DEBUG
+    public static let debug: Int32 = 5
     /// CTL_HW
     public static let hw: Int32 = 6
   }

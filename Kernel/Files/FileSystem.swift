@@ -82,9 +82,9 @@ public final class FileSystem {
       max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
     unprivilegedFileCount = maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
-    leaves = Pool(memory.physical)
-    branches = Pool(memory.physical)
-    trunks = Pool(memory.physical)
+    leaves = Pool(memory.physical, .descriptorNode)
+    branches = Pool(memory.physical, .descriptorNode)
+    trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     console = Console(memory)
   }
@@ -126,6 +126,7 @@ extension FileSystem {
   /// Throws ENFILE when `kern.maxfiles` is reached; the last twentieth is kept for the superuser (spec fd.md, section 3).
   @inline(__always)
   func admitFile(_ caller: Credentials) throws(Errno) {
+    if memory.isToFail(.openFile) { throw .enfile }
     let count = openFileCount &+ 1
     if count >= unprivilegedFileCount {
       guard caller.isSuperuser && count < maximumFileCount else { throw .enfile }

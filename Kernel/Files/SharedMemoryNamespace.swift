@@ -37,9 +37,9 @@ struct SharedMemoryNamespace: ~Copyable {
     while UInt64(buckets) * UInt64(SharedMemoryNamespace.pagesPerBucket) < UInt64(pageCount) { buckets *= 2 }
     mask = buckets - 1
     groups = Array(repeating: .none, count: Int(buckets / SharedMemoryNamespace.groupBucketCount))
-    entries = Pool(physical)
-    blocks = Pool(physical)
-    groupPool = Pool(physical)
+    entries = Pool(physical, .nameRecord)
+    blocks = Pool(physical, .nameRecord)
+    groupPool = Pool(physical, .nameRecord)
   }
 
   /// The object with this name, to be borrowed while it has it. Allocates nothing and costs the same for every size of the

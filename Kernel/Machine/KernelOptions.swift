@@ -15,6 +15,10 @@ public struct KernelOptions {
   /// `inspect` or `inspect=N`: watch the heap use of every event, inspect the whole kernel at the end, and after every Nth
   /// event (0: not in between).
   public private(set) var inspectionInterval: UInt64?
+  /// `fail=NAME:SETTING`, any number of times: fail points to be set once process 1 exists.
+  public private(set) var failurePoints: [[UInt8]] = []
+  /// `seed=N`: what the fail points' percentages are drawn from.
+  public private(set) var seed: UInt64 = 1
   /// `panic-test` or `panic-test=KIND`: fail on purpose.
   public private(set) var panicTest: [UInt8]?
 
@@ -49,6 +53,10 @@ public struct KernelOptions {
       inspectionInterval = KernelOptions.size(value)
     } else if KernelOptions.value(of: "inspect", in: word)?.isEmpty == true {
       inspectionInterval = 0
+    } else if let value = KernelOptions.value(of: "fail=", in: word) {
+      failurePoints.append(value)
+    } else if let value = KernelOptions.value(of: "seed=", in: word) {
+      seed = KernelOptions.size(value)
     } else if let value = KernelOptions.value(of: "panic-test=", in: word) {
       panicTest = value
     } else if KernelOptions.value(of: "panic-test", in: word)?.isEmpty == true {

@@ -2,6 +2,7 @@
 
 internal import ABI
 internal import Machine
+internal import Memory
 internal import SelfTests
 internal import SystemCalls
 
@@ -36,8 +37,25 @@ func startUp() -> Never {
     HostReport.writeRefusal(refusalReason(error))
     leaveMachine(.failure)
   }
+  setFailurePoints(machine)
   logLine("instructions from power-on to process 1: ", machine.timeStampsSinceStart, " (time stamps)")
   machine.run()
+}
+
+/// Sets the fail points that the command line asks for; before process 1 existed, its start would be what fails.
+private func setFailurePoints(_ machine: Machine) {
+  machine.memory.failures.seed(machine.options.seed)
+  for text in machine.options.failurePoints where !isSet(text, machine.memory) {
+    HostReport.writeRefusal("an option fail= names no fail point, or its setting is wrong")
+    leaveMachine(.failure)
+  }
+}
+
+private func isSet(_ text: [UInt8], _ memory: MemorySystem) -> Bool {
+  do throws(Errno) {
+    try memory.setFailurePoint(text.span)
+    return true
+  } catch { return false }
 }
 
 /// What a refusal means to the person who chose the program.

@@ -81,7 +81,7 @@ extension AddressSpace {
     let entries = system.entries
     let inheritance = entries[handle].inheritance
     let charge = entries[handle].charge
-    try system.accounting.reserve(charge)
+    try system.reserveSwap(charge)
     if inheritance != .zero { entries[handle].objectOrNil?.isSeenOnce = false }
     let new = MapEntry(
       start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,

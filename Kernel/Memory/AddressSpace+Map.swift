@@ -66,7 +66,7 @@ extension AddressSpace {
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
     let address = try place(request)
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
-    try system.accounting.reserve(charge)
+    try system.reserveSwap(charge)
     var object = request.object.take()
     if request.sharing == .shared && object == nil {
       // Children share it from the first fork on, whether or not it was touched before: it needs its object now.

@@ -31,7 +31,7 @@ extension AddressSpace {
       first = findFirst(endingAfter: range.start) ?? .none
     }
     let charges = protection.contains(.write)
-    if charges { try system.accounting.reserve(uncharged) }
+    if charges { try system.reserveSwap(uncharged) }
     var lost = Protection()
     handle = first
     while !handle.isNone {

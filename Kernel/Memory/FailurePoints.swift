@@ -1,52 +1,150 @@
-// Failure on demand, in the manner of fail(9): the nth allocation or transfer of a kind fails.
+// Failure on demand, in the manner of fail(9): every point has a setting, which says at each evaluation whether to fail.
+//
+// While no point is set, all of them together cost one test of `isArmed` per allocation. What is random comes from a seed, so
+// that a run can be repeated.
 
-/// What can be made to fail.
-public enum FailureKind: UInt8, BitwiseCopyable, Sendable {
-  /// Taking a frame.
-  case frame
-  /// Filling the heap's reserve.
-  case heapReserve
-  /// Taking a swap block.
-  case swapBlock
-  /// A transfer of the block device.
-  case transfer
-}
+public import ABI
 
-/// Which allocations are to fail. Not armed, it costs one test per allocation.
+/// The settings of all points.
 public struct FailurePoints: BitwiseCopyable, Sendable {
-  /// Whether anything can fail or is being counted.
+  /// Whether any point is set.
   public private(set) var isArmed = false
-  private var remaining = [4 of UInt32](repeating: 0)
-  private var seen = [4 of UInt32](repeating: 0)
+  private var settings = [18 of FailureSetting](repeating: FailureSetting())
+  private var evaluations = [18 of UInt32](repeating: 0)
+  private var randomState: UInt64 = 1
+
+  /// What an evaluation leads to.
+  struct Verdict {
+    var fails = false
+    var panics = false
+    var prints = 0
+  }
 
   init() {}
 
-  /// Makes the `number`th (from 1) event of `kind` from now on fail, once.
-  public mutating func fail(_ kind: FailureKind, number: UInt32) {
-    remaining[Int(kind.rawValue)] = number
-    isArmed = true
+  /// The setting of a point; terms that have executed as often as they were to are gone from it.
+  public subscript(point: FailurePoint) -> FailureSetting {
+    get { settings[Int(point.rawValue)] }
+    set {
+      settings[Int(point.rawValue)] = newValue
+      updateArmed()
+    }
   }
 
-  /// Counts events without failing any.
-  public mutating func startCounting() {
-    self = FailurePoints()
-    isArmed = true
+  /// What percentages are drawn from.
+  public mutating func seed(_ seed: UInt64) { randomState = seed }
+
+  /// Makes the `number`th (from 1) evaluation of a point from now on fail, once.
+  public mutating func fail(_ point: FailurePoint, number: UInt32) {
+    evaluations[Int(point.rawValue)] = 0
+    self[point] = FailureSetting(failing: number)
   }
 
-  /// Forgets everything.
+  /// Forgets every setting.
   public mutating func disarm() {
+    let state = randomState
     self = FailurePoints()
+    randomState = state
   }
 
-  /// Events of `kind` since arming.
-  public func count(_ kind: FailureKind) -> UInt32 { seen[Int(kind.rawValue)] }
+  /// Evaluations of a point since `fail`, until nothing was set any more.
+  public func count(_ point: FailurePoint) -> UInt32 { evaluations[Int(point.rawValue)] }
 
-  /// Counts an event and says whether it is to fail.
-  public mutating func shouldFail(_ kind: FailureKind) -> Bool {
-    let slot = Int(kind.rawValue)
-    seen[slot] &+= 1
-    guard remaining[slot] > 0 else { return false }
-    remaining[slot] -= 1
-    return remaining[slot] == 0
+  private mutating func updateArmed() {
+    isArmed = false
+    for index in 0..<FailurePoint.count {
+      for term in 0..<settings[index].termCount where settings[index].terms[term].count != 0 { isArmed = true }
+    }
+  }
+
+  /// Evaluates a point.
+  mutating func evaluate(_ point: FailurePoint) -> Verdict {
+    let slot = Int(point.rawValue)
+    evaluations[slot] &+= 1
+    var verdict = Verdict()
+    for index in 0..<settings[slot].termCount {
+      let term = settings[slot].terms[index]
+      guard term.count != 0 else { continue }
+      if term.probability < FailureTerm.certainty && nextRandom() % UInt64(FailureTerm.certainty) >= term.probability {
+        continue
+      }
+      if term.count > 0 {
+        settings[slot].terms[index].count -= 1
+        if term.count == 1 { updateArmed() }
+      }
+      switch term.action {
+      case .off: return verdict
+      case .fail: verdict.fails = true
+      case .panic: verdict.panics = true
+      case .print:
+        verdict.prints += 1
+        if term.argument != 0 { continue }
+      }
+      return verdict
+    }
+    return verdict
+  }
+
+  private mutating func nextRandom() -> UInt64 {
+    randomState &+= 0x9e37_79b9_7f4a_7c15
+    var value = randomState
+    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+    return value ^ value >> 31
+  }
+}
+
+extension MemorySystem {
+  /// Whether what is about to be done is to fail.
+  @inline(__always)
+  public func isToFail(_ point: FailurePoint) -> Bool { failures.isArmed && evaluate(point) }
+
+  @inline(never)
+  private func evaluate(_ point: FailurePoint) -> Bool {
+    let verdict = failures.evaluate(point)
+    for _ in 0..<verdict.prints where !isQuiet { report(point, " executing") }
+    if verdict.panics {
+      report(point, " panicking")
+      preconditionFailure("a fail point panics")
+    }
+    return verdict.fails
+  }
+
+  private func report(_ point: FailurePoint, _ what: String) {
+    var line = ConsoleLine()
+    line.append("martlet: fail point ")
+    line.append(point.name)
+    line.append(what)
+    line.append("\r\n")
+    processor.writeConsole(line.bytes)
+  }
+
+  /// Whether a frame for this use is to fail.
+  @inline(never)
+  func frameIsToFail(_ state: FrameState) -> Bool {
+    if isToFail(.frame) { return true }
+    switch state {
+    case .object: return isToFail(.pageFrame)
+    case .pageTable: return isToFail(.pageTable)
+    case .kernel: return isToFail(.kernelFrame)
+    default: return false
+    }
+  }
+
+  /// Reserves swap. Throws ENOMEM when `vm.overcommit` refuses it.
+  @inline(__always)
+  func reserveSwap(_ pageCount: UInt64) throws(Errno) {
+    if pageCount > 0 && isToFail(.swapReservation) { throw .enomem }
+    try accounting.reserve(pageCount)
+  }
+
+  /// Sets a point by a text `NAME:SETTING` (kernel option `fail=`). Throws ENOENT for an unknown name, EINVAL for a wrong
+  /// setting; then nothing has changed.
+  public func setFailurePoint(_ text: Span<UInt8>) throws(Errno) {
+    var colon = 0
+    while colon < text.count && text[colon] != UInt8(ascii: ":") { colon += 1 }
+    guard let point = FailurePoint(name: text.extracting(0..<colon)) else { throw .enoent }
+    guard colon < text.count else { throw .einval }
+    failures[point] = try FailureSetting(parsing: text.extracting((colon + 1)..<text.count))
   }
 }

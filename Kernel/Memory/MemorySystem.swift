@@ -42,6 +42,9 @@ public final class MemorySystem {
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
 
+  /// Whether fail points print nothing (kernel option `quiet`); a panic of theirs is told.
+  public var isQuiet = false
+
   /// The records of all frames.
   let frames: FrameTable
   var buddy = BuddyAllocator()
@@ -83,9 +86,9 @@ public final class MemorySystem {
     processorReference = BackReference(processor)
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
-    indexNodes = Pool(physical)
-    mappingNodes = Pool(physical)
-    entries = Pool(physical)
+    indexNodes = Pool(physical, .indexNode)
+    mappingNodes = Pool(physical, .mappingRecord)
+    entries = Pool(physical, .mapEntry)
     var total = 0
     for index in available.indices { total += Int(available[index].end - available[index].start) }
     managedFrameCount = total
@@ -125,7 +128,7 @@ public final class MemorySystem {
       releaseKeptTables()
       if buddy.freeCount <= reserveFrameCount { return nil }
     }
-    if failures.isArmed && failures.shouldFail(.frame) { return nil }
+    if failures.isArmed && frameIsToFail(state) { return nil }
     guard let frame = buddy.allocate(order: 0, frames) else { return nil }
     frames[frame].state = state
     return frame
@@ -142,7 +145,7 @@ public final class MemorySystem {
   /// Takes a page table in which nothing is present.
   func takeTable() -> FrameNumber? {
     let kept = keptTables.first
-    if kept == .none { return allocateZeroedFrame(.pageTable) }
+    if kept == .none || failures.isArmed { return allocateZeroedFrame(.pageTable) }
     keptTables.remove(kept, frames)
     return kept
   }

@@ -52,6 +52,7 @@ public final class Pool<Element: ~Copyable> {
   private let slotByteCount: Int
   private let capacity: Int
   private let physical: PhysicalMemory
+  private let point: FailurePoint
   private var partial = FrameList()
   private var emptyCount = 0
   /// Records in use.
@@ -61,8 +62,11 @@ public final class Pool<Element: ~Copyable> {
 
   /// Makes an empty pool.
   ///
-  /// - Parameter alignment: of the records, a power of two from 16 to 4096.
-  public init(_ physical: PhysicalMemory, alignment: Int = 16) {
+  /// - Parameters:
+  ///   - point: what is said to fail when a record is to fail on demand.
+  ///   - alignment: of the records, a power of two from 16 to 4096.
+  public init(_ physical: PhysicalMemory, _ point: FailurePoint, alignment: Int = 16) {
+    self.point = point
     let stride = MemoryLayout<Element>.stride
     slotByteCount = (max(stride, 16) + alignment - 1) & ~(alignment - 1)
     capacity = 4096 / slotByteCount
@@ -97,6 +101,7 @@ public final class Pool<Element: ~Copyable> {
   public func allocate(
     _ value: consuming Element, _ system: MemorySystem, _ priority: AllocationPriority = .normal
   ) -> Handle<Element>? {
+    if system.isToFail(point) { return nil }
     if partial.isEmpty && !grow(system, priority) { return nil }
     let frame = partial.first
     let table = system.frames

@@ -149,7 +149,7 @@ extension MemorySystem {
   }
 
   private func takeSwapBlock() -> SwapBlock? {
-    if failures.isArmed && failures.shouldFail(.swapBlock) { return nil }
+    if isToFail(.swapBlock) { return nil }
     return swap?.allocate()
   }
 

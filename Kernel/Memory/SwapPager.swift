@@ -75,7 +75,9 @@ extension MemorySystem {
 
   func startTransfer(_ direction: TransferDirection, _ block: SwapBlock, _ frame: FrameNumber) -> TransferStatus {
     guard let swap else { return .failed }
-    if failures.isArmed && failures.shouldFail(.transfer) { return .failed }
+    if failures.isArmed && (isToFail(.transfer) || isToFail(direction == .read ? .transferRead : .transferWrite)) {
+      return .failed
+    }
     return direction == .read ? swap.get(block, into: frame) : swap.put(frame, to: block)
   }
 

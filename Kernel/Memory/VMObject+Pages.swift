@@ -86,7 +86,7 @@ extension VMObject {
   public func resize(toPageCount newCount: UInt64) throws(Errno) {
     let system = system
     if newCount > pageCount {
-      try system.accounting.reserve(newCount - pageCount)
+      try system.reserveSwap(newCount - pageCount)
       charge += newCount - pageCount
     } else {
       removePages(from: newCount, to: UInt64.max, system)

@@ -64,7 +64,7 @@ public final class VMObject: AnyOwner {
   public static func make(
     _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64
   ) throws(Errno) -> VMObjectReference {
-    try system.accounting.reserve(pageCount)
+    try system.reserveSwap(pageCount)
     let object = VMObject(system, kind, pageCount: pageCount)
     object.charge = pageCount
     return VMObjectReference(object)

@@ -84,7 +84,7 @@ extension ProcessSystem {
   }
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {
-    guard !isEnding else { throw .eagain }
+    guard !isEnding, !memory.isToFail(.processSlot) else { throw .eagain }
     let isSuperuser = parent.credentials.isSuperuser
     let limit = isSuperuser ? maximumProcessCount : maximumProcessCount - ProcessLimits.reservedProcessCount
     guard processCount + pendingForkCount < limit else { throw .eagain }

@@ -56,7 +56,7 @@ public final class ProcessSystem {
     self.floatingPoint = floatingPoint
     self.maximumProcessCount = maximumProcessCount
     scheduler = Scheduler(slotCount: maximumProcessCount)
-    records = Pool(memory.physical, alignment: 64)
+    records = Pool(memory.physical, .threadRecord, alignment: 64)
     slots = Array(repeating: nil, count: maximumProcessCount)
     threads = Array(repeating: nil, count: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)

@@ -43,7 +43,7 @@ public final class FrameBackedHeap: KernelHeap {
 
   private func fill() -> Bool {
     guard let memory = memory.instance else { return false }
-    if memory.failures.isArmed && memory.failures.shouldFail(.heapReserve) { return false }
+    if memory.isToFail(.heapReserve) { return false }
     while SlabAllocator.reservePageCount < FrameBackedHeap.reserveGoal {
       guard let frame = memory.allocateKernelFrame() else { return false }
       unsafe SlabAllocator.state.pointee.frame_count += 1

@@ -113,7 +113,7 @@ extension Kernel {
 
   /// The call that a thread's registers ask for, through `syscall` or directly.
   func callInProgress(of thread: Thread) -> SystemCall {
-    let context = processes.records[thread.record].context
+    let context = thread.context
     guard context.rax < UInt64(SystemCallTable.count) else { return .unknown }
     let call = table[Int(context.rax)].call
     guard call == .indirect, context.rdi < UInt64(SystemCallTable.count) else { return call }

@@ -46,6 +46,7 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
+    memory.isQuiet = isQuiet
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)

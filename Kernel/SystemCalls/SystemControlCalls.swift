@@ -9,7 +9,7 @@ import Memory
 import Processes
 
 /// The other four arguments of both calls.
-private struct SystemControlArguments {
+struct SystemControlArguments {
   let old: UInt64
   let oldLength: UInt64
   let new: UInt64
@@ -30,6 +30,8 @@ extension Kernel {
     let rest = SystemControlArguments(arguments)
     if call == .sysctlbyname {
       let length = textLength(thread.frame.value.buffer.span, limit: stagedByteCount)
+      let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
+      if let point { return try control(point, rest, thread, process) }
       let name = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
@@ -39,11 +41,14 @@ extension Kernel {
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
+    if integer(arguments.second) == 2, let point = FailurePoint(first, second) {
+      return try control(point, rest, thread, process)
+    }
     guard integer(arguments.second) == 2, let node = SystemControlNode(first, second) else { throw .enoent }
     return try control(node, rest, thread, process)
   }
 
-  private func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
+  func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
     for index in 0..<limit where bytes[index] == 0 { return index }
     return limit
   }
@@ -69,14 +74,14 @@ extension Kernel {
   }
 
   /// The room for the old value; nil when the thread is parked and the call starts over.
-  private func room(
+  func room(
     _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     arguments.oldLength == 0 ? 0 : try fetchBehindValue(arguments.oldLength, thread, process)
   }
 
   /// Copies what there is room for of `size` staged bytes out; false when the thread is parked and the call starts over.
-  private func deliver(
+  func deliver(
     _ size: Int, _ room: UInt64, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Bool {
     guard arguments.old != 0 else { return true }
@@ -93,7 +98,7 @@ extension Kernel {
   }
 
   /// Copies the length out, which is the last step, and returns.
-  private func end(
+  func end(
     _ length: UInt64, _ error: Errno?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
   ) -> Outcome {
     var result = PendingResult()
@@ -116,9 +121,9 @@ extension Kernel {
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
     let length = textLength(thread.frame.value.buffer.span, limit: count)
-    let name = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
-    guard let node = name else { throw .enoent }
-    let (first, second) = node.identifier
+    let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
+    let node = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
+    guard let (first, second) = point?.identifier ?? node?.identifier else { throw .enoent }
     stage(first, at: 0, &thread.frame.value.buffer)
     stage(second, at: 4, &thread.frame.value.buffer)
     guard try deliver(8, room, arguments, thread, process) else { return .parked }
@@ -127,7 +132,7 @@ extension Kernel {
   }
 
   /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
-  private func fetch(
+  func fetch(
     _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     var progress = 0

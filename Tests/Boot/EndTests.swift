@@ -14,6 +14,24 @@ struct EndTests {
     #expect(killed.report == "process 1 was killed by signal 9\n", "\(killed)")
   }
 
+  @Test(
+    "A fail point that does not exist, or a wrong setting, is said", arguments: ["frames:return", "frame:x", "frame"])
+  func wrongFailPoint(setting: String) throws {
+    let result = try boot(program: "end", arguments: "exit 0", append: "fail=\(setting)")
+    #expect(result.exit == .failure, "\(result)")
+    #expect(result.lines.contains { $0.contains("names no fail point, or its setting is wrong") }, "\(result)")
+  }
+
+  @Test("A fail point prints, and panics, when it is told to")
+  func failPointActions() throws {
+    let printing = try boot(program: "end", arguments: "exit 0", append: "fail=page_frame:2*print")
+    #expect(printing.exit == .success, "\(printing)")
+    #expect(printing.lines.count { $0 == "martlet: fail point page_frame executing" } == 2, "\(printing)")
+    let panicking = try boot(program: "end", arguments: "exit 0", append: "quiet fail=page_frame:panic")
+    #expect(panicking.exit == .panic)
+    #expect(panicking.lines.first == "martlet: fail point page_frame panicking", "\(panicking)")
+  }
+
   @Test("Without the debug device the machine powers off")
   func powerOff() throws {
     let result = try boot(program: "arguments", hasDebugExit: false, timeLimit: 60)

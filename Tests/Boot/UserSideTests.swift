@@ -15,6 +15,15 @@ struct UserSideTests {
     var testDescription: String { name }
   }
 
+  /// Options that set every fail point to the same.
+  static func everyFailure(_ setting: String) -> String {
+    [
+      "frame", "page_frame", "page_table", "kernel_frame", "heap_reserve", "index_node", "mapping_record", "map_entry",
+      "name_record", "descriptor_node", "thread_record", "process_slot", "open_file", "swap_reservation", "swap_block",
+      "transfer", "transfer_read", "transfer_write",
+    ].map { "fail=\($0):\(setting)" }.joined(separator: " ")
+  }
+
   static let batches = [
     Batch(
       name: "shared memory",
@@ -31,6 +40,20 @@ struct UserSideTests {
     Batch(name: "swap", programs: ["swap_test"], memory: "64M", append: "swap=24M"),
     Batch(name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "what calls and faults cost", programs: ["cost_test"]),
+    Batch(name: "fail points", programs: ["fail_point_test"], others: ["end"]),
+    Batch(
+      name: "a part of all allocations and transfers fails", programs: ["adversity_test"], others: ["end"],
+      memory: "32M", append: "swap=8M seed=7 " + everyFailure("0.3%return")),
+    Batch(
+      name: "few allocations and transfers fail", programs: ["adversity_test"], others: ["end"],
+      memory: "32M", append: "swap=8M " + everyFailure("0.02%return")),
+    // What no call has an error for: faults wait, page-out is tried again. Programs see nothing of it.
+    Batch(
+      name: "failures that programs do not see",
+      programs: ["shared_object_test", "mapping_test", "swap_test", "hostile_test"],
+      memory: "64M",
+      append: "swap=24M fail=page_frame:5%return fail=index_node:5%return fail=mapping_record:5%return "
+        + "fail=swap_block:5%return fail=transfer_write:5%return"),
     Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"]),
   ]
 

@@ -9,11 +9,28 @@ import Testing
     index: Int, kind: InjectedFailure.Kind
   ) {
     let test = FailureCase.all[index]
-    for isSlow in [false, true] {
+    for isSlow in kind.isTransfer ? [false, true] : [false] {
       let result = ExhaustiveFailure(test, kind, isSlow: isSlow)
       if let failure = result.failure {
         Issue.record("\(test.name), \(kind) \(result.failureCount + 1), slow device \(isSlow): \(failure)")
       }
     }
+  }
+
+  /// A case for every fail point that must meet it.
+  private static let meetings: [(kind: InjectedFailure.Kind, name: String)] = [
+    (.frame, "fork"), (.pageFrame, "first store"), (.pageTable, "fork"), (.kernelFrame, "execute"),
+    (.heapReserve, "fork"), (.indexNode, "store into a private copy"),
+    (.mappingRecord, "load a page that a child mapped"), (.mapEntry, "map"),
+    (.nameRecord, "create"), (.descriptorNode, "dup2 beyond the first leaf"), (.threadRecord, "fork"),
+    (.processSlot, "fork"), (.openFile, "open"), (.swapReservation, "grow"), (.transfer, "load from swap"),
+    (.transferRead, "load from swap"),
+  ]
+
+  @Test(arguments: meetings.indices)
+  func `each fail point is met by an operation`(index: Int) throws {
+    let (kind, name) = Self.meetings[index]
+    let test = try #require(FailureCase.all.first { $0.name == name })
+    #expect(ExhaustiveFailure(test, kind, isSlow: false).failureCount > 0)
   }
 }

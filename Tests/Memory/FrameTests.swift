@@ -63,7 +63,7 @@ struct PoolTests {
   @Test("records keep their values, and the frames come back")
   func keepsValues() {
     let machine = TestMachine()
-    let pool = Pool<Record>(machine.memory.physical)
+    let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var generator = SeededGenerator(seed: 11)
     var held: [(Handle<Record>, UInt64)] = []
     for step in 0..<5000 {
@@ -89,7 +89,7 @@ struct PoolTests {
   @Test("running out of frames is an answer")
   func exhaustion() {
     let machine = TestMachine(frameCount: 100)
-    let pool = Pool<Record>(machine.memory.physical)
+    let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var handles: [Handle<Record>] = []
     while let handle = pool.allocate(Record(value: 1), machine.system) { handles.append(handle) }
     #expect(handles.count == pool.frameCount * (4096 / 32))

@@ -1,6 +1,7 @@
 // The table of calls, the nodes of sysctl(3), and what exceptions become.
 
 import ABI
+import Memory
 import Testing
 
 @testable import SystemCalls

@@ -62,6 +62,7 @@ public final class SimulatedHardware {
       memory.physical, processor, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
       available: available.span, kernelRoot: kernelRoot)
     system.heap = heap
+    heap.connect(system)
     if configuration.swapBlockCount > 0 {
       let device = SimulatedSwap(
         memory: memory, clock: clock, blockCount: configuration.swapBlockCount, seed: configuration.seed ^ 0x5357_4150)
@@ -95,26 +96,13 @@ public final class SimulatedHardware {
 
   /// Makes something fail from now on.
   public func inject(_ failure: InjectedFailure) {
-    switch failure.kind {
-    case .frame: system.failures.fail(.frame, number: failure.number)
-    case .swapBlock: system.failures.fail(.swapBlock, number: failure.number)
-    case .transfer: system.failures.fail(.transfer, number: failure.number)
-    case .heapReserve: heap.failingRequest = heap.requestCount + Int(failure.number)
-    }
+    system.failures.fail(failure.kind.point, number: failure.number)
   }
 
   /// Ends what `inject` began; whether the failure happened.
   public func withdraw(_ failure: InjectedFailure) -> Bool {
-    defer {
-      system.failures.disarm()
-      heap.failingRequest = 0
-    }
-    switch failure.kind {
-    case .frame: return system.failures.count(.frame) >= failure.number
-    case .swapBlock: return system.failures.count(.swapBlock) >= failure.number
-    case .transfer: return system.failures.count(.transfer) >= failure.number
-    case .heapReserve: return heap.requestCount >= heap.failingRequest
-    }
+    defer { system.failures.disarm() }
+    return system.failures.count(failure.kind.point) >= failure.number
   }
 
   /// What the hardware saw that no correct kernel does.

@@ -8,18 +8,21 @@ public import Memory
 public final class SimulatedHeap: KernelHeap {
   /// How often the reserve was asked for.
   public private(set) var requestCount = 0
-  /// The reserve fails at the request with this number (counted from 1), and only there; 0: never.
-  public var failingRequest = 0
   /// The reserve fails at every request while this is set.
   public var alwaysFails = false
+
+  private weak var system: MemorySystem?
 
   /// A heap that never fails until told to.
   public override init() {}
 
+  /// Lets the fail points of a memory system decide.
+  func connect(_ system: MemorySystem) { self.system = system }
+
   /// Says whether the reserve is full.
   public override func ensureReserve() -> Bool {
     requestCount += 1
-    return !alwaysFails && requestCount != failingRequest
+    return !alwaysFails && system?.isToFail(.heapReserve) != true
   }
 
   /// What is alive is not counted: the host's runtime says only what it allocates.

@@ -26,7 +26,7 @@ extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
     switch operation {
-    case .read, .write: failure?.kind == .transfer
+    case .read, .write: failure?.kind.isTransfer ?? false
     default: false
     }
   }
@@ -35,7 +35,7 @@ extension ScriptStep {
 extension Operation {
   /// The errors that the specification gives an operation for want of memory, or for a device that fails.
   func errorsOfFailure(_ kind: InjectedFailure.Kind) -> [Errno] {
-    if kind == .transfer {
+    if kind.isTransfer {
       // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
       switch self {
       case .read, .write, .truncate: return [.eio, .efault]

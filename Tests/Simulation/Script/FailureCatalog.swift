@@ -105,6 +105,14 @@ extension FailureCase {
     FailureCase("sleep with its time in swap", evicted(sharedObject), .sleep(nanoseconds: 1_000_000)),
     FailureCase("clock into swap", evicted(sharedObject), .clock),
     FailureCase("kill", family, .kill(process: 2, signal: 9)),
+    FailureCase(
+      "load a page that a child mapped",
+      family + [ScriptStep(2, .store(address: window + 12 * 4096, byteCount: 8, pattern: 8))],
+      .load(address: window + 12 * 4096, byteCount: 8)),
+    FailureCase("execute", sharedObject, .execute),
+    FailureCase("dup2 beyond the first leaf", sharedObject, .duplicateTo(descriptor: 3, target: 100)),
+    FailureCase(
+      "set many groups", [ScriptStep(0, .fork(child: actor))], .setGroups((1...40).map { UInt32($0) })),
   ]
 }
 
@@ -120,7 +128,7 @@ public struct ExhaustiveFailure {
     var number: UInt32 = 1
     while number < 200 {
       var configuration = HardwareConfiguration()
-      configuration.frameCount = 320
+      configuration.frameCount = 512
       configuration.swapBlockCount = 600
       configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
       configuration.unitsPerTurn = isSlow ? 1 : nil

@@ -87,18 +87,6 @@ public enum IdentityKind: Sendable, Codable {
 /// What is made to fail during a step.
 public struct InjectedFailure: Equatable, Sendable, Codable {
   /// What fails.
-  public enum Kind: String, CaseIterable, Sendable, Codable {
-    /// Taking a frame.
-    case frame
-    /// Filling the heap's reserve.
-    case heapReserve
-    /// Taking a swap block.
-    case swapBlock
-    /// A transfer of the swap device.
-    case transfer
-  }
-
-  /// What fails.
   public var kind: Kind
   /// Which one of them, counted from 1 at the start of the step.
   public var number: UInt32

@@ -40,7 +40,7 @@ struct OperationGenerator {
     guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let kind = random.pick(InjectedFailure.Kind.allCases) else {
       return nil
     }
-    if kind == .transfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
+    if kind.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
     return InjectedFailure(kind, number: UInt32(random.number(in: 1...4)))
   }
 

@@ -53,7 +53,7 @@ public final class ScriptRunner {
   private func refusal(_ step: ScriptStep, _ observed: Observation) -> Int32? {
     switch observed {
     case .error(let error): error
-    case .ended: step.failure?.kind == .transfer ? -1 : nil
+    case .ended: step.failure?.kind.isTransfer == true ? -1 : nil
     default: nil
     }
   }

@@ -6,6 +6,7 @@
 #define CTL_MAXNAME 24
 #define CTL_KERN 1
 #define CTL_VM 2
+#define CTL_DEBUG 5
 #define CTL_HW 6
 #define KERN_OSTYPE 1
 #define KERN_OSRELEASE 2
