@@ -4,13 +4,17 @@
 // their place. fork shares them, the calls that set identifiers copy. Lists of groups are never changed at all.
 
 public import ABI
-import Memory
+public import Memory
 
 /// The identity that permissions are checked against.
 public final class Credentials {
   private let fileSystem: FileSystem
   /// The real user: whom resources are charged to.
-  public var user: UInt32
+  public var user: UInt32 {
+    didSet { if user != oldValue { account = fileSystem.memory.accounts.account(of: user) } }
+  }
+  /// The real user's account.
+  public private(set) var account: UserAccount
   /// The effective user: whom permissions are checked for.
   public var effectiveUser: UInt32
   /// The saved user, which the effective one may return to.
@@ -27,6 +31,7 @@ public final class Credentials {
   public init(_ fileSystem: FileSystem, user: UInt32 = 0, group: UInt32 = 0) {
     self.fileSystem = fileSystem
     self.user = user
+    account = fileSystem.memory.accounts.account(of: user)
     effectiveUser = user
     savedUser = user
     self.group = group
@@ -37,18 +42,21 @@ public final class Credentials {
 
   deinit { fileSystem.liveCredentialsCount -= 1 }
 
-  /// The same identity, to be changed.
-  public func copy() -> Credentials {
-    let copy = Credentials(fileSystem)
-    copy.user = user
-    copy.effectiveUser = effectiveUser
-    copy.savedUser = savedUser
-    copy.group = group
-    copy.effectiveGroup = effectiveGroup
-    copy.savedGroup = savedGroup
-    copy.supplementary = supplementary
-    return copy
+  private init(_ other: Credentials) {
+    fileSystem = other.fileSystem
+    user = other.user
+    account = other.account
+    effectiveUser = other.effectiveUser
+    savedUser = other.savedUser
+    group = other.group
+    effectiveGroup = other.effectiveGroup
+    savedGroup = other.savedGroup
+    supplementary = other.supplementary
+    fileSystem.liveCredentialsCount += 1
   }
+
+  /// The same identity, to be changed.
+  public func copy() -> Credentials { Credentials(self) }
 
   /// Whether the effective user is the superuser.
   @inline(__always)

@@ -85,15 +85,12 @@ public final class ZeroFile: NullFile {
   /// fstat(2).
   public override func status() throws(Errno) -> Stat { DeviceIdentity(inode: 3, device: 0x302).status(fileSystem) }
 
-  /// Throws EACCES for a protection that the descriptor does not allow, ENOMEM when a shared mapping's swap is refused.
+  /// Throws EACCES for a protection that the descriptor does not allow.
   public override func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping {
     if query.protection.contains(.read) && !flags.contains(.read) { throw .eacces }
     if query.sharing == .shared && query.protection.contains(.write) && !flags.contains(.write) { throw .eacces }
-    // Children share a shared mapping, so its object has to exist before they do.
-    let object =
-      query.sharing == .shared
-      ? try VMObject.make(fileSystem.memory, .anonymous, pageCount: Page.count(covering: query.byteCount)) : nil
+    // The address space makes an object where one is shared, and charges it to whom it belongs.
     return FileMapping(
-      object: object, pageOffset: 0, maximumProtection: query.maximumProtection, countsAsWritable: false)
+      object: nil, pageOffset: 0, maximumProtection: query.maximumProtection, countsAsWritable: false)
   }
 }

@@ -141,7 +141,7 @@ extension FileSystem {
     let mode = request.mode.subtracting(creationMask).intersection(.accessPermissions)
     let ownership = Ownership(user: caller.effectiveUser, group: caller.effectiveGroup, mode: mode)
     do throws(Errno) {
-      return try SharedMemoryObject(self, ownership, request.sharedMemoryFlags)
+      return try SharedMemoryObject(self, ownership, request.sharedMemoryFlags, caller.account)
     } catch {
       // The calls list ENFILE, not ENOMEM (DESIGN, "Running out of memory").
       throw .enfile

@@ -36,8 +36,10 @@ public final class SharedMemoryObject {
   /// Makes an object of size 0.
   ///
   /// Throws ENOMEM when the pageable store cannot be had.
-  init(_ fileSystem: FileSystem, _ ownership: Ownership, _ flags: SharedMemoryFlags) throws(Errno) {
-    storage = try VMObject.make(fileSystem.memory, .sharedMemory, pageCount: 0)
+  init(
+    _ fileSystem: FileSystem, _ ownership: Ownership, _ flags: SharedMemoryFlags, _ account: UserAccount
+  ) throws(Errno) {
+    storage = try VMObject.make(fileSystem.memory, .sharedMemory, pageCount: 0, account: account)
     fileSystemReference = BackReference(fileSystem)
     self.ownership = ownership
     self.flags = flags

@@ -81,16 +81,17 @@ extension AddressSpace {
     let entries = system.entries
     let inheritance = entries[handle].inheritance
     let charge = entries[handle].charge
-    try system.reserveSwap(charge)
+    try system.reserve(charge, for: child.account)
     if inheritance != .zero { entries[handle].objectOrNil?.isSeenOnce = false }
     let new = MapEntry(
       start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,
       object: inheritance == .zero ? nil : entries[handle].copyReference(), charge: charge,
-      protection: entries[handle].protection, maximum: entries[handle].maximum, sharing: entries[handle].sharing,
+      account: charge == 0 ? nil : child.account, protection: entries[handle].protection,
+      maximum: entries[handle].maximum, sharing: entries[handle].sharing,
       inheritance: inheritance, needsCopy: inheritance == .zero ? false : entries[handle].needsCopy,
       countsAsWritable: entries[handle].countsAsWritable)
     guard let copy = entries.allocate(new, system) else {
-      system.accounting.release(charge)
+      system.release(charge, of: child.account)
       throw .enomem
     }
     child.insert(copy)

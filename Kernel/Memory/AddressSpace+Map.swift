@@ -66,25 +66,26 @@ extension AddressSpace {
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
     let address = try place(request)
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
-    try system.reserveSwap(charge)
+    try system.reserve(charge, for: account)
     var object = request.object.take()
     if request.sharing == .shared && object == nil {
       // Children share it from the first fork on, whether or not it was touched before: it needs its object now.
       do throws(Errno) {
-        object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift)
+        object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift, account: account)
       } catch {
-        system.accounting.release(charge)
+        system.release(charge, of: account)
         throw error
       }
     }
     let isPrivateView = request.sharing == .private && object != nil
     let new = MapEntry(
       start: address, end: address + byteCount, offset: request.offset, object: object, charge: charge,
-      protection: request.protection, maximum: request.maximum, sharing: request.sharing,
+      account: charge == 0 ? nil : account, protection: request.protection, maximum: request.maximum,
+      sharing: request.sharing,
       inheritance: request.sharing == .shared ? .share : .copy, needsCopy: isPrivateView,
       countsAsWritable: request.countsAsWritable)
     guard let handle = system.entries.allocate(new, system) else {
-      system.accounting.release(charge)
+      system.release(charge, of: account)
       throw .enomem
     }
     if request.placement == .fixed {
@@ -135,6 +136,6 @@ extension AddressSpace {
   /// Drops a new entry that did not get into the map.
   fileprivate func abandon(_ handle: Handle<MapEntry>) {
     let entry = system.entries.take(handle, system)
-    system.accounting.release(entry.charge)
+    system.release(entry.charge, of: entry.account)
   }
 }

@@ -31,7 +31,7 @@ extension AddressSpace {
       first = findFirst(endingAfter: range.start) ?? .none
     }
     let charges = protection.contains(.write)
-    if charges { try system.reserveSwap(uncharged) }
+    if charges { try system.reserve(uncharged, for: account) }
     var lost = Protection()
     handle = first
     while !handle.isNone {
@@ -39,6 +39,7 @@ extension AddressSpace {
       guard entry.value.start < range.end else { break }
       if charges && entry.value.sharing == .private && entry.value.charge == 0 {
         entry.value.charge = entry.value.pageCount
+        entry.value.account = account
       }
       lost.formUnion(entry.value.protection.subtracting(protection))
       entry.value.protection = protection

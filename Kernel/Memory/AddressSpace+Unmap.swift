@@ -95,7 +95,7 @@ extension AddressSpace {
     if system.entries[handle].charge != 0 {
       let pages = byteCount >> Page.shift
       system.entries[handle].charge -= pages
-      system.accounting.release(pages)
+      system.release(pages, of: system.entries[handle].account)
     }
     if system.entries[handle].countsAsWritable, let object = system.entries[handle].objectOrNil {
       object.writableMappingByteCount -= byteCount
@@ -119,7 +119,8 @@ extension AddressSpace {
     let upperCharge = entries[handle].charge == 0 ? 0 : upperPages
     let upper = MapEntry(
       start: address, end: end, offset: entries[handle].index(of: address), object: entries[handle].copyReference(),
-      charge: upperCharge, protection: entries[handle].protection, maximum: entries[handle].maximum,
+      charge: upperCharge, account: entries[handle].account, protection: entries[handle].protection,
+      maximum: entries[handle].maximum,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
       needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable)
     guard let new = entries.allocate(upper, system, priority) else { return false }

@@ -24,6 +24,8 @@ public final class AddressSpace: AnyOwner {
   public internal(set) var virtualByteCount: UInt64 = 0
   /// Present page-table entries of the lowest level.
   public internal(set) var residentPageCount = 0
+  /// Whom new reservations are charged to: the process's real user.
+  public var account: UserAccount?
   var cachedTableBase = UInt64.max
   var cachedTable = FrameNumber.none
   private var isRetired = false
@@ -98,7 +100,7 @@ public final class AddressSpace: AnyOwner {
     let entry = system.entries.take(handle, system)
     entryCount -= 1
     virtualByteCount -= entry.end - entry.start
-    system.accounting.release(entry.charge)
+    if entry.charge != 0 { system.release(entry.charge, of: entry.account) }
     if entry.countsAsWritable, let object = entry.objectOrNil {
       object.writableMappingByteCount -= entry.end - entry.start
     }

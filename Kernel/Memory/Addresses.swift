@@ -37,7 +37,7 @@ public struct FrameNumber: Equatable, BitwiseCopyable, Sendable {
 }
 
 /// A physical byte address.
-public struct PhysicalAddress: Equatable, Comparable, BitwiseCopyable, Sendable {
+public struct PhysicalAddress: Equatable, BitwiseCopyable, Sendable {
   /// The address itself.
   public let raw: UInt64
 
@@ -54,9 +54,6 @@ public struct PhysicalAddress: Equatable, Comparable, BitwiseCopyable, Sendable 
   @inline(__always)
   public var pageOffset: UInt64 { raw & Page.offsetMask }
 
-  /// Orders by address.
-  @inline(__always)
-  public static func < (left: PhysicalAddress, right: PhysicalAddress) -> Bool { left.raw < right.raw }
   /// The address `byteCount` bytes further on.
   @inline(__always)
   public static func + (left: PhysicalAddress, byteCount: UInt64) -> PhysicalAddress {
@@ -65,7 +62,7 @@ public struct PhysicalAddress: Equatable, Comparable, BitwiseCopyable, Sendable 
 }
 
 /// An address in an address space. Any 64-bit value may come from a program; being one says nothing about validity.
-public struct VirtualAddress: Equatable, Comparable, BitwiseCopyable, Sendable {
+public struct VirtualAddress: Equatable, BitwiseCopyable, Sendable {
   /// The address itself.
   public let raw: UInt64
 
@@ -75,16 +72,9 @@ public struct VirtualAddress: Equatable, Comparable, BitwiseCopyable, Sendable {
     self.raw = raw
   }
 
-  /// The address of the first byte of the page.
-  @inline(__always)
-  public var pageBase: VirtualAddress { VirtualAddress(raw & ~Page.offsetMask) }
   /// The distance from the start of the page.
   @inline(__always)
   public var pageOffset: UInt64 { raw & Page.offsetMask }
-
-  /// Orders by address.
-  @inline(__always)
-  public static func < (left: VirtualAddress, right: VirtualAddress) -> Bool { left.raw < right.raw }
 }
 
 extension UserSpace {
@@ -115,11 +105,4 @@ public struct AddressRange: Equatable, BitwiseCopyable, Sendable {
     self.start = start
     self.end = end
   }
-
-  /// Bytes in the range.
-  @inline(__always)
-  public var byteCount: UInt64 { end - start }
-  /// Pages in the range.
-  @inline(__always)
-  public var pageCount: UInt64 { (end - start) >> Page.shift }
 }

@@ -131,13 +131,6 @@ extension MemorySystem {
     }
   }
 
-  /// Reserves swap. Throws ENOMEM when `vm.overcommit` refuses it.
-  @inline(__always)
-  func reserveSwap(_ pageCount: UInt64) throws(Errno) {
-    if pageCount > 0 && isToFail(.swapReservation) { throw .enomem }
-    try accounting.reserve(pageCount)
-  }
-
   /// Sets a point by a text `NAME:SETTING` (kernel option `fail=`). Throws ENOENT for an unknown name, EINVAL for a wrong
   /// setting; then nothing has changed.
   public func setFailurePoint(_ text: Span<UInt8>) throws(Errno) {

@@ -23,7 +23,9 @@ struct MapEntry: ~Copyable {
   var end: UInt64
   var offset: UInt64
   var object: VMObjectReference?
-  var charge: UInt64 = 0
+  var charge: UInt64
+  /// Whose reservation `charge` is.
+  var account: UserAccount?
   var largestGap: UInt64 = 0
   var next = Handle<MapEntry>.none
   var previous = Handle<MapEntry>.none

@@ -28,10 +28,6 @@ struct MappingList: BitwiseCopyable {
   @inline(__always)
   var isEmpty: Bool { word == 0 }
 
-  /// Whether there is exactly one mapping.
-  @inline(__always)
-  var isSingle: Bool { word != 0 && word & 1 == 0 }
-
   @inline(__always)
   fileprivate var node: Handle<MappingNode>? {
     word & 1 == 1 ? Handle(raw: UInt32(truncatingIfNeeded: word >> 1)) : nil

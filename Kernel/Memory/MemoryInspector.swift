@@ -31,13 +31,6 @@ public struct MemoryInspector: ~Copyable {
     generation = system.inspections
   }
 
-  /// Frames handed out to the machine and the heap, for the caller to compare with what it holds.
-  public var kernelFrameCount: Int {
-    var count = 0
-    for raw in 0..<system.frames.count where system.frames[FrameNumber(raw)].state == .kernel { count += 1 }
-    return count
-  }
-
   private mutating func require(_ condition: Bool, _ message: StaticString, _ detail: UInt64) {
     if !condition && violation == nil {
       violation = message

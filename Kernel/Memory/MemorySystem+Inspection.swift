@@ -81,11 +81,6 @@ extension MemorySystem {
 
   /// Whether a swap block is taken.
   public func inspectIsTaken(_ block: SwapBlock) -> Bool { swap?.has(block) ?? false }
-
-  /// Frames in each paging queue.
-  public var inspectedQueueCounts: (active: Int, inactive: Int, laundry: Int) {
-    (queues.active.count, queues.inactive.count, queues.laundry.count)
-  }
 }
 
 /// A page of an object.
@@ -131,6 +126,11 @@ extension VMObject {
   }
 }
 
+extension VMObject {
+  /// Whose reservation the object's charge is.
+  public var inspectedAccount: UserAccount? { account }
+}
+
 /// A mapping.
 public struct MapEntryInspection {
   /// The first address.
@@ -153,6 +153,8 @@ public struct MapEntryInspection {
   public let countsAsWritable: Bool
   /// Pages of swap reserved.
   public let charge: UInt64
+  /// Whose reservation that is.
+  public let account: UserAccount?
 }
 
 extension AddressSpace {
@@ -174,7 +176,8 @@ extension AddressSpace {
       object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
       protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
       isShared: system.entries[handle].sharing == .shared, needsCopy: system.entries[handle].needsCopy,
-      countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge)
+      countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge,
+      account: system.entries[handle].account)
   }
 
   /// Every page-table entry in use of the user half: its physical address, the first address that it covers, its level

@@ -56,6 +56,14 @@ public final class MemorySystem {
   var teardown = TeardownList()
   /// Empty page tables, all zeros, kept for those who need one next.
   var keptTables = FrameList()
+  /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.
+  var releaseCount: UInt64 = 0
+  /// The last futile look at every page, if nothing was found since.
+  var futility: Futility?
+  /// Who asks for memory; set by the kernel.
+  public var reservationPolicy: BackReference<ReservationPolicy> = BackReference()
+  /// What is counted per user.
+  public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).
   public internal(set) var accounting = SwapAccounting()
   /// The root whose translations the processor uses.
@@ -173,6 +181,7 @@ public final class MemorySystem {
   @inline(__always)
   func free(_ frame: FrameNumber) {
     precondition(frames[frame].state.rawValue > FrameState.freeTail.rawValue, "frame freed twice")
+    releaseCount &+= 1
     buddy.free(frame, order: 0, frames)
   }
 
@@ -212,6 +221,7 @@ public final class MemorySystem {
   public func endWait(_ frame: FrameNumber) {
     precondition(frames[frame].waiterCount > 0)
     frames[frame].waiterCount &-= 1
+    releaseCount &+= 1
   }
 
   /// Does at most `budget` units of the work that releases left behind. Returns whether none is left.
@@ -248,6 +258,8 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var liveObjects = 0
   /// Address spaces alive.
   public internal(set) var liveSpaces = 0
+  /// Pages that were looked at to see whether they can be reclaimed.
+  public internal(set) var pagesExamined = 0
   /// Page faults resolved.
   public internal(set) var faults = 0
   /// VM objects that were made in resolving faults.

@@ -64,22 +64,22 @@ public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let writing = FrameFlags(rawValue: 16)
 }
 
-/// The record of one frame.
+/// The record of one frame. Records are made by `FrameTable` as a whole, all bytes zero.
 public struct PageFrame: BitwiseCopyable {
-  var owner = OwnerReference()
-  var index: UInt64 = 0
-  var mappings = MappingList()
-  var next = FrameNumber.none
-  var previous = FrameNumber.none
-  var swapBlock = SwapBlock.none
-  var wireCount: UInt16 = 0
-  var waiterCount: UInt16 = 0
-  var count: UInt16 = 0
-  var firstFree: UInt16 = 0
-  var state = FrameState.reserved
-  var order: UInt8 = 0
-  var queue = PageQueue.none
-  var flags = FrameFlags()
+  var owner: OwnerReference
+  var index: UInt64
+  var mappings: MappingList
+  var next: FrameNumber
+  var previous: FrameNumber
+  var swapBlock: SwapBlock
+  var wireCount: UInt16
+  var waiterCount: UInt16
+  var count: UInt16
+  var firstFree: UInt16
+  var state: FrameState
+  var order: UInt8
+  var queue: PageQueue
+  var flags: FrameFlags
 }
 
 /// The records of all frames, indexed by frame number.

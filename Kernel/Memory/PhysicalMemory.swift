@@ -125,15 +125,6 @@ public struct PhysicalMemory: Sendable {
     }
   }
 
-  /// Lends `count` bytes of physical memory for reading.
-  @inline(__always)
-  public func withBytes<Result>(_ address: PhysicalAddress, byteCount count: Int, _ body: (RawSpan) -> Result) -> Result
-  {
-    // SAFETY: the span lives no longer than `body`, the memory longer.
-    let buffer = unsafe UnsafeRawBufferPointer(start: pointer(address, UInt64(count)), count: count)
-    return body(unsafe buffer.bytes)
-  }
-
   /// The index of the first zero byte among `count` bytes, or nil.
   @inline(__always)
   public func firstZero(_ address: PhysicalAddress, byteCount count: Int) -> Int? {

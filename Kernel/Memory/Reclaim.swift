@@ -13,25 +13,45 @@ public enum FrameAvailability: Sendable {
   case exhausted
 }
 
+/// When a look at every page found nothing that could be reclaimed: as long as both numbers are the same, another look would
+/// find nothing either.
+struct Futility: Equatable {
+  var releaseCount: UInt64
+  var freeFrameCount: Int
+}
+
 extension MemorySystem {
   /// Whether reclaim should run before the next event.
   @inline(__always)
   public var isShort: Bool { buddy.freeCount < queues.lowWater }
 
   /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed. Looks at every
-  /// page if it has to: for when nothing else can run.
+  /// page if it has to, but not again before something has happened that can make a difference: a frame, a swap block or a
+  /// page that a thread waited for was given back, a transfer has ended, or frames have become pages.
   public func makeAvailable(_ count: Int) -> FrameAvailability {
     let wanted = reserveFrameCount + count
+    if buddy.freeCount < wanted && isFutile {
+      return queues.pendingWriteCount > 0 ? .pending : .exhausted
+    }
     while buddy.freeCount < wanted {
       // Every page may get its second chance once before this gives up.
       let looks = 2 * (queues.active.count + queues.inactive.count + queues.laundry.count) + 1
       if reclaim(looks: looks, until: wanted) == 0 {
         if buddy.freeCount >= wanted { return .ready }
+        futility = Futility(releaseCount: releaseCount, freeFrameCount: buddy.freeCount)
         return queues.pendingWriteCount > 0 ? .pending : .exhausted
       }
     }
     return .ready
   }
+
+  /// Whether a look at every page would find nothing, as the last one did.
+  private var isFutile: Bool {
+    futility == Futility(releaseCount: releaseCount, freeFrameCount: buddy.freeCount)
+  }
+
+  /// Makes the next `makeAvailable` look at every page, whatever the last one found.
+  public func forgetFutility() { futility = nil }
 
   /// Looks at at most `budget` pages, going on where the last call stopped. Returns the number of frames freed or on
   /// their way to be.
@@ -40,7 +60,7 @@ extension MemorySystem {
   /// pages are left to reclaim, a program would otherwise lose the page of its last fault before it used that of the next.
   @discardableResult
   public func reclaim(budget: Int) -> Int {
-    reclaim(looks: min(budget, queues.active.count + queues.inactive.count), until: queues.highWater)
+    isFutile ? 0 : reclaim(looks: min(budget, queues.active.count + queues.inactive.count), until: queues.highWater)
   }
 
   private func reclaim(looks budget: Int, until wanted: Int) -> Int {
@@ -48,6 +68,7 @@ extension MemorySystem {
     var looks = budget
     while looks > 0 && buddy.freeCount + queues.pendingWriteCount < wanted {
       looks -= 1
+      counters.pagesExamined &+= 1
       if !queues.laundry.isEmpty, let swap, swap.freeCount > 0 {
         queues.move(queues.laundry.first, to: .inactive, frames)
       }
@@ -124,7 +145,10 @@ extension MemorySystem {
       pageOutCompleted(frame, succeeded: true)
       return true
     case .failed:
+      // The block that was just taken is given back: nothing has become better by that.
+      let count = releaseCount
       pageOutCompleted(frame, succeeded: false)
+      releaseCount = count
       return false
     case .pending:
       frames[frame].flags.formUnion([.busy, .writing])

@@ -79,7 +79,4 @@ struct OwnerReference: BitwiseCopyable {
     guard let owner = reference.instance else { return nil }
     return unsafe unsafeDowncast(owner, to: AddressSpace.self)
   }
-
-  @inline(__always)
-  var isEmpty: Bool { reference.isEmpty }
 }

@@ -1,14 +1,16 @@
 // Reservation of swap for memory that may have to be paged out (spec shm.md section 2.6).
 //
-// Invariant: `reserved` is the sum of the charges of all VM objects and of the map entries that have no object yet.
+// Invariant: `reserved` is the sum of the charges of all VM objects and of the map entries that have no object yet; each
+// account's `reservedPageCount` the sum of those that are charged to it.
 import ABI
 
 /// The counters and the policy. All numbers are pages.
 public struct SwapAccounting: BitwiseCopyable, Sendable {
-  /// `vm.overcommit`: bit 0 refuses reservations beyond the swap total, bit 2 adds physical memory to that total.
+  /// `vm.overcommit`: bit 0 refuses reservations beyond the swap total, bit 1 those beyond the caller's RLIMIT_SWAP, bit 2
+  /// adds physical memory to the swap total.
   public var overcommit: UInt32 = 0
   /// Pages reserved.
-  public private(set) var reserved: UInt64 = 0
+  public fileprivate(set) var reserved: UInt64 = 0
   /// Pages of swap.
   public internal(set) var swapTotal: UInt64 = 0
   /// Physical pages that bit 2 of `overcommit` counts.
@@ -16,21 +18,52 @@ public struct SwapAccounting: BitwiseCopyable, Sendable {
 
   init() {}
 
-  /// Reserves `pages`.
+  fileprivate var limit: UInt64 { swapTotal + (overcommit & 4 != 0 ? physicalTotal : 0) }
+}
+
+/// Who asks for memory, as far as `vm.overcommit` wants to know. A class rather than a protocol, so that a back reference
+/// can name one.
+open class ReservationPolicy {
+  /// Makes one.
+  public init() {}
+  /// Whether the caller may exceed what the policy allows: the superuser (FreeBSD's PRIV_VM_SWAP_NOQUOTA and _NORLIMIT).
+  open var isPrivileged: Bool { false }
+  /// The caller's RLIMIT_SWAP in pages.
+  open var pageLimit: UInt64 { UInt64.max }
+}
+
+extension MemorySystem {
+  /// Reserves `pages` for an account; nil: for nobody in particular.
   ///
   /// - Throws: `ENOMEM` when `vm.overcommit` forbids it, or the sum cannot be represented.
-  mutating func reserve(_ pages: UInt64) throws(Errno) {
-    let (sum, overflow) = reserved.addingReportingOverflow(pages)
+  @inline(__always)
+  func reserve(_ pages: UInt64, for account: UserAccount?) throws(Errno) {
+    if pages == 0 { return }
+    if isToFail(.swapReservation) { throw .enomem }
+    let (sum, overflow) = accounting.reserved.addingReportingOverflow(pages)
     if overflow { throw .enomem }
-    if overcommit & 1 != 0 {
-      let limit = swapTotal + (overcommit & 4 != 0 ? physicalTotal : 0)
-      if sum > limit { throw .enomem }
-    }
-    reserved = sum
+    if accounting.overcommit & 3 != 0 { try checkPolicy(sum, pages, account) }
+    accounting.reserved = sum
+    account?.reservedPageCount &+= pages
   }
 
-  mutating func release(_ pages: UInt64) {
-    precondition(pages <= reserved)
-    reserved -= pages
+  private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
+    let policy = reservationPolicy.instance
+    if policy?.isPrivileged ?? false { return }
+    if accounting.overcommit & 1 != 0 && sum > accounting.limit { throw .enomem }
+    if accounting.overcommit & 2 != 0, let policy, let account, account.reservedPageCount + pages > policy.pageLimit {
+      throw .enomem
+    }
+  }
+
+  /// Gives back what `reserve` reserved for the same account.
+  @inline(__always)
+  func release(_ pages: UInt64, of account: UserAccount?) {
+    precondition(pages <= accounting.reserved)
+    accounting.reserved &-= pages
+    if let account {
+      precondition(pages <= account.reservedPageCount)
+      account.reservedPageCount &-= pages
+    }
   }
 }

@@ -70,6 +70,7 @@ extension MemorySystem {
   }
 
   func freeSwapBlock(_ block: SwapBlock) {
+    releaseCount &+= 1
     swap?.free(block)
   }
 
@@ -88,6 +89,7 @@ extension MemorySystem {
   /// The device's word that the transfer of `frame` is over.
   public func transferCompleted(_ frame: FrameNumber, succeeded: Bool) {
     let record = frames[frame]
+    releaseCount &+= 1
     precondition(record.flags.contains(.busy))
     frames[frame].flags.remove([.busy, .writing])
     let wasWriting = record.flags.contains(.writing)

@@ -86,11 +86,11 @@ extension VMObject {
   public func resize(toPageCount newCount: UInt64) throws(Errno) {
     let system = system
     if newCount > pageCount {
-      try system.reserveSwap(newCount - pageCount)
+      try system.reserve(newCount - pageCount, for: account)
       charge += newCount - pageCount
     } else {
       removePages(from: newCount, to: UInt64.max, system)
-      system.accounting.release(pageCount - newCount)
+      system.release(pageCount - newCount, of: account)
       charge -= pageCount - newCount
     }
     pageCount = newCount
@@ -116,17 +116,13 @@ extension VMObject {
         removePage(at: last, system)
       }
     }
-    system.accounting.release(pageCount - reached)
+    system.release(pageCount - reached, of: account)
     charge -= pageCount - reached
     pageCount = reached
     return reached == newCount
   }
 
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
-  public func removePages(from start: UInt64, to end: UInt64) {
-    removePages(from: start, to: end, system)
-  }
-
   func removePages(from start: UInt64, to end: UInt64, _ system: MemorySystem) {
     var budget = Int.max
     removePages(from: start, to: end, &budget, system)

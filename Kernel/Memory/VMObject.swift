@@ -36,6 +36,8 @@ public final class VMObject: AnyOwner {
   var swappedCount = 0
   var blockCount = 0
   var charge: UInt64 = 0
+  /// Whose reservation `charge` is: the creator's, whoever keeps the object alive.
+  var account: UserAccount?
   var backing: VMObjectReference?
   var backingOffset: UInt64 = 0
   var firstShadow = BackReference<VMObject>()
@@ -58,15 +60,16 @@ public final class VMObject: AnyOwner {
     system.counters.liveObjects += 1
   }
 
-  /// Makes an object of `pageCount` pages, none of them present, and reserves swap for them.
+  /// Makes an object of `pageCount` pages, none of them present, and reserves swap for them and for what it grows by.
   ///
   /// - Throws: `ENOMEM` when `vm.overcommit` refuses the reservation.
   public static func make(
-    _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64
+    _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64, account: UserAccount? = nil
   ) throws(Errno) -> VMObjectReference {
-    try system.reserveSwap(pageCount)
+    try system.reserve(pageCount, for: account)
     let object = VMObject(system, kind, pageCount: pageCount)
     object.charge = pageCount
+    object.account = account
     return VMObjectReference(object)
   }
 
@@ -100,7 +103,7 @@ public final class VMObject: AnyOwner {
 
   /// What remains when nothing is left of the object but itself.
   private func end() {
-    system.accounting.release(charge)
+    system.release(charge, of: account)
     charge = 0
     system.counters.liveObjects &-= 1
   }

@@ -38,6 +38,7 @@ public final class Execution {
   let argumentVector: UInt64
   let environmentVector: UInt64
   let stackLimit: UInt64
+  let account: UserAccount?
   /// The path, with its NUL.
   public let path: [1024 of UInt8]
   /// Bytes of the path, its NUL included.
@@ -66,10 +67,12 @@ public final class Execution {
   ///   - arguments: the address of the argument vector in the caller's address space.
   ///   - environment: the address of the environment vector, or 0 for none.
   ///   - stackLimit: the size of the new stack.
+  ///   - account: whom the new memory is charged to.
   public init(
     _ memory: MemorySystem, path: [1024 of UInt8], pathByteCount: Int, arguments: UInt64, environment: UInt64,
-    stackLimit: UInt64
+    stackLimit: UInt64, account: UserAccount?
   ) {
+    self.account = account
     self.memory = memory
     self.path = path
     self.pathByteCount = pathByteCount
@@ -101,6 +104,7 @@ public final class Execution {
     let stack = InitialStack(staging, pathByteCount: pathByteCount)
     guard stack.byteCount + 2 * Page.byteCount <= stackLimit else { throw .e2big }
     let space = try AddressSpace.make(memory)
+    space.account = account
     self.space = space
     self.layout = layout
     self.stack = stack

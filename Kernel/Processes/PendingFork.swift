@@ -1,7 +1,7 @@
 // A fork(2) under way: what the child will own, copied in bounded steps.
 //
 // Invariants
-// - It counts among `pendingForkCount`, so a place in the tables is kept for the child until it exists.
+// - It counts among `pendingForkCount` and the user's processes, so a place is kept for the child until it exists.
 // - What it owns goes to the child when everything is there, and is released otherwise: the record and the space by `deinit`
 //   (constant work), the descriptors by steps before it: here after an error, by the end of the process when that is killed.
 
@@ -23,18 +23,22 @@ public final class PendingFork {
   public private(set) var space: AddressSpace?
   /// The child's descriptor table, once the address space is complete.
   public private(set) var files: FileTable?
+  private let account: UserAccount
   private var position = ForkPosition()
   private var phase = Phase.memory
 
-  init(_ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace) {
+  init(_ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace, _ account: UserAccount) {
     self.system = system
     self.record = record
     self.space = space
+    self.account = account
     system.pendingForkCount += 1
+    account.processCount += 1
   }
 
   deinit {
     system.pendingForkCount -= 1
+    account.processCount -= 1
     if !record.isNone { _ = system.records.take(record, system.memory) }
     space?.retire()
   }

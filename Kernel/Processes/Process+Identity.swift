@@ -5,6 +5,7 @@
 
 public import ABI
 import Files
+import Memory
 
 extension Process {
   /// Changes a copy of the credentials and makes it the process's own.
@@ -16,6 +17,12 @@ extension Process {
       || copy.effectiveGroup != credentials.effectiveGroup || copy.savedGroup != credentials.savedGroup
     {
       hasChangedIdentity = true
+    }
+    if copy.user != credentials.user {
+      // The process is the new user's now; what was reserved before stays charged to the old one.
+      credentials.account.processCount -= 1
+      copy.account.processCount += 1
+      addressSpace?.account = copy.account
     }
     credentials = copy
   }

@@ -92,8 +92,6 @@ public final class Process {
   public var ignoredSignals = SignalSet()
   /// SA_NOCLDWAIT: the process does not want to know how its children end.
   public var forgetsChildren = false
-  /// Signals that terminate even process 1, because the processor raised them or the process sent them to itself.
-  var forcedSignals = SignalSet()
   /// Whether the process is stopped.
   public internal(set) var isStopped = false
   var stopSignal = Signal.sigstop

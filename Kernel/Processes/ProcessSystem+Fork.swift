@@ -53,7 +53,8 @@ extension ProcessSystem {
       _ = records.take(record, memory)
       throw error
     }
-    return PendingFork(self, record, space)
+    space.account = parent.credentials.account
+    return PendingFork(self, record, space, parent.credentials.account)
   }
 
   /// Goes on with fork(2): when everything is copied, makes a child that returns 0 from the same call, and makes it ready.
@@ -85,16 +86,12 @@ extension ProcessSystem {
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {
     guard !isEnding, !memory.isToFail(.processSlot) else { throw .eagain }
-    let isSuperuser = parent.credentials.isSuperuser
+    // FreeBSD asks for the real user here (PRIV_MAXPROC, PRIV_PROC_LIMIT).
+    let isSuperuser = parent.credentials.user == 0
     let limit = isSuperuser ? maximumProcessCount : maximumProcessCount - ProcessLimits.reservedProcessCount
     guard processCount + pendingForkCount < limit else { throw .eagain }
-    guard !isSuperuser else { return }
-    let own = parent.limit(.processes).soft
-    var count: Int64 = 0
-    for index in slots.indices {
-      guard let process = slots[index], process.credentials.user == parent.credentials.user else { continue }
-      count += 1
-      guard count < own else { throw .eagain }
+    guard isSuperuser || Int64(parent.credentials.account.processCount) < parent.limit(.processes).soft else {
+      throw .eagain
     }
   }
 

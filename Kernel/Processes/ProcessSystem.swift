@@ -10,6 +10,20 @@ public import ABI
 import Files
 public import Memory
 
+/// The caller of the event being handled, as `vm.overcommit` wants to know it.
+final class CallerPolicy: ReservationPolicy {
+  var system = BackReference<ProcessSystem>()
+
+  private var process: Process? { system.instance?.currentProcess }
+
+  override var isPrivileged: Bool { process?.credentials.isSuperuser ?? true }
+
+  override var pageLimit: UInt64 {
+    guard let limit = process?.limit(.swap).soft, limit != ResourceLimit.infinity else { return UInt64.max }
+    return UInt64(max(0, limit)) >> Page.shift
+  }
+}
+
 /// The processes of one kernel.
 public final class ProcessSystem {
   /// Memory.
@@ -50,6 +64,8 @@ public final class ProcessSystem {
   var lastIdentifier: Int32 = 0
   var lastThreadIdentifier = ProcessLimits.firstThreadIdentifier - 1
 
+  private let callerPolicy = CallerPolicy()
+
   /// Makes an empty system; every table is allocated here.
   public init(memory: MemorySystem, floatingPoint: any FloatingPointUnit, maximumProcessCount: Int) {
     self.memory = memory
@@ -66,6 +82,8 @@ public final class ProcessSystem {
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
     memory.waker = BackReference(scheduler)
+    callerPolicy.system = BackReference(self)
+    memory.reservationPolicy = BackReference(callerPolicy)
   }
 
   /// The thread whose event is being handled.
@@ -82,9 +100,6 @@ public final class ProcessSystem {
   public subscript(slot: ProcessSlot) -> Process? {
     slot == .none ? nil : slots[Int(slot.raw)]
   }
-
-  /// The thread in a slot of the scheduler.
-  public func thread(_ slot: UInt32) -> Thread? { threads[Int(slot)] }
 
   /// The process with this identifier, zombies included.
   public func process(_ identifier: Int32) -> Process? {
@@ -129,6 +144,7 @@ public final class ProcessSystem {
     identifiers.insert(slot, key: process.identifier)
     groups.insert(slot, key: process.groupIdentifier)
     sessions.insert(slot, key: process.sessionIdentifier)
+    process.credentials.account.processCount += 1
     processCount += 1
   }
 
@@ -141,6 +157,7 @@ public final class ProcessSystem {
     slots[Int(slot)] = nil
     nextFreeSlots[Int(slot)] = firstFreeSlot
     firstFreeSlot = slot
+    process.credentials.account.processCount -= 1
     processCount -= 1
   }
 

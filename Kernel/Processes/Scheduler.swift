@@ -105,9 +105,6 @@ public final class Scheduler: Waker {
     }
   }
 
-  /// Whether the thread is parked.
-  public func isParked(_ slot: UInt32) -> Bool { places[Int(slot)] == .parked }
-
   /// Whether the thread is parked on this channel.
   public func isParked(_ slot: UInt32, on channel: WaitChannel) -> Bool {
     places[Int(slot)] == .parked && channels[Int(slot)] == channel.raw

@@ -41,9 +41,6 @@ public struct SignalSet: Equatable, BitwiseCopyable, Sendable {
     SignalSet(low: low & ~other.low, high: high & ~other.high)
   }
 
-  /// The members of either set.
-  public func union(_ other: SignalSet) -> SignalSet { SignalSet(low: low | other.low, high: high | other.high) }
-
   /// The member with the lowest number, or nil.
   public var first: Signal? {
     if low != 0 { return Signal(rawValue: Int32(low.trailingZeroBitCount) + 1) }

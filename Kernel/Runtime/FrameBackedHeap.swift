@@ -12,6 +12,9 @@ public final class FrameBackedHeap: KernelHeap {
   /// Pages in the reserve from which on some go back: the boot arena is part of it for as long as it is not used up.
   public static let reserveLimit = 4 * reserveGoal + Int(BOOT_ARENA_PAGE_COUNT)
 
+  /// Pages that go back at a time.
+  private static let surplusPerTurn = 128
+
   private let memory: BackReference<MemorySystem>
 
   /// Connects the allocator with the frames of `memory`, which holds this object.
@@ -32,7 +35,7 @@ public final class FrameBackedHeap: KernelHeap {
   }
 
   private func giveBackSome() {
-    for _ in 0..<FrameBackedHeap.reserveGoal {
+    for _ in 0..<FrameBackedHeap.surplusPerTurn {
       guard let page = SlabAllocator.takeReservedFrame() else { return }
       FrameBackedHeap.giveBack(page)
     }

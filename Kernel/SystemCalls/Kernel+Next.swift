@@ -92,6 +92,8 @@ extension Kernel {
   func endStarvation(now: UInt64) {
     guard let start = starvedSinceNanoseconds, now &- start >= Kernel.starvationLimitNanoseconds else { return }
     starvedSinceNanoseconds = now
+    memory.forgetFutility()
+    guard case .exhausted = memory.makeAvailable(Kernel.frameBatch) else { return }
     if let victim = processes.killLargest() {
       report("process ", UInt64(victim.identifier), " killed: out of memory")
     }

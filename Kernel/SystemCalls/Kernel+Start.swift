@@ -107,7 +107,7 @@ extension Kernel {
     }
     let execution = Execution(
       memory, path: path, pathByteCount: count + 1, arguments: 0, environment: 0,
-      stackLimit: ABI.UserSpace.defaultStackByteCount)
+      stackLimit: ABI.UserSpace.defaultStackByteCount, account: memory.accounts.account(of: 0))
     try execution.stage(path.span.extracting(0..<count + 1))
     var position = words.next(from: 0)?.upperBound ?? 0
     while let word = words.next(from: position) {
@@ -150,7 +150,7 @@ extension Kernel {
     var count = ResourceCount()
     count.frames = memory.managedFrameCount - memory.freeFrameCount
     count.objects = memory.counters.liveObjects + memory.counters.liveSpaces
-    count.objects += files.counts.total + processes.processCount
+    count.objects += files.counts.total + processes.processCount + memory.accounts.count
     count.heapBytes = memory.heap?.allocatedByteCount ?? 0
     count.swapBlocks = memory.usedSwapBlockCount
     return count

@@ -120,6 +120,8 @@ public final class Kernel {
     }
     lastTickNanoseconds = now
     processes.scheduler.fireTimers(now: now)
+    // What died may have left the heap with pages to give back.
+    _ = hasHeapReserve()
     endStarvation(now: now)
     processes.endTurn()
   }

@@ -106,13 +106,10 @@ extension Kernel {
     _ map: MapArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     let isShared = map.flags.contains(.shared)
-    // Shared memory without a file is shared with children, so the object has to exist before they do.
-    let object =
-      isShared ? try VMObject.make(memory, .anonymous, pageCount: map.byteCount >> Page.shift) : nil
     let request = MapRequest(
       address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: map.flags.contains(.guardRange) ? [] : map.maximum,
-      sharing: isShared ? .shared : .private, object: object)
+      sharing: isShared ? .shared : .private, object: nil)
     return try place(request, map, thread, process)
   }
 

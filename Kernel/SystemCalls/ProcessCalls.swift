@@ -28,7 +28,7 @@ extension Kernel {
     let execution = Execution(
       memory, path: thread.frame.value.buffer, pathByteCount: stagedByteCount,
       arguments: arguments.second, environment: arguments.third,
-      stackLimit: UInt64(max(0, process.limit(.stack).soft)))
+      stackLimit: UInt64(max(0, process.limit(.stack).soft)), account: process.credentials.account)
     return try continueExecution(execution, thread, process)
   }
 

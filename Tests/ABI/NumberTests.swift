@@ -62,6 +62,23 @@ import Testing
     #expect(SystemCallNumber.mmap.rawValue == 477)
   }
 
+  @Test func adviceAndOtherSmallSets() {
+    let advice: [MemoryAdvice] = [
+      .normal, .random, .sequential, .willNeed, .dontNeed, .free, .noSynchronization, .automaticSynchronization,
+      .noCore, .core, .protect,
+    ]
+    #expect(advice.map(\.rawValue) == Array(0...10))
+    #expect(MemoryLockFlags([.current, .future]).rawValue == 3 && MemoryLockFlags.current.rawValue == 1)
+    #expect(SynchronizeFlags([.asynchronous, .invalidate]).rawValue == 3 && SynchronizeFlags.invalidate.rawValue == 2)
+    #expect(SharedMemoryRenameFlags.noReplace.rawValue == 1 && SharedMemoryRenameFlags.exchange.rawValue == 2)
+    #expect(AccessCheckMode([.execute, .write, .read]).rawValue == 7 && AccessCheckMode.read.rawValue == 4)
+    #expect(RebootFlags.halt.rawValue == 8 && RebootFlags.powerOff.rawValue == 0x4000)
+    let residence: [PageResidence] = [
+      .inCore, .referenced, .modified, .referencedByOther, .modifiedByOther, .superMask,
+    ]
+    #expect(residence.map(\.rawValue) == [1, 2, 4, 8, 16, 0x60])
+  }
+
   /// A minimal header of a static executable with one program header behind it.
   private func executable() -> [UInt8] {
     var file = [UInt8](repeating: 0, count: ExecutableHeader.byteCount + ProgramHeader.byteCount)

@@ -68,6 +68,12 @@ struct SharedMemoryAttributesTests {
       #expect(change(30, 41) == nil)
       #expect(try machine.status(descriptor).userIdentifier == 30)
       #expect(try machine.status(descriptor).groupIdentifier == 41)
+      // The effective user counts, not the real one.
+      stranger.effectiveUser = 31
+      #expect(change(30, nil) == nil)
+      #expect(change(31, nil) == nil)
+      #expect(change(30, nil) == .eperm)
+      #expect(try machine.status(descriptor).userIdentifier == 31)
     }
   }
 

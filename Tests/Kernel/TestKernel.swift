@@ -41,7 +41,7 @@ final class TestKernel {
 
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
-    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true,
+    maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true, isQuiet: Bool = false,
     unitsPerTurn: Int? = nil
   ) throws {
     var configuration = HardwareConfiguration()
@@ -58,6 +58,7 @@ final class TestKernel {
       memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: boot)
     options.maximumProcessCount = maximumProcessCount
     options.unknownCallsRaiseSignal = signosys
+    options.isQuiet = isQuiet
     if let unitsPerTurn { options.unitsPerTurn = unitsPerTurn }
     kernel = Kernel(options)
     do {
@@ -249,11 +250,18 @@ final class TestKernel {
   /// fork; the caller goes on as the parent.
   func fork() -> Int { call(.fork)?.integer ?? -1 }
 
+  /// Lets the others run until it is the turn of this process.
+  func run(_ process: Int) {
+    for _ in 0..<1000 where identifier != process { call(.schedYield) }
+    precondition(identifier == process, "process \(process) does not run")
+  }
+
   /// Waits for a child, which runs meanwhile; the closure speaks for the child. Returns what wait4 returned, and the status.
   func wait(_ child: Int = -1, options: UInt64 = 0, _ body: () -> Void = {}) -> (Int, WaitStatus) {
     let parent = context
     call(.wait4, UInt64(bitPattern: Int64(child)), TestKernel.data + 0x800, options, 0)
     if context != parent { body() }
+    for _ in 0..<1000 where context != parent { call(.schedYield) }
     precondition(context == parent, "the parent does not run again")
     let status = Int32(bitPattern: UInt32(truncatingIfNeeded: loadWord(TestKernel.data + 0x800)))
     // The load does not change registers that count.

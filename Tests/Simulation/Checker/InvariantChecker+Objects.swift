@@ -127,13 +127,30 @@ extension InvariantChecker {
       system.counters.liveSpaces == spaces.count,
       "\(system.counters.liveSpaces) address spaces are alive, \(spaces.count) are known")
     var charges: UInt64 = objects.values.reduce(0) { $0 + $1.object.inspectedCounts.charge }
+    var accounts: [ObjectIdentifier: (account: UserAccount, pages: UInt64)] = [:]
+    func charge(_ account: UserAccount?, _ pages: UInt64) {
+      guard let account else { return }
+      accounts[ObjectIdentifier(account), default: (account, 0)].pages += pages
+    }
+    for use in objects.values { charge(use.object.inspectedAccount, use.object.inspectedCounts.charge) }
     var entryCount = 0
     for space in spaces {
       entryCount += space.entryCount
-      space.inspectEntries { charges += $0.charge }
+      space.inspectEntries {
+        charges += $0.charge
+        charge($0.account, $0.charge)
+      }
     }
     entryCount += pendingEntries.count
-    for entry in pendingEntries { charges += entry.charge }
+    for entry in pendingEntries {
+      charges += entry.charge
+      charge(entry.account, entry.charge)
+    }
+    for (account, pages) in accounts.values {
+      expect(
+        account.reservedPageCount == pages,
+        "\(account.reservedPageCount) pages reserved by user \(account.user), charges sum to \(pages)")
+    }
     expect(
       charges == system.accounting.reserved, "\(system.accounting.reserved) pages reserved, charges sum to \(charges)")
     expect(entryCount == system.inspectedMapEntries.recordCount, "a map entry that no space holds")

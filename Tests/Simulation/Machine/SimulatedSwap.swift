@@ -18,6 +18,8 @@ public final class SimulatedSwap: BlockDevice {
     public var failingTransfer = 0
     /// One read in this many fails; 0: none.
     public var readFailureOneIn = 0
+    /// Whether every write fails.
+    public var failsWrites = false
 
     /// Every transfer succeeds at once.
     public init() {}
@@ -91,6 +93,7 @@ public final class SimulatedSwap: BlockDevice {
 
   private func shouldFail(_ direction: TransferDirection) -> Bool {
     if transferCount == behaviour.failingTransfer { return true }
+    if direction == .write && behaviour.failsWrites { return true }
     return direction == .read && behaviour.readFailureOneIn > 0
       && generator.chance(oneIn: behaviour.readFailureOneIn)
   }

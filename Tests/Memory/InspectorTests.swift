@@ -1,0 +1,127 @@
+// The invariant checker inside the kernel names what is wrong, and is content with what is right.
+import ABI
+import Simulation
+import Testing
+
+@testable import Memory
+
+@Suite("Memory inspector")
+struct InspectorTests {
+  private let address: UInt64 = 0x10_0000
+
+  /// What the inspector says about one space with a page that can be stored to and one that can only be read.
+  private func violation(
+    _ plant: (TestMachine, AddressSpace) -> Void, undo: (TestMachine, AddressSpace) -> Void = { _, _ in }
+  )
+    throws -> String?
+  {
+    let machine = TestMachine(swapBlocks: 20)
+    let space = try AddressSpace.make(machine.system)
+    for (page, protection) in [(0, [.read, .write]), (1, .read)] as [(UInt64, Protection)] {
+      _ = try space.map(
+        MapRequest(
+          address: address + page << 12, byteCount: 4096, placement: .fixed, protection: protection, maximum: .all,
+          sharing: .private, object: nil))
+      #expect(space.load(address + page << 12) == 0)
+    }
+    #expect(space.store(3, at: address))
+    func inspect() -> String? {
+      var inspector = MemoryInspector(machine.system)
+      inspector.visit(space)
+      inspector.finish()
+      return inspector.violation.map { "\($0)" }
+    }
+    #expect(inspect() == nil)
+    plant(machine, space)
+    let result = inspect()
+    undo(machine, space)
+    #expect(inspect() == nil)
+    space.retire()
+    #expect(machine.leakedFrames == 0)
+    return result
+  }
+
+  /// The page-table entry of an address.
+  private func slot(_ space: AddressSpace, _ address: UInt64) -> PhysicalAddress {
+    space.table(covering: address)!.address + PageTableEntry.index(address, level: 0) * 8
+  }
+
+  private func frame(_ machine: TestMachine, _ space: AddressSpace) -> FrameNumber {
+    PageTableEntry.frame(machine.system.physical.load(slot(space, address)))
+  }
+
+  @Test("rights beyond the map entry")
+  func rights() throws {
+    let second = address + 4096
+    #expect(
+      try violation(
+        { machine, space in machine.system.physical.set(bits: PageTableEntry.writable, at: slot(space, second)) },
+        undo: { machine, space in
+          _ = machine.system.physical.clear(bits: PageTableEntry.writable, at: slot(space, second))
+        }) == "writable beyond the map entry")
+    #expect(
+      try violation(
+        { machine, space in _ = machine.system.physical.clear(bits: PageTableEntry.noExecute, at: slot(space, second))
+        },
+        undo: { machine, space in
+          machine.system.physical.set(bits: PageTableEntry.noExecute, at: slot(space, second))
+        }) == "executable beyond the map entry")
+  }
+
+  @Test("a translation that its frame does not know of")
+  func mappings() throws {
+    #expect(
+      try violation(
+        { machine, space in machine.system.removeMapping(slot(space, address), from: frame(machine, space)) },
+        undo: { machine, space in _ = machine.system.addMapping(slot(space, address), to: frame(machine, space)) })
+        == "translation not in its frame's list exactly once")
+  }
+
+  @Test("a translation that no map entry covers")
+  func uncovered() throws {
+    var removed = Handle<MapEntry>.none
+    #expect(
+      try violation(
+        { machine, space in
+          removed = space.find(address)!
+          space.remove(removed)
+          // The counts are left to whoever releases the entry.
+          space.entryCount -= 1
+          space.virtualByteCount -= 4096
+        },
+        undo: { machine, space in
+          space.insert(removed)
+        }) == "translation without a map entry")
+  }
+
+  @Test("charges that do not add up")
+  func charges() throws {
+    let found = try violation(
+      { machine, space in try? machine.system.reserve(1, for: nil) },
+      undo: { machine, space in machine.system.release(1, of: nil) })
+    #expect(found?.contains("charge") == true || found?.contains("reserv") == true, "\(found ?? "nothing")")
+  }
+
+  @Test("a swap block that nobody owns")
+  func blocks() throws {
+    var block: SwapBlock?
+    let found = try violation(
+      { machine, _ in block = machine.system.swap?.allocate() },
+      undo: { machine, _ in machine.system.swap?.free(block!) })
+    #expect(found?.contains("block") == true, "\(found ?? "nothing")")
+  }
+
+  @Test("a frame that nobody owns, and a page that is counted twice")
+  func frames() throws {
+    var lost: FrameNumber?
+    let found = try violation(
+      { machine, _ in lost = machine.system.allocateFrame(.object) },
+      undo: { machine, _ in machine.system.free(lost!) })
+    #expect(found != nil)
+    #expect(
+      try violation(
+        { machine, space in machine.system.entries[space.find(address)!].objectOrNil!.residentCount += 1 },
+        undo: { machine, space in machine.system.entries[space.find(address)!].objectOrNil!.residentCount -= 1 }) != nil
+    )
+  }
+}

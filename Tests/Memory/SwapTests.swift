@@ -1,0 +1,204 @@
+// Swap: the allocator's climb through its levels, devices that do not fit, transfers that fail, and running out of blocks.
+import ABI
+import Simulation
+import Testing
+
+@testable import Memory
+
+/// A device of any size that holds nothing.
+private final class EmptyDevice: BlockDevice {
+  let blockCount: UInt32
+  init(blockCount: UInt32) { self.blockCount = blockCount }
+  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus { .failed }
+}
+
+@Suite("Swap")
+struct SwapTests {
+  @Test("a lone free block is found from wherever the search stands", arguments: [100, 4097, 300_000] as [UInt32])
+  func loneBlocks(count: UInt32) {
+    let frames = Int(SwapBlockAllocator.byteCount(blockCount: count) / 4096) + 2
+    let memory = SimulatedMemory(frameCount: frames)
+    defer { extendLifetime(memory) }
+    var allocator = SwapBlockAllocator(memory.physical, at: PhysicalAddress(0), blockCount: count)
+    for _ in 1..<count { _ = allocator.allocate() }
+    #expect(allocator.allocate() == nil && allocator.freeCount == 0)
+    // The search starts behind the block that was found last.
+    let last = count - 1
+    for block in [last, 1, 64, last / 2, last / 2 - 1, 63, last, 65, 2, last - 64] {
+      allocator.free(SwapBlock(block))
+      #expect(allocator.isFree(SwapBlock(block)) && allocator.freeCount == 1)
+      #expect(allocator.allocate() == SwapBlock(block))
+      #expect(!allocator.isFree(SwapBlock(block)))
+    }
+    #expect(allocator.allocate() == nil)
+    // Of two, the one behind the last found comes first.
+    allocator.free(SwapBlock(last))
+    #expect(allocator.allocate()?.raw == last)
+    for block in [3, last] { allocator.free(SwapBlock(block)) }
+    #expect(allocator.allocate()?.raw == 3)
+    #expect(allocator.allocate()?.raw == last)
+  }
+
+  @Test("a swap device is attached once, and only if it has blocks and its table fits")
+  func attaching() {
+    let machine = TestMachine()
+    #expect(machine.system.usedSwapBlockCount == 0 && !machine.system.inspectIsTaken(SwapBlock(1)))
+    #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 1)))
+    #expect(!machine.system.attachSwap(EmptyDevice(blockCount: UInt32.max)))
+    #expect(machine.system.freeFrameCount == machine.initialFree && machine.system.accounting.swapTotal == 0)
+    // The table of 100,000 blocks takes four frames.
+    #expect(machine.system.attachSwap(EmptyDevice(blockCount: 100_000)))
+    #expect(machine.initialFree - machine.system.freeFrameCount == 4)
+    #expect(machine.system.accounting.swapTotal == 99_999)
+    #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 100)))
+    #expect(machine.system.accounting.swapTotal == 99_999)
+  }
+
+  @Test("a RAM disk keeps its blocks apart and refuses what lies behind its end")
+  func disk() {
+    let machine = TestMachine(frameCount: 200, swapBlocks: 10)
+    let disk = machine.disk!
+    let frames = [FrameNumber(100), FrameNumber(101), FrameNumber(102)]
+    for (index, frame) in frames.enumerated() {
+      machine.memory.setBytes([UInt8](repeating: UInt8(index + 1), count: 4096), at: frame.address.raw)
+    }
+    #expect(disk.transfer(.write, block: 0, frame: frames[0]) == .done)
+    #expect(disk.transfer(.write, block: 9, frame: frames[1]) == .done)
+    #expect(disk.transfer(.write, block: 10, frame: frames[2]) == .failed)
+    #expect(disk.transfer(.read, block: UInt32.max, frame: frames[2]) == .failed)
+    #expect(machine.memory.byte(at: frames[2].address.raw) == 3)
+    #expect(disk.transfer(.read, block: 9, frame: frames[2]) == .done)
+    #expect(machine.memory.bytes(at: frames[2].address.raw, byteCount: 4096) == [UInt8](repeating: 2, count: 4096))
+    #expect(disk.transfer(.read, block: 0, frame: frames[2]) == .done)
+    #expect(machine.memory.byte(at: frames[2].address.raw + 4095) == 1)
+  }
+
+  /// A shared object whose pages hold their numbers.
+  private func filled(_ machine: TestMachine, _ pages: UInt64) throws -> VMObjectReference {
+    let object = try VMObject.make(machine.system, .sharedMemory, pageCount: pages)
+    for index in 0..<pages {
+      guard case .frame(let frame) = object.object.page(at: index, for: .write) else {
+        Issue.record("no page")
+        return object
+      }
+      machine.memory.setByte(UInt8(index + 1), at: frame.address.raw)
+    }
+    return object
+  }
+
+  private func content(_ machine: TestMachine, _ object: VMObject, _ index: UInt64) -> UInt8? {
+    guard case .frame(let frame) = object.page(at: index, for: .read) else { return nil }
+    return machine.memory.byte(at: frame.address.raw)
+  }
+
+  /// Looks for frames until the pages have had their second chance.
+  private func pageOut(_ machine: TestMachine) {
+    _ = machine.system.makeAvailable(machine.system.freeFrameCount)
+  }
+
+  @Test("a page that cannot be written out stays in memory, dirty, and its block is free again")
+  func failingWrite() throws {
+    let machine = TestMachine(swapBlocks: 20)
+    let system = machine.system
+    let object = try filled(machine, 1)
+    // The frame was used a moment ago: the first look takes note, the second writes.
+    system.failures.fail(.transfer, number: 1)
+    pageOut(machine)
+    #expect(system.failures.count(.transfer) >= 1)
+    system.failures.disarm()
+    #expect(system.counters.swapPagesOut <= 1)
+    #expect(content(machine, object.object, 0) == 1)
+    pageOut(machine)
+    #expect(object.object.swappedCount == 1 && system.usedSwapBlockCount == 1)
+    #expect(content(machine, object.object, 0) == 1)
+    _ = consume object
+    #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
+  }
+
+  @Test("a page that cannot be read stays in swap, and the next who asks may be luckier")
+  func failingRead() throws {
+    let machine = TestMachine(swapBlocks: 20)
+    let system = machine.system
+    let object = try filled(machine, 2)
+    pageOut(machine)
+    #expect(object.object.swappedCount == 2)
+    let free = system.freeFrameCount
+    system.failures.fail(.transfer, number: 1)
+    guard case .failed = object.object.page(at: 1, for: .write) else {
+      Issue.record("the read did not fail")
+      return
+    }
+    #expect(system.freeFrameCount == free && object.object.swappedCount == 2 && object.object.residentCount == 0)
+    #expect(content(machine, object.object, 1) == 2)
+    let space = try AddressSpace.make(system)
+    let request = MapRequest(
+      address: 0x10_0000, byteCount: 8192, placement: .fixed, protection: [.read, .write], maximum: .all,
+      sharing: .shared, object: object.copy())
+    _ = try space.map(request)
+    system.failures.disarm()
+    system.failures.fail(.transfer, number: 1)
+    // A program gets SIGBUS, an object error, and only for this access.
+    guard case .signal(.sigbus, .busObject) = space.resolveFault(at: VirtualAddress(0x10_0000), .read) else {
+      Issue.record("no SIGBUS")
+      return
+    }
+    guard case .resolved = space.resolveFault(at: VirtualAddress(0x10_0000), .read) else {
+      Issue.record("still no page")
+      return
+    }
+    #expect(space.load(0x10_0000) == 1)
+    space.retire()
+    _ = consume object
+    #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
+  }
+
+  @Test("pages wait in the laundry while there is no block, and are written when there is one again")
+  func laundry() throws {
+    let machine = TestMachine(swapBlocks: 4)
+    let system = machine.system
+    let object = try filled(machine, 6)
+    pageOut(machine)
+    #expect(object.object.swappedCount == 3 && object.object.residentCount == 3)
+    #expect(system.queues.laundry.count == 3)
+    for index in 0..<6 as Range<UInt64> { #expect(content(machine, object.object, index) != nil) }
+    // Reading a page in keeps its block; writing gives it up.
+    #expect(system.swap?.freeCount == 0)
+    for index in 0..<6 as Range<UInt64> { _ = object.object.page(at: index, for: .write) }
+    #expect(system.swap?.freeCount == 3)
+    pageOut(machine)
+    #expect(object.object.swappedCount == 3)
+    for index in 0..<6 as Range<UInt64> { #expect(content(machine, object.object, index) == UInt8(index + 1)) }
+    _ = consume object
+    #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
+  }
+
+  @Test("a block that may not be had is no reason to lose a page")
+  func failingBlock() throws {
+    let machine = TestMachine(swapBlocks: 20)
+    let object = try filled(machine, 1)
+    machine.system.failures.fail(.swapBlock, number: 1)
+    pageOut(machine)
+    #expect(machine.system.failures.count(.swapBlock) >= 1)
+    machine.system.failures.disarm()
+    #expect(content(machine, object.object, 0) == 1)
+    _ = consume object
+    #expect(machine.leakedFrames == 0 && machine.system.usedSwapBlockCount == 0)
+  }
+
+  @Test("reservations are refused beyond swap, or beyond swap and memory, or when they cannot be counted")
+  func accounting() throws {
+    let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
+    let physical = machine.system.accounting.physicalTotal
+    #expect(physical > 0)
+    func reserve(_ pages: UInt64) -> Bool { (try? machine.system.reserve(pages, for: nil)) != nil }
+    machine.system.setOvercommit(1)
+    #expect(!reserve(101) && reserve(100) && !reserve(1))
+    machine.system.setOvercommit(5)
+    #expect(!reserve(physical + 1) && reserve(physical) && !reserve(1))
+    machine.system.setOvercommit(0)
+    let reserved = machine.system.accounting.reserved
+    #expect(reserved == 100 + physical)
+    #expect(!reserve(UInt64.max - reserved + 1) && reserve(UInt64.max - reserved))
+    machine.system.release(UInt64.max, of: nil)
+  }
+}
