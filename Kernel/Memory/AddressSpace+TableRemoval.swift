@@ -108,7 +108,7 @@ extension AddressSpace {
     while !tables.isEmpty {
       let table = tables.first
       tables.remove(table, system.frames)
-      system.giveBackTable(table)
+      system.giveTable(table)
     }
   }
 

@@ -51,9 +51,7 @@ public final class AddressSpace: AnyOwner {
   ///
   /// - Throws: `ENOMEM` when there is no frame for its root.
   public static func make(_ system: MemorySystem) throws(Errno) -> AddressSpace {
-    guard let root = system.allocateFrame(.pageTable) else { throw .enomem }
-    system.physical.zero(root.address, byteCount: 1024)
-    system.physical.copy(system.kernelRoot.address + 1024, to: root.address + 1024, byteCount: 3072)
+    guard let root = system.takeRoot() else { throw .enomem }
     return AddressSpace(system, root: root)
   }
 
@@ -91,7 +89,7 @@ public final class AddressSpace: AnyOwner {
       release(entry)
     }
     guard first.isNone else { return false }
-    system.free(root)
+    system.giveRoot(root)
     return true
   }
 

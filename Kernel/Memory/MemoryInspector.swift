@@ -268,7 +268,7 @@ public struct MemoryInspector: ~Copyable {
       }
     }
     require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
-    require(tables == tableFrames + system.keptTables.count, "page-table frames that nothing reaches", UInt64(tables))
+    require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
     require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
     require(listed == mappings, "mappings that no page table has", UInt64(listed))
     let poolFrames =

@@ -54,8 +54,7 @@ public final class MemorySystem {
   var queues = PagingQueues()
   var swap: SwapPager?
   var teardown = TeardownList()
-  /// Empty page tables, all zeros, kept for those who need one next.
-  var keptTables = FrameList()
+  var spareTables = SpareTables()
   /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.
   var releaseCount: UInt64 = 0
   /// The last futile look at every page, if nothing was found since.
@@ -132,10 +131,7 @@ public final class MemorySystem {
   /// Takes one frame; its content is arbitrary.
   @inline(__always)
   func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
-    if priority == .normal && buddy.freeCount <= reserveFrameCount {
-      releaseKeptTables()
-      if buddy.freeCount <= reserveFrameCount { return nil }
-    }
+    if priority == .normal && buddy.freeCount <= reserveFrameCount { return nil }
     if failures.isArmed && frameIsToFail(state) { return nil }
     guard let frame = buddy.allocate(order: 0, frames) else { return nil }
     frames[frame].state = state
@@ -149,33 +145,6 @@ public final class MemorySystem {
     physical.zero(frame)
     return frame
   }
-
-  /// Takes a page table in which nothing is present.
-  func takeTable() -> FrameNumber? {
-    let kept = keptTables.first
-    if kept == .none || failures.isArmed { return allocateZeroedFrame(.pageTable) }
-    keptTables.remove(kept, frames)
-    return kept
-  }
-
-  /// Gives back a page table in which nothing is present and which the processor has forgotten.
-  func giveBackTable(_ table: FrameNumber) {
-    if keptTables.count >= MemorySystem.keptTableLimit || isShort { return free(table) }
-    frames[table].owner = OwnerReference()
-    keptTables.prepend(table, frames)
-  }
-
-  /// Gives the tables that are kept back for other uses.
-  func releaseKeptTables() {
-    while !keptTables.isEmpty {
-      let table = keptTables.first
-      keptTables.remove(table, frames)
-      free(table)
-    }
-  }
-
-  /// Tables for one page: what a program that maps and unmaps it over and over needs.
-  private static var keptTableLimit: Int { 3 }
 
   /// Gives a frame back. It must be in use by its caller, unmapped and in no queue.
   @inline(__always)
@@ -240,10 +209,10 @@ public final class MemorySystem {
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {
+    freeSpareTables()
     indexNodes.trim(self)
     mappingNodes.trim(self)
     entries.trim(self)
-    releaseKeptTables()
     heap?.trim()
   }
 }

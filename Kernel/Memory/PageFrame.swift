@@ -7,6 +7,7 @@
 // - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings` lists every page-table
 //   entry that maps it, in `count` records and the list's head; `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
+// - `.spareTable`: empty, kept for the next table (`SpareTables`).
 // - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `count` the entries in use,
 //   `usedGroups` tells which groups of eight entries may be (at least those that are).
 // - `.pool`: `count` slots in use, `firstFree` heads the frame's list of free slots.
@@ -24,6 +25,8 @@ public enum FrameState: UInt8, BitwiseCopyable, Sendable {
   case kernel
   /// A page table of an address space.
   case pageTable
+  /// An empty page table that is kept for the next address space or range.
+  case spareTable
   /// Cut into records of one pool.
   case pool
   /// A page of a VM object.

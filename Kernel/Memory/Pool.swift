@@ -101,6 +101,16 @@ public final class Pool<Element: ~Copyable> {
   public func allocate(
     _ value: consuming Element, _ system: MemorySystem, _ priority: AllocationPriority = .normal
   ) -> Handle<Element>? {
+    guard let handle = takeSlot(system, priority) else { return nil }
+    // SAFETY: the slot was free and belongs to this pool.
+    let memory = unsafe physical.unsafePointer(to: handle.address, byteCount: UInt64(slotByteCount))
+    unsafe memory.initializeMemory(as: Element.self, to: value)
+    return handle
+  }
+
+  /// Takes a slot whose content is arbitrary.
+  @inline(__always)
+  private func takeSlot(_ system: MemorySystem, _ priority: AllocationPriority) -> Handle<Element>? {
     if system.isToFail(point) { return nil }
     if partial.isEmpty && !grow(system, priority) { return nil }
     let frame = partial.first
@@ -111,13 +121,20 @@ public final class Pool<Element: ~Copyable> {
     // SAFETY: a free slot holds the number of the next; it belongs to this pool.
     let memory = unsafe physical.unsafePointer(to: address, byteCount: UInt64(slotByteCount))
     let next = unsafe memory.load(as: UInt16.self)
-    unsafe memory.initializeMemory(as: Element.self, to: value)
     table[frame].firstFree = next
     if table[frame].count == 0 { emptyCount &-= 1 }
     table[frame].count &+= 1
     if Int(next) == capacity { partial.remove(frame, table) }
     count &+= 1
     return handle
+  }
+
+  /// Makes a copy of a record, or gives nil when no frame is to be had.
+  public func allocate(copyOf source: Handle<Element>, _ system: MemorySystem) -> Handle<Element>?
+  where Element: BitwiseCopyable {
+    guard let slot = takeSlot(system, .normal) else { return nil }
+    physical.copy(source.address, to: slot.address, byteCount: MemoryLayout<Element>.stride)
+    return slot
   }
 
   /// Takes the record out and releases its slot.

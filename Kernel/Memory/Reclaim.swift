@@ -64,7 +64,7 @@ extension MemorySystem {
   }
 
   private func reclaim(looks budget: Int, until wanted: Int) -> Int {
-    var gained = 0
+    var gained = spareTables.isEmpty ? 0 : freeSpareTables()
     var looks = budget
     while looks > 0 && buddy.freeCount + queues.pendingWriteCount < wanted {
       looks -= 1

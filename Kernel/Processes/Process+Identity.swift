@@ -27,6 +27,16 @@ extension Process {
     credentials = copy
   }
 
+  /// What execve(2) does: the saved user and group become the effective ones (POSIX; execve(2)).
+  func saveIdentity() {
+    let old = credentials
+    guard old.savedUser != old.effectiveUser || old.savedGroup != old.effectiveGroup else { return }
+    let copy = old.copy()
+    copy.savedUser = old.effectiveUser
+    copy.savedGroup = old.effectiveGroup
+    credentials = copy
+  }
+
   /// setgroups(2). The caller has checked the privilege. Throws ENOMEM.
   public func setGroups(_ groups: Span<UInt32>) throws(Errno) {
     let copy = credentials.copy()

@@ -5,8 +5,8 @@ import Files
 import Memory
 
 extension ProcessSystem {
-  /// Replaces the program of a process by the one that an execution has prepared. Can not fail. Descriptors marked
-  /// close-on-exec are the caller's to close.
+  /// Replaces the program of a process by the one that an execution has prepared. Can not fail; the caller has made
+  /// sure of the heap's reserve. Descriptors marked close-on-exec are the caller's to close.
   public func commit(_ execution: Execution, _ process: Process, _ thread: Thread) {
     guard let space = execution.takeSpace(), let layout = execution.layout, let stack = execution.stack else {
       preconditionFailure("execution is not ready")
@@ -24,6 +24,7 @@ extension ProcessSystem {
     process.hasChangedIdentity =
       process.hasChangedIdentity
       && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
+    process.saveIdentity()
     process.breakStart = (layout.endAddress + Page.offsetMask) & ~Page.offsetMask
     process.breakAddress = process.breakStart
     setName(process, execution.path, execution.pathByteCount - 1)

@@ -45,7 +45,7 @@ extension ProcessSystem {
   public func beginFork(_ parent: Process, _ thread: Thread) throws(Errno) -> PendingFork {
     try checkProcessLimits(parent)
     if floatingPointOwner == thread.slot { saveFloatingPoint() }
-    guard let record = records.allocate(records[thread.record], memory) else { throw .enomem }
+    guard let record = records.allocate(copyOf: thread.record, memory) else { throw .enomem }
     let space: AddressSpace
     do throws(Errno) {
       space = try AddressSpace.make(memory)

@@ -175,11 +175,7 @@ extension Kernel {
   private func duplicate(
     _ number: Int32, atOrAbove minimum: Int32, closeOnExec: Bool, _ files: FileTable
   ) throws(Errno) -> Outcome {
-    guard minimum >= 0 else {
-      _ = try files.file(at: number)
-      throw .einval
-    }
-    return .value(UInt64(try files.duplicate(number, atOrAbove: minimum, closeOnExec: closeOnExec)))
+    .value(UInt64(try files.duplicate(number, atOrAbove: minimum, closeOnExec: closeOnExec)))
   }
 
   private func duplicate(
@@ -214,6 +210,19 @@ extension Kernel {
   }
 
   // MARK: Opening and the rest
+
+  /// What openat(2) says to the descriptor that a relative path starts from: EBADF when it is not open, and ENOTDIR, because
+  /// nothing that can be open is a directory. AT_FDCWD and paths from the root are fine.
+  func checkDirectory(
+    _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
+  ) throws(Errno) {
+    let directory = descriptor(arguments.first)
+    let isRelative = stagedByteCount > 1 && thread.frame.value.buffer[0] != UInt8(ascii: "/")
+    let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
+    guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
+    _ = try fileTable(process).file(at: directory)
+    throw .enotdir
+  }
 
   func open(
     _ flags: UInt64, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
@@ -256,6 +265,12 @@ extension Kernel {
     for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)
   }
+}
+
+/// Descriptors of directories that are none.
+enum DirectoryDescriptor {
+  /// AT_FDCWD
+  static let current: Int32 = -100
 }
 
 /// The flags of close_range(2).

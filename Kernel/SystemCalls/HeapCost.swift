@@ -36,6 +36,8 @@ enum HeapCost {
   static var child: HeapAmount { object(144) + process + thread + fileTable + addressSpace }
   /// mmap(2): an object for shared memory without a file, and what remains of a mapping that replaces many.
   static var mapping: HeapAmount { vmObject + object(96) }
-  /// execve(2): the state of the execution with what it stages, then the new address space.
-  static var execution: HeapAmount { object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace }
+  /// execve(2): the state of the execution with what it stages, then the new address space, and the identity that is saved.
+  static var execution: HeapAmount {
+    object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace + credentials
+  }
 }

@@ -26,7 +26,9 @@ extension Kernel {
     case .dup: return .value(try duplicate(arguments, process))
     case .dup2: return .value(try duplicateOnto(arguments, process))
     case .open: return try open(arguments.second, thread, process, stagedByteCount)
-    case .openat: return try open(arguments.third, thread, process, stagedByteCount)
+    case .openat:
+      try checkDirectory(arguments, thread, process, stagedByteCount)
+      return try open(arguments.third, thread, process, stagedByteCount)
     case .ioctl: return try deviceControl(arguments, thread, process)
     case .fchmod, .fchown, .fsync: return try changeFile(call, arguments, process)
     case .getdtablesize: return .value(UInt64(fileTable(process).limit))

@@ -116,16 +116,11 @@ extension Kernel {
   private func place(
     _ request: consuming MapRequest, _ map: MapArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    let space = space(process)
-    let limit = process.limit(.addressSpace).soft
-    if limit != ResourceLimit.infinity {
-      let (total, overflow) = space.virtualByteCount.addingReportingOverflow(map.byteCount)
-      guard !overflow && total <= UInt64(limit) else { throw .enomem }
-    }
+    try checkAddressSpaceLimit(map.byteCount, process)
     request.alignment = map.alignment
     if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
     var budget = unitsPerTurn
-    let (address, outcome) = try space.map(request, &budget)
+    let (address, outcome) = try space(process).map(request, &budget)
     let value = address.raw &+ map.pageOffset
     guard case .pending(let pending) = outcome else { return .value(value) }
     return cut(thread, .map(pending, value: value))
@@ -138,6 +133,14 @@ extension Kernel {
     case .again: return cut(thread, .map(pending, value: value))
     case .wait(let channel): return park(thread, .map(pending, value: value), on: channel)
     }
+  }
+
+  /// Refuses with ENOMEM what RLIMIT_AS does not allow.
+  private func checkAddressSpaceLimit(_ byteCount: UInt64, _ process: Process) throws(Errno) {
+    let limit = process.limit(.addressSpace).soft
+    guard limit != ResourceLimit.infinity else { return }
+    let (total, overflow) = space(process).virtualByteCount.addingReportingOverflow(byteCount)
+    guard !overflow && total <= UInt64(limit) else { throw .enomem }
   }
 
   /// Where to put a mapping, or to start looking: without a hint, or with one inside the data segment's reach, behind the
@@ -196,14 +199,18 @@ extension Kernel {
 
   // MARK: break
 
-  /// Moves the end of the data segment. EINVAL below its start, ENOMEM beyond RLIMIT_DATA or when the memory cannot be had.
+  /// Moves the end of the data segment. EINVAL below its start; ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the
+  /// memory cannot be had.
   func setBreak(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let wanted = arguments.first
     guard wanted >= process.breakStart else { throw .einval }
-    guard wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)) else { throw .enomem }
+    guard wanted <= process.breakAddress || wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)),
+      wanted <= ABI.UserSpace.end
+    else { throw .enomem }
     let oldEnd = (process.breakAddress + Page.offsetMask) & ~Page.offsetMask
     let newEnd = (wanted + Page.offsetMask) & ~Page.offsetMask
     if newEnd > oldEnd {
+      try checkAddressSpaceLimit(newEnd - oldEnd, process)
       _ = try space(process).map(
         MapRequest(
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],

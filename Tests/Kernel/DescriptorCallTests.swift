@@ -38,7 +38,7 @@ import Testing
     #expect(open(kernel)[81] == false)
     for command in [0, 17] as [UInt64] {
       #expect(error(kernel.call(.fcntl, 0, command, minusOne)) == .einval)
-      #expect(error(kernel.call(.fcntl, 50, command, minusOne)) == .ebadf)
+      #expect(error(kernel.call(.fcntl, 50, command, minusOne)) == .einval)
       #expect(error(kernel.call(.fcntl, 50, command, 0)) == .ebadf)
       #expect(error(kernel.call(.fcntl, minusOne, command, 0)) == .ebadf)
     }
@@ -189,6 +189,23 @@ import Testing
     #expect(error(kernel.call(.fstat2008, 9, data)) == .ebadf)
     #expect(error(kernel.call(.fstat2008, 3, 8)) == .efault)
     #expect(error(kernel.call(.fstat, 3, 8)) == .efault)
+  }
+
+  @Test func anObjectGrowsUpToTheLastOffsetAndNotBeyond() throws {
+    let kernel = try TestKernel()
+    let last = UInt64(Int64.max)
+    // SHM_GROW_ON_WRITE
+    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 2, 0)?.integer == 3)
+    #expect(error(kernel.call(.pwrite, 3, data, 1, last)) == .efbig)
+    #expect(error(kernel.call(.pwrite, 3, data, 2, last - 1)) == .efbig)
+    #expect(kernel.call(.lseek, 3, 0, 2)?.value == 0)
+    #expect(kernel.call(.pwrite, 3, data, 1, last - 1)?.integer == 1)
+    #expect(kernel.call(.lseek, 3, 0, 2)?.value == last)
+    // Without the flag a write past the end moves what is inside.
+    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.integer == 4)
+    #expect(kernel.call(.ftruncate, 4, last)?.integer == 0)
+    #expect(kernel.call(.pwrite, 4, data, 2, last - 1)?.integer == 1)
+    #expect(kernel.call(.pwrite, 4, data, 2, last)?.integer == 0)
   }
 
   @Test func openatTakesPathsFromTheRoot() throws {

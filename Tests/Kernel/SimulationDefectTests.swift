@@ -36,6 +36,59 @@ import Testing
       ], isSlow: true)
   }
 
+  @Test func `sysctl tells how much it copied, and sets nothing when that is not all`() throws {
+    try run([
+      ScriptStep(0, .systemControl(.name("hw.physmem"), room: 6)),
+      ScriptStep(0, .systemControl(.name("kern.signosys"), room: 2, newValue: [0, 0, 0, 0])),
+      ScriptStep(0, .systemControl(.name("kern.signosys"))),
+      ScriptStep(0, .misplaced(.output, 8, .systemControl(.name("kern.signosys"), newValue: [0, 0, 0, 0]))),
+      ScriptStep(0, .systemControl(.name("kern.signosys"))),
+      ScriptStep(0, .systemControl(.numbers([0, 3]), newValue: [])),
+    ])
+  }
+
+  @Test func `openat looks at its descriptor when the path is relative`() throws {
+    try run([
+      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: 50)),
+      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: 0)),
+      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: -100)),
+      ScriptStep(0, .open(path: "/dev/null", flags: 0, directory: 50)),
+    ])
+  }
+
+  @Test func `break obeys the limit of the address space`() throws {
+    let size = Int64(8 << 20) + 9 * 4096
+    try run([
+      ScriptStep(0, .setResourceLimit(10, soft: size + 4096, hard: Int64.max)),
+      ScriptStep(0, .setBreak(Program.dataEnd + 4096)),
+      ScriptStep(0, .setBreak(Program.dataEnd + 8192)),
+    ])
+  }
+
+  @Test func `break may shrink what is over the limit of the data segment`() throws {
+    try run([
+      ScriptStep(0, .setBreak(Program.dataEnd + 8 * 4096)),
+      ScriptStep(0, .setResourceLimit(2, soft: 4096, hard: 4096)),
+      ScriptStep(0, .setBreak(Program.dataEnd + 4 * 4096)),
+      ScriptStep(0, .setBreak(Program.dataEnd + 5 * 4096)),
+    ])
+  }
+
+  @Test func `executing a program saves the effective user and group`() throws {
+    try run([
+      ScriptStep(0, .fork(child: 1)),
+      ScriptStep(1, .setIdentity(.effectiveGroup, 2)),
+      ScriptStep(1, .setIdentity(.effectiveUser, 2)),
+      ScriptStep(1, .execute()),
+      ScriptStep(1, .identities(ofGroups: false)),
+      ScriptStep(1, .identities(ofGroups: true)),
+    ])
+  }
+
+  @Test func `F_DUPFD checks its minimum before its descriptor`() throws {
+    try run([ScriptStep(0, .fileControl(descriptor: 50, command: 0, argument: -1))])
+  }
+
   @Test func `an munmap that is cut as small as can be comes to an end`() throws {
     try run(
       [

@@ -62,7 +62,7 @@ private final class WrongErrorMachine: SimulatedSystem {
   let real: KernelMachine
   init(_ real: KernelMachine) { self.real = real }
   var hardware: SimulatedHardware { real.hardware }
-  var output: [UInt8] { real.output }
+  var outputs: [CallOutput] { real.outputs }
   var inputs: [(address: UInt64, bytes: [UInt8])] { real.inputs }
   var failureHappened: Bool { real.failureHappened }
   func problems(withContents: Bool) -> [String] { real.problems(withContents: withContents) }

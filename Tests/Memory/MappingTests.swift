@@ -187,7 +187,8 @@ struct MappingTests {
     try space.unmap(range(0x10_0000, pages: 200))
     #expect(!permits(machine, 0x10_0000 + 199 << 12, .read))
     machine.drain()
-    // The object's pages, and three levels of tables.
+    // The object's pages, and three levels of tables, which are kept for the next.
+    #expect(machine.system.freeSpareTables() == 3)
     #expect(machine.system.freeFrameCount - free >= Int(200 - pages) + 3)
     finish(machine, space)
   }
@@ -235,6 +236,53 @@ struct MappingTests {
     #expect(parent.store(7, at: 0x10_1000) && child.load(0x10_1000) == 8)
     #expect(child.load(0x10_2000) == 3 && child.load(0x10_0000) == 9 && parent.load(0x10_0000) == 1)
     finish(machine, parent, child)
+  }
+
+  @Test(
+    "what nobody can see any more of an object behind is freed when the chain is shortened",
+    arguments: [0, 2] as [UInt64])
+  func invisiblePages(hole: UInt64) throws {
+    let machine = TestMachine()
+    let parent = try AddressSpace.make(machine.system)
+    _ = try parent.map(request(0x10_0000, pages: 3))
+    for page in 0..<3 as Range<UInt64> { #expect(parent.store(UInt8(page + 1), at: 0x10_0000 + page << 12)) }
+    let child = try parent.fork()
+    try child.unmap(range(0x10_0000 + hole << 12, pages: 1))
+    // The window of the object in front begins or ends one page inside the one behind.
+    #expect(child.store(9, at: 0x10_1000))
+    parent.retire()
+    machine.drain()
+    let front = try #require(child.find(0x10_1000).flatMap { machine.system.entries[$0].objectOrNil })
+    #expect(front.backingObject == nil && front.allocatedPageCount == 2 && front.residentCount == 2)
+    #expect(machine.system.counters.liveObjects == 1)
+    #expect(child.load(0x10_1000) == 9)
+    #expect(child.load(hole == 0 ? 0x10_2000 : 0x10_0000) == (hole == 0 ? 3 : 1))
+    finish(machine, child)
+  }
+
+  @Test("a chain keeps its place when the one in the middle goes, and when it is passed by")
+  func chainOffsets() throws {
+    let machine = TestMachine()
+    let first = try AddressSpace.make(machine.system)
+    _ = try first.map(request(0x10_0000, pages: 6))
+    for page in 0..<6 as Range<UInt64> { #expect(first.store(UInt8(page + 1), at: 0x10_0000 + page << 12)) }
+    // Every generation sees one page less in front, so each object lies one page further inside the next.
+    let second = try first.fork()
+    try second.unmap(range(0x10_0000, pages: 1))
+    #expect(second.store(22, at: 0x10_1000))
+    let third = try second.fork()
+    try third.unmap(range(0x10_1000, pages: 1))
+    #expect(third.store(33, at: 0x10_2000))
+    second.retire()
+    machine.drain()
+    let values = { (space: AddressSpace) in (0..<6 as Range<UInt64>).map { space.load(0x10_0000 + $0 << 12) } }
+    #expect(values(third) == [nil, nil, 33, 4, 5, 6])
+    #expect(values(first) == [1, 2, 3, 4, 5, 6])
+    for page in 3..<6 as Range<UInt64> { #expect(third.store(UInt8(page + 40), at: 0x10_0000 + page << 12)) }
+    machine.drain()
+    #expect(values(third) == [nil, nil, 33, 43, 44, 45])
+    #expect(values(first) == [1, 2, 3, 4, 5, 6])
+    finish(machine, first, third)
   }
 
   @Test("an address that wraps is a bad address")

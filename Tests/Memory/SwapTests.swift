@@ -152,6 +152,28 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
   }
 
+  @Test("a page that somebody waits for stays until he has had it")
+  func awaited() throws {
+    let machine = TestMachine(swapBlocks: 20)
+    let object = try filled(machine, 2)
+    guard case .frame(let frame) = object.object.page(at: 1, for: .read) else {
+      Issue.record("no page")
+      return
+    }
+    machine.system.beginWait(frame)
+    for _ in 0..<3 { pageOut(machine) }
+    #expect(object.object.residentCount == 1 && object.object.swappedCount == 1)
+    guard case .frame(frame) = object.object.page(at: 1, for: .read) else {
+      Issue.record("another page")
+      return
+    }
+    machine.system.endWait(frame)
+    pageOut(machine)
+    #expect(object.object.residentCount == 0 && object.object.swappedCount == 2)
+    _ = consume object
+    #expect(machine.leakedFrames == 0)
+  }
+
   @Test("pages wait in the laundry while there is no block, and are written when there is one again")
   func laundry() throws {
     let machine = TestMachine(swapBlocks: 4)

@@ -1,5 +1,5 @@
-// Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel` or `memory`
-// (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or `heap`, which
+// Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel`, `calls` or
+// `memory` (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or `heap`, which
 // runs all of them for a while and prints what every kind of event took from the heap.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.

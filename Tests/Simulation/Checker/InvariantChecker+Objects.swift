@@ -66,6 +66,7 @@ extension InvariantChecker {
       case .orphan:
         expect(record.flags.contains(.busy), "frame \(number) left its object although nothing uses it")
         if record.swapBlock != .none { orphans.append(record.swapBlock) }
+      case .spareTable: checkSpareTable(frame)
       case .pageTable, .kernel, .reserved: break
       }
     }
@@ -77,6 +78,16 @@ extension InvariantChecker {
     let pooled = pools.reduce(0) { $0 + $1.frameCount }
     expect(pool >= pooled, "\(pooled) frames counted as records, \(pool) found")
     expect(hasTeardown || listed == mapped.count, "frames list \(listed) mappings, page tables have \(mapped.count)")
+  }
+
+  /// A spare table has no entry of its own: it is zero, or equals the kernel's in the half that all share.
+  private func checkSpareTable(_ frame: FrameNumber) {
+    let bytes = hardware.memory.bytes(at: frame.address.raw, byteCount: 4096)
+    let kernel = hardware.memory.bytes(at: system.kernelRoot.address.raw, byteCount: 4096)
+    expect(
+      bytes[..<1024].allSatisfy { $0 == 0 }
+        && (bytes[1024...].allSatisfy { $0 == 0 } || bytes[1024...] == kernel[1024...]),
+      "frame \(frame.raw), a spare page table, is not empty")
   }
 
   /// Checks a page of an object and returns how many mappings its record lists.

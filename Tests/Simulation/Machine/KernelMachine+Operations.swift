@@ -1,4 +1,4 @@
-// The operations of scripts as system calls.
+// The operations of scripts as system calls: steps, memory, processes.
 
 import ABI
 import Files
@@ -9,7 +9,7 @@ import SystemCalls
 extension KernelMachine {
   /// Performs a step.
   public func perform(_ step: ScriptStep) throws(Difference) -> Observation? {
-    output = []
+    outputs = []
     inputs = []
     noise = SeededGenerator(seed: step.noise)
     if noise.chance(oneIn: 3) { hardware.processor.memoryUnit.speculate() }
@@ -23,24 +23,59 @@ extension KernelMachine {
     defer { if let failure = step.failure { failureHappened = hardware.withdraw(failure) } }
     let observation = try perform(step.operation, step.process)
     if observation == .ended { try settle(step.process) }
+    if observation == .blocked { blockedOperations[step.process] = step.operation }
     return observation
+  }
+
+  /// Whether the call that a process was blocked in has returned, unasked.
+  public func hasReturned(_ process: Int) -> Bool { returnedCalls[process] != nil }
+
+  /// Waits for the call that a process is blocked in.
+  public func finishBlocked(_ process: Int) throws(Difference) -> Observation {
+    outputs = []
+    let observation = try awaitReturn(process)
+    guard let operation = blockedOperations[process] else { throw Difference("process \(process) is not blocked") }
+    if observation == .blocked { return .blocked }
+    blockedOperations[process] = nil
+    try collect(operation, process, observation)
+    return observation
+  }
+
+  /// What the reference model has to know about the machine.
+  public var facts: SystemFacts {
+    var facts = SystemFacts()
+    facts.isWhole = true
+    facts.maximumProcessCount = kernel.inspectedProcesses.maximumProcessCount
+    facts.maximumFileCount = kernel.inspectedFiles.maximumFileCount
+    facts.maximumFilesPerProcess = kernel.inspectedFiles.maximumFilesPerProcess
+    facts.pageCount = hardware.system.managedFrameCount
+    facts.swapByteCount = UInt64(hardware.swap?.blockCount ?? 0) * 4096
+    return facts
   }
 
   private func perform(_ operation: Operation, _ number: Int) throws(Difference) -> Observation {
     switch operation {
+    case .through(let isWide, let inner):
+      indirection = isWide ? .syscallWide : .syscall
+      defer { indirection = nil }
+      return try perform(inner, number)
+    case .misplaced(let pointer, let address, let inner):
+      places[pointer] = address
+      defer { places = [:] }
+      return try perform(inner, number)
     case .load(let address, let byteCount):
       return try load(number, address, byteCount: byteCount).map { .bytes($0) } ?? .ended
     case .store(let address, let byteCount, let pattern):
       let bytes = Operation.patternBytes(pattern, count: byteCount)
       return try store(number, bytes, at: address) ? .value(0) : .ended
+    case .fetch(let address): return try access(number, address, .fetch) ? .value(0) : .ended
     case .evict:
       _ = hardware.system.makeAvailable(hardware.system.managedFrameCount)
       return .value(0)
-    case .fetch(let address): return try access(number, address, .fetch) ? .value(0) : .ended
-    case .sharedMemoryOpen(let name, let flags, let mode, let extra, let is2008):
-      let arguments = [UInt64(flags), UInt64(mode), UInt64(extra), noise.next()]
-      return try pathCall(number, is2008 ? .shmOpen : .shmOpen2, name, arguments)
-    case .sharedMemoryUnlink(let name): return try pathCall(number, .shmUnlink, name, [])
+    case .type(let text):
+      for byte in text.utf8 { kernel.consoleInput(byte) }
+      try advance()
+      return .value(0)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
       return try simpleCall(
         number, .mmap, address, byteCount, UInt64(protection), UInt64(flags), Self.word(descriptor),
@@ -48,119 +83,78 @@ extension KernelMachine {
     case .unmap(let address, let byteCount): return try simpleCall(number, .munmap, address, byteCount)
     case .protect(let address, let byteCount, let protection):
       return try simpleCall(number, .mprotect, address, byteCount, UInt64(protection))
-    case .fork(let child): return try fork(number, child)
+    case .setBreak(let address): return try simpleCall(number, .break, address)
+    default: return try performProcessOperation(operation, number)
+    }
+  }
+
+  private func performProcessOperation(_ operation: Operation, _ number: Int) throws(Difference) -> Observation {
+    switch operation {
+    case .fork(let child, let isVirtual): return try fork(number, child, isVirtual ? .vfork : .fork)
     case .exit(let status):
       _ = try simpleCall(number, .exit, Self.word(status))
       return .ended
-    case .execute:
-      // The argument vector: the path, then nothing; it lies behind the path.
-      let vector = (0..<8).map { UInt8(truncatingIfNeeded: Program.path >> UInt64(8 * $0)) }
-      guard try prepare(number, vector + [UInt8](repeating: 0, count: 8), at: Program.input) else { return .ended }
-      let observation = try pathCall(number, .execve, "/bin/script", [Program.input, 0])
-      if observation == .value(0) {
-        if register(.rip) != Program.text { throw Difference("a program starts at the wrong place") }
-        inputs = []
-      }
+    case .execute(let path, let argumentCount): return try execute(number, path, argumentCount)
+    case .wait(let target, let options, let usage):
+      let observation = try simpleCall(
+        number, .wait4, Self.word(identifier(target)), place(.output), UInt64(options), usage ? place(.second) : 0)
+      try collect(operation, number, observation)
       return observation
-    case .wait(let child, let options): return try wait(number, child, options)
     case .kill(let target, let signal):
-      let observation = try simpleCall(number, .kill, Self.word(identifiers[target] ?? 99_999), Self.word(signal))
-      if case .value = observation, signal != 0, ![16, 19, 20, 23, 28, 29].contains(signal) { try settle(target) }
+      let observation = try simpleCall(number, .kill, Self.word(identifier(target)), Self.word(signal))
+      try settleDoomed()
       return observation
+    case .signalAction(let signal, let handler, let wantsOld):
+      if let handler {
+        let bytes = Self.bytes(of: handler) + [UInt8](repeating: 0, count: 24)
+        guard try prepare(number, bytes, at: .input) else { return .ended }
+      }
+      let observation = try simpleCall(
+        number, .sigaction, Self.word(signal), handler == nil ? 0 : place(.input), wantsOld ? place(.output) : 0)
+      if wantsOld { try fetch(number, observation, .output, 32) }
+      return observation
+    case .processGroup: return try simpleCall(number, .getpgrp)
+    case .processGroupOf(let target): return try simpleCall(number, .getpgid, Self.word(identifier(target)))
+    case .setProcessGroup(let target, let group):
+      return try simpleCall(number, .setpgid, Self.word(identifier(target)), Self.word(identifier(group)))
+    case .makeSession: return try simpleCall(number, .setsid)
+    case .sessionOf(let target): return try simpleCall(number, .getsid, Self.word(identifier(target)))
     default: return try performFileOperation(operation, number)
     }
   }
 
-  private func performFileOperation(_ operation: Operation, _ number: Int) throws(Difference) -> Observation {
-    switch operation {
-    case .truncate(let descriptor, let length):
-      return try simpleCall(number, .ftruncate, Self.word(descriptor), UInt64(bitPattern: length))
-    case .status(let descriptor):
-      let observation = try simpleCall(number, .fstat, Self.word(descriptor), Program.output)
-      try fetchOutput(number, observation, Program.output, Stat.byteCount)
-      return observation
-    case .changeMode(let descriptor, let mode):
-      return try simpleCall(number, .fchmod, Self.word(descriptor), UInt64(mode))
-    case .changeOwner(let descriptor, let user, let group):
-      return try simpleCall(number, .fchown, Self.word(descriptor), Self.word(user), Self.word(group))
-    case .close(let descriptor): return try simpleCall(number, .close, Self.word(descriptor))
-    case .duplicate(let descriptor): return try simpleCall(number, .dup, Self.word(descriptor))
-    case .duplicateTo(let descriptor, let target):
-      return try simpleCall(number, .dup2, Self.word(descriptor), Self.word(target))
-    case .fileControl(let descriptor, let command, let argument):
-      return try simpleCall(number, .fcntl, Self.word(descriptor), Self.word(command), UInt64(bitPattern: argument))
-    case .read(let descriptor, let address, let byteCount, let offset):
-      let observation = try transfer(number, offset == nil ? .read : .pread, descriptor, address, byteCount, offset)
-      if case .value(let count) = observation { try fetchOutput(number, observation, address, Int(count)) }
-      return observation
-    case .write(let descriptor, let address, let byteCount, let offset):
-      return try transfer(number, offset == nil ? .write : .pwrite, descriptor, address, byteCount, offset)
-    case .seek(let descriptor, let offset, let origin):
-      return try simpleCall(
-        number, .lseek, Self.word(descriptor), UInt64(bitPattern: offset), Self.word(origin))
-    default: return try performIdentityOperation(operation, number)
+  /// The number that a call is told for a process or processes of the script.
+  func identifier(_ target: ProcessTarget) -> Int32 {
+    switch target {
+    case .caller: 0
+    case .all: -1
+    case .process(let number): identifiers[number] ?? ProcessTarget.nobody
+    case .group(let number): -(identifiers[number] ?? ProcessTarget.nobody)
+    case .raw(let value): value
     }
   }
 
-  private func performIdentityOperation(_ operation: Operation, _ number: Int) throws(Difference) -> Observation {
+  /// Reads back what a call stored that may have been blocked.
+  private func collect(_ operation: Operation, _ number: Int, _ observation: Observation) throws(Difference) {
     switch operation {
-    case .processIdentifier: return try simpleCall(number, .getpid)
-    case .parentIdentifier: return try simpleCall(number, .getppid)
-    case .identity(let kind):
-      let call: SystemCallNumber =
-        switch kind {
-        case .user: .getuid
-        case .effectiveUser: .geteuid
-        case .group: .getgid
-        case .effectiveGroup: .getegid
-        }
-      return try simpleCall(number, call)
-    case .setIdentity(let kind, let value):
-      let call: SystemCallNumber =
-        switch kind {
-        case .user: .setuid
-        case .effectiveUser: .seteuid
-        case .group: .setgid
-        case .effectiveGroup: .setegid
-        }
-      return try simpleCall(number, call, UInt64(value))
-    case .setGroups(let groups):
-      let bytes = groups.flatMap { group in (0..<4).map { UInt8(truncatingIfNeeded: group >> UInt32(8 * $0)) } }
-      guard try prepare(number, bytes, at: Program.input) else { return .ended }
-      return try simpleCall(number, .setgroups, UInt64(groups.count), Program.input)
-    case .mask(let mask): return try simpleCall(number, .umask, UInt64(mask))
-    case .sleep(let nanoseconds):
-      let words = [UInt64(bitPattern: nanoseconds / 1_000_000_000), UInt64(bitPattern: nanoseconds % 1_000_000_000)]
-      let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
-      guard try prepare(number, bytes, at: Program.input) else { return .ended }
-      let start = hardware.clock.nanoseconds
-      let observation = try simpleCall(number, .nanosleep, Program.input, 0)
-      if observation == .value(0) && hardware.clock.nanoseconds - start < UInt64(max(0, nanoseconds)) {
-        throw Difference("nanosleep returned too early")
-      }
-      return observation
-    case .clock:
-      let observation = try simpleCall(number, .clockGettime, 4, Program.output)
-      try fetchOutput(number, observation, Program.output, 16)
-      return observation
-    case .yield: return try simpleCall(number, .schedYield)
-    default: throw Difference("no such operation")
+    case .through(_, let inner): try collect(inner, number, observation)
+    case .misplaced(let pointer, let address, let inner):
+      places[pointer] = address
+      try collect(inner, number, observation)
+      places = [:]
+    case .wait(_, _, let usage):
+      guard observation != .value(0) else { return }
+      try fetch(number, observation, .output, 4)
+      if usage { try fetch(number, observation, .second, Rusage.byteCount) }
+    case .read(_, let address, _, _):
+      if case .value(let count) = observation { try fetch(number, at: address, .output, Int(count)) }
+    default: break
     }
   }
 
-  /// An int in a register: what is above its 32 bits does not count, so it is noise.
-  private static func word(_ value: Int32) -> UInt64 { UInt64(UInt32(bitPattern: value)) | 0xDEAD_0000_0000 }
-
-  private func transfer(
-    _ number: Int, _ call: SystemCallNumber, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
-  ) throws(Difference) -> Observation {
-    try simpleCall(
-      number, call, Self.word(descriptor), address, UInt64(byteCount), UInt64(bitPattern: offset ?? 0))
-  }
-
-  private func fork(_ number: Int, _ child: Int) throws(Difference) -> Observation {
+  private func fork(_ number: Int, _ child: Int, _ call: SystemCallNumber) throws(Difference) -> Observation {
     childBeingMade = child
-    let observation = try simpleCall(number, .fork)
+    let observation = try simpleCall(number, call)
     guard case .value(let identifier) = observation else {
       childBeingMade = nil
       return observation
@@ -171,89 +165,39 @@ extension KernelMachine {
     return observation
   }
 
-  private func wait(_ number: Int, _ child: Int?, _ options: UInt32) throws(Difference) -> Observation {
-    let which = child.map { identifiers[$0] ?? 99_999 } ?? -1
-    let observation = try simpleCall(
-      number, .wait4, Self.word(which), Program.output, UInt64(options), 0)
-    if case .value(let identifier) = observation, identifier != 0 {
-      try fetchOutput(number, observation, Program.output, 4)
-      if let gone = identifiers.first(where: { UInt64($0.value) == identifier })?.key { identifiers[gone] = nil }
+  /// The argument vector lies where structures go; every argument is the path.
+  private func execute(_ number: Int, _ path: String, _ argumentCount: Int) throws(Difference) -> Observation {
+    let vector = [[UInt8]](repeating: Self.bytes(of: place(.path)), count: argumentCount).flatMap { $0 }
+    guard try prepare(number, vector + Self.bytes(of: UInt64(0)), at: .input) else { return .ended }
+    let observation = try pathCall(number, .execve, path, [place(.input), 0])
+    if observation == .value(0) {
+      guard try schedule(number) else { return .ended }
+      if register(.rip) != Program.text { throw Difference("a program starts at the wrong place") }
+      let count = try load(number, register(.rdi), byteCount: 8)
+      if let count, count != Self.bytes(of: UInt64(argumentCount)) {
+        throw Difference("argc is \(count), expected \(argumentCount)")
+      }
+      inputs = []
     }
     return observation
   }
 
-  // MARK: Checks
-
-  /// Everything that is wrong.
-  public func problems(withContents: Bool) -> [String] {
-    var spaces: [AddressSpace] = []
-    var tables = 0
-    var files: [ObjectIdentifier: OpenFile] = [:]
-    var objects: [ObjectIdentifier: SharedMemoryObject] = [:]
-    var processCount = 0
-    var pending: [MapEntryInspection] = []
-    kernel.inspectedProcesses.inspectProcesses { process in
-      processCount += 1
-      if let space = process.addressSpace { spaces.append(space) }
-      if let table = process.files {
-        tables += 1
-        table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
-      }
-      if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
-      if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
-        pending.append(entry)
-      }
-      // A child that is being made, or was when its parent was killed.
-      var copied = process.unfinishedFiles
-      if case .fork(let pending) = process.thread?.continuation {
-        if let space = pending.space { spaces.append(space) }
-        copied = pending.files
-      }
-      if let copied {
-        tables += 1
-        copied.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
-      }
-    }
-    for file in files.values {
-      if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
-    }
-    var names = 0
-    kernel.inspectedFiles.inspectNames { object in
-      names += 1
-      objects[ObjectIdentifier(object)] = object
-    }
-    var found = InvariantChecker.problems(
-      hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
-    if let excess = kernel.monitor?.excess {
-      found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
-    }
-    let counts = kernel.inspectedFiles.counts
-    if counts.openFiles != files.count { found.append("\(counts.openFiles) open files counted, \(files.count) found") }
-    if counts.sharedMemoryObjects != objects.count {
-      found.append("\(counts.sharedMemoryObjects) shared memory objects counted, \(objects.count) found")
-    }
-    if counts.names != names { found.append("\(counts.names) names counted, \(names) found") }
-    if counts.tables != tables { found.append("\(counts.tables) descriptor tables counted, \(tables) found") }
-    if kernel.inspectedProcesses.processCount != processCount { found.append("the count of processes is wrong") }
-    for object in objects.values
-    where object.vmObject.pageCount != UInt64((object.size + 4095) / 4096) {
-      found.append("an object of \(object.size) bytes has \(object.vmObject.pageCount) pages")
-    }
-    return found
+  /// read(2) or pread(2).
+  func readCall(
+    _ number: Int, _ operation: Operation, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
+  ) throws(Difference) -> Observation {
+    let observation = try simpleCall(
+      number, offset == nil ? .read : .pread, Self.word(descriptor), address,
+      UInt64(bitPattern: Int64(byteCount)), UInt64(bitPattern: offset ?? 0))
+    try collect(operation, number, observation)
+    return observation
   }
 
-  /// Ends process 1; the kernel ends the others and counts what is left.
-  public func shutDown() -> [String] {
-    do throws(Difference) {
-      guard try schedule(0) else { return ["process 1 is gone"] }
-      _ = try call(0, .exit, [0])
-    } catch { return [error.description] }
-    if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
-    guard let report else { return ["the machine does not come to an end"] }
-    var problems: [String] = []
-    if report.leakedFrameCount != 0 { problems.append("\(report.leakedFrameCount) frames leaked") }
-    if report.leakedObjectCount != 0 { problems.append("\(report.leakedObjectCount) objects leaked") }
-    if report.leakedSwapBlockCount != 0 { problems.append("\(report.leakedSwapBlockCount) swap blocks leaked") }
-    return problems + hardware.violations
-  }
+  /// An int in a register: what is above its 32 bits does not count, so it is noise.
+  static func word(_ value: Int32) -> UInt64 { UInt64(UInt32(bitPattern: value)) | 0xDEAD_0000_0000 }
+}
+
+extension ProcessTarget {
+  /// An identifier that no process of a script ever has.
+  static let nobody: Int32 = 99_999
 }

@@ -6,16 +6,20 @@ import Processes
 import SystemCalls
 
 extension KernelMachine {
-  /// How a call ended.
-  enum CallResult {
-    case returned(Observation, second: UInt64)
-    case ended
+  /// A call that has begun: what the registers must still hold when it returns.
+  struct PendingCall {
+    var call: SystemCallNumber
+    var kept: [(Register, UInt64)]
   }
 
-  /// Makes a system call and waits for its return.
-  func call(_ number: Int, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) -> CallResult {
+  /// Makes a system call and waits until it returns, the process is gone, or only another process can make it go on.
+  func call(_ number: Int, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) -> Observation {
     guard try schedule(number) else { return .ended }
-    let places: [Register] = [.rdi, .rsi, .rdx, .r10, .r8, .r9]
+    if indirection != nil && arguments.count == 6 {
+      // The sixth argument is on the stack, above the slot of a return address.
+      guard try store(number, Self.bytes(of: arguments[5]), at: register(.rsp) + 8) else { return .ended }
+      guard try schedule(number) else { return .ended }
+    }
     var kept: [(Register, UInt64)] = []
     for register in [.rbx, .rbp, .r12, .r13, .r14, .r15] as [Register] {
       let value = noise.next()
@@ -23,35 +27,64 @@ extension KernelMachine {
       kept.append((register, value))
     }
     kept.append((.rsp, register(.rsp)))
-    for (index, place) in places.enumerated() {
-      setRegister(place, index < arguments.count ? arguments[index] : noise.next())
+    var words = arguments
+    if indirection != nil { words = [UInt64(call.rawValue)] + arguments.prefix(5) }
+    for (index, place) in ([.rdi, .rsi, .rdx, .r10, .r8, .r9] as [Register]).enumerated() {
+      setRegister(place, index < words.count ? words[index] : noise.next())
     }
     for place in [.rdi, .rsi, .rdx] as [Register] { kept.append((place, register(place))) }
-    setRegister(.rax, UInt64(call.rawValue))
+    pendingCalls[number] = PendingCall(call: call, kept: kept)
+    setRegister(.rax, UInt64((indirection ?? call).rawValue))
     enterKernel()
-    let goesOn = kernel.monitoredSystemCall()
-    if goesOn { hardware.processor.eventEnded() } else { try advance() }
-    guard try schedule(number) else { return .ended }
-    if call == .execve && register(.rflags) & 1 == 0 { return .returned(.value(0), second: 0) }
-    let failed = register(.rflags) & 1 != 0
-    let hasSecondResult = call == .fork && !failed
-    for (register, value) in kept where self.register(register) != value && !(register == .rdx && hasSecondResult) {
-      throw Difference("\(register) changed from \(value) to \(self.register(register)) across \(call.rawValue)")
+    if kernel.monitoredSystemCall() {
+      hardware.processor.eventEnded()
+      try capture(number)
+    } else {
+      try advance()
     }
-    for place in [.r8, .r9, .r10] as [Register] where register(place) != 0 {
-      throw Difference("\(place) is not zero after \(call.rawValue)")
-    }
-    if register(.rip) != Program.text + 2 { throw Difference("\(call.rawValue) returns to \(register(.rip))") }
-    let value = register(.rax)
-    return .returned(failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value), second: register(.rdx))
+    return try awaitReturn(number)
   }
 
-  /// The observation of a call whose result is one register.
-  func simpleCall(_ number: Int, _ call: SystemCallNumber, _ arguments: UInt64...) throws(Difference) -> Observation {
-    switch try self.call(number, call, arguments) {
-    case .returned(let observation, _): return observation
-    case .ended: return .ended
+  /// Lets the machine go on until the call that a process is in has returned.
+  func awaitReturn(_ number: Int) throws(Difference) -> Observation {
+    for _ in 0..<5000 {
+      if let returned = returnedCalls.removeValue(forKey: number) { return returned }
+      guard report == nil, isAlive(number) else {
+        forget(number)
+        return .ended
+      }
+      if isBlocked(number) { return .blocked }
+      try burnTime()
     }
+    throw Difference("the call of process \(number) never returns: a wake-up was forgotten")
+  }
+
+  /// The process has the processor: if it was in a call, that has returned, and its registers are checked now.
+  func capture(_ number: Int) throws(Difference) {
+    guard let pending = pendingCalls.removeValue(forKey: number) else { return }
+    let failed = register(.rflags) & 1 != 0
+    if pending.call == .execve && !failed {
+      returnedCalls[number] = .value(0)
+      return
+    }
+    let hasSecondResult = (pending.call == .fork || pending.call == .vfork) && !failed
+    for (place, value) in pending.kept where register(place) != value && !(place == .rdx && hasSecondResult) {
+      throw Difference("\(place) changed from \(value) to \(register(place)) across \(pending.call.rawValue)")
+    }
+    if hasSecondResult && register(.rdx) != 0 { throw Difference("fork gives the parent a second result") }
+    for place in [.r8, .r9, .r10] as [Register] where register(place) != 0 {
+      throw Difference("\(place) is not zero after \(pending.call.rawValue)")
+    }
+    if register(.rip) != Program.text + 2 {
+      throw Difference("\(pending.call.rawValue) returns to \(register(.rip))")
+    }
+    let value = register(.rax)
+    returnedCalls[number] = failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value)
+  }
+
+  /// The observation of a call.
+  func simpleCall(_ number: Int, _ call: SystemCallNumber, _ arguments: UInt64...) throws(Difference) -> Observation {
+    try self.call(number, call, arguments)
   }
 
   /// Makes an access possible, faulting as often as it takes; false when the process is gone.
@@ -96,8 +129,20 @@ extension KernelMachine {
     return true
   }
 
-  /// Stores what a call is to read, and notes it for the model.
-  func prepare(_ number: Int, _ bytes: [UInt8], at address: UInt64) throws(Difference) -> Bool {
+  // MARK: Pointers
+
+  /// Where a pointer of the call points.
+  func place(_ pointer: CallPointer) -> UInt64 { places[pointer] ?? Program.place(pointer) }
+
+  /// Stores what a call is to read, and notes it for the model. A pointer that points elsewhere finds what is there, except
+  /// that the end of the data segment is filled as far as it goes.
+  func prepare(_ number: Int, _ bytes: [UInt8], at pointer: CallPointer) throws(Difference) -> Bool {
+    let address = place(pointer)
+    var bytes = bytes
+    if places[pointer] != nil {
+      guard address >= Program.data, address < Program.dataEnd else { return true }
+      bytes = Array(bytes.prefix(Int(Program.dataEnd - address)))
+    }
     inputs.append((address, bytes))
     return try store(number, bytes, at: address)
   }
@@ -107,17 +152,39 @@ extension KernelMachine {
     _ number: Int, _ call: SystemCallNumber, _ path: String?, _ arguments: [UInt64]
   ) throws(Difference) -> Observation {
     if let path {
-      guard try prepare(number, Array(path.utf8) + [0], at: Program.path) else { return .ended }
+      guard try prepare(number, Array(path.utf8) + [0], at: .path) else { return .ended }
     }
-    switch try self.call(number, call, [path == nil ? 1 : Program.path] + arguments) {
-    case .returned(let observation, _): return observation
-    case .ended: return .ended
+    return try self.call(number, call, [path == nil ? 1 : place(.path)] + arguments)
+  }
+
+  /// Reads back what a call stored where a pointer points: all of it when it succeeded, and what the end of the data segment
+  /// holds when it failed in the middle.
+  func fetch(
+    _ number: Int, _ observation: Observation, _ pointer: CallPointer, _ byteCount: Int
+  ) throws(Difference) {
+    let address = place(pointer)
+    switch observation {
+    case .value: try fetch(number, at: address, pointer, byteCount)
+    case .error(let error) where error == Errno.efault.rawValue && !places.isEmpty:
+      // The other pointers of a call with a bad one may have been stored through.
+      if places[pointer] == nil {
+        try fetch(number, at: address, pointer, byteCount)
+      } else if address >= Program.data && address < Program.dataEnd {
+        try fetch(number, at: address, pointer, min(byteCount, Int(Program.dataEnd - address)))
+      }
+    default: break
     }
   }
 
-  /// Reads back what a successful call stored.
-  func fetchOutput(_ number: Int, _ observation: Observation, _ address: UInt64, _ byteCount: Int) throws(Difference) {
-    guard case .value = observation, byteCount > 0 else { return }
-    output = try load(number, address, byteCount: byteCount) ?? []
+  /// Reads back bytes that a call stored.
+  func fetch(_ number: Int, at address: UInt64, _ pointer: CallPointer, _ byteCount: Int) throws(Difference) {
+    guard byteCount > 0, let bytes = try load(number, address, byteCount: byteCount) else { return }
+    outputs.append(CallOutput(pointer: pointer, address: address, bytes: bytes))
   }
+
+  /// A word as it lies in memory.
+  static func bytes(of word: UInt64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(8 * $0)) } }
+
+  /// An int as it lies in memory.
+  static func bytes(of word: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: word >> UInt32(8 * $0)) } }
 }

@@ -16,8 +16,8 @@ public final class KernelMachine: SimulatedSystem {
   public let hardware: SimulatedHardware
   /// The kernel.
   public let kernel: Kernel
-  /// What the last operation left in the buffer that the kernel filled, if it fills one.
-  public internal(set) var output: [UInt8] = []
+  /// What the last operation left in the buffers that the kernel filled.
+  public internal(set) var outputs: [CallOutput] = []
   /// What the driver stored in the program's memory for the last operation.
   public internal(set) var inputs: [(address: UInt64, bytes: [UInt8])] = []
   /// How the run ended, once it has.
@@ -35,19 +35,28 @@ public final class KernelMachine: SimulatedSystem {
   var identifiers: [Int: Int32] = [0: 1]
   /// The number that the script gives to the child that is being made.
   var childBeingMade: Int?
+  /// The calls that processes of the script are in, and those that returned and were not asked for yet.
+  var pendingCalls: [Int: PendingCall] = [:]
+  var returnedCalls: [Int: Observation] = [:]
+  /// What blocked processes are doing.
+  var blockedOperations: [Int: Operation] = [:]
+  /// Through which call the next one goes, if not directly, and which of its pointers point elsewhere.
+  var indirection: SystemCallNumber?
+  var places: [CallPointer: UInt64] = [:]
   var noise = SeededGenerator(seed: 0)
   /// Whether processes act whenever the kernel lets them, so that a thread may turn up unannounced.
   var runsFreely = false
 
   /// Boots a machine with the scripted program as process 1.
-  public init(_ configuration: HardwareConfiguration, programs: [String: [UInt8]] = [:]) throws(Difference) {
+  public init(_ configuration: HardwareConfiguration, programs: [String: [UInt8]] = ["notes": Program.notes])
+    throws(Difference)
+  {
     let names = programs.keys.sorted()
     hardware = SimulatedHardware(configuration, modules: [Program.image] + names.map { programs[$0] ?? [] })
     let modules = zip(["script"] + names, hardware.modules).map { name, place in
       BootModule(commandLine: Array(name.utf8), start: place.start, byteCount: UInt64(place.byteCount))
     }
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
-    setup.isQuiet = true
     setup.maximumProcessCount = 24
     if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
     kernel = Kernel(setup)
@@ -62,6 +71,8 @@ public final class KernelMachine: SimulatedSystem {
       if hardware.memory.word(at: current + offset) != 0 { throw Difference("a register is not zero at start") }
     }
     if register(.rip) != Program.text { throw Difference("the first process starts at the wrong place") }
+    // What the kernel says from now on is unexpected.
+    _ = hardware.processor.takeConsoleOutput()
   }
 
   // MARK: Events
@@ -94,7 +105,10 @@ public final class KernelMachine: SimulatedSystem {
   /// A context got the processor: known, or that of a child just made.
   private func meet(_ context: UInt64) throws(Difference) {
     current = context
-    if contexts[context] != nil { return }
+    if let number = contexts[context] {
+      try capture(number)
+      return
+    }
     if contexts.isEmpty { return }
     if runsFreely { return }
     guard let child = childBeingMade else { throw Difference("a thread runs that nobody made") }
@@ -183,8 +197,42 @@ public final class KernelMachine: SimulatedSystem {
     forget(number)
   }
 
+  /// Waits for every process that a signal is about to end, or has ended already.
+  func settleDoomed() throws(Difference) {
+    for number in Set(contexts.values).sorted() where isDoomed(number) { try settle(number) }
+  }
+
+  private func isDoomed(_ number: Int) -> Bool {
+    guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier) else {
+      return true
+    }
+    switch process.state {
+    case .zombie, .exiting: return true
+    case .running:
+      guard let signal = kernel.inspectedProcesses.terminatingSignal(process) else { return false }
+      return signal == .sigkill || !process.isStopped
+    }
+  }
+
+  /// Whether the process cannot go on before another does something.
+  func isBlocked(_ number: Int) -> Bool {
+    guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier),
+      let thread = process.thread
+    else { return false }
+    if process.isStopped { return true }
+    let scheduler = kernel.inspectedProcesses.scheduler
+    return switch thread.continuation {
+    case .waitForChild: scheduler.isParked(thread.slot, on: .child(ofSlot: process.slot.raw))
+    case .read: scheduler.isParked(thread.slot, on: .consoleInput)
+    default: false
+    }
+  }
+
   func forget(_ number: Int) {
     contexts = contexts.filter { $0.value != number }
+    pendingCalls[number] = nil
+    returnedCalls[number] = nil
+    blockedOperations[number] = nil
   }
 
   // MARK: Registers

@@ -40,7 +40,7 @@ extension MemoryMachine {
         try owner.space.protect(range, Protection(rawValue: protection), maximum: nil)
         return 0
       }
-    case .fork(let child):
+    case .fork(let child, _):
       return attempt { () throws(Errno) in
         let copy = SpaceOwner(try owner.space.fork())
         copy.descriptors = owner.descriptors

@@ -8,8 +8,8 @@ import Memory
 public protocol SimulatedSystem: AnyObject {
   /// The machine.
   var hardware: SimulatedHardware { get }
-  /// What the last operation left in the buffer that the kernel filled, if it fills one.
-  var output: [UInt8] { get }
+  /// What the last operation left in the buffers that the kernel filled.
+  var outputs: [CallOutput] { get }
   /// What the driver stored in the program's memory for the last operation.
   var inputs: [(address: UInt64, bytes: [UInt8])] { get }
   /// Whether what was to fail in the last step did.
@@ -20,6 +20,50 @@ public protocol SimulatedSystem: AnyObject {
   func problems(withContents: Bool) -> [String]
   /// Ends every process and says what is left behind.
   func shutDown() -> [String]
+  /// Whether the call that a process was blocked in has returned, unasked.
+  func hasReturned(_ process: Int) -> Bool
+  /// Waits for the call that a process is blocked in.
+  func finishBlocked(_ process: Int) throws(Difference) -> Observation
+  /// What the reference model has to know about the machine.
+  var facts: SystemFacts { get }
+}
+
+/// What a call left in memory.
+public struct CallOutput: Equatable, Sendable {
+  /// Which of its pointers pointed there.
+  public let pointer: CallPointer
+  /// Where.
+  public let address: UInt64
+  /// What.
+  public let bytes: [UInt8]
+}
+
+/// Figures of a machine that follow from its size.
+public struct SystemFacts: Sendable {
+  /// Whether there is a kernel with processes that execute a program, and not just memory.
+  public var isWhole = false
+  /// `kern.maxproc`
+  public var maximumProcessCount = Int.max
+  /// `kern.maxfiles`
+  public var maximumFileCount = Int.max
+  /// `kern.maxfilesperproc`
+  public var maximumFilesPerProcess = Int.max
+  /// `vm.stats.vm.v_page_count`
+  public var pageCount = 0
+  /// `vm.swap_total`, in bytes.
+  public var swapByteCount: UInt64 = 0
+
+  /// A machine without limits.
+  public init() {}
+}
+
+extension SimulatedSystem {
+  /// Nothing blocks.
+  public func hasReturned(_ process: Int) -> Bool { false }
+  /// Nothing blocks.
+  public func finishBlocked(_ process: Int) throws(Difference) -> Observation { throw Difference("nothing blocks") }
+  /// No limits.
+  public var facts: SystemFacts { SystemFacts() }
 }
 
 /// Address spaces and objects without a kernel around them.
@@ -27,7 +71,7 @@ public final class MemoryMachine: SimulatedSystem {
   /// The machine.
   public let hardware: SimulatedHardware
   /// Nothing is read back: reads are compared through memory.
-  public let output: [UInt8] = []
+  public let outputs: [CallOutput] = []
   /// Whether what was to fail in the last step did.
   public private(set) var failureHappened = false
   /// Nothing is prepared.

@@ -76,8 +76,7 @@ public final class SimulatedHardware {
     unit.isPageTable = { [system] physical in
       physical < UInt64(system.inspectedFrameCount) << 12
         && (physical == kernelRoot.address.raw
-          // A table that is kept for the next mapping belongs to nobody.
-          || system.inspect(PhysicalAddress(physical).frame).space != nil)
+          || system.inspect(PhysicalAddress(physical).frame).state == .pageTable)
     }
   }
 

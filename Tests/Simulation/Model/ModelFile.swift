@@ -4,6 +4,10 @@
 enum ModelFileKind {
   case sharedMemory(ModelObject, is2008: Bool)
   case console
+  case null
+  case zero
+  /// A file of /bin with its content.
+  case program([UInt8])
 }
 
 /// An open file description: shared by dup and fork.
@@ -13,6 +17,8 @@ final class ModelFile {
   let isWritable: Bool
   /// O_NONBLOCK, O_APPEND and so on: what F_SETFL can change.
   var statusFlags: UInt32 = 0
+  /// The flags that F_SETFL can change.
+  static let changeableFlags: UInt32 = 0x101_00CC
   var offset: Int64 = 0
 
   init(kind: ModelFileKind, isReadable: Bool, isWritable: Bool) {
@@ -24,6 +30,11 @@ final class ModelFile {
   var object: ModelObject? {
     if case .sharedMemory(let object, _) = kind { return object }
     return nil
+  }
+
+  var isConsole: Bool {
+    if case .console = kind { return true }
+    return false
   }
 
   var is2008: Bool {

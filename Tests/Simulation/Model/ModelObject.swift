@@ -32,7 +32,10 @@ final class ModelObject {
   var birthTime = ModelInstant(earliest: 0, latest: 0)
 
   /// Pages of the object: ceil(size / 4096).
-  var pageCount: Int { Int((size + 4095) / 4096) }
+  var pageCount: Int { Self.pages(size) }
+
+  /// Pages of so many bytes.
+  static func pages(_ byteCount: Int64) -> Int { Int(byteCount / 4096) + (byteCount % 4096 == 0 ? 0 : 1) }
 
   func page(_ index: Int) -> ModelPage { pages[index] ?? Self.zeroPage }
 
@@ -40,9 +43,9 @@ final class ModelObject {
     var result: [UInt8] = []
     var at = offset
     while at < offset + count {
-      let end = min(offset + count, (at / 4096 + 1) * 4096)
-      result += page(at / 4096)[at % 4096..<at % 4096 + end - at]
-      at = end
+      let part = min(offset + count - at, 4096 - at % 4096)
+      result += page(at / 4096)[at % 4096..<at % 4096 + part]
+      at += part
     }
     return result
   }
@@ -70,7 +73,7 @@ final class ModelObject {
         page.replaceSubrange(tail..., with: repeatElement(0, count: 4096 - tail))
         pages[last] = page
       }
-      let end = Int((length + 4095) / 4096)
+      let end = Self.pages(length)
       pages = pages.filter { $0.key < end }
       perhapsAllocated = perhapsAllocated.filter { $0 < end }
     }

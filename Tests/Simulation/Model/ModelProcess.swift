@@ -45,6 +45,13 @@ enum ModelProcessState: Equatable {
   case zombie(Int32)
 }
 
+/// One limit of getrlimit(2).
+struct ModelLimit: Equatable {
+  static let infinity = Int64.max
+  var soft = infinity
+  var hard = infinity
+}
+
 /// A process.
 final class ModelProcess {
   /// The script's number for it; process 1 is 0.
@@ -57,12 +64,57 @@ final class ModelProcess {
   var memory: [UInt64: ModelView] = [:]
   var credentials = ModelCredentials()
   var mask: UInt16 = 0o022
+  var limits: [ModelLimit] = []
+  var group: Int32
+  var session: Int32
+  /// Whether it executed a program since it was forked.
+  var hasExecuted = false
+  /// issetugid(2)
+  var isTainted = false
+  /// Bytes of the initial stack, which is not in `memory`.
+  var stackByteCount: UInt64 = 8 << 20
+  var breakAddress = Program.dataEnd
+  var segmentBases: [UInt64] = [0, 0]
+  var signals = ModelSignals()
+  var usage = ModelUsage()
+  var childUsage = ModelUsage()
+  /// Learnt from thr_self(2).
+  var threadIdentifier: UInt64?
+  /// The call that it is blocked in.
+  var blocked: Operation?
 
   init(number: Int, identifier: Int32, parent: Int) {
     self.number = number
     self.identifier = identifier
     self.parent = parent
+    group = identifier
+    session = identifier
   }
+
+  /// What fork(2) gives to a child.
+  init(number: Int, identifier: Int32, copyOf other: ModelProcess) {
+    self.number = number
+    self.identifier = identifier
+    parent = other.number
+    descriptors = other.descriptors
+    memory = other.memory
+    credentials = other.credentials
+    mask = other.mask
+    limits = other.limits
+    group = other.group
+    session = other.session
+    isTainted = other.isTainted
+    stackByteCount = other.stackByteCount
+    breakAddress = other.breakAddress
+    segmentBases = other.segmentBases
+    signals.ignored = other.signals.ignored
+  }
+
+  /// Whether it can take a step.
+  var isRunnable: Bool { state == .running && blocked == nil && !signals.isStopped }
+
+  /// What counts for RLIMIT_AS, in bytes.
+  var virtualByteCount: UInt64 { UInt64(memory.count) * 4096 + stackByteCount }
 
   /// The lowest descriptor not in use, from `minimum` on.
   func freeDescriptor(from minimum: Int32 = 0) -> Int32 {
@@ -73,9 +125,11 @@ final class ModelProcess {
 
   func file(_ descriptor: Int32) -> ModelFile? { descriptors[descriptor]?.file }
 
-  /// Pages of a byte range; empty when it is empty.
+  /// Pages of a byte range; empty when it is empty. What wraps ends at the top.
   static func pages(_ address: UInt64, _ byteCount: UInt64) -> Range<UInt64> {
-    byteCount == 0 ? 0..<0 : address / 4096..<(address + byteCount + 4095) / 4096
+    if byteCount == 0 { return 0..<0 }
+    let (last, wraps) = address.addingReportingOverflow(byteCount - 1)
+    return address / 4096..<(wraps ? UInt64.max : last) / 4096 + 1
   }
 }
 

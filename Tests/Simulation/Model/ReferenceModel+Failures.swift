@@ -2,30 +2,39 @@
 import ABI
 
 extension ReferenceModel {
-  /// Checks the error that an injected failure caused; nothing else may have changed.
-  func refuse(_ step: ScriptStep, _ observed: Observation, _ error: Int32) throws(Difference) {
-    guard let process = processes[step.process] else { return }
+  /// Checks the error that an injected failure caused; nothing else may have changed. Returns whether the model still knows
+  /// everything.
+  func refuse(_ step: ScriptStep, _ observed: Observation, _ error: Int32) throws(Difference) -> Bool {
+    guard let process = processes[step.process] else { return true }
     if error == -1 {
       // A page that cannot be read from swap ends the program that needs it.
       _ = exit(process, .terminated(.sigbus))
-      return
+      return true
     }
-    if step.operation.errorsOfFailure(step.failure?.kind ?? .frame).contains(where: { $0.rawValue == error }) {
+    guard step.operation.errorsOfFailure(step.failure?.kind ?? .frame).contains(where: { $0.rawValue == error }) else {
+      // Not an error of the failure: then it is the one that the operation gives anyway.
+      try apply(step.operation, by: step.process, observed)
+      return true
+    }
+    switch step.operation.innermost {
+    case .map(_, _, _, _, let descriptor, _):
       // mmap(2) marks the object as accessed even when the mapping is refused in the end (spec shm.md 2.5).
-      if case .map(_, _, _, _, let descriptor, _) = step.operation, let object = process.file(descriptor)?.object {
-        object.accessTime.latest = now.latest
-      }
-      return
+      process.file(descriptor)?.object?.accessTime.latest = now.latest
+    case .wait(let target, let options, _) where error == Errno.efault.rawValue:
+      // The report was taken before it could not be stored.
+      guard reporting(to: process, target, options).count == 1 else { return false }
+      try apply(.misplaced(.output, 8, step.operation.innermost), by: step.process, observed)
+    case .signalAction(_, .some, wantsOld: true): return false
+    default: break
     }
-    // Not an error of the failure: then it is the one that the operation gives anyway.
-    try apply(step.operation, by: step.process, observed)
+    return !step.leavesPartialTransfers
   }
 }
 
 extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
-    switch operation {
+    switch operation.innermost {
     case .read, .write: failure?.kind.isTransfer ?? false
     default: false
     }
@@ -35,21 +44,23 @@ extension ScriptStep {
 extension Operation {
   /// The errors that the specification gives an operation for want of memory, or for a device that fails.
   func errorsOfFailure(_ kind: InjectedFailure.Kind) -> [Errno] {
+    if case .through(_, let inner) = self {
+      // The sixth argument lies on the stack.
+      return inner.errorsOfFailure(kind) + (kind.isTransfer ? [.efault] : [])
+    }
     if kind.isTransfer {
       // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
       switch self {
-      case .read, .write, .truncate: return [.eio, .efault]
-      case .sharedMemoryOpen, .sharedMemoryUnlink, .status, .wait, .sleep, .clock, .setGroups, .execute:
-        return [.efault, .eio]
-      default: return []
+      case .read, .write, .truncate, .execute: return [.eio, .efault]
+      default: return CallPointer.allCases.contains { use(of: $0) != nil } ? [.efault] : []
       }
     }
     switch self {
-    case .sharedMemoryOpen: return [.enfile, .emfile, .enomem]
-    case .truncate, .map, .protect, .unmap, .execute, .write: return [.enomem]
+    case .sharedMemoryOpen, .open: return [.enfile, .emfile, .enomem]
+    case .truncate, .map, .protect, .unmap, .execute, .write, .setBreak: return [.enomem]
     case .fork: return [.enomem, .eagain]
     case .duplicate, .duplicateTo, .fileControl: return [.emfile, .enfile, .enomem]
-    case .setGroups, .setIdentity: return [.enomem]
+    case .setGroups: return [.enomem]
     default: return []
     }
   }

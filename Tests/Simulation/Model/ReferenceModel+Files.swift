@@ -1,9 +1,47 @@
-// Descriptors, reading, writing, seeking and fcntl (spec shm.md 3.19 to 3.24, fd.md section 4), naively.
+// Descriptors and fcntl (spec shm.md 3.24, fd.md sections 3 and 4), naively.
 import ABI
 
 extension ReferenceModel {
+  /// Descriptors at or above this are refused.
+  func descriptorLimit(_ process: ModelProcess) -> Int {
+    min(Int(clamping: process.limits[8].soft), facts.maximumFilesPerProcess)
+  }
+
+  /// Open file descriptions that exist.
+  var openFileCount: Int {
+    var seen: Set<ObjectIdentifier> = []
+    for process in processes.values {
+      for entry in process.descriptors.values { seen.insert(ObjectIdentifier(entry.file)) }
+    }
+    return seen.count
+  }
+
+  /// ENFILE and EMFILE of a call that makes an open file (spec fd.md section 3: in this order).
+  func fileLimitError(_ process: ModelProcess) -> Errno? {
+    if facts.maximumFileCount < Int.max {
+      let count = openFileCount + 1
+      let unprivileged = facts.maximumFileCount - facts.maximumFileCount / 20
+      if count >= facts.maximumFileCount || count >= unprivileged && process.credentials.effectiveUser != 0 {
+        return .enfile
+      }
+    }
+    return Int(process.freeDescriptor()) >= descriptorLimit(process) ? .emfile : nil
+  }
+
   func close(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
     process.descriptors.removeValue(forKey: descriptor) == nil ? .error(.ebadf) : .value(0)
+  }
+
+  func closeRange(_ process: ModelProcess, _ lowest: UInt32, _ highest: UInt32, _ flags: UInt32) -> Expectation {
+    if flags & ~4 != 0 || lowest > highest { return .error(.einval) }
+    for descriptor in process.descriptors.keys where UInt32(descriptor) >= lowest && UInt32(descriptor) <= highest {
+      if flags == 0 {
+        process.descriptors[descriptor] = nil
+      } else {
+        process.descriptors[descriptor]?.closesOnExec = true
+      }
+    }
+    return .value(0)
   }
 
   func duplicate(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
@@ -15,22 +53,37 @@ extension ReferenceModel {
     _ process: ModelProcess, _ file: ModelFile, from minimum: Int32, closesOnExec: Bool
   ) -> Expectation {
     let number = process.freeDescriptor(from: minimum)
+    if Int(number) >= descriptorLimit(process) { return .error(.emfile) }
     process.descriptors[number] = ModelDescriptor(file: file, closesOnExec: closesOnExec)
     return .value(UInt64(number))
   }
 
-  func duplicate(_ process: ModelProcess, _ descriptor: Int32, to target: Int32) -> Expectation {
-    guard target >= 0, let file = process.file(descriptor) else { return .error(.ebadf) }
-    if descriptor != target { process.descriptors[target] = ModelDescriptor(file: file, closesOnExec: false) }
+  func duplicate(
+    _ process: ModelProcess, _ descriptor: Int32, to target: Int32, closesOnExec: Bool = false
+  ) -> Expectation {
+    guard target >= 0, Int(target) < descriptorLimit(process), let file = process.file(descriptor) else {
+      return .error(.ebadf)
+    }
+    if descriptor != target {
+      process.descriptors[target] = ModelDescriptor(file: file, closesOnExec: closesOnExec)
+    } else if closesOnExec {
+      process.descriptors[target]?.closesOnExec = true
+    }
     return .value(UInt64(target))
   }
 
   func fileControl(_ process: ModelProcess, _ descriptor: Int32, _ command: Int32, _ argument: Int64) -> Expectation {
+    let argument32 = Int32(truncatingIfNeeded: argument)
+    if command == 0 || command == 17, descriptor >= 0,
+      argument32 < 0 || argument32 > 0 && Int(argument32) >= descriptorLimit(process)
+    {
+      return .error(.einval)
+    }
     guard let entry = process.descriptors[descriptor] else { return .error(.ebadf) }
     switch command {
     case 0, 17:
-      if argument < 0 { return .error(.einval) }
-      return install(process, entry.file, from: Int32(argument), closesOnExec: command == 17)
+      return install(process, entry.file, from: argument32, closesOnExec: command == 17)
+    case 10, 18: return duplicate(process, descriptor, to: argument32, closesOnExec: command == 18)
     case 1: return .value(entry.closesOnExec ? 1 : 0)
     case 2:
       process.descriptors[descriptor]?.closesOnExec = argument & 1 != 0
@@ -39,13 +92,15 @@ extension ReferenceModel {
       let access: UInt32 = entry.file.isReadable ? (entry.file.isWritable ? 2 : 0) : 1
       return .value(UInt64(access | entry.file.statusFlags))
     case 4:
-      entry.file.statusFlags = UInt32(truncatingIfNeeded: argument) & 0xC
+      entry.file.statusFlags = UInt32(truncatingIfNeeded: argument) & ModelFile.changeableFlags
       return entry.file.is2008 ? .error(.eopnotsupp) : .value(0)
+    case 5, 6: return .error(entry.file.is2008 ? .eopnotsupp : .enotty)
+    case 11, 12, 13, 15, 16: return .error(.ebadf)
     case 19, 20:
       guard let object = entry.file.object, !entry.file.is2008 else { return .error(.einval) }
       if command == 20 { return .value(UInt64(object.seals)) }
       return addSeals(object, UInt32(truncatingIfNeeded: argument))
-    default: return .anything
+    default: return .error(.einval)
     }
   }
 
@@ -61,76 +116,7 @@ extension ReferenceModel {
     return .value(0)
   }
 
-  func seek(_ process: ModelProcess, _ descriptor: Int32, _ offset: Int64, _ origin: Int32) -> Expectation {
-    guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
-    if file.is2008 { return .error(.espipe) }
-    let base: Int64
-    switch origin {
-    case 0: base = 0
-    case 1: base = file.offset
-    case 2: base = object.size
-    default: return .error(.einval)
-    }
-    let (result, overflows) = base.addingReportingOverflow(offset)
-    if overflows { return .error(.eoverflow) }
-    if result < 0 || result > object.size { return .error(.einval) }
-    file.offset = result
-    return .value(UInt64(result))
-  }
-
-  func read(
-    _ process: ModelProcess, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
-  ) throws(Difference) -> Expectation {
-    guard let file = process.file(descriptor), file.isReadable else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
-    if file.is2008 { return offset != nil ? .error(.espipe) : byteCount == 0 ? .value(0) : .error(.eopnotsupp) }
-    if let offset, offset < 0 { return .error(.einval) }
-    let start = offset ?? file.offset
-    let count = Int(max(0, min(Int64(byteCount), object.size - start)))
-    if count > 0 {
-      switch process.access(address, count, write: true) {
-      case .fine:
-        let bytes = object.bytes(from: Int(start), count: count)
-        process.store(bytes, at: address)
-        if output.count >= count, let at = (0..<count).first(where: { output[$0] != bytes[$0] }) {
-          throw Difference("byte \(at) read is \(output[at]), expected \(bytes[at])")
-        }
-      case .signal: return .error(.efault)
-      case .open: return .anything
-      }
-    }
-    if offset == nil { file.offset += Int64(count) }
-    return .value(UInt64(count))
-  }
-
-  func write(
-    _ process: ModelProcess, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
-  ) -> Expectation {
-    guard let file = process.file(descriptor), file.isWritable else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
-    if file.is2008 { return .error(offset != nil ? .espipe : .eopnotsupp) }
-    if let offset, offset < 0 { return .error(.einval) }
-    if byteCount == 0 { return .value(0) }
-    let start = offset ?? file.offset
-    if object.seals & 8 != 0 { return .error(.eperm) }
-    let end = start + Int64(byteCount)
-    if object.creationFlags & 2 != 0 && end > object.size {
-      if object.seals & 4 != 0 { return .error(.eperm) }
-      object.resize(to: end, at: now)
-    }
-    let count = Int(max(0, min(Int64(byteCount), object.size - start)))
-    if count > 0 {
-      switch process.access(address, count, write: false) {
-      case .fine: object.setBytes(process.load(address, count), at: Int(start))
-      case .signal:
-        // The page may have been made before the buffer turned out to be bad.
-        if object.pages[Int(start / 4096)] == nil { object.perhapsAllocated.insert(Int(start / 4096)) }
-        return .error(.efault)
-      case .open: return .anything
-      }
-    }
-    if offset == nil { file.offset += Int64(count) }
-    return .value(UInt64(count))
+  func synchronize(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
+    .error(process.file(descriptor) == nil ? .ebadf : .einval)
   }
 }

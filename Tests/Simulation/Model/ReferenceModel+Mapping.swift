@@ -13,55 +13,106 @@ struct MapArguments {
 
 extension ReferenceModel {
   static let userEnd: UInt64 = 1 << 46
+  /// The first address past the initial stack.
+  static let stackTop: UInt64 = 0x3FFF_FFFF_F000
 
   func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference)
     -> Expectation
   {
     if let error = argumentError(arguments) { return .error(error) }
     let isShared = arguments.flags & 1 != 0
-    let isAnonymous = arguments.flags & 0x1000 != 0
-    let pageOffset = UInt64(arguments.offset) & 4095
-    let byteCount = (arguments.byteCount + pageOffset + 4095) & ~4095
+    let isAnonymous = arguments.flags & 0x3400 != 0
+    let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
+    let (byteCount, _) = roundedByteCount(arguments)
     let firstPage = Int((arguments.offset - Int64(pageOffset)) / 4096)
-    if arguments.flags & 0x10 != 0 {
-      let start = arguments.address &- pageOffset
-      if start & 4095 != 0 || start >= Self.userEnd || byteCount > Self.userEnd - start { return .error(.einval) }
-    }
     var view = ModelView(protection: arguments.protection & 7, maximum: 7, isShared: isShared)
     if !isAnonymous {
       guard let file = process.file(arguments.descriptor) else { return .error(.ebadf) }
       if arguments.flags & 3 == 0 { return .error(.einval) }
-      guard let object = file.object else { return .anything }
-      let writable = file.isWritable && object.seals & 8 == 0
-      if isShared && !writable {
-        if arguments.protection & 2 != 0 { return .error(.eacces) }
-        view.maximum = 5
-      }
-      if arguments.offset > Int64.max - Int64(byteCount) { return .error(.einval) }
-      object.accessTime = now
-      view.object = object
-      view.countsAsWritable = isShared && writable
-    } else {
-      if isShared {
-        let object = ModelObject()
-        object.size = Int64(byteCount)
-        view.object = object
-      }
+      if let error = lookAtFile(file, arguments, byteCount, &view) { return .error(error) }
     }
+    if isShared && view.object == nil {
+      let object = ModelObject()
+      object.size = Int64(byteCount)
+      view.object = object
+    }
+    if arguments.flags & 0x2000 != 0 { view.maximum = 0 }
     let limit = arguments.protection >> 16 & 7
     if limit != 0 { view.maximum &= limit }
-    return try place(process, arguments, view, firstPage, byteCount, observed)
+    let isNew = view.object != nil && (isAnonymous || arguments.descriptor >= 0 && isZeroFile(process, arguments))
+    return try place(process, arguments, view, isNew ? 0 : firstPage, byteCount, observed)
   }
 
+  private func isZeroFile(_ process: ModelProcess, _ arguments: MapArguments) -> Bool {
+    if case .zero = process.file(arguments.descriptor)?.kind { return true }
+    return false
+  }
+
+  /// The part that depends on the file (spec shm.md 3.11, step 16).
+  private func lookAtFile(
+    _ file: ModelFile, _ arguments: MapArguments, _ byteCount: UInt64, _ view: inout ModelView
+  ) -> Errno? {
+    let isShared = arguments.flags & 1 != 0
+    let wantsWriting = arguments.protection & 2 != 0
+    guard let object = file.object else {
+      switch file.kind {
+      case .zero:
+        if arguments.protection & 1 != 0 && !file.isReadable { return .eacces }
+        return isShared && wantsWriting && !file.isWritable ? .eacces : nil
+      case .null: return .einval
+      default: return .enodev
+      }
+    }
+    let writable = file.isWritable && object.seals & 8 == 0
+    if isShared && !writable {
+      if wantsWriting { return .eacces }
+      view.maximum = 5
+    }
+    if arguments.offset < 0 || byteCount > UInt64(Int64.max) || arguments.offset > Int64.max - Int64(byteCount) {
+      return .einval
+    }
+    object.accessTime = now
+    view.object = object
+    view.countsAsWritable = isShared && writable
+    return nil
+  }
+
+  /// The length in whole pages, and whether it wraps.
+  private func roundedByteCount(_ arguments: MapArguments) -> (UInt64, Bool) {
+    let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
+    let rounded = (arguments.byteCount &+ pageOffset &+ 4095) & ~4095
+    return (rounded, arguments.byteCount > rounded)
+  }
+
+  /// Steps 1 to 13 of spec shm.md 3.11.
   private func argumentError(_ arguments: MapArguments) -> Errno? {
-    let flags = arguments.flags
+    let flags = arguments.flags & ~0x60
     let limit = arguments.protection >> 16 & 7
     if arguments.protection & ~0x7_0007 != 0 { return .einval }
     if limit != 0 && arguments.protection & 7 & ~limit != 0 { return .eopnotsupp }
     if arguments.byteCount == 0 { return .einval }
     if flags & 0x1000 != 0 && (arguments.descriptor != -1 || arguments.offset != 0) { return .einval }
+    if flags & 0x400 != 0 && (arguments.descriptor != -1 || arguments.protection & 3 != 3) { return .einval }
+    if flags & ~0xFF0E_7E13 != 0 { return .einval }
     if flags & 0x4000 != 0 && flags & 0x10 == 0 { return .einval }
     if flags & 3 == 3 { return .einval }
+    if flags & 0x2000 != 0 {
+      let isPure = flags & ~0xFF08_6010 == 0
+      if !isPure || arguments.protection & 7 != 0 || arguments.descriptor != -1 || arguments.offset != 0 {
+        return .einval
+      }
+    }
+    let (byteCount, wraps) = roundedByteCount(arguments)
+    if wraps { return .enomem }
+    let alignment = flags >> 24
+    if alignment != 0 && alignment != 1 && (alignment < 12 || alignment >= 64) { return .einval }
+    if flags & 0x10 != 0 {
+      let start = arguments.address &- UInt64(bitPattern: arguments.offset) & 4095
+      if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
+        return .einval
+      }
+      if flags & 0x8_0000 != 0 && start + byteCount > 1 << 31 { return .einval }
+    }
     return nil
   }
 
@@ -69,29 +120,44 @@ extension ReferenceModel {
     _ process: ModelProcess, _ arguments: MapArguments, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
     _ observed: Observation
   ) throws(Difference) -> Expectation {
-    let pageOffset = UInt64(arguments.offset) & 4095
+    if exceedsAddressSpace(process, byteCount) { return .error(.enomem) }
+    let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
     let start: UInt64
     if arguments.flags & 0x10 != 0 {
       start = arguments.address - pageOffset
       let isTaken = ModelProcess.pages(start, byteCount).contains { process.memory[$0] != nil }
       if arguments.flags & 0x4000 != 0 && isTaken { return .error(.enomem) }
-      if start < 0x1000 { return .anything }
     } else {
       guard case .value(let chosen) = observed else { throw Difference("got \(observed), expected an address") }
       start = chosen &- pageOffset
-      if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
-        throw Difference("address \(hexadecimal(chosen)) cannot be a mapping")
-      }
-      if let page = ModelProcess.pages(start, byteCount).first(where: { process.memory[$0] != nil }) {
-        throw Difference("address \(hexadecimal(chosen)) covers the mapping at \(hexadecimal(page << 12))")
-      }
+      try checkChoice(process, arguments, start, byteCount)
     }
     for (index, page) in ModelProcess.pages(start, byteCount).enumerated() {
       var view = view
       view.objectPage = firstPage + index
+      // The lowest page of a stack is a guard on FreeBSD; whether it is here is left open.
+      if index == 0 && arguments.flags & 0x400 != 0 { view.isUncertain = true }
       process.memory[page] = view
     }
     return .value(start + pageOffset)
+  }
+
+  /// An address that the kernel chose: free, inside user space, and as the flags want it.
+  private func checkChoice(
+    _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
+  ) throws(Difference) {
+    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
+    if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
+      throw Difference("address \(hexadecimal(start)) cannot be a mapping")
+    }
+    let taken = ModelProcess.pages(start, byteCount).first(where: { process.memory[$0] != nil })
+    if taken != nil || stack.overlaps(start..<start + byteCount) {
+      throw Difference("address \(hexadecimal(start)) covers the mapping at \(hexadecimal((taken ?? 0) << 12))")
+    }
+    let alignment = arguments.flags >> 24
+    let isAligned = alignment == 0 || start % (alignment == 1 ? 2 << 20 : 1 << UInt64(alignment)) == 0
+    let isLow = arguments.flags & 0x8_0000 == 0 || start + byteCount <= 1 << 31
+    if !isAligned || !isLow { throw Difference("address \(hexadecimal(start)) is not where the flags want it") }
   }
 
   func unmap(_ process: ModelProcess, _ address: UInt64, _ byteCount: UInt64) -> Expectation {
@@ -105,12 +171,21 @@ extension ReferenceModel {
     _ process: ModelProcess, _ address: UInt64, _ byteCount: UInt64, _ protection: UInt32
   ) -> Expectation {
     if protection & ~0x7_0007 != 0 { return .error(.einval) }
-    if byteCount > UInt64.max - address { return .error(.einval) }
-    let pages = ModelProcess.pages(address, byteCount)
-    if pages.contains(where: { page in process.memory[page].map { protection & 7 & ~$0.maximum != 0 } ?? false }) {
+    let limit = protection >> 16 & 7
+    let start = address & ~4095
+    let size = (byteCount &+ (address & 4095) &+ 4095) & ~4095
+    if start &+ size < start { return .error(.einval) }
+    if limit != 0 && protection & 7 & ~limit != 0 { return .error(.eopnotsupp) }
+    if byteCount == 0 || address >= Self.userEnd { return .value(0) }
+    let pages = ModelProcess.pages(address, min(byteCount, Self.userEnd - address))
+    let wanted = protection & 7 | limit
+    if pages.contains(where: { page in process.memory[page].map { wanted & ~$0.maximum != 0 } ?? false }) {
       return .error(.eacces)
     }
-    for page in pages { process.memory[page]?.protection = protection & 7 }
+    for page in pages {
+      process.memory[page]?.protection = protection & 7
+      if limit != 0 { process.memory[page]?.maximum = limit }
+    }
     return .value(0)
   }
 }

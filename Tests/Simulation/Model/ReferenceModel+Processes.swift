@@ -1,18 +1,32 @@
-// fork, exit, wait4, kill, and the identities of processes (spec abi.md sections 11 and 12), naively.
+// fork, exit, execve and wait4 (spec abi.md sections 12 to 15), naively.
 import ABI
 
 extension ReferenceModel {
+  /// The number that a call was told.
+  func identifier(_ target: ProcessTarget) -> Int32 {
+    switch target {
+    case .caller: 0
+    case .all: -1
+    case .process(let number): identifiers[number] ?? ProcessTarget.nobody
+    case .group(let number): -(identifiers[number] ?? ProcessTarget.nobody)
+    case .raw(let value): value
+    }
+  }
+
+  /// The process with this identifier, zombies included.
+  func process(_ identifier: Int32) -> ModelProcess? { processes.values.first { $0.identifier == identifier } }
+
   func fork(_ process: ModelProcess, _ number: Int, _ observed: Observation) throws(Difference) -> Expectation {
+    let isSuperuser = process.credentials.effectiveUser == 0
+    if processes.count >= facts.maximumProcessCount - (isSuperuser ? 0 : 10) { return .error(.eagain) }
+    let own = processes.values.filter { $0.credentials.realUser == process.credentials.realUser }.count
+    if !isSuperuser && Int64(own) >= process.limits[7].soft { return .error(.eagain) }
     guard case .value(let identifier) = observed else { throw Difference("got \(observed), expected a process") }
-    if identifier == 0 || identifier > 99_999 || processes.values.contains(where: { $0.identifier == identifier }) {
+    if identifier == 0 || identifier > 99_999 || identifiers.values.contains(Int32(identifier)) {
       throw Difference("fork gave \(identifier), which is not a new process")
     }
-    let child = ModelProcess(number: number, identifier: Int32(identifier), parent: process.number)
-    child.descriptors = process.descriptors
-    child.memory = process.memory
-    child.credentials = process.credentials
-    child.mask = process.mask
-    processes[number] = child
+    processes[number] = ModelProcess(number: number, identifier: Int32(identifier), copyOf: process)
+    identifiers[number] = Int32(identifier)
     return .value(identifier)
   }
 
@@ -20,108 +34,123 @@ extension ReferenceModel {
     process.state = .zombie(status.rawValue)
     process.descriptors = [:]
     process.memory = [:]
-    for child in processes.values where child.parent == process.number { child.parent = 0 }
+    process.blocked = nil
+    process.signals.isStopped = false
+    // SIG_IGN for SIGCHLD: nobody wants the status.
+    for child in processes.values where child.parent == process.number {
+      child.parent = 0
+      if child.state != .running && processes[0]?.signals.ignored.contains(20) == true { processes[child.number] = nil }
+    }
+    if processes[process.parent]?.signals.ignored.contains(20) == true { processes[process.number] = nil }
     return .ended
   }
 
   /// The program begins anew; descriptors marked close-on-exec are gone (spec abi.md section 14).
-  func execute(_ process: ModelProcess) -> Expectation {
+  func execute(_ process: ModelProcess, _ path: String, _ argumentCount: Int) -> Expectation {
+    if let error = pathError(process, path) { return .error(error) }
+    if !reaches(process, .input, 8 * (argumentCount + 1), write: false) { return .error(.efault) }
+    if argumentCount == 0 { return .error(.einval) }
+    switch resolve(path) {
+    case .error(let error): return .error(error)
+    case .file(.program(let content)):
+      if content != Program.image { return .error(.enoexec) }
+    default: return .error(.eacces)
+    }
     process.memory = Program.initialMemory()
     process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
+    process.stackByteCount = UInt64(min(process.limits[3].soft, 512 << 20)) & ~4095
+    process.breakAddress = Program.dataEnd
+    process.segmentBases = [0, 0]
+    process.hasExecuted = true
+    // Of what is ignored, only the ends of children are not any more.
+    process.signals.ignored.remove(20)
+    let who = process.credentials
+    if who.realUser == who.effectiveUser && who.realGroup == who.effectiveGroup { process.isTainted = false }
+    process.credentials.savedUser = who.effectiveUser
+    process.credentials.savedGroup = who.effectiveGroup
     return .value(0)
   }
 
-  /// Whether a wait4 would return at once.
-  func waitIsReady(_ process: ModelProcess, _ child: Int?, _ options: UInt32) -> Bool {
-    let children = processes.values.filter { $0.parent == process.number && (child == nil || $0.number == child) }
-    return children.isEmpty || options & 1 != 0 || children.contains { $0.state != .running }
+  // MARK: wait4
+
+  /// The children that a wait4 is about.
+  func children(of process: ModelProcess, _ target: ProcessTarget) -> [ModelProcess] {
+    let wanted = identifier(target)
+    return processes.values.filter {
+      guard $0.number != process.number && $0.parent == process.number else { return false }
+      return switch wanted {
+      case -1: true
+      case 0: $0.group == process.group
+      case 1...: $0.identifier == wanted
+      default: $0.group == 0 &- wanted
+      }
+    }
+  }
+
+  /// What a child has to report, if anything.
+  private func report(_ child: ModelProcess, _ options: UInt32) -> Int32? {
+    if case .zombie(let status) = child.state { return status }
+    return child.signals.report(options)
+  }
+
+  /// The children that have something to report.
+  func reporting(to process: ModelProcess, _ target: ProcessTarget, _ options: UInt32) -> [ModelProcess] {
+    children(of: process, target).filter { report($0, options) != nil }
   }
 
   func wait(
-    _ process: ModelProcess, _ child: Int?, _ options: UInt32, _ observed: Observation
+    _ process: ModelProcess, _ target: ProcessTarget, _ options: UInt32, _ usage: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    let children = processes.values.filter {
-      $0.number != process.number && $0.parent == process.number && (child == nil || $0.number == child)
+    if options & ~63 != 0 { return .error(.einval) }
+    if children(of: process, target).isEmpty { return .error(.echild) }
+    let ready = reporting(to: process, target, options)
+    if ready.isEmpty { return options & 1 != 0 ? .value(0) : .blocked }
+    let reaches =
+      reaches(process, .output, 4, write: true) && (!usage || self.reaches(process, .second, 144, write: true))
+    if !reaches {
+      // The report is taken all the same; there is only one then.
+      if let child = ready.first { take(child, options, nil, process) }
+      return .error(.efault)
     }
-    if children.isEmpty { return .error(.echild) }
-    guard case .value(let identifier) = observed else { throw Difference("got \(observed), expected a process") }
-    if identifier == 0 {
-      if options & 1 != 0 && !children.contains(where: { $0.state != .running }) { return .value(0) }
-      throw Difference("wait4 gave 0 although a child has ended")
+    guard case .value(let identifier) = observed,
+      let child = ready.first(where: { UInt64($0.identifier) == identifier }), let status = report(child, options)
+    else { throw Difference("got \(observed), expected one of \(ready.map(\.identifier))") }
+    try check("wait status", output(.output, 4), 0, 4, UInt64(UInt32(bitPattern: status)))
+    var told: ModelUsage?
+    if usage {
+      let all = try ModelUsage(decoding: output(.second, 144))
+      var known = child.usage
+      // What is told of the dead includes their children.
+      if child.state != .running { known.add(child.childUsage) }
+      known.isExact = false
+      try known.learn(all)
+      told = all
     }
-    guard let ended = children.first(where: { UInt64($0.identifier) == identifier }),
-      case .zombie(let status) = ended.state
-    else { throw Difference("wait4 gave \(identifier), which is no ended child") }
-    if output.count >= 4 {
-      let got = Int32(truncatingIfNeeded: littleEndian(output, 0, byteCount: 4))
-      if got != status { throw Difference("wait status is \(got), expected \(status)") }
-    }
-    processes[ended.number] = nil
+    take(child, options, told, process)
     return .value(identifier)
   }
 
-  func kill(_ process: ModelProcess, _ target: Int, _ signal: Int32) -> Expectation {
-    if signal < 0 || signal > 128 { return .error(.einval) }
-    guard let target = processes[target] else { return .error(.esrch) }
-    let from = process.credentials
-    let to = target.credentials
-    let isAllowed =
-      from.effectiveUser == 0 || signal == 19
-      || [from.realUser, from.effectiveUser].contains { $0 == to.realUser || $0 == to.savedUser }
-    if !isAllowed { return .error(.eperm) }
-    if case .zombie = target.state { return .value(0) }
-    // 16 URG, 19 CONT, 20 CHLD, 23 IO, 28 WINCH, 29 INFO do nothing by default.
-    if signal == 0 || [16, 19, 20, 23, 28, 29].contains(signal) { return .value(0) }
-    _ = exit(target, .terminated(Signal(rawValue: signal)))
-    return process === target ? .ended : .value(0)
-  }
-
-  func identity(_ process: ModelProcess, _ kind: IdentityKind) -> UInt32 {
-    switch kind {
-    case .user: process.credentials.realUser
-    case .effectiveUser: process.credentials.effectiveUser
-    case .group: process.credentials.realGroup
-    case .effectiveGroup: process.credentials.effectiveGroup
+  /// Takes a report that wait4 made, unless it only looked (WNOWAIT).
+  private func take(_ child: ModelProcess, _ options: UInt32, _ told: ModelUsage?, _ process: ModelProcess) {
+    if options & 8 != 0 { return }
+    if case .zombie = child.state {
+      if let told { process.childUsage.add(told) } else { process.childUsage.isExact = false }
+      processes[child.number] = nil
+    } else if options & 2 != 0 && child.signals.isStopped && child.signals.stopIsUnreported {
+      child.signals.stopIsUnreported = false
+    } else {
+      child.signals.continuationIsUnreported = false
     }
   }
 
-  func setIdentity(_ process: ModelProcess, _ kind: IdentityKind, _ value: UInt32) -> Expectation {
-    let who = process.credentials
-    let isPrivileged = who.effectiveUser == 0
-    switch kind {
-    case .user:
-      if value != who.realUser && value != who.effectiveUser && !isPrivileged { return .error(.eperm) }
-      if value == who.effectiveUser || isPrivileged {
-        process.credentials.realUser = value
-        process.credentials.savedUser = value
-      }
-      process.credentials.effectiveUser = value
-    case .effectiveUser:
-      if value != who.realUser && value != who.savedUser && !isPrivileged { return .error(.eperm) }
-      process.credentials.effectiveUser = value
-    case .group:
-      if value != who.realGroup && value != who.effectiveGroup && !isPrivileged { return .error(.eperm) }
-      if value == who.effectiveGroup || isPrivileged {
-        process.credentials.realGroup = value
-        process.credentials.savedGroup = value
-      }
-      process.credentials.effectiveGroup = value
-    case .effectiveGroup:
-      if value != who.realGroup && value != who.savedGroup && !isPrivileged { return .error(.eperm) }
-      process.credentials.effectiveGroup = value
+  /// Whether the call that a process is blocked in goes on now.
+  func isReady(_ process: ModelProcess) -> Bool {
+    if process.signals.isStopped { return false }
+    switch process.blocked?.innermost {
+    case .wait(let target, let options, _):
+      return children(of: process, target).isEmpty || !reporting(to: process, target, options).isEmpty
+    case .read: return !consoleInput.isEmpty
+    default: return true
     }
-    return .value(0)
-  }
-
-  func setGroups(_ process: ModelProcess, _ groups: [UInt32]) -> Expectation {
-    if process.credentials.effectiveUser != 0 { return .error(.eperm) }
-    process.credentials.groups = groups
-    return .value(0)
-  }
-
-  func mask(_ process: ModelProcess, _ mask: UInt16) -> Expectation {
-    let old = process.mask
-    process.mask = mask & 0o7777
-    return .value(UInt64(old))
   }
 }

@@ -22,9 +22,10 @@ extension ReferenceModel {
     if flags & ~(3 | 0x200 | 0x400 | 0x800 | 0x10_0000) != 0 { return .error(.einval) }
     if extra & 4 != 0 { return .error(.enotty) }
     if let name {
-      if name.utf8.count >= 1024 { return .error(.enametoolong) }
+      if let error = pathError(process, name) { return .error(error) }
       if name.utf8.first != 0x2F { return .error(.einval) }
     }
+    if let error = fileLimitError(process) { return .error(error) }
     let object: ModelObject
     if let name {
       if let existing = names[name] {
@@ -51,6 +52,12 @@ extension ReferenceModel {
     return .value(UInt64(number))
   }
 
+  /// What copying a path in gives (spec shm.md 2.2).
+  func pathError(_ process: ModelProcess, _ path: String) -> Errno? {
+    if !reaches(process, .path, min(1024, path.utf8.count + 1), write: false) { return .efault }
+    return path.utf8.count >= 1024 ? .enametoolong : nil
+  }
+
   private func create(_ process: ModelProcess, _ mode: UInt16, _ extra: UInt32) -> ModelObject {
     let object = ModelObject()
     object.owner = process.credentials.effectiveUser
@@ -66,7 +73,7 @@ extension ReferenceModel {
   }
 
   func sharedMemoryUnlink(_ process: ModelProcess, _ name: String) -> Expectation {
-    if name.utf8.count >= 1024 { return .error(.enametoolong) }
+    if let error = pathError(process, name) { return .error(error) }
     if name.utf8.first != 0x2F { return .error(.einval) }
     guard let object = names[name] else { return .error(.enoent) }
     if !mayAccess(process, object, 3) { return .error(.eacces) }
@@ -105,54 +112,5 @@ extension ReferenceModel {
     object.owner = newUser
     object.group = newGroup
     return .value(0)
-  }
-
-  func status(_ process: ModelProcess, _ descriptor: Int32) throws(Difference) -> Expectation {
-    guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
-    if output.count < 224 { return .value(0) }
-    func field(_ name: String, _ offset: Int, _ byteCount: Int, _ wanted: UInt64) throws(Difference) {
-      let got = littleEndian(output, offset, byteCount: byteCount)
-      if got != wanted { throw Difference("\(name) is \(got), expected \(wanted)") }
-    }
-    try field("st_mode", 24, 2, UInt64(0o100000 | object.mode))
-    try field("st_uid", 28, 4, UInt64(object.owner))
-    try field("st_gid", 32, 4, UInt64(object.group))
-    try field("st_rdev", 40, 8, 0)
-    try field("st_size", 112, 8, UInt64(object.size))
-    try field("st_blksize", 128, 4, 4096)
-    try field("st_flags", 132, 4, 0)
-    try field("padding", 26, 2, 0)
-    try field("padding", 36, 4, 0)
-    for offset in stride(from: 136, to: 224, by: 8) { try field("spare", offset, 8, 0) }
-    let blocks = Int(littleEndian(output, 120))
-    let certain = object.pages.count
-    if blocks < certain || blocks > certain + object.perhapsAllocated.count {
-      throw Difference("st_blocks is \(blocks), expected \(certain) and perhaps \(object.perhapsAllocated.count) more")
-    }
-    let inode = littleEndian(output, 8)
-    if object.inode == nil {
-      // Numbers grow with every object, whether its number was ever asked for or not.
-      if inode == 0 { throw Difference("st_ino is 0") }
-      object.inode = inode
-    }
-    try field("st_ino", 8, 8, object.inode ?? 0)
-    let links = littleEndian(output, 16)
-    let isMapped = processes.values.contains { $0.memory.values.contains { $0.object === object } }
-    if isMapped ? links < 2 : links != 1 { throw Difference("st_nlink is \(links), mapped: \(isMapped)") }
-    try instant("st_atim", 48, &object.accessTime)
-    try instant("st_mtim", 64, &object.modificationTime)
-    try instant("st_ctim", 80, &object.changeTime)
-    try instant("st_birthtim", 96, &object.birthTime)
-    return .value(0)
-  }
-
-  /// A time of microsecond resolution inside the known range; what is seen is known exactly from then on.
-  private func instant(_ name: String, _ offset: Int, _ known: inout ModelInstant) throws(Difference) {
-    let got = littleEndian(output, offset) * 1_000_000_000 + littleEndian(output, offset + 8)
-    if got % 1000 != 0 || got < known.earliest / 1000 * 1000 || got > known.latest {
-      throw Difference("\(name) is \(got), expected \(known.earliest)...\(known.latest)")
-    }
-    known = ModelInstant(earliest: got, latest: got)
   }
 }

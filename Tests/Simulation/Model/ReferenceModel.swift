@@ -18,17 +18,38 @@ public struct Difference: Error, CustomStringConvertible {
 public final class ReferenceModel {
   var processes: [Int: ModelProcess] = [:]
   var names: [String: ModelObject] = [:]
-  var lastInode: UInt64 = 0
+  /// st_dev of all objects, once seen, and the objects whose numbers were seen; an object is never forgotten here, because a
+  /// number is never used again.
+  var objectDevice: UInt64?
+  var inodes: [UInt64: ModelObject] = [:]
   /// When the operation being checked took effect, at the earliest and at the latest (nanoseconds since 1970).
   var now = ModelInstant(earliest: 0, latest: 0)
-  /// A buffer that the kernel filled, as read back by the driver after the call.
-  var output: [UInt8] = []
+  /// What the kernel left in the buffers of the call, as read back by the driver.
+  var outputs: [CallOutput] = []
+  /// What came out of the console during the step.
+  var consoleOutput: [UInt8] = []
+  /// Bytes that arrived on the console and were not read yet.
+  var consoleInput: [UInt8] = []
+  /// Pointers of the call that point elsewhere.
+  var places: [CallPointer: UInt64] = [:]
+  /// The kernel's number of every process that ever was.
+  var identifiers: [Int: Int32] = [:]
+  /// Whether a call that does not exist raises SIGSYS (kern.signosys).
+  var unknownCallsRaiseSignal = true
+  /// vm.overcommit
+  var overcommit: UInt32 = 0
+  let facts: SystemFacts
 
   /// A system with process 1 only, its console on 0, 1 and 2, and its memory as the loader left it.
-  init(first: ModelProcess) {
+  init(first: ModelProcess, facts: SystemFacts) {
+    self.facts = facts
     processes[0] = first
-    let console = ModelFile(kind: .console, isReadable: true, isWritable: true)
-    for number in 0...2 { first.descriptors[Int32(number)] = ModelDescriptor(file: console, closesOnExec: false) }
+    identifiers[0] = first.identifier
+    first.limits = Self.initialLimits(facts)
+    for number in 0...2 {
+      let console = ModelFile(kind: .console, isReadable: true, isWritable: true)
+      first.descriptors[Int32(number)] = ModelDescriptor(file: console, closesOnExec: false)
+    }
   }
 
   /// The processes that have not ended.
@@ -36,10 +57,15 @@ public final class ReferenceModel {
     processes.values.filter { $0.state == .running }.sorted { $0.number < $1.number }
   }
 
+  /// The processes that can take a step.
+  var runnable: [ModelProcess] { running.filter(\.isRunnable) }
+
   /// Checks what process `number` got from `operation` and takes over its effects.
   func apply(_ operation: Operation, by number: Int, _ observed: Observation) throws(Difference) {
     guard let process = processes[number] else { throw Difference("no process \(number) in the model") }
+    places = [:]
     let expected = try expectation(operation, process, observed)
+    places = [:]
     switch (expected, observed) {
     case (.anything, _): return
     case (.value(let wanted), .value(let got)) where wanted == got: return
@@ -49,61 +75,159 @@ public final class ReferenceModel {
         throw Difference("byte \(at) is \(at < got.count ? String(got[at]) : "missing"), expected \(wanted[at])")
       }
     case (.ended, .ended): return
+    case (.blocked, .blocked): process.blocked = operation
     default: throw Difference("got \(observed), expected \(expected)")
     }
+  }
+
+  /// Checks what a call gave that a process had been blocked in.
+  func complete(_ process: ModelProcess, _ observed: Observation) throws(Difference) {
+    guard let operation = process.blocked else { throw Difference("process \(process.number) was not blocked") }
+    process.blocked = nil
+    if case .kill = operation.innermost {
+      // It had stopped itself, and goes on now.
+      if observed != .value(0) { throw Difference("got \(observed), expected 0") }
+      return
+    }
+    try apply(operation, by: process.number, observed)
   }
 
   private func expectation(
     _ operation: Operation, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
     switch operation {
-    case .sharedMemoryOpen(let name, let flags, let mode, let extra, let is2008):
-      sharedMemoryOpen(process, name, flags, mode, extra, is2008)
-    case .sharedMemoryUnlink(let name): sharedMemoryUnlink(process, name)
-    case .truncate(let descriptor, let length): truncate(process, descriptor, length)
-    case .status(let descriptor): try status(process, descriptor)
-    case .changeMode(let descriptor, let mode): changeMode(process, descriptor, mode)
-    case .changeOwner(let descriptor, let user, let group): changeOwner(process, descriptor, user, group)
+    case .through(_, let inner): return try expectation(inner, process, observed)
+    case .misplaced(let pointer, let address, let inner):
+      places[pointer] = address
+      return try expectation(inner, process, observed)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
-      try map(
+      return try map(
         process,
         MapArguments(
           address: address, byteCount: byteCount, protection: protection, flags: flags, descriptor: descriptor,
           offset: offset), observed)
-    case .unmap(let address, let byteCount): unmap(process, address, byteCount)
-    case .protect(let address, let byteCount, let protection): protect(process, address, byteCount, protection)
+    case .unmap(let address, let byteCount): return unmap(process, address, byteCount)
+    case .protect(let address, let byteCount, let protection): return protect(process, address, byteCount, protection)
+    case .setBreak(let address): return setBreak(process, address)
+    case .load(let address, let byteCount):
+      return memoryAccess(process, address, byteCount, write: false) { .bytes(process.load(address, byteCount)) }
+    case .store(let address, let byteCount, let pattern):
+      return memoryAccess(process, address, byteCount, write: true) {
+        process.store(Operation.patternBytes(pattern, count: byteCount), at: address)
+        return .value(0)
+      }
+    case .fetch, .evict: return .anything
+    case .type(let text):
+      consoleInput += Array(text.utf8)
+      return .value(0)
+    default: return try fileExpectation(operation, process, observed)
+    }
+  }
+
+  private func fileExpectation(
+    _ operation: Operation, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) -> Expectation {
+    switch operation {
+    case .sharedMemoryOpen(let name, let flags, let mode, let extra, let is2008):
+      sharedMemoryOpen(process, name, flags, mode, extra, is2008)
+    case .sharedMemoryUnlink(let name): sharedMemoryUnlink(process, name)
+    case .open(let path, let flags, let directory): open(process, path, flags, directory)
+    case .truncate(let descriptor, let length): truncate(process, descriptor, length)
+    case .status(let descriptor, let is2008): try status(process, descriptor, is2008)
+    case .changeMode(let descriptor, let mode): changeMode(process, descriptor, mode)
+    case .changeOwner(let descriptor, let user, let group): changeOwner(process, descriptor, user, group)
     case .close(let descriptor): close(process, descriptor)
     case .duplicate(let descriptor): duplicate(process, descriptor)
     case .duplicateTo(let descriptor, let target): duplicate(process, descriptor, to: target)
     case .fileControl(let descriptor, let command, let argument): fileControl(process, descriptor, command, argument)
+    case .deviceControl(let descriptor, let request, let word):
+      try deviceControl(process, descriptor, request, word)
+    case .synchronize(let descriptor, _): synchronize(process, descriptor)
+    case .descriptorTableSize: .value(UInt64(descriptorLimit(process)))
+    case .closeFrom(let lowest): closeRange(process, UInt32(max(0, lowest)), UInt32.max, 0)
+    case .closeRange(let lowest, let highest, let flags): closeRange(process, lowest, highest, flags)
     case .read(let descriptor, let address, let byteCount, let offset):
       try read(process, descriptor, address, byteCount, offset)
     case .write(let descriptor, let address, let byteCount, let offset):
-      write(process, descriptor, address, byteCount, offset)
+      try write(process, descriptor, address, byteCount, offset)
     case .seek(let descriptor, let offset, let origin): seek(process, descriptor, offset, origin)
-    case .fork(let child): try fork(process, child, observed)
+    default: try processExpectation(operation, process, observed)
+    }
+  }
+
+  private func processExpectation(
+    _ operation: Operation, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) -> Expectation {
+    switch operation {
+    case .fork(let child, _): try fork(process, child, observed)
     case .exit(let status): exit(process, .exited(status))
-    case .wait(let child, let options): try wait(process, child, options, observed)
-    case .execute: execute(process)
+    case .wait(let target, let options, let usage): try wait(process, target, options, usage, observed)
+    case .execute(let path, let argumentCount): execute(process, path, argumentCount)
+    case .kill(let target, let signal): kill(process, target, signal)
+    case .signalAction(let signal, let handler, let wantsOld):
+      try signalAction(process, signal, handler, wantsOld)
+    case .processGroup: .value(UInt64(process.group))
+    case .processGroupOf(let target): groupOrSession(process, target) { $0.group }
+    case .sessionOf(let target): groupOrSession(process, target) { $0.session }
+    case .setProcessGroup(let target, let group): setProcessGroup(process, target, group)
+    case .makeSession: makeSession(process)
     case .processIdentifier: .value(UInt64(process.identifier))
     case .parentIdentifier: .value(process.number == 0 ? 0 : UInt64(processes[process.parent]?.identifier ?? 0))
+    case .threadIdentifier: try threadIdentifier(process)
+    case .yield: .value(0)
+    default: try identityExpectation(operation, process)
+    }
+  }
+
+  private func identityExpectation(_ operation: Operation, _ process: ModelProcess) throws(Difference) -> Expectation {
+    switch operation {
     case .identity(let kind): .value(UInt64(identity(process, kind)))
     case .setIdentity(let kind, let value): setIdentity(process, kind, value)
+    case .setIdentities(let ofGroups, let values): setIdentities(process, ofGroups, values)
+    case .identities(let ofGroups, let wanted): try identities(process, ofGroups, wanted)
     case .setGroups(let groups): setGroups(process, groups)
+    case .groups(let room): try groups(process, room)
+    case .isTainted: .value(process.isTainted ? 1 : 0)
     case .mask(let mask): self.mask(process, mask)
-    case .kill(let target, let signal): kill(process, target, signal)
-    case .sleep(let nanoseconds): nanoseconds < 0 ? .error(.einval) : .value(0)
-    case .clock: try clock()
-    case .yield: .value(0)
-    case .load(let address, let byteCount):
-      memoryAccess(process, address, byteCount, write: false) { .bytes(process.load(address, byteCount)) }
-    case .store(let address, let byteCount, let pattern):
-      memoryAccess(process, address, byteCount, write: true) {
-        process.store(Operation.patternBytes(pattern, count: byteCount), at: address)
-        return .value(0)
-      }
-    case .fetch, .evict: .anything
+    case .resourceUsage(let who): try resourceUsage(process, who)
+    case .resourceLimit(let which): try resourceLimit(process, which)
+    case .setResourceLimit(let which, let soft, let hard): setResourceLimit(process, which, soft, hard)
+    case .sleep(let seconds, let nanoseconds): sleep(process, seconds, nanoseconds)
+    case .clock(let identifier): try clock(process, identifier)
+    case .clockResolution(let identifier, let wantsTime): try clockResolution(process, identifier, wantsTime)
+    case .timeOfDay(let wanted): try timeOfDay(process, wanted)
+    case .systemControl(let name, let room, let isQuery, let newValue):
+      try systemControl(process, name, room, isQuery, newValue)
+    case .randomBytes(let count, let flags): randomBytes(process, count, flags)
+    case .architecture(let operation, let word): try architecture(process, operation, word)
+    case .restart: process.credentials.effectiveUser == 0 ? .anything : .error(.eperm)
+    case .unknownCall(let number): unknownCall(process, number)
+    default: throw Difference("the model does not know \(operation)")
     }
+  }
+
+  // MARK: Memory of the caller
+
+  /// Where a pointer of the call points.
+  func place(_ pointer: CallPointer) -> UInt64 { places[pointer] ?? Program.place(pointer) }
+
+  /// Whether the kernel can read, or write, so many bytes there.
+  func reaches(_ process: ModelProcess, _ pointer: CallPointer, _ byteCount: Int, write: Bool) -> Bool {
+    places[pointer] == nil || process.access(place(pointer), byteCount, write: write) == .fine
+  }
+
+  /// What the kernel left there; throws when it is shorter than it should be.
+  func output(_ pointer: CallPointer, _ byteCount: Int) throws(Difference) -> [UInt8] {
+    guard let output = outputs.first(where: { $0.pointer == pointer }), output.bytes.count >= byteCount else {
+      throw Difference("the call left nothing behind")
+    }
+    return output.bytes
+  }
+
+  /// Compares a field of what the kernel left behind.
+  func check(_ name: String, _ bytes: [UInt8], _ offset: Int, _ byteCount: Int, _ wanted: UInt64) throws(Difference) {
+    let got = littleEndian(bytes, offset, byteCount: byteCount)
+    if got != wanted { throw Difference("\(name) is \(got), expected \(wanted)") }
   }
 
   private func memoryAccess(
@@ -115,13 +239,6 @@ public final class ReferenceModel {
     case .open: return .anything
     }
   }
-
-  private func clock() throws(Difference) -> Expectation {
-    let value = littleEndian(output, 0) * 1_000_000_000 + littleEndian(output, 8)
-    let offset = SimulatedClock.realTimeAtStart
-    if value < now.earliest - offset || value > now.latest - offset { throw Difference("clock shows \(value)") }
-    return .value(0)
-  }
 }
 
 /// What the specification allows an operation to give.
@@ -130,6 +247,8 @@ enum Expectation {
   case error(Errno)
   case bytes([UInt8])
   case ended
+  /// The call waits.
+  case blocked
   /// Checked already.
   case anything
 }

@@ -20,11 +20,11 @@ public struct FailureCase: Sendable {
 extension FailureCase {
   /// The process that acts in every case: a child of process 1, so that it may die.
   static let actor = 1
-  private static func step(_ operation: Operation) -> ScriptStep { ScriptStep(actor, operation) }
+  static func step(_ operation: Operation) -> ScriptStep { ScriptStep(actor, operation) }
   private static let window = Program.window
 
   /// An object of 40 pages on descriptor 3, mapped shared in the window, two of its pages written.
-  private static let sharedObject: [ScriptStep] = [
+  static let sharedObject: [ScriptStep] = [
     ScriptStep(0, .fork(child: actor)),
     step(.sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600, sharedMemoryFlags: 2)),
     step(.truncate(descriptor: 3, length: 40 * 4096)),
@@ -34,7 +34,7 @@ extension FailureCase {
   ]
 
   /// The same, and a private mapping of it behind, one page copied; then a child that shares everything.
-  private static let family: [ScriptStep] =
+  static let family: [ScriptStep] =
     sharedObject + [
       step(.map(address: window + 65536, byteCount: 8 * 4096, protection: 3, flags: 0x12, descriptor: 3, offset: 0)),
       step(.store(address: window + 65536, byteCount: 8, pattern: 3)),
@@ -42,10 +42,12 @@ extension FailureCase {
     ]
 
   /// Everything in swap.
-  private static func evicted(_ steps: [ScriptStep]) -> [ScriptStep] { steps + [step(.evict)] }
+  static func evicted(_ steps: [ScriptStep]) -> [ScriptStep] { steps + [step(.evict)] }
 
   /// All cases.
-  public static let all: [FailureCase] = [
+  public static let all = scenes + tables + calls
+
+  private static let scenes: [FailureCase] = [
     FailureCase(
       "create", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: "/new", flags: 0x202, mode: 0o600)),
     FailureCase(
@@ -103,13 +105,13 @@ extension FailureCase {
     FailureCase("set groups", [ScriptStep(0, .fork(child: actor))], .setGroups([1, 2, 3])),
     FailureCase("set user", [ScriptStep(0, .fork(child: actor))], .setIdentity(.user, 1)),
     FailureCase("sleep with its time in swap", evicted(sharedObject), .sleep(nanoseconds: 1_000_000)),
-    FailureCase("clock into swap", evicted(sharedObject), .clock),
-    FailureCase("kill", family, .kill(process: 2, signal: 9)),
+    FailureCase("clock into swap", evicted(sharedObject), .clock()),
+    FailureCase("kill", family, .kill(.process(2), signal: 9)),
     FailureCase(
       "load a page that a child mapped",
       family + [ScriptStep(2, .store(address: window + 12 * 4096, byteCount: 8, pattern: 8))],
       .load(address: window + 12 * 4096, byteCount: 8)),
-    FailureCase("execute", sharedObject, .execute),
+    FailureCase("execute", sharedObject, .execute()),
     FailureCase("dup2 beyond the first leaf", sharedObject, .duplicateTo(descriptor: 3, target: 100)),
     FailureCase(
       "set many groups", [ScriptStep(0, .fork(child: actor))], .setGroups((1...40).map { UInt32($0) })),

@@ -8,6 +8,8 @@ struct OperationGenerator {
   /// How many pages of content the scripts may keep alive.
   var pageBudget = 200
   var processLimit = 5
+  /// Half of the operations are drawn from the rarer ones.
+  var drawsEveryCall = false
   /// One step in this many has something fail; 0: none.
   var failsOneIn = 0
   private var nextProcess = 1
@@ -28,49 +30,60 @@ struct OperationGenerator {
   mutating func step(_ model: ReferenceModel, _ process: ModelProcess) -> ScriptStep? {
     stepCount += 1
     if stepCount % 8 == 1 { pagesInUse = model.contentPageCount }
-    guard let operation = operation(model, process), !model.leavesOpen(operation, process) else { return nil }
-    // Accesses that end the process are rare, and process 1 makes none: everything would end with it.
+    guard var operation = operation(model, process) else { return nil }
+    if !isMemoryOnly { operation = varied(operation, process) }
+    if model.leavesOpen(operation, process) { return nil }
+    // What ends the process is rare, and process 1 does none of it: everything would end with it.
     if model.endsProcess(operation, process), process.number == 0 || !random.chance(oneIn: 25) { return nil }
-    if case .fork = operation { nextProcess += 1 }
-    return ScriptStep(process.number, operation, noise: random.next(), failure: failure(process))
+    if case .fork = operation.innermost { nextProcess += 1 }
+    return ScriptStep(
+      process.number, operation, noise: random.next(), failure: failure(operation, model, process))
   }
 
-  /// Now and then something fails; process 1 is spared what would end it.
-  private mutating func failure(_ process: ModelProcess) -> InjectedFailure? {
+  /// Now and then something fails; process 1 is spared what would end it, and so are those who wait for others.
+  private mutating func failure(
+    _ operation: Operation, _ model: ReferenceModel, _ process: ModelProcess
+  ) -> InjectedFailure? {
     guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let kind = random.pick(InjectedFailure.Kind.allCases) else {
       return nil
     }
     if kind.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
+    if case .misplaced = operation { return nil }
+    if model.running.contains(where: { $0.blocked != nil }) { return nil }
     return InjectedFailure(kind, number: UInt32(random.number(in: 1...4)))
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+    if drawsEveryCall && random.chance(oneIn: 2) { return various(model, process) }
     if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
       return releasing(model, process)
     }
     if pagesInUse < pageBudget * 3 / 4 && random.chance(oneIn: 3) { return filling(process) }
     switch random.number(below: 100) {
-    case 0..<18: return load(process)
-    case 18..<38: return store(process)
-    case 38..<48: return map(process)
-    case 48..<53: return unmap(process)
-    case 53..<58: return protect(process)
-    // The descriptor limit of a small machine is not a matter for the model.
-    case 58..<64: return process.descriptors.count > 24 ? .close(descriptor: descriptor(process)) : open(model)
-    case 64..<71: return resize(process)
-    case 71..<76: return readOrWrite(process, writes: false)
-    case 76..<82: return readOrWrite(process, writes: true)
-    case 82..<86: return .status(descriptor: descriptor(process))
-    case 86..<88: return .close(descriptor: descriptor(process))
-    case 88..<91:
-      return model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
-        ? .fork(child: nextProcess) : releasing(model, process)
-    case 91:
+    case 0..<14: return load(process)
+    case 14..<33: return store(process)
+    case 33..<42: return map(process)
+    case 42..<47: return unmap(process)
+    case 47..<52: return protect(process)
+    case 52..<58: return process.descriptors.count > 24 ? .close(descriptor: descriptor(process)) : open(model)
+    case 58..<65: return resize(process)
+    case 65..<70: return readOrWrite(process, writes: false)
+    case 70..<75: return readOrWrite(process, writes: true)
+    case 75..<77: return .status(descriptor: descriptor(process), is2008: !isMemoryOnly && random.chance(oneIn: 4))
+    case 77..<79: return .close(descriptor: descriptor(process))
+    case 79..<82: return fork(model, process)
+    case 82:
       return random.chance(oneIn: 4)
-        ? .evict : !isMemoryOnly && random.chance(oneIn: 3) ? .execute : .status(descriptor: descriptor(process))
-    case 92: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
+        ? .evict : !isMemoryOnly && random.chance(oneIn: 3) ? execute() : .status(descriptor: descriptor(process))
+    case 83: return process.number == 0 ? nil : .exit(status: Int32(random.number(below: 256)))
     default: return isMemoryOnly ? nil : various(model, process)
     }
+  }
+
+  private mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+    let isAllowed = model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
+    return isAllowed
+      ? .fork(child: nextProcess, isVirtual: !isMemoryOnly && random.chance(oneIn: 6)) : releasing(model, process)
   }
 
   private mutating func releasing(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
@@ -108,7 +121,7 @@ struct OperationGenerator {
 
   /// A descriptor of shared memory, most of the time.
   mutating func descriptor(_ process: ModelProcess) -> Int32 {
-    if !isMemoryOnly && random.chance(oneIn: 12) { return Int32(random.number(in: -1...12)) }
+    if !isMemoryOnly && random.chance(oneIn: 8) { return Int32(random.number(in: -1...12)) }
     return random.pick(process.descriptors.filter { $0.value.file.object != nil }.keys.sorted()) ?? 99
   }
 
@@ -152,13 +165,43 @@ struct OperationGenerator {
     let isFixed = !random.chance(oneIn: 4)
     if isFixed { flags |= 0x10 }
     if isFixed && random.chance(oneIn: 6) { flags |= 0x4000 }
-    let protection = random.pick([3, 3, 3, 3, 1, 1, 0, 5] as [UInt32]) ?? 3
+    var protection = random.pick([3, 3, 3, 3, 1, 1, 0, 5] as [UInt32]) ?? 3
     let descriptor = isAnonymous ? -1 : descriptor(process)
     if isMemoryOnly && !isAnonymous && process.file(descriptor)?.object == nil { return nil }
-    let offset = isAnonymous ? 0 : Int64(random.number(below: 6)) * 4096
+    var offset = isAnonymous ? 0 : Int64(random.number(below: 6)) * 4096
+    var address = isFixed ? range.address : 0
+    if !isMemoryOnly && random.chance(oneIn: 5) { rarelyMap(&address, &protection, &flags, &offset, isAnonymous) }
+    let guardDescriptor = flags & 0x2400 != 0 && !random.chance(oneIn: 8) ? -1 : descriptor
     return .map(
-      address: isFixed ? range.address : 0, byteCount: range.byteCount, protection: protection, flags: flags,
-      descriptor: descriptor, offset: offset)
+      address: address, byteCount: range.byteCount, protection: protection, flags: flags,
+      descriptor: guardDescriptor, offset: offset)
+  }
+
+  /// What mmap(2) is rarely told.
+  private mutating func rarelyMap(
+    _ address: inout UInt64, _ protection: inout UInt32, _ flags: inout UInt32, _ offset: inout Int64,
+    _ isAnonymous: Bool
+  ) {
+    let wanted: [UInt32] = [0x200, 0x800, 0x20_000, 0x40_000, 0x20, 0x40, 0x80, 0x100, 0x8000, 0x4000, 3, 0x80_000]
+    switch random.number(below: 10) {
+    case 0: flags ^= random.pick(wanted) ?? 0
+    case 1: flags = flags & 0x10 | 0x80_000 | 0x1002
+    case 2: flags |= UInt32(random.pick([1, 12, 13, 16, 21, 22, 11, 64, 2]) ?? 12) << 24
+    case 3:
+      // A guard, or nearly.
+      flags = flags & 0x4010 | 0x2000
+      protection = random.chance(oneIn: 6) ? 1 : 0
+      offset = 0
+    case 4:
+      flags = flags & 0x4013 | 0x400
+      offset = 0
+    case 5: offset += Int64(random.number(below: 4096))
+    case 6: protection |= UInt32(random.number(below: 8)) << 16
+    case 7: protection = random.pick([8, 0x80, 0x8_0000, 7, 6, 2, 4]) ?? 8
+    case 8: address = random.pick([0, 0x1000, 0x3FFF_FFFF_F000, 1 << 46, UInt64.max & ~4095, address + 5]) ?? 0
+    default:
+      if !isAnonymous { offset = random.pick([1 << 33, -4096, Int64.max & ~4095, Int64(3) << 40]) ?? 0 }
+    }
   }
 
   private mutating func unmap(_ process: ModelProcess) -> Operation {
@@ -171,8 +214,24 @@ struct OperationGenerator {
 
   private mutating func protect(_ process: ModelProcess) -> Operation {
     let range = windowRange()
-    let protection = random.pick([3, 3, 3, 1, 1, 0] as [UInt32]) ?? 3
+    var protection = random.pick([3, 3, 3, 1, 1, 0] as [UInt32]) ?? 3
+    if !isMemoryOnly && random.chance(oneIn: 20) {
+      protection = random.pick([5, 7, 8, 0x3_0001, 0x1_0003, 0x7_0003, 0x3_0003]) ?? 7
+    }
     return .protect(address: range.address, byteCount: range.byteCount, protection: protection)
+  }
+
+  /// An address of no memory, most of the time.
+  mutating func badAddress(_ process: ModelProcess) -> UInt64 {
+    switch random.number(below: 8) {
+    case 0: 8
+    case 1: 1 << 46
+    case 2: UInt64.max - 3
+    case 3: 0xFFFF_8000_0000_0000
+    case 4: Program.text + 16
+    case 5: Program.dataEnd
+    default: Program.window + UInt64(random.number(below: Program.windowPageCount)) * 4096
+    }
   }
 
   static func isProgram(_ page: UInt64) -> Bool { page < Program.window / 4096 && page < 0x1000 }
@@ -196,19 +255,28 @@ struct OperationGenerator {
   }
 
   private mutating func resize(_ process: ModelProcess) -> Operation {
-    let length: Int64 =
+    var length: Int64 =
       random.chance(oneIn: 3)
       ? Int64(random.number(below: 10)) * 4096 : Int64(random.number(below: 40_000))
-    return .truncate(descriptor: descriptor(process), length: !isMemoryOnly && random.chance(oneIn: 60) ? -1 : length)
+    if !isMemoryOnly && random.chance(oneIn: 50) { length = random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0 }
+    return .truncate(descriptor: descriptor(process), length: length)
   }
 
-  private mutating func readOrWrite(_ process: ModelProcess, writes: Bool) -> Operation? {
+  mutating func readOrWrite(_ process: ModelProcess, writes: Bool) -> Operation? {
     let descriptor = descriptor(process)
     if isMemoryOnly && process.file(descriptor)?.object == nil { return nil }
-    let count = random.chance(oneIn: 3) ? 1 + random.number(below: 9000) : 1 + random.number(below: 200)
+    var count = random.chance(oneIn: 3) ? 1 + random.number(below: 9000) : 1 + random.number(below: 200)
     var address = Program.buffer + UInt64(random.number(below: 4096))
     if random.chance(oneIn: 3) { address = mappedPage(process) * 4096 + UInt64(random.number(below: 4096)) }
-    let offset: Int64? = isMemoryOnly || random.chance(oneIn: 2) ? Int64(random.number(below: 30_000)) : nil
+    var offset: Int64? = isMemoryOnly || random.chance(oneIn: 2) ? Int64(random.number(below: 30_000)) : nil
+    if !isMemoryOnly && random.chance(oneIn: 25) {
+      switch random.number(below: 4) {
+      case 0: count = random.pick([0, -1]) ?? 0
+      case 1: offset = random.pick([-1, 1 << 33, Int64.max - 10]) ?? 0
+      case 2: address = badAddress(process)
+      default: address = Program.dataEnd - UInt64(random.number(below: 6000))
+      }
+    }
     return writes
       ? .write(descriptor: descriptor, address: address, byteCount: count, offset: offset)
       : .read(descriptor: descriptor, address: address, byteCount: count, offset: offset)

@@ -17,13 +17,27 @@ public enum Program {
   public static let output = data + 0xC00
   /// Buffers for reading and writing: the pages behind the first.
   public static let buffer = data + 4096
+  /// The end of the data segment, where `break` begins.
+  public static let dataEnd = data + dataPageCount * 4096
+  /// Where pointers of calls point unless a script says otherwise.
+  static func place(_ pointer: CallPointer) -> UInt64 {
+    switch pointer {
+    case .path: path
+    case .input: input
+    case .output: output
+    case .second: output + 0x300
+    case .third: output + 0x380
+    }
+  }
   /// Where fixed mappings of scripts go: 16 pages before a 2 MiB boundary, so that they span two page tables.
   public static let window: UInt64 = 0x10_001F_0000
   /// Pages in the window.
   public static let windowPageCount = 48
 
   /// The file: an ELF64 header, two program headers, a page of text and a page of data.
-  public static var image: [UInt8] {
+  public static let image: [UInt8] = makeImage()
+
+  private static func makeImage() -> [UInt8] {
     var file: [UInt8] = [0x7F, 0x45, 0x4C, 0x46, 2, 1, 1, 9] + [UInt8](repeating: 0, count: 8)
     func append(_ value: UInt64, _ byteCount: Int) {
       for index in 0..<byteCount { file.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * index))) }
@@ -55,9 +69,15 @@ public enum Program {
   /// The initial content of the first data page.
   static var dataPage: ModelPage { (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 11 &+ 3) } }
 
+  /// A file of /bin that is no program.
+  public static let notes: [UInt8] = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ 5) }
+
   /// The memory of a process as the loader leaves it, in the terms of the model; the stack is left out.
   static func initialMemory() -> [UInt64: ModelView] {
     var memory: [UInt64: ModelView] = [:]
+    var page = ModelView(protection: 5, maximum: 7, isShared: false)
+    page.copy = (0..<2048).flatMap { _ in [0x0F, 0x05] as [UInt8] }
+    memory[text / 4096] = page
     for index in 0..<dataPageCount {
       var view = ModelView(protection: 3, maximum: 7, isShared: false)
       view.copy = index == 0 ? dataPage : nil

@@ -6,6 +6,8 @@ public enum SimulationKind: String, Sendable {
   case memory
   /// The whole kernel.
   case kernel
+  /// The whole kernel, the calls that are rare otherwise drawn as often as the others together.
+  case calls
 }
 
 /// Runs and shrinks random scripts.
@@ -23,7 +25,7 @@ public struct RandomSimulation {
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    let frameCounts = kind == .kernel ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
+    let frameCounts = kind != .memory ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
     hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
@@ -39,7 +41,7 @@ public struct RandomSimulation {
   private func start() throws(Difference) -> any SimulatedSystem {
     switch kind {
     case .memory: try MemoryMachine(hardware)
-    case .kernel: try KernelMachine(hardware)
+    case .kernel, .calls: try KernelMachine(hardware)
     }
   }
 
@@ -72,8 +74,9 @@ public struct RandomSimulation {
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
+    generator.drawsEveryCall = kind == .calls
     // Every other seed meets failures; without them the kernel never refuses for want of memory.
-    generator.failsOneIn = seed % 2 == 0 && kind == .kernel ? 12 : 0
+    generator.failsOneIn = seed % 2 == 0 && kind != .memory ? 12 : 0
     while summary.stepCount < stepCount && summary.failure == nil {
       let machine: any SimulatedSystem
       do throws(Difference) { machine = try start() } catch {
@@ -86,7 +89,7 @@ public struct RandomSimulation {
       started?()
       do throws(ScriptFailure) {
         while summary.stepCount + runner.steps.count < stepCount && !runner.isModelLost {
-          guard let process = generator.random.pick(runner.model.running) else { break }
+          guard let process = generator.random.pick(runner.model.runnable) else { break }
           if let step = generator.step(runner.model, process) { try runner.perform(step) }
         }
         try runner.finish()

@@ -43,7 +43,8 @@ public final class ScriptRunner {
     self.system = system
     let first = ModelProcess(number: 0, identifier: identifier, parent: 0)
     first.memory = Program.initialMemory()
-    model = ReferenceModel(first: first)
+    if !system.facts.isWhole { first.memory[Program.text / 4096] = nil }
+    model = ReferenceModel(first: first, facts: system.facts)
   }
 
   /// Set after a failure that leaves a transfer half done: nothing can be compared any more.
@@ -61,7 +62,7 @@ public final class ScriptRunner {
   /// Performs one step on both and compares.
   public func perform(_ step: ScriptStep) throws(ScriptFailure) {
     if isModelLost { return }
-    guard let process = model.processes[step.process], process.state == .running else { return }
+    guard let process = model.processes[step.process], process.isRunnable else { return }
     if model.leavesOpen(step.operation, process) { return }
     if step.process == 0 && model.endsProcess(step.operation, process) { return }
     steps.append(step)
@@ -75,19 +76,43 @@ public final class ScriptRunner {
       }
       model.now = ModelInstant(
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
-      model.output = system.output
+      model.consoleOutput = system.hardware.processor.takeConsoleOutput()
+      model.outputs = system.outputs
       for input in system.inputs { process.store(input.bytes, at: input.address) }
+      var unexpected: [UInt8] = []
       if step.failure != nil && system.failureHappened, let error = refusal(step, observed) {
-        try model.refuse(step, observed, error)
-        isModelLost = step.leavesPartialTransfers
+        isModelLost = !(try model.refuse(step, observed, error))
       } else {
         try model.apply(step.operation, by: step.process, observed)
+        unexpected = model.consoleOutput
       }
-      if case .read = step.operation {} else { process.store(system.output, at: Program.output) }
+      for output in system.outputs { process.store(output.bytes, at: output.address) }
+      try finishBlocked()
       if system.hardware.isShort { shortStepCount += 1 }
       let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
       if !problems.isEmpty { throw Difference(problems.prefix(5).joined(separator: "; ")) }
+      try checkSilence(unexpected)
     } catch { throw failure(error.description) }
+  }
+
+  /// The kernel has nothing to say for itself, unless it kills somebody for memory.
+  private func checkSilence(_ output: [UInt8]) throws(Difference) {
+    if !output.isEmpty { throw Difference("the console shows \(String(decoding: output, as: UTF8.self))") }
+  }
+
+  /// Calls that were blocked and that the step made go on return now; others must not.
+  private func finishBlocked() throws(Difference) {
+    for process in model.running where process.blocked != nil {
+      if model.isReady(process) {
+        let observed = try system.finishBlocked(process.number)
+        model.outputs = system.outputs
+        try checkSilence(system.hardware.processor.takeConsoleOutput())
+        try model.complete(process, observed)
+        for output in system.outputs { process.store(output.bytes, at: output.address) }
+      } else if system.hasReturned(process.number) {
+        throw Difference("the call of process \(process.number) returned although it had to wait")
+      }
+    }
   }
 
   /// Ends all processes and checks that nothing is left.

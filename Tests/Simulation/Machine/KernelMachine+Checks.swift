@@ -1,0 +1,82 @@
+// Everything that can be wrong with a kernel between two steps, and at its end.
+
+import ABI
+import Files
+import Memory
+import Processes
+import SystemCalls
+
+extension KernelMachine {
+  /// Everything that is wrong.
+  public func problems(withContents: Bool) -> [String] {
+    var spaces: [AddressSpace] = []
+    var tables = 0
+    var files: [ObjectIdentifier: OpenFile] = [:]
+    var objects: [ObjectIdentifier: SharedMemoryObject] = [:]
+    var processCount = 0
+    var pending: [MapEntryInspection] = []
+    kernel.inspectedProcesses.inspectProcesses { process in
+      processCount += 1
+      if let space = process.addressSpace { spaces.append(space) }
+      if let table = process.files {
+        tables += 1
+        table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
+      }
+      if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
+      if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
+        pending.append(entry)
+      }
+      // A child that is being made, or was when its parent was killed.
+      var copied = process.unfinishedFiles
+      if case .fork(let pending) = process.thread?.continuation {
+        if let space = pending.space { spaces.append(space) }
+        copied = pending.files
+      }
+      if let copied {
+        tables += 1
+        copied.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
+      }
+    }
+    for file in files.values {
+      if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
+    }
+    var names = 0
+    kernel.inspectedFiles.inspectNames { object in
+      names += 1
+      objects[ObjectIdentifier(object)] = object
+    }
+    var found = InvariantChecker.problems(
+      hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
+    if let excess = kernel.monitor?.excess {
+      found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
+    }
+    let counts = kernel.inspectedFiles.counts
+    if counts.openFiles != files.count { found.append("\(counts.openFiles) open files counted, \(files.count) found") }
+    if counts.sharedMemoryObjects != objects.count {
+      found.append("\(counts.sharedMemoryObjects) shared memory objects counted, \(objects.count) found")
+    }
+    if counts.names != names { found.append("\(counts.names) names counted, \(names) found") }
+    if counts.tables != tables { found.append("\(counts.tables) descriptor tables counted, \(tables) found") }
+    if kernel.inspectedProcesses.processCount != processCount { found.append("the count of processes is wrong") }
+    for object in objects.values
+    where object.vmObject.pageCount != UInt64(ModelObject.pages(object.size)) {
+      found.append("an object of \(object.size) bytes has \(object.vmObject.pageCount) pages")
+    }
+    return found
+  }
+
+  /// Ends process 1; the kernel ends the others and counts what is left.
+  public func shutDown() -> [String] {
+    do throws(Difference) {
+      guard try schedule(0) else { return ["process 1 is gone"] }
+      _ = try call(0, .exit, [0])
+    } catch { return [error.description] }
+    if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
+    guard let report else { return ["the machine does not come to an end"] }
+    var problems: [String] = []
+    if report.leakedFrameCount != 0 { problems.append("\(report.leakedFrameCount) frames leaked") }
+    if report.leakedObjectCount != 0 { problems.append("\(report.leakedObjectCount) objects leaked") }
+    if report.leakedSwapBlockCount != 0 { problems.append("\(report.leakedSwapBlockCount) swap blocks leaked") }
+    return problems + hardware.violations
+  }
+}

@@ -1,0 +1,60 @@
+// Signals, and what processes used, in the reference model.
+
+/// What signals have done to a process (only default actions and SIG_IGN).
+struct ModelSignals {
+  var ignored: Set<Int32> = []
+  /// Posted to a stopped process, which looks at them when it is continued.
+  var pending: Set<Int32> = []
+  var isStopped = false
+  var stopSignal: Int32 = 0
+  var stopIsUnreported = false
+  var continuationIsUnreported = false
+
+  static let stopping: Set<Int32> = [17, 18, 21, 22]
+  static let harmless: Set<Int32> = [16, 19, 20, 23, 28, 29]
+
+  /// What wait4(2) reports of a living process, if anything.
+  func report(_ options: UInt32) -> Int32? {
+    if options & 2 != 0 && isStopped && stopIsUnreported { return stopSignal << 8 | 0x7F }
+    if options & 4 != 0 && continuationIsUnreported { return 0x13 }
+    return nil
+  }
+}
+
+/// What a process used, as far as the model knows: at least this, and exactly this if `isExact`.
+struct ModelUsage {
+  /// User time in microseconds, faults without and with transfers, switches that it wanted and others.
+  var values: [UInt64] = [0, 0, 0, 0, 0]
+  var isExact = true
+  /// By how much the user time may differ from the sum of rounded times.
+  var roundingMicroseconds: UInt64 = 0
+
+  /// Reads `struct rusage`; the fields that nothing is counted in must be zero.
+  init(decoding bytes: [UInt8]) throws(Difference) {
+    let counted = [64, 72, 128, 136]
+    for offset in stride(from: 16, to: 144, by: 8) where !counted.contains(offset) {
+      if littleEndian(bytes, offset) != 0 { throw Difference("rusage has \(littleEndian(bytes, offset)) at \(offset)") }
+    }
+    values = [littleEndian(bytes, 0) * 1_000_000 + littleEndian(bytes, 8)] + counted.map { littleEndian(bytes, $0) }
+  }
+
+  init() {}
+
+  /// Checks a usage that was told against what is known, and takes it over.
+  mutating func learn(_ told: ModelUsage) throws(Difference) {
+    for index in values.indices {
+      let slack = index == 0 ? roundingMicroseconds : 0
+      if told.values[index] < values[index] || isExact && told.values[index] > values[index] + slack {
+        throw Difference("usage \(told.values), expected \(isExact ? "" : "at least ")\(values)")
+      }
+      values[index] = told.values[index]
+    }
+    roundingMicroseconds = 0
+  }
+
+  /// Adds what a child used.
+  mutating func add(_ child: ModelUsage) {
+    for index in values.indices { values[index] += child.values[index] }
+    roundingMicroseconds += 1
+  }
+}

@@ -1,0 +1,32 @@
+// break(2) and setting limits that memory obeys, naively.
+import ABI
+
+extension ReferenceModel {
+  /// Whether RLIMIT_AS allows so many bytes more.
+  func exceedsAddressSpace(_ process: ModelProcess, _ byteCount: UInt64) -> Bool {
+    let limit = process.limits[10].soft
+    return limit != ModelLimit.infinity && process.virtualByteCount + byteCount > UInt64(max(0, limit))
+  }
+
+  func setBreak(_ process: ModelProcess, _ address: UInt64) -> Expectation {
+    if address < Program.dataEnd { return .error(.einval) }
+    let old = (process.breakAddress + 4095) / 4096
+    let (rounded, overflows) = address.addingReportingOverflow(4095)
+    if overflows || rounded / 4096 * 4096 > Self.userEnd { return .error(.enomem) }
+    let new = rounded / 4096
+    if address > process.breakAddress && address - Program.dataEnd > UInt64(max(0, process.limits[2].soft)) {
+      return .error(.enomem)
+    }
+    if new > old {
+      if exceedsAddressSpace(process, (new - old) * 4096) { return .error(.enomem) }
+      if (old..<new).contains(where: { process.memory[$0] != nil }) { return .error(.enomem) }
+      for page in old..<new {
+        process.memory[page] = ModelView(protection: 3, maximum: 7, isShared: false)
+      }
+    } else {
+      for page in new..<old { process.memory[page] = nil }
+    }
+    process.breakAddress = address
+    return .value(address)
+  }
+}

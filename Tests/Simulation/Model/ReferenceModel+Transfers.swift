@@ -1,0 +1,153 @@
+// Reading, writing and seeking (spec shm.md 3.19 to 3.21), naively.
+import ABI
+
+extension ReferenceModel {
+  func seek(_ process: ModelProcess, _ descriptor: Int32, _ offset: Int64, _ origin: Int32) -> Expectation {
+    guard let file = process.file(descriptor) else { return .error(.ebadf) }
+    if file.is2008 || file.isConsole { return .error(.espipe) }
+    let end: Int64
+    switch file.kind {
+    case .sharedMemory(let object, _): end = object.size
+    case .program(let content): end = Int64(content.count)
+    default: end = 0
+    }
+    let base: Int64
+    switch origin {
+    case 0: base = 0
+    case 1: base = file.offset
+    case 2: base = end
+    default: return .error(.einval)
+    }
+    let (result, overflows) = base.addingReportingOverflow(offset)
+    if overflows { return .error(.eoverflow) }
+    if result < 0 || file.object != nil && result > end { return .error(.einval) }
+    file.offset = result
+    return .value(UInt64(result))
+  }
+
+  /// What read(2) and write(2) check before they look at the file: nil, or what they give.
+  private func transferResult(
+    _ file: ModelFile?, _ isAllowed: (ModelFile) -> Bool, _ byteCount: Int, _ offset: Int64?, writes: Bool
+  ) -> Expectation? {
+    if byteCount < 0 { return .error(.einval) }
+    guard let file, isAllowed(file) else { return .error(.ebadf) }
+    if offset != nil && (file.is2008 || file.isConsole) { return .error(.espipe) }
+    if let offset, offset < 0 { return .error(.einval) }
+    // Reading nothing is done before the file is asked, writing nothing is not.
+    if byteCount == 0 && !writes { return .value(0) }
+    return file.is2008 ? .error(.eopnotsupp) : nil
+  }
+
+  /// Bytes of a range up to the first that cannot be reached.
+  private func reachable(_ process: ModelProcess, _ address: UInt64, _ byteCount: Int, write: Bool) -> Int {
+    for page in ModelProcess.pages(address, UInt64(byteCount)) where process.access(page: page, write: write) != .fine {
+      return page * 4096 <= address ? 0 : Int(page * 4096 - address)
+    }
+    return byteCount
+  }
+
+  /// Where the last piece that ends inside the range ends: pieces end at pages of the object.
+  private func wholePieces(_ start: Int64, _ byteCount: Int) -> Int {
+    let end = (start + Int64(byteCount)) / 4096 * 4096
+    return Int(max(0, end - start))
+  }
+
+  func read(
+    _ process: ModelProcess, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
+  ) throws(Difference) -> Expectation {
+    let found = process.file(descriptor)
+    if let result = transferResult(found, \.isReadable, byteCount, offset, writes: false) { return result }
+    guard let file = found else { return .error(.ebadf) }
+    if file.isConsole { return try readConsole(process, file, address, byteCount) }
+    let start = offset ?? file.offset
+    let bytes: [UInt8]
+    switch file.kind {
+    case .sharedMemory(let object, _):
+      let count = Int(max(0, min(Int64(byteCount), object.size - start)))
+      bytes = count > 0 ? object.bytes(from: Int(start), count: count) : []
+    case .program(let content): bytes = Array(content.dropFirst(Int(clamping: start)).prefix(byteCount))
+    case .zero: bytes = [UInt8](repeating: 0, count: byteCount)
+    case .null, .console: bytes = []
+    }
+    let count = reachable(process, address, bytes.count, write: true)
+    process.store(Array(bytes.prefix(count)), at: address)
+    if count < bytes.count {
+      if offset == nil {
+        // The pieces of devices end at pages of the caller.
+        let isDevice = if case .zero = file.kind { true } else { false }
+        file.offset += Int64(isDevice ? count : wholePieces(start, count))
+      }
+      return .error(.efault)
+    }
+    if offset == nil { file.offset += Int64(count) }
+    // Memory alone reads nothing back: what was read is compared where it went.
+    if count > 0 && facts.isWhole { try compare(try output(.output, count), bytes) }
+    return .value(UInt64(count))
+  }
+
+  private func compare(_ got: [UInt8], _ wanted: [UInt8]) throws(Difference) {
+    if let at = wanted.indices.first(where: { got[$0] != wanted[$0] }) {
+      throw Difference("byte \(at) read is \(got[at]), expected \(wanted[at])")
+    }
+  }
+
+  private func readConsole(
+    _ process: ModelProcess, _ file: ModelFile, _ address: UInt64, _ byteCount: Int
+  ) throws(Difference) -> Expectation {
+    if consoleInput.isEmpty { return file.statusFlags & 4 != 0 ? .error(.eagain) : .blocked }
+    let wanted = min(byteCount, consoleInput.count)
+    // What cannot be delivered stays.
+    var count = reachable(process, address, wanted, write: true)
+    if count == 0 { return .error(.efault) }
+    // A terminal may give less than there is; it does so where the next page of the caller is not at hand.
+    let given = outputs.first?.bytes.count ?? 0
+    if given > 0 && given < count && (address + UInt64(given)) % 4096 == 0 { count = given }
+    let bytes = Array(consoleInput.prefix(count))
+    process.store(bytes, at: address)
+    try compare(try output(.output, count), bytes)
+    consoleInput.removeFirst(count)
+    return .value(UInt64(count))
+  }
+
+  func write(
+    _ process: ModelProcess, _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
+  ) throws(Difference) -> Expectation {
+    let found = process.file(descriptor)
+    if let result = transferResult(found, \.isWritable, byteCount, offset, writes: true) { return result }
+    guard let file = found else { return .error(.ebadf) }
+    guard let object = file.object else { return try writeDevice(process, file, address, byteCount) }
+    let start = offset ?? file.offset
+    let (end, passes) = start.addingReportingOverflow(Int64(byteCount))
+    if passes && object.creationFlags & 2 != 0 { return .error(.efbig) }
+    if object.seals & 8 != 0 { return .error(.eperm) }
+    if object.creationFlags & 2 != 0 && end > object.size {
+      if object.seals & 4 != 0 { return .error(.eperm) }
+      object.resize(to: end, at: now)
+    }
+    let wanted = Int(max(0, min(Int64(byteCount), object.size - start)))
+    let count = reachable(process, address, wanted, write: false)
+    if count > 0 { object.setBytes(process.load(address, count), at: Int(start)) }
+    if count < wanted {
+      // The page may have been made before the buffer turned out to be bad.
+      let page = Int(start + Int64(count)) / 4096
+      if object.pages[page] == nil { object.perhapsAllocated.insert(page) }
+      if offset == nil { file.offset += Int64(wholePieces(start, count)) }
+      return .error(.efault)
+    }
+    if offset == nil { file.offset += Int64(count) }
+    return .value(UInt64(count))
+  }
+
+  /// /dev/null and /dev/zero take everything without looking; the console shows line feeds as two bytes.
+  private func writeDevice(
+    _ process: ModelProcess, _ file: ModelFile, _ address: UInt64, _ byteCount: Int
+  ) throws(Difference) -> Expectation {
+    guard file.isConsole, byteCount > 0 else { return .value(UInt64(byteCount)) }
+    let count = reachable(process, address, byteCount, write: false)
+    if count == 0 { return .error(.efault) }
+    let wanted = process.load(address, count).flatMap { $0 == 10 ? [13, 10] : [$0] }
+    if consoleOutput != wanted { throw Difference("the console shows \(consoleOutput), expected \(wanted)") }
+    consoleOutput = []
+    return .value(UInt64(count))
+  }
+}
