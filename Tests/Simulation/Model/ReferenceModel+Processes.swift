@@ -17,7 +17,8 @@ extension ReferenceModel {
   func process(_ identifier: Int32) -> ModelProcess? { processes.values.first { $0.identifier == identifier } }
 
   func fork(_ process: ModelProcess, _ number: Int, _ observed: Observation) throws(Difference) -> Expectation {
-    let isSuperuser = process.credentials.effectiveUser == 0
+    // These privileges are the real user's on FreeBSD.
+    let isSuperuser = process.credentials.realUser == 0
     if processes.count >= facts.maximumProcessCount - (isSuperuser ? 0 : 10) { return .error(.eagain) }
     let own = processes.values.filter { $0.credentials.realUser == process.credentials.realUser }.count
     if !isSuperuser && Int64(own) >= process.limits[7].soft { return .error(.eagain) }
