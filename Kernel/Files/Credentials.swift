@@ -26,6 +26,8 @@ public final class Credentials {
   /// The saved group.
   public var savedGroup: UInt32
   private var supplementary: GroupList?
+  /// The inspection that visited these credentials last.
+  private var inspection: UInt32 = 0
 
   /// Credentials of one user and group without supplementary groups; all zero is the superuser that process 1 starts as.
   public init(_ fileSystem: FileSystem, user: UInt32 = 0, group: UInt32 = 0) {
@@ -85,6 +87,17 @@ public final class Credentials {
     if groups.count > 0 { effectiveGroup = groups[0] }
   }
 
+  /// Notes that these credentials are reached. Returns whether they and their groups are for the first time, and how many
+  /// frames the groups take.
+  func inspect(_ memory: inout MemoryInspector) -> (isNew: Bool, groupsAreNew: Bool, frameCount: Int) {
+    if inspection == memory.generation { return (false, false, 0) }
+    inspection = memory.generation
+    memory.count(self)
+    guard let supplementary, supplementary.isFirstVisit(memory.generation) else { return (true, false, 0) }
+    memory.count(supplementary)
+    return (true, true, supplementary.frameCount)
+  }
+
   /// Whether `group` is the effective group or a supplementary one.
   @inline(__always)
   public func isMember(of group: UInt32) -> Bool {
@@ -98,6 +111,7 @@ private final class GroupList {
   let count: Int
   private var first = [16 of UInt32](repeating: 0)
   private var frame: FrameNumber?
+  private var inspection: UInt32 = 0
 
   private var memory: MemorySystem { fileSystem.memory }
 
@@ -124,6 +138,14 @@ private final class GroupList {
     if let frame { memory.freeKernelFrame(frame) }
     fileSystem.liveGroupListCount -= 1
   }
+
+  /// Marks the list. Returns whether this is its first visit.
+  func isFirstVisit(_ generation: UInt32) -> Bool {
+    defer { inspection = generation }
+    return inspection != generation
+  }
+
+  var frameCount: Int { frame == nil ? 0 : 1 }
 
   func group(at index: Int) -> UInt32 {
     precondition(index < count)

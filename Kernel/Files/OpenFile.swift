@@ -29,6 +29,9 @@ public class OpenFile {
   /// Identifies the file among wait channels.
   final let number: UInt32
   final var offsetIsHeld = false
+  /// References found by the inspection in progress, and which inspection that is.
+  final var inspectedReferences: UInt32 = 0
+  final var inspection: UInt32 = 0
 
   /// Makes an open file and counts it; `FileSystem.admitFile` has said that there may be one more.
   init(_ fileSystem: BackReference<FileSystem>, _ flags: FileFlags, isSeekable: Bool) {

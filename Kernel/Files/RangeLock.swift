@@ -8,6 +8,8 @@
 // - Entries stand in order of arrival. An entry has its turn when no earlier one conflicts with it.
 // - Two conflicting entries never both have their turn, and an entry that has its turn keeps it: later ones queue behind.
 
+import Memory
+
 /// A range of bytes and what is done with it.
 struct LockedRange: BitwiseCopyable {
   var start: UInt64
@@ -91,6 +93,18 @@ struct RangeLock {
       previous = entry
     }
     preconditionFailure("no such entry in the range lock")
+  }
+
+  /// Counts the entries for an inspection.
+  func inspect(_ memory: inout MemoryInspector) -> Int {
+    var count = 0
+    var entry = first
+    while let current = entry {
+      count += 1
+      memory.count(current)
+      entry = current.next
+    }
+    return count
   }
 
   private func hasConflict(_ range: LockedRange, before ticket: RangeLockTicket) -> Bool {

@@ -32,6 +32,8 @@ public final class SharedMemoryObject {
   var kernelMappingCount = 0
   var isNamed = false
   var rangeLock = RangeLock()
+  /// The inspection that visited the object last.
+  var inspection: UInt32 = 0
 
   /// Makes an object of size 0.
   ///

@@ -80,6 +80,13 @@ final class TransferHold {
     lock = (object, ticket)
   }
 
+  /// Whether a place in a range lock is held.
+  var holdsRange: Bool { lock != nil }
+  /// The file whose offset is held, if one is.
+  var fileOfOffset: OpenFile? { holdsOffset ? file : nil }
+  /// The file that the hold keeps alive.
+  var inspectedFile: OpenFile { file }
+
   /// Whether a place in a range lock is held, and it is our turn.
   var hasTurn: Bool {
     guard let (object, ticket) = lock else { return true }

@@ -20,6 +20,10 @@ public enum HostReport {
     } else {
       write("process 1 was killed by signal ", UInt64(signal))
     }
+    if report.hasViolation {
+      logLine("an inspection found a violation")
+      sendToHost("an inspection found a violation\n")
+    }
     guard report.hasLeaks else { return logLine("nothing leaked") }
     write("leaked frames: ", report.leakedFrameCount)
     write("leaked objects: ", report.leakedObjectCount)

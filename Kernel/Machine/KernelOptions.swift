@@ -19,6 +19,8 @@ public struct KernelOptions {
   public private(set) var failurePoints: [[UInt8]] = []
   /// `seed=N`: what the fail points' percentages are drawn from.
   public private(set) var seed: UInt64 = 1
+  /// `inspect-test=KIND`: breaks an invariant on purpose once process 1 exists, for the inspection to find.
+  public private(set) var inspectionTest: [UInt8]?
   /// `panic-test` or `panic-test=KIND`: fail on purpose.
   public private(set) var panicTest: [UInt8]?
 
@@ -57,6 +59,8 @@ public struct KernelOptions {
       failurePoints.append(value)
     } else if let value = KernelOptions.value(of: "seed=", in: word) {
       seed = KernelOptions.size(value)
+    } else if let value = KernelOptions.value(of: "inspect-test=", in: word) {
+      inspectionTest = value
     } else if let value = KernelOptions.value(of: "panic-test=", in: word) {
       panicTest = value
     } else if KernelOptions.value(of: "panic-test", in: word)?.isEmpty == true {

@@ -26,7 +26,7 @@ func startUp() -> Never {
     logLine("no program to run: the boot loader brought no module")
     leaveMachine(allTestsPassed ? .success : .failure)
   }
-  if machine.options.inspectionInterval != nil { kernel.startMonitoring() }
+  if let interval = machine.options.inspectionInterval { kernel.startMonitoring(inspectionInterval: interval) }
   machine.connect(kernel) { report in
     HostReport.write(report)
     leaveMachine(report.isClean && allTestsPassed ? .success : .failure)
@@ -38,6 +38,10 @@ func startUp() -> Never {
     leaveMachine(.failure)
   }
   setFailurePoints(machine)
+  if let kind = machine.options.inspectionTest, !kernel.plantViolation(kind) {
+    HostReport.writeRefusal("inspect-test names no violation")
+    leaveMachine(.failure)
+  }
   logLine("instructions from power-on to process 1: ", machine.timeStampsSinceStart, " (time stamps)")
   machine.run()
 }

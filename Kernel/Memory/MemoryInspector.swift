@@ -1,4 +1,5 @@
-// Checks every invariant of this module against the real state: in the simulation after every step, booted on demand.
+// Checks every invariant of this module against the real state, as a part of the inspection of the whole kernel
+// (Kernel+Inspection.swift): in the simulation after every step, booted on demand.
 //
 // The caller visits each live address space and each reference held outside of this module, then calls `finish`. The
 // walk allocates nothing and changes nothing but marks of its own. It looks at everything, so its cost is the machine's
@@ -8,9 +9,10 @@ import ABI
 /// One inspection of a memory system.
 public struct MemoryInspector: ~Copyable {
   private let system: MemorySystem
-  private let generation: UInt32
+  /// Marks what this inspection has visited.
+  public let generation: UInt32
   /// What was found wrong first; nil when all is well so far.
-  public private(set) var violation: StaticString?
+  public private(set) var violation: String?
   /// A number that helps with `violation`: a frame, an address, an index.
   public private(set) var detail: UInt64 = 0
   private var tableFrames = 0
@@ -23,6 +25,16 @@ public struct MemoryInspector: ~Copyable {
   private var objectCount = 0
   private var countedReferences = 0
   private var foundReferences = 0
+  private var indexNodeCount = 0
+  private var mappingRecordCount = 0
+  /// Bytes of the heap that objects take which were reached.
+  public private(set) var heapByteCount = 0
+  /// Frames handed out to the machine and the kernel; known after `finish`.
+  public private(set) var kernelFrameCount = 0
+  /// Frames cut into records; known after `finish`.
+  public private(set) var poolFrameCount = 0
+  /// Threads that frames are kept for; known after `finish`.
+  public private(set) var waiterCount = 0
 
   /// Starts an inspection.
   public init(_ system: MemorySystem) {
@@ -31,11 +43,26 @@ public struct MemoryInspector: ~Copyable {
     generation = system.inspections
   }
 
-  private mutating func require(_ condition: Bool, _ message: StaticString, _ detail: UInt64) {
+  /// Notes the first condition that does not hold.
+  public mutating func require(_ condition: Bool, _ message: String, _ detail: UInt64) {
     if !condition && violation == nil {
       violation = message
       self.detail = detail
     }
+  }
+
+  /// Counts an object on the heap that is reached once.
+  public mutating func count(_ object: AnyObject) {
+    heapByteCount += system.heap?.byteCount(of: object) ?? 0
+  }
+
+  /// Visits a mapping that is to take the place of others.
+  public mutating func visit(_ pending: PendingMapping) {
+    count(pending)
+    guard let entry = pending.inspected else { return }
+    entryCount += 1
+    charges += entry.charge
+    if let object = entry.object { visit(object) }
   }
 
   /// Counts a reference that somebody outside holds.
@@ -43,9 +70,13 @@ public struct MemoryInspector: ~Copyable {
     visit(reference.object)
   }
 
+  /// Counts the reference that somebody outside holds to an object.
+  public mutating func visitHeld(_ object: VMObject) { visit(object) }
+
   /// Checks an address space: its map, its tables, and that they agree.
   public mutating func visit(_ space: AddressSpace) {
     spaceCount += 1
+    count(space)
     visitEntries(space)
     var resident = 0
     visitTable(space, space.root, level: 3, base: 0, &resident)
@@ -68,6 +99,9 @@ public struct MemoryInspector: ~Copyable {
     require(foundReferences == countedReferences, "references that nothing holds", UInt64(countedReferences))
     require(objectCount == system.counters.liveObjects, "live objects that nothing reaches", UInt64(objectCount))
     require(spaceCount == system.counters.liveSpaces, "live address spaces that nothing reaches", UInt64(spaceCount))
+    var accountBytes = 0
+    system.accounts.forEach { accountBytes += system.heap?.byteCount(of: $0) ?? 0 }
+    heapByteCount += accountBytes
     require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)
     require(entryCount == system.entries.count, "map entries that nothing reaches", UInt64(entryCount))
     if let swap = system.swap {
@@ -187,6 +221,7 @@ public struct MemoryInspector: ~Copyable {
       object.inspection = generation
       object.inspectedReferences = 0
       objectCount += 1
+      count(object as AnyObject)
       charges += object.charge
       countedReferences += object.referenceCount
       if object !== first { count(object) }
@@ -231,6 +266,7 @@ public struct MemoryInspector: ~Copyable {
       resident == object.residentCount && swapped == object.swappedCount && owned == object.blockCount,
       "object's page counts", UInt64(resident))
     blocks += owned
+    indexNodeCount += object.pages.nodeCount(system.indexNodes)
   }
 
   private func orphanBlocks() -> Int {
@@ -247,35 +283,49 @@ public struct MemoryInspector: ~Copyable {
     var free = 0
     var tables = 0
     var pages = 0
-    var pools = 0
+    var spares = 0
     var listed = 0
     var queued = 0
     for raw in 0..<system.frames.count {
       let frame = FrameNumber(raw)
       let record = system.frames[frame]
+      waiterCount += Int(record.waiterCount)
       switch record.state {
       case .free: free += 1 << Int(record.order)
       case .pageTable: tables += 1
-      case .pool: pools += 1
+      case .spareTable: spares += 1
+      case .pool: poolFrameCount += 1
+      case .kernel: kernelFrameCount += 1
       case .object:
         pages += 1
         if record.queue != .none { queued += 1 }
+        var own = 0
         system.forEachMapping(of: frame) { _ in
-          listed += 1
+          own += 1
           return true
         }
+        listed += own
+        mappingRecordCount += max(0, own - 1)
+        require(Int(record.count) == max(0, own - 1), "page's count of mappings", UInt64(raw))
       default: break
       }
     }
     require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
+    require(
+      spares == system.spareTables.tables.count + system.spareTables.roots.count, "spare page tables", UInt64(spares))
     require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
     require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
     require(listed == mappings, "mappings that no page table has", UInt64(listed))
-    let poolFrames =
-      system.indexNodes.frameCount + system.mappingNodes.frameCount + system.entries.frameCount
-    require(pools >= poolFrames, "pool frames", UInt64(pools))
+    require(indexNodeCount == system.indexNodes.count, "index nodes that no object has", UInt64(indexNodeCount))
+    require(
+      mappingRecordCount == system.mappingNodes.count, "mapping records that no page has", UInt64(mappingRecordCount))
     let queues = system.queues
     require(
       queued == queues.active.count + queues.inactive.count + queues.laundry.count, "paging queues", UInt64(queued))
   }
+}
+
+extension MemorySystem {
+  /// Frames that hold this module's records.
+  public var recordFrameCount: Int { indexNodes.frameCount + mappingNodes.frameCount + entries.frameCount }
 }

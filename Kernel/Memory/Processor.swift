@@ -31,6 +31,10 @@ open class KernelHeap {
   open var allocatedByteCount: Int { preconditionFailure("abstract") }
   /// All that was ever allocated; only grows.
   open var totalUse: HeapAmount { preconditionFailure("abstract") }
+  /// Gives back frames of the reserve beyond what is worth keeping, a bounded number of them.
+  open func giveBackExcess() {}
+  /// Bytes that an object takes, or nil where that is not known.
+  open func byteCount(of object: AnyObject) -> Int? { nil }
   /// Frames that the heap holds, reserve included.
   open var heldFrameCount: Int { preconditionFailure("abstract") }
   /// Gives back the frames of the reserve and those that nothing lives in.

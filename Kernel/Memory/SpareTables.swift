@@ -11,8 +11,8 @@ struct SpareTables {
   /// The most of either kind.
   static let limit = 8
 
-  fileprivate var tables = FrameList()
-  fileprivate var roots = FrameList()
+  fileprivate(set) var tables = FrameList()
+  fileprivate(set) var roots = FrameList()
 
   var isEmpty: Bool { tables.isEmpty && roots.isEmpty }
 }

@@ -66,4 +66,7 @@ extension MemorySystem {
       account.reservedPageCount &-= pages
     }
   }
+
+  /// Reserves a page for nobody (PlantedViolation.swift).
+  func plantCharge() { accounting.reserved += 1 }
 }

@@ -52,6 +52,17 @@ public final class UserAccounts {
     return account
   }
 
+  /// Calls `body` with every account.
+  func forEach(_ body: (UserAccount) -> Void) {
+    for bucket in buckets.indices {
+      var place = buckets[bucket]
+      while let account = place.instance {
+        body(account)
+        place = account.next
+      }
+    }
+  }
+
   /// Forgets an account that goes.
   fileprivate func remove(_ user: UInt32, _ next: BackReference<UserAccount>, _ previous: BackReference<UserAccount>) {
     if let account = previous.instance { account.next = next } else { buckets[bucket(user)] = next }

@@ -14,7 +14,7 @@ final class ArgumentStaging {
 
   private let memory: MemorySystem
   private var frames = [128 of FrameNumber](repeating: .none)
-  private var frameCount = 0
+  private(set) var frameCount = 0
   /// Bytes staged.
   private(set) var byteCount = 0
   /// Argument strings staged.

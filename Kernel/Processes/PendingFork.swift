@@ -27,6 +27,9 @@ public final class PendingFork {
   private var position = ForkPosition()
   private var phase = Phase.memory
 
+  /// Whether the child's thread has its record.
+  var hasRecord: Bool { !record.isNone }
+
   init(_ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace, _ account: UserAccount) {
     self.system = system
     self.record = record

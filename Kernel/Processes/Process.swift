@@ -135,6 +135,8 @@ public final class Process {
 /// The limits of getrlimit(2). Never changed, so that processes can share them.
 public final class ResourceLimits {
   private var values: [16 of ResourceLimit]
+  /// The inspection that visited the limits last.
+  var inspection: UInt32 = 0
 
   init(_ values: [16 of ResourceLimit]) { self.values = values }
 

@@ -105,6 +105,9 @@ public final class Scheduler: Waker {
     }
   }
 
+  /// Whether the thread is ready or parked.
+  func isListed(_ slot: UInt32) -> Bool { places[Int(slot)] != .absent }
+
   /// Whether the thread is parked on this channel.
   public func isParked(_ slot: UInt32, on channel: WaitChannel) -> Bool {
     places[Int(slot)] == .parked && channels[Int(slot)] == channel.raw

@@ -12,8 +12,8 @@ public final class FrameBackedHeap: KernelHeap {
   /// Pages in the reserve from which on some go back: the boot arena is part of it for as long as it is not used up.
   public static let reserveLimit = 4 * reserveGoal + Int(BOOT_ARENA_PAGE_COUNT)
 
-  /// Pages that go back at a time.
-  private static let surplusPerTurn = 128
+  /// Pages that go back at a tick of the timer.
+  private static let excessPerTick = 256
 
   private let memory: BackReference<MemorySystem>
 
@@ -30,13 +30,19 @@ public final class FrameBackedHeap: KernelHeap {
   /// and left the reserve far too full, some of it goes back.
   public override func ensureReserve() -> Bool {
     let count = SlabAllocator.reservePageCount
-    if count > FrameBackedHeap.reserveLimit { giveBackSome() }
+    if count > FrameBackedHeap.reserveLimit { giveBack(FrameBackedHeap.reserveGoal) }
     return count >= FrameBackedHeap.reserveGoal && !failsOnPurpose || fill()
   }
 
-  private func giveBackSome() {
-    for _ in 0..<FrameBackedHeap.surplusPerTurn {
-      guard let page = SlabAllocator.takeReservedFrame() else { return }
+  /// Gives back frames of a reserve that is far too full, a bounded number of them: where many objects died in calls that
+  /// only release, nothing else does.
+  public override func giveBackExcess() { giveBack(FrameBackedHeap.excessPerTick) }
+
+  private func giveBack(_ count: Int) {
+    for _ in 0..<count {
+      guard SlabAllocator.reservePageCount > FrameBackedHeap.reserveLimit,
+        let page = SlabAllocator.takeReservedFrame()
+      else { return }
       FrameBackedHeap.giveBack(page)
     }
   }
@@ -64,6 +70,10 @@ public final class FrameBackedHeap: KernelHeap {
     unsafe HeapAmount(
       objectCount: Int(SlabAllocator.state.pointee.allocation_count),
       byteCount: Int(SlabAllocator.state.pointee.allocated_byte_count))
+  }
+  /// Bytes that a small object takes.
+  public override func byteCount(of object: AnyObject) -> Int? {
+    SlabAllocator.byteCount(ofObjectAt: unsafe UInt64(UInt(bitPattern: Unmanaged.passUnretained(object).toOpaque())))
   }
   /// Frames that the heap holds, reserve included; the boot arena is not among them.
   public override var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }

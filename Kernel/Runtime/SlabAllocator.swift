@@ -104,6 +104,9 @@ enum SlabAllocator {
     unsafe LargeAllocation.release(page)
   }
 
+  /// Bytes that the object at an address takes, as the header of its page says.
+  static func byteCount(ofObjectAt address: UInt64) -> Int { unsafe Int(header(of: address).pointee.object_byte_count) }
+
   /// Puts the pages without an object in use back into the reserve.
   static func releaseEmptyPages() {
     for index in 0..<Int(SLAB_CLASS_COUNT) {

@@ -91,7 +91,14 @@ public final class EventMonitor {
   /// Set by tests: the next event of this kind takes one object more than it declares.
   var plantedExcess: EventKind?
 
-  init(_ memory: MemorySystem, _ heap: KernelHeap, _ table: borrowing SystemCallTable) {
+  private let inspectionInterval: UInt64
+  private var eventsUntilInspection: UInt64
+
+  init(
+    _ memory: MemorySystem, _ heap: KernelHeap, _ table: borrowing SystemCallTable, inspectionInterval: UInt64
+  ) {
+    self.inspectionInterval = inspectionInterval
+    eventsUntilInspection = inspectionInterval
     self.memory = memory
     self.heap = heap
     let before = heap.totalUse
@@ -127,6 +134,15 @@ public final class EventMonitor {
     if !bounds[index].covers(use) && excess == nil {
       excess = EventHeapUse(name: kind.name, count: counts[index], largest: use, bound: bounds[index])
     }
+  }
+
+  /// Counts an event; whether an inspection is due after it.
+  func inspectionIsDue() -> Bool {
+    guard inspectionInterval > 0 else { return false }
+    eventsUntilInspection -= 1
+    guard eventsUntilInspection == 0 else { return false }
+    eventsUntilInspection = inspectionInterval
+    return true
   }
 
   /// Every kind of event that was seen or declares anything.

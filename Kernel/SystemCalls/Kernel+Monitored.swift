@@ -6,9 +6,11 @@ import Processes
 
 extension Kernel {
   /// Watches every event from now on; the machine calls the monitored entries from then on.
-  public func startMonitoring() {
+  ///
+  /// - Parameter interval: the whole kernel is inspected after every so many events; 0: not in between.
+  public func startMonitoring(inspectionInterval interval: UInt64 = 0) {
     guard let heap = memory.heap else { return }
-    monitor = EventMonitor(memory, heap, table)
+    monitor = EventMonitor(memory, heap, table, inspectionInterval: interval)
     // The object that it measured.
     while !memory.drainTeardown(budget: 64) {}
   }
@@ -68,7 +70,9 @@ extension Kernel {
 
   /// Everything that an event leads to is done; ring 3 or nobody runs next.
   private func eventEnded() {
-    if let excess = monitor?.excess, !hasViolation { reportExcess(excess) }
+    guard let monitor, !hasViolation else { return }
+    if let excess = monitor.excess { return reportExcess(excess) }
+    if monitor.inspectionIsDue() { _ = isSound() }
   }
 
   /// The last event was handled: says what was measured.

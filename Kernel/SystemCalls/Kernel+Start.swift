@@ -54,6 +54,7 @@ extension Kernel {
     files.trim()
     memory.trim()
     baseline = resourceCount()
+    baselineKernelFrameCount = baseline.frames - (memory.heap?.heldFrameCount ?? 0)
     randomState = memory.nanoseconds
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)
@@ -128,6 +129,7 @@ extension Kernel {
   /// Drops what is left when every process is gone, and counts what should not be.
   func finish() -> ExitReport {
     processes.leaveProcessor()
+    if monitor != nil && !hasViolation { _ = isSound() }
     var budget = Int.max
     _ = files.removeAllNames(budget: &budget)
     while !memory.drainTeardown(budget: 4096) {}

@@ -32,6 +32,8 @@ public final class Kernel {
   let unitsPerTurn: Int
   /// What existed before process 1.
   var baseline = ResourceCount()
+  /// Frames of the machine, those of the heap left out, before process 1.
+  var baselineKernelFrameCount = 0
   /// The seed of getrandom(2).
   var randomState: UInt64 = 0
   /// Watches events, if that was asked for (Kernel+Monitored.swift).
@@ -120,9 +122,8 @@ public final class Kernel {
     }
     lastTickNanoseconds = now
     processes.scheduler.fireTimers(now: now)
-    // What died may have left the heap with pages to give back.
-    _ = hasHeapReserve()
     endStarvation(now: now)
+    memory.heap?.giveBackExcess()
     processes.endTurn()
   }
 

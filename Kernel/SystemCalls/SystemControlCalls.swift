@@ -62,6 +62,11 @@ extension Kernel {
     if arguments.new != 0 {
       guard node.isWritable, process.credentials.isSuperuser else { throw .eperm }
     }
+    if node == .inspection {
+      // The reader is told of a violation, and so is the console.
+      guard process.credentials.isSuperuser else { throw .eperm }
+      guard isSound() else { throw .edoofus }
+    }
     let size = stage(value(of: node), &thread.frame.value.buffer)
     guard try deliver(size, room, arguments, thread, process) else { return .parked }
     if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
@@ -212,6 +217,7 @@ extension Kernel {
     return switch node {
     case .physicalMemory: .long(UInt64(physicalFrameCount) * pageSize)
     case .pageSize: .integer(UInt32(pageSize))
+    case .inspection: .integer(0)
     case .overcommit: .integer(memory.accounting.overcommit)
     case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
     case .swapReserved: .long(memory.accounting.reserved &* pageSize)

@@ -12,6 +12,7 @@ enum SystemControlNode: Int, CaseIterable {
   case signalUnknownCalls, posixSharedMemory
   case machine, processorCount, physicalMemory, pageSize
   case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut, heapByteCount, objectCount
+  case inspection
 
   /// The name.
   var name: String {
@@ -45,6 +46,7 @@ enum SystemControlNode: Int, CaseIterable {
     case .swapPagesOut: "vm.stats.vm.v_swappgsout"
     case .heapByteCount: "vm.martlet.heap_bytes"
     case .objectCount: "vm.martlet.live_objects"
+    case .inspection: "vm.martlet.inspect"
     }
   }
 
@@ -75,7 +77,8 @@ enum SystemControlNode: Int, CaseIterable {
     case .pageSize: (hardware, Hardware.pageSize)
     case .overcommit: (memory, SystemControl.VirtualMemory.overcommit)
     case .openFiles, .signalUnknownCalls, .posixSharedMemory: (kern, Int32(1000 + rawValue))
-    case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut, .heapByteCount, .objectCount:
+    case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut, .heapByteCount, .objectCount,
+      .inspection:
       (memory, Int32(1000 + rawValue))
     }
   }

@@ -9,6 +9,8 @@ import SystemCalls
 extension KernelMachine {
   /// Everything that is wrong.
   public func problems(withContents: Bool) -> [String] {
+    // The kernel's own inspection first: it counts references, and what follows takes some.
+    let violation = kernel.inspect()
     var spaces: [AddressSpace] = []
     var tables = 0
     var files: [ObjectIdentifier: OpenFile] = [:]
@@ -47,6 +49,7 @@ extension KernelMachine {
     }
     var found = InvariantChecker.problems(
       hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
+    if let violation { found.append("the inspection: \(violation.message) (\(violation.detail))") }
     if let excess = kernel.monitor?.excess {
       found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
     }

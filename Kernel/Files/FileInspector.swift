@@ -1,0 +1,186 @@
+// Checks every invariant of this module against the real state, as a part of the inspection of the whole kernel.
+//
+// The caller visits each descriptor table, each credentials and each continuation that holds files, then calls `finish`,
+// and `checkReferences` for each table. Nothing is allocated and nothing changed but marks.
+
+import ABI
+public import Memory
+
+/// One inspection of the files of a kernel.
+public struct FileInspector: ~Copyable {
+  private let system: FileSystem
+  private var fileCount = 0
+  private var objectCount = 0
+  private var tableCount = 0
+  private var credentialsCount = 0
+  private var groupListCount = 0
+  private var holdCount = 0
+  private var rangeHoldCount = 0
+  private var rangeEntryCount = 0
+  private var heldOffsetCount = 0
+  private var offsetHolderCount = 0
+  private var leafCount = 0
+  private var branchCount = 0
+  private var trunkCount = 0
+  /// Frames that lists of groups take.
+  public private(set) var frameCount = 0
+
+  /// Starts an inspection.
+  public init(_ system: FileSystem) { self.system = system }
+
+  // MARK: What holds files
+
+  /// Visits a table and its files.
+  public mutating func visit(_ table: FileTable, _ memory: inout MemoryInspector) {
+    tableCount += 1
+    memory.count(table)
+    var position = 0
+    var count = 0
+    var lastLeaf = 0
+    while let descriptor = table.lowestUsed(from: position) {
+      count += 1
+      if descriptor >> 6 != lastLeaf {
+        lastLeaf = descriptor >> 6
+        leafCount += 1
+      }
+      if let file = try? table.file(at: Int32(descriptor)) { visit(file, &memory) }
+      position = descriptor + 1
+    }
+    memory.require(count == table.count, "descriptor table's count", UInt64(count))
+    if !table.trunk.isNone {
+      trunkCount += 1
+      branchCount += system.trunks[table.trunk].present.nonzeroBitCount
+    }
+  }
+
+  /// Visits a file by one reference.
+  public mutating func visit(_ file: OpenFile, _ memory: inout MemoryInspector) {
+    if file.inspection == memory.generation {
+      file.inspectedReferences += 1
+      return
+    }
+    file.inspection = memory.generation
+    file.inspectedReferences = 1
+    fileCount += 1
+    memory.count(file)
+    if file.offsetIsHeld { heldOffsetCount += 1 }
+    if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
+  }
+
+  /// Visits credentials by one reference.
+  public mutating func visit(_ credentials: Credentials, _ memory: inout MemoryInspector) {
+    let result = credentials.inspect(&memory)
+    if result.isNew { credentialsCount += 1 }
+    if result.groupsAreNew { groupListCount += 1 }
+    frameCount += result.frameCount
+  }
+
+  /// Visits what a parked read or write holds besides its file.
+  public mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) {
+    if let hold = transfer.hold { visit(hold, &memory) }
+  }
+
+  /// Visits what a parked change of size holds besides its file.
+  public mutating func visit(_ resize: Resize, _ memory: inout MemoryInspector) {
+    if let hold = resize.hold { visit(hold, &memory) }
+  }
+
+  /// Visits an open that waits.
+  public mutating func visit(_ pending: PendingOpen, _ memory: inout MemoryInspector) {
+    visit(pending.file, &memory)
+    visit(pending.resize, &memory)
+  }
+
+  private mutating func visit(_ hold: TransferHold, _ memory: inout MemoryInspector) {
+    holdCount += 1
+    memory.count(hold)
+    visit(hold.inspectedFile, &memory)
+    if hold.holdsRange { rangeHoldCount += 1 }
+    if let file = hold.fileOfOffset {
+      offsetHolderCount += 1
+      memory.require(file.offsetIsHeld, "file offset that somebody holds is free", UInt64(file.number))
+    }
+  }
+
+  private mutating func visit(_ object: SharedMemoryObject, _ memory: inout MemoryInspector) {
+    if object.inspection == memory.generation { return }
+    object.inspection = memory.generation
+    objectCount += 1
+    memory.count(object)
+    memory.visitHeld(object.vmObject)
+    rangeEntryCount += object.rangeLock.inspect(&memory)
+    memory.require(
+      object.vmObject.pageCount == Page.count(covering: UInt64(object.size)), "object's pages differ from its size",
+      object.inode)
+  }
+
+  // MARK: The end
+
+  /// Visits the names and compares what is alive with what was reached.
+  public mutating func finish(_ memory: inout MemoryInspector) {
+    var names = 0
+    for group in system.names.groups.indices { names += visitNames(ofGroup: group, &memory) }
+    let counts = system.counts
+    memory.require(counts.names == names, "names that the table does not show", UInt64(names))
+    memory.require(counts.openFiles == fileCount, "open files that nothing reaches", UInt64(fileCount))
+    memory.require(
+      counts.sharedMemoryObjects == objectCount, "shared memory objects that nothing reaches", UInt64(objectCount))
+    memory.require(counts.tables == tableCount, "descriptor tables that nothing reaches", UInt64(tableCount))
+    memory.require(counts.credentials == credentialsCount, "credentials that nothing reaches", UInt64(credentialsCount))
+    memory.require(counts.groupLists == groupListCount, "lists of groups that nothing reaches", UInt64(groupListCount))
+    memory.require(counts.holds == holdCount, "holds of transfers that nothing reaches", UInt64(holdCount))
+    memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
+    memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
+    memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
+    memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
+    memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
+  }
+
+  /// Frames that hold this module's records.
+  public var recordFrameCount: Int {
+    system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
+  }
+
+  private mutating func visitNames(ofGroup group: Int, _ memory: inout MemoryInspector) -> Int {
+    if system.names.groups[group].isNone { return 0 }
+    var count = 0
+    for slot in 0..<Int(SharedMemoryNamespace.groupBucketCount) {
+      count += visitNames(system.names.groupPool[system.names.groups[group]].roots[slot], &memory)
+    }
+    return count
+  }
+
+  /// Visits one tree, whose height is logarithmic.
+  private mutating func visitNames(_ entry: Handle<NameEntry>, _ memory: inout MemoryInspector) -> Int {
+    if entry.isNone { return 0 }
+    memory.require(system.names.entries[entry].object.isNamed, "named object does not know", 0)
+    visit(system.names.entries[entry].object, &memory)
+    return 1 + visitNames(system.names.entries[entry].left, &memory)
+      + visitNames(system.names.entries[entry].right, &memory)
+  }
+
+  /// Whether files that one descriptor alone reaches have no other reference, and those with more have more. After every
+  /// visit, and while nobody else looks at a file.
+  public borrowing func checkReferences(_ table: FileTable, _ memory: inout MemoryInspector) {
+    var position = 0
+    while let descriptor = table.lowestUsed(from: position) {
+      position = descriptor + 1
+      let references = (try? table.file(at: Int32(descriptor)).inspectedReferences) ?? 0
+      memory.require(
+        table.holdsOnlyReference(descriptor) == (references == 1), "references of an open file", UInt64(descriptor))
+    }
+  }
+}
+
+extension FileTable {
+  /// Whether a descriptor is all that keeps its file alive.
+  fileprivate func holdsOnlyReference(_ descriptor: Int) -> Bool {
+    if descriptor < 64 { return isKnownUniquelyReferenced(&near.files[descriptor]) }
+    guard let leaf = farLeaf(of: Int32(descriptor)) else { return false }
+    return isKnownUniquelyReferenced(&fileSystem.leaves[leaf].files[descriptor & 63])
+  }
+}
+
+extension SharedMemoryNamespace {
+  var frameCount: Int { entries.frameCount + blocks.frameCount + groupPool.frameCount }
+}

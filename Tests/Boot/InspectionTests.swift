@@ -1,0 +1,70 @@
+// The inspection of the booted kernel: demanding programs under it, and violations planted for it to find.
+
+import Testing
+
+@Suite("Inspection of the booted kernel", .enabled(if: BootFiles.areBooted))
+struct InspectionTests {
+  struct Run: CustomTestStringConvertible, Sendable {
+    let name: String
+    let programs: [String]
+    let append: String
+    var arguments = ""
+    var memory = "64M"
+    var testDescription: String { name }
+  }
+
+  static let runs = [
+    Run(name: "swap", programs: ["swap_test"], append: "swap=24M inspect=100"),
+    Run(
+      name: "shared objects", programs: ["shared_object_test", "mapping_test", "posixshm_test"], append: "inspect=20"),
+    Run(name: "processes", programs: ["process_test", "descriptor_test"], append: "inspect=20"),
+    Run(name: "taking without end", programs: ["exhaustion_test"], append: "swap=16M inspect=20000"),
+    Run(
+      name: "a part of all allocations fails", programs: ["adversity_test"],
+      append: "swap=8M inspect=50 " + UserSideTests.everyFailure("0.1%return"), memory: "32M"),
+  ]
+
+  @Test("Demanding programs leave every invariant whole and keep to the heap that they declare", arguments: runs)
+  func inspected(run: Run) throws {
+    let result = try boot(
+      program: "run-tests", arguments: run.programs.joined(separator: " "),
+      modules: run.programs + ["arguments", "descriptors", "end"], append: run.append, memory: run.memory,
+      timeLimit: 400)
+    #expect(!result.lines.contains { $0.hasPrefix("martlet: inspection:") }, "\(result)")
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.lines.contains { $0.hasPrefix("martlet: heap use of fork: ") }, "\(result)")
+  }
+
+  @Test("Rounds of everything under inspection leak nothing")
+  func leaks() throws {
+    let result = try boot(program: "leak_test", arguments: "600", append: "inspect=100", timeLimit: 400)
+    #expect(!result.lines.contains { $0.hasPrefix("martlet: inspection:") }, "\(result)")
+    #expect(result.exit == .success, "\(result)")
+  }
+
+  static let violations = [
+    ("charge", "reserved swap differs from the charges"), ("frame", "kernel frames that nobody owns"),
+    ("object", "live objects that nothing reaches"), ("record", "mapping records that no page has"),
+    ("swap-block", "swap blocks that nothing owns"), ("heap-use", "heap use of between events: 1 objects"),
+  ]
+
+  @Test("A violation is found and told, and fails the run", arguments: violations.indices)
+  func planted(index: Int) throws {
+    let (kind, message) = InspectionTests.violations[index]
+    let result = try boot(program: "end", arguments: "exit 0", append: "swap=4M inspect inspect-test=\(kind)")
+    #expect(result.lines.contains { $0.hasPrefix("martlet: inspection: \(message)") }, "\(result)")
+    #expect(result.lines.contains("martlet: an inspection found a violation"), "\(result)")
+    #expect(result.exit == .failure, "\(result)")
+  }
+
+  @Test("Reading vm.martlet.inspect inspects")
+  func onRequest() throws {
+    let sound = try boot(program: "control", arguments: "vm.martlet.inspect")
+    #expect(sound.lines.contains("vm.martlet.inspect: 0"), "\(sound)")
+    #expect(sound.exit == .success, "\(sound)")
+    let broken = try boot(program: "control", arguments: "vm.martlet.inspect", append: "inspect-test=charge")
+    #expect(broken.lines.contains { $0.hasPrefix("martlet: inspection: reserved swap") }, "\(broken)")
+    #expect(broken.lines.contains("vm.martlet.inspect: unknown"), "\(broken)")
+    #expect(broken.exit == .failure, "\(broken)")
+  }
+}
