@@ -34,7 +34,7 @@ public final class BootFile: OpenFile {
 
   init(_ fileSystem: FileSystem, _ content: BootFileContent, _ flags: FileFlags) {
     self.content = content
-    super.init(fileSystem, flags, isSeekable: true)
+    super.init(BackReference(fileSystem), flags, isSeekable: true)
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {

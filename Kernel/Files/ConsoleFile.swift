@@ -9,7 +9,7 @@ public final class ConsoleFile: OpenFile {
   private static let device = DeviceIdentity(inode: 1, device: 0x300)
 
   init(_ fileSystem: FileSystem, _ flags: FileFlags) {
-    super.init(fileSystem, flags, isSeekable: false)
+    super.init(BackReference(fileSystem), flags, isSeekable: false)
   }
 
   /// Gives what is there, waiting only while there is nothing.

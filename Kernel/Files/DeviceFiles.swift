@@ -28,7 +28,7 @@ struct DeviceIdentity {
 /// /dev/null: empty, and takes everything.
 public class NullFile: OpenFile {
   init(_ fileSystem: FileSystem, _ flags: FileFlags) {
-    super.init(fileSystem, flags, isSeekable: true)
+    super.init(BackReference(fileSystem), flags, isSeekable: true)
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { .complete }

@@ -39,17 +39,17 @@ extension FileSystem {
       return try create(request, key, path, caller, creationMask, descriptor, table)
     }
     do throws(Errno) {
-      try checkOpen(object, request, caller)
+      try object.tryBorrow { object throws(Errno) in try checkOpen(object, request, caller) }
     } catch {
       table.abandon(descriptor)
       throw error
     }
+    let file = object.borrow { makeFile($0, request) }
     if request.writes && request.flags.contains(.truncate) {
-      let file = makeFile(object, request)
       table.fill(descriptor, file, closeOnExec: request.closesOnExec)
       return try finish(PendingOpen(descriptor: descriptor, file: file, resize: Resize(length: 0)), in: table)
     }
-    table.fill(descriptor, makeFile(object, request), closeOnExec: request.closesOnExec)
+    table.fill(descriptor, file, closeOnExec: request.closesOnExec)
     return .opened(descriptor)
   }
 
@@ -128,7 +128,7 @@ extension FileSystem {
   }
 
   @inline(__always)
-  private func makeFile(_ object: consuming SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
+  private func makeFile(_ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
     switch request.generation {
     case .year2008: SharedMemoryFile2008(object, request.fileFlags)
     case .today: SharedMemoryFile(object, request.fileFlags)

@@ -75,7 +75,10 @@ public final class FileTable {
   /// Gives a file the lowest free descriptor that is not below `minimum`.
   ///
   /// Throws EMFILE when the limit is reached, or when memory for a larger table cannot be had.
-  public func install(_ file: OpenFile, atOrAbove minimum: Int32 = 0, closeOnExec: Bool) throws(Errno) -> Int32 {
+  @inline(__always)
+  public func install(_ file: consuming OpenFile, atOrAbove minimum: Int32 = 0, closeOnExec: Bool) throws(Errno)
+    -> Int32
+  {
     let descriptor = try reserveLowest(atOrAbove: minimum)
     fill(descriptor, file, closeOnExec: closeOnExec)
     return descriptor
@@ -99,7 +102,7 @@ public final class FileTable {
   ///
   /// Throws EBADF when the descriptor is not open.
   public func flags(of descriptor: Int32) throws(Errno) -> FileDescriptorFlags {
-    _ = try file(at: descriptor)
+    _ = try reference(at: descriptor)
     let bits =
       if descriptor < 64 { near.closeOnExec } else {
         farLeaf(of: descriptor).map { fileSystem.leaves[$0].closeOnExec } ?? 0

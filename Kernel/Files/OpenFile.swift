@@ -34,11 +34,11 @@ public class OpenFile {
   final var inspection: UInt32 = 0
 
   /// Makes an open file and counts it; `FileSystem.admitFile` has said that there may be one more.
-  init(_ fileSystem: FileSystem, _ flags: FileFlags, isSeekable: Bool) {
-    fileSystemReference = BackReference(fileSystem)
+  init(_ fileSystem: BackReference<FileSystem>, _ flags: FileFlags, isSeekable: Bool) {
+    fileSystemReference = fileSystem
     self.flags = flags
     self.isSeekable = isSeekable
-    number = fileSystem.countOpenFile()
+    number = fileSystem.borrow { $0.countOpenFile() }
   }
 
   deinit { fileSystemReference.borrow { $0.uncountOpenFile() } }

@@ -9,10 +9,9 @@ public class SharedMemoryFile2008: OpenFile {
   /// The object.
   public final let object: SharedMemoryObject
 
-  init(_ object: consuming SharedMemoryObject, _ flags: FileFlags, isSeekable: Bool = false) {
-    let fileSystem = object.fileSystem
+  init(_ object: SharedMemoryObject, _ flags: FileFlags, isSeekable: Bool = false) {
     self.object = object
-    super.init(fileSystem, flags, isSeekable: isSeekable)
+    super.init(object.fileSystemReference, flags, isSeekable: isSeekable)
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
@@ -119,7 +118,7 @@ public class SharedMemoryFile2008: OpenFile {
 
 /// An open file of a shared memory object as system call 571 gives it.
 public final class SharedMemoryFile: SharedMemoryFile2008 {
-  init(_ object: consuming SharedMemoryObject, _ flags: FileFlags) {
+  init(_ object: SharedMemoryObject, _ flags: FileFlags) {
     super.init(object, flags, isSeekable: true)
   }
 

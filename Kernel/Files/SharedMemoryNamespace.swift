@@ -42,17 +42,18 @@ struct SharedMemoryNamespace: ~Copyable {
     groupPool = Pool(physical, .nameRecord)
   }
 
-  /// The object with this name. Allocates nothing and costs the same for every size of the table.
+  /// The object with this name, to be borrowed while it has it. Allocates nothing and costs the same for every size of the
+  /// table.
   @inline(__always)
-  borrowing func lookup(_ key: NameKey, _ path: Span<UInt8>) -> SharedMemoryObject? {
+  borrowing func lookup(_ key: NameKey, _ path: Span<UInt8>) -> BackReference<SharedMemoryObject>? {
     var handle = root(of: key.hash)
     while !handle.isNone {
       let next: Handle<NameEntry>
       switch entries[handle].step(to: key, path) {
-      case .here where path.wordCount <= NameEntry.wordCount: return entries[handle].object
+      case .here where path.wordCount <= NameEntry.wordCount: return BackReference(entries[handle].object)
       case .here:
         switch orderOfRest(path, entries[handle].rest) {
-        case .same: return entries[handle].object
+        case .same: return BackReference(entries[handle].object)
         case .before: next = entries[handle].left
         case .behind: next = entries[handle].right
         }

@@ -11,7 +11,7 @@ public import Memory
 
 /// A shared memory object.
 public final class SharedMemoryObject {
-  private let fileSystemReference: BackReference<FileSystem>
+  let fileSystemReference: BackReference<FileSystem>
   private let storage: VMObjectReference
   /// The length in bytes.
   public internal(set) var size: Int64 = 0

@@ -54,12 +54,16 @@ extension AddressSpace {
       entries[handle].object = VMObjectReference(object)
       entries[handle].offset = 0
     }
-    guard let object = entries[handle].objectOrNil else { preconditionFailure("entry without object") }
+    guard let object = entries[handle].objectOrNil.map({ BackReference($0) }) else {
+      preconditionFailure("entry without object")
+    }
     let page = address.raw & ~Page.offsetMask
     let mayWrite = protection.contains(.write) && !entries[handle].needsCopy
     var rights = protection.contains(.execute) ? 0 : PageTableEntry.noExecute
     system.counters.faults &+= 1
-    switch locate(entries[handle].index(of: page), in: object, access) {
+    // The entry keeps its object: nothing on the way changes the map.
+    let index = entries[handle].index(of: page)
+    switch object.borrow({ locate(index, in: $0, access) }) {
     case .own(let frame):
       if mayWrite { rights |= PageTableEntry.writable }
       if access == .write { rights |= PageTableEntry.dirty }

@@ -9,52 +9,50 @@ extension AddressSpace {
   /// - Throws: `EACCES` when an entry's maximum does not allow it, `ENOMEM` when a private mapping that becomes writable
   ///   cannot be reserved or memory for a cut cannot be had. Nothing visible changed then.
   public func protect(_ range: AddressRange, _ protection: Protection, maximum: Protection?) throws(Errno) {
-    let entries = system.entries
-    var handle = findFirst(endingAfter: range.start) ?? .none
-    while !handle.isNone && entries[handle].start < range.end {
-      let limit = entries[handle].maximum
+    var first = findFirst(endingAfter: range.start) ?? .none
+    var uncharged: UInt64 = 0
+    var needsCut = false
+    var handle = first
+    while !handle.isNone {
+      let entry = system.entries.pin(handle)
+      guard entry.value.start < range.end else { break }
+      let limit = entry.value.maximum
       if !limit.isSuperset(of: protection) { throw .eacces }
       if let maximum, !limit.isSuperset(of: maximum) { throw .eacces }
-      handle = entries[handle].next
+      let start = max(entry.value.start, range.start)
+      let end = min(entry.value.end, range.end)
+      if start != entry.value.start || end != entry.value.end { needsCut = true }
+      if entry.value.sharing == .private && entry.value.charge == 0 { uncharged += (end - start) >> Page.shift }
+      handle = entry.value.next
     }
-    try clip(at: range.start)
-    try clip(at: range.end)
-    try reserveForWriting(range, protection)
+    if needsCut {
+      try clip(at: range.start)
+      try clip(at: range.end)
+      first = findFirst(endingAfter: range.start) ?? .none
+    }
+    let charges = protection.contains(.write)
+    if charges { try system.reserve(uncharged, for: account) }
     var lost = Protection()
-    handle = findFirst(endingAfter: range.start) ?? .none
-    while !handle.isNone && entries[handle].start < range.end {
-      lost.formUnion(entries[handle].protection.subtracting(protection))
-      entries[handle].protection = protection
-      if let maximum { entries[handle].maximum = maximum }
-      handle = entries[handle].next
+    handle = first
+    while !handle.isNone {
+      let entry = system.entries.pin(handle)
+      guard entry.value.start < range.end else { break }
+      if charges && entry.value.sharing == .private && entry.value.charge == 0 {
+        entry.value.charge = entry.value.pageCount
+        entry.value.account = account
+      }
+      lost.formUnion(entry.value.protection.subtracting(protection))
+      entry.value.protection = protection
+      if let maximum { entry.value.maximum = maximum }
+      handle = entry.value.next
     }
     if protection.isEmpty || (lost.contains(.read) && !protection.contains(.read)) {
-      removeTranslations(range)
+      // The mapping stays: its tables are soon used again.
+      removeTranslations(range, emptyTables: .keep)
     } else if !lost.isDisjoint(with: [.write, .execute]) {
       restrictTranslations(
         range, clear: lost.contains(.write) ? PageTableEntry.writable : 0,
         set: lost.contains(.execute) ? PageTableEntry.noExecute : 0)
-    }
-  }
-
-  /// Charges the private entries of a range that become writable, all or none.
-  private func reserveForWriting(_ range: AddressRange, _ protection: Protection) throws(Errno) {
-    guard protection.contains(.write) else { return }
-    let entries = system.entries
-    var total: UInt64 = 0
-    var handle = findFirst(endingAfter: range.start) ?? .none
-    while !handle.isNone && entries[handle].start < range.end {
-      if entries[handle].sharing == .private && entries[handle].charge == 0 { total += entries[handle].pageCount }
-      handle = entries[handle].next
-    }
-    try system.reserve(total, for: account)
-    handle = findFirst(endingAfter: range.start) ?? .none
-    while !handle.isNone && entries[handle].start < range.end {
-      if entries[handle].sharing == .private && entries[handle].charge == 0 {
-        entries[handle].charge = entries[handle].pageCount
-        entries[handle].account = account
-      }
-      handle = entries[handle].next
     }
   }
 }

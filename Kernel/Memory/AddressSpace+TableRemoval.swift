@@ -2,10 +2,20 @@
 // steps where a range may be large.
 import ABI
 
+/// What becomes of tables in which nothing is left.
+enum EmptyTables {
+  /// They go.
+  case giveBack
+  /// They stay until the mapping goes.
+  case keep
+}
+
 extension AddressSpace {
   /// Removes the translations of a range, about `budget` of them at most, which are taken off it; tables that become empty
   /// are given back after the processor forgot them. Returns whether none is left.
-  func removeTranslations(_ range: AddressRange, _ budget: inout Int) -> Bool {
+  func removeTranslations(
+    _ range: AddressRange, emptyTables: EmptyTables = .giveBack, _ budget: inout Int
+  ) -> Bool {
     var empty = FrameList()
     var removed = 0
     let position = visitTranslations(range, &budget) { slot, table, address, _ in
@@ -15,7 +25,7 @@ extension AddressSpace {
         system.invalidate(page: VirtualAddress(address))
       }
     } leaving: { table, address in
-      if system.frames[table].count == 0 { detachTables(covering: address, &empty) }
+      if emptyTables == .giveBack && system.frames[table].count == 0 { detachTables(covering: address, &empty) }
     }
     if isLoaded && removed > AddressSpace.singleInvalidations && empty.isEmpty { system.invalidateAll() }
     free(&empty)
@@ -23,9 +33,9 @@ extension AddressSpace {
   }
 
   /// Removes all translations of a range.
-  func removeTranslations(_ range: AddressRange) {
+  func removeTranslations(_ range: AddressRange, emptyTables: EmptyTables = .giveBack) {
     var budget = Int.max
-    _ = removeTranslations(range, &budget)
+    _ = removeTranslations(range, emptyTables: emptyTables, &budget)
   }
 
   /// Takes rights away from the present translations of a range: `clear` bits go, `set` bits come. Looks at about `budget`

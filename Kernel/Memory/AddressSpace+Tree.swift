@@ -12,17 +12,23 @@ extension AddressSpace {
   /// The entry that contains `address`.
   @inline(__always)
   func find(_ address: UInt64) -> Handle<MapEntry>? {
+    if isLastFound(address) { return lastFound }
     guard let found = findFirst(endingAfter: address), nodes[found].start <= address else { return nil }
     lastFound = found
     return found
   }
 
+  /// Whether the entry that was found last contains `address`.
+  @inline(__always)
+  private func isLastFound(_ address: UInt64) -> Bool {
+    if lastFound.isNone { return false }
+    let hint = nodes.pin(lastFound)
+    return hint.value.start <= address && address < hint.value.end
+  }
+
   /// The first entry whose end lies above `address`.
   func findFirst(endingAfter address: UInt64) -> Handle<MapEntry>? {
-    if !lastFound.isNone {
-      let hint = nodes.pin(lastFound)
-      if hint.value.start <= address, address < hint.value.end { return lastFound }
-    }
+    if isLastFound(address) { return lastFound }
     var best: Handle<MapEntry>?
     var handle = tree
     while !handle.isNone {
@@ -256,4 +262,18 @@ extension AddressSpace {
 
   /// The height of the whole map (for tests).
   var treeHeight: Int { height(tree) }
+
+  /// Whether heights and gaps of the whole tree are what they should be (for the invariant checker).
+  var treeIsInOrder: Bool { isInOrder(tree) }
+
+  private func isInOrder(_ handle: Handle<MapEntry>) -> Bool {
+    if handle.isNone { return true }
+    let node = nodes.pin(handle)
+    let left = node.value.left
+    let right = node.value.right
+    guard isInOrder(left), isInOrder(right), abs(height(left) - height(right)) <= 1 else { return false }
+    let known = (node.value.height, node.value.largestGap)
+    update(handle)
+    return known == (node.value.height, node.value.largestGap)
+  }
 }

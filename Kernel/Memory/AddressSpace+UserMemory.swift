@@ -46,6 +46,15 @@ extension AddressSpace {
   public func copyInString(
     from address: VirtualAddress, into bytes: inout MutableRawSpan, progress: inout Int
   ) -> UserCopyOutcome {
+    // Usually all of it lies in one page.
+    if progress == 0, let place = translate(address, .read) {
+      let room = min(bytes.byteCount, Int(truncatingIfNeeded: Page.byteCount &- address.pageOffset))
+      if let end = system.physical.firstZero(place, byteCount: room) {
+        progress = end &+ 1
+        system.physical.read(place, into: &bytes, at: 0, byteCount: progress)
+        return .complete
+      }
+    }
     while progress < bytes.byteCount {
       let chunk = prepare(address, progress, bytes.byteCount, .read)
       guard let place = chunk.place else { return chunk.outcome }

@@ -79,6 +79,9 @@ public final class AddressSpace: AnyOwner {
 
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     guard releaseTables(&budget) else { return false }
+    // From here on only the list of entries counts.
+    tree = .none
+    lastFound = .none
     while budget > 0, !first.isNone {
       budget -= 1
       let entry = first

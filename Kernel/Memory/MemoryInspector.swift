@@ -131,6 +131,7 @@ public struct MemoryInspector: ~Copyable {
       handle = system.entries[handle].next
     }
     entryCount += count
+    require(space.treeIsInOrder, "the map's tree", 0)
     require(count == space.entryCount && bytes == space.virtualByteCount, "map entry counts", UInt64(count))
   }
 

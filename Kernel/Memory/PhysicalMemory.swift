@@ -101,6 +101,7 @@ public struct PhysicalMemory: Sendable {
   }
 
   /// Copies `count` bytes from physical memory into `bytes` at `offset`.
+  @inline(__always)
   public func read(
     _ address: PhysicalAddress, into bytes: inout MutableRawSpan, at offset: Int, byteCount count: Int
   ) {
@@ -125,6 +126,7 @@ public struct PhysicalMemory: Sendable {
   }
 
   /// The index of the first zero byte among `count` bytes, or nil.
+  @inline(__always)
   public func firstZero(_ address: PhysicalAddress, byteCount count: Int) -> Int? {
     let start = unsafe pointer(address, UInt64(count))
     var index = 0

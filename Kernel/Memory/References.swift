@@ -18,6 +18,18 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
     bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(instance).toOpaque())
   }
 
+  /// Names `instance` and keeps it alive until `giveUp`.
+  init(holding instance: Instance) {
+    bits = unsafe UInt(bitPattern: Unmanaged.passRetained(instance).toOpaque())
+  }
+
+  /// Ends what `init(holding:)` began, and hands the instance to the caller.
+  func giveUp() -> Instance {
+    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to give up") }
+    // SAFETY: the reference that is taken over is the one that `init(holding:)` made.
+    return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeRetainedValue()
+  }
+
   /// The instance, if one is named.
   @inline(__always)
   public var instance: Instance? {

@@ -6,8 +6,11 @@
 
 /// What can own frames, and therefore takes more than constant work to release.
 public class AnyOwner {
-  final fileprivate(set) var nextOwner: AnyOwner?
+  fileprivate final var next = BackReference<AnyOwner>()
   final fileprivate(set) var isQueued = false
+
+  /// The owner behind on the list (for invariant checkers).
+  final var nextOwner: AnyOwner? { next.instance }
 
   /// Does at most `budget` units of work (a page, a page table, a map entry) and takes them off `budget`. Returns whether
   /// nothing is left to do.
@@ -18,29 +21,30 @@ public class AnyOwner {
 
 /// The list of owners with work left, first in, first out.
 struct TeardownList {
-  private(set) var first: AnyOwner?
-  private var last: BackReference<AnyOwner>
+  private var head = BackReference<AnyOwner>()
+  private var tail = BackReference<AnyOwner>()
 
-  init() {
-    first = nil
-    last = BackReference()
-  }
+  @inline(__always)
+  var isEmpty: Bool { head.isEmpty }
 
-  var isEmpty: Bool { first == nil }
+  /// The first owner (for invariant checkers).
+  var first: AnyOwner? { head.instance }
 
   mutating func append(_ owner: AnyOwner) {
     guard !owner.isQueued else { return }
     owner.isQueued = true
-    if let tail = last.instance { tail.nextOwner = owner } else { first = owner }
-    last = BackReference(owner)
+    let link = BackReference(holding: owner)
+    if tail.isEmpty { head = link } else { tail.borrow { $0.next = link } }
+    tail = link
   }
 
   mutating func removeFirst() -> AnyOwner? {
-    guard let owner = first else { return nil }
-    first = owner.nextOwner
-    owner.nextOwner = nil
+    if head.isEmpty { return nil }
+    let owner = head.giveUp()
+    head = owner.next
+    owner.next = BackReference()
     owner.isQueued = false
-    if first == nil { last = BackReference() }
+    if head.isEmpty { tail = BackReference() }
     return owner
   }
 }

@@ -15,7 +15,8 @@ public final class Thread {
   public let process: ProcessSlot
   /// The frame with registers and call buffer.
   public let record: Handle<ThreadRecord>
-  private let pinned: PinnedRecord<ThreadRecord>
+  /// The same, to be reached without the pool.
+  public let frame: PinnedRecord<ThreadRecord>
   /// What remains of the call, or of the end of the process.
   public var continuation = Continuation.none
   /// A frame that must stay until the thread has had its turn, or `.none`.
@@ -31,24 +32,15 @@ public final class Thread {
     self.identifier = identifier
     self.process = process
     self.record = record
-    pinned = pool.pin(record)
+    frame = pool.pin(record)
   }
 
   /// The registers of ring 3.
   @inline(__always)
   public var context: ThreadContext {
     @inline(__always)
-    _read { yield pinned.value.context }
+    _read { yield frame.value.context }
     @inline(__always)
-    _modify { yield &pinned.value.context }
-  }
-
-  /// Where a call's path or structure is staged on its way in or out.
-  @inline(__always)
-  public var buffer: [1024 of UInt8] {
-    @inline(__always)
-    _read { yield pinned.value.buffer }
-    @inline(__always)
-    _modify { yield &pinned.value.buffer }
+    _modify { yield &frame.value.context }
   }
 }

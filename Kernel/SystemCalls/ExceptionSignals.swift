@@ -74,18 +74,14 @@ extension ProcessorException {
 extension Kernel {
   /// Resolves a page fault of the current thread, parks it, or signals it.
   func pageFault(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
-    guard let space = process.addressSpace else { preconditionFailure("page fault without an address space") }
     // From ring 3 a supervisor access comes only from an instruction that loads a descriptor (or, on an emulator with SMAP,
     // from iret and lret); mapping the page would not help, so the instruction would fault for ever.
     guard event.errorCode & PageFaultCode.user != 0 else {
       processes.raise(.sigbus, in: process)
       return false
     }
-    guard hasHeapReserve() else {
-      processes.park(thread, on: .frames)
-      return false
-    }
-    switch space.resolveFault(at: VirtualAddress(event.address), event.access) {
+    let outcome = spaceReference(process).borrow { $0.resolveFault(at: VirtualAddress(event.address), event.access) }
+    switch outcome {
     case .resolved:
       process.usage.minorFaultCount &+= 1
       return mayGoOn

@@ -45,14 +45,14 @@ extension Kernel {
       guard arguments.newLength > 0, arguments.newLength <= Kernel.settingByteCount else { throw .einval }
       let count = Int(arguments.newLength)
       guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
-      let length = textLength(thread.buffer.span, limit: count)
+      let length = textLength(thread.frame.value.buffer.span, limit: count)
       memory.failures[point] = try FailureSetting(
-        parsing: thread.buffer.span.extracting(0..<length))
+        parsing: thread.frame.value.buffer.span.extracting(0..<length))
     }
     var line = ConsoleLine()
     memory.failures[point].write(to: &line)
     line.append(UInt8(0))
-    for index in 0..<line.span.count { thread.buffer[index] = line.span[index] }
+    for index in 0..<line.span.count { thread.frame.value.buffer[index] = line.span[index] }
     let size = line.span.count
     guard try deliver(size, room, arguments, thread, process) else { return .parked }
     if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }

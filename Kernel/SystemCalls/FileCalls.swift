@@ -14,8 +14,9 @@ extension Kernel {
     var transfer = try Transfer(
       address: VirtualAddress(arguments.second), byteCount: arguments.third,
       at: call == .pread ? Int64(bitPattern: arguments.fourth) : nil)
-    let file = try fileTable(process).file(at: descriptor(arguments.first))
-    return try continueRead(file, &transfer, thread, process)
+    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
+      try continueRead(file, &transfer, thread, process)
+    }
   }
 
   func write(
@@ -24,14 +25,18 @@ extension Kernel {
     var transfer = try Transfer(
       address: VirtualAddress(arguments.second), byteCount: arguments.third,
       at: call == .pwrite ? Int64(bitPattern: arguments.fourth) : nil)
-    let file = try fileTable(process).file(at: descriptor(arguments.first))
-    return try continueWrite(file, &transfer, thread, process)
+    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
+      try continueWrite(file, &transfer, thread, process)
+    }
   }
 
   func continueRead(
     _ file: OpenFile, _ transfer: inout Transfer, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    switch try file.read(&transfer, space(process)) {
+    let progress = try spaceReference(process).tryBorrow { space throws(Errno) in
+      try file.read(&transfer, space)
+    }
+    switch progress {
     case .complete: return .value(transfer.moved)
     case .wait(let channel): return park(thread, .read(file, transfer), on: channel)
     case .again: return cut(thread, .read(file, transfer))
@@ -41,7 +46,10 @@ extension Kernel {
   func continueWrite(
     _ file: OpenFile, _ transfer: inout Transfer, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    switch try file.write(&transfer, space(process)) {
+    let progress = try spaceReference(process).tryBorrow { space throws(Errno) in
+      try file.write(&transfer, space)
+    }
+    switch progress {
     case .complete: return .value(transfer.moved)
     case .wait(let channel): return park(thread, .write(file, transfer), on: channel)
     case .again: return cut(thread, .write(file, transfer))
@@ -61,8 +69,9 @@ extension Kernel {
 
   func truncate(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     var resize = try Resize(length: Int64(bitPattern: arguments.second))
-    let file = try fileTable(process).file(at: descriptor(arguments.first))
-    return try continueTruncate(file, &resize, thread)
+    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
+      try continueTruncate(file, &resize, thread)
+    }
   }
 
   func continueTruncate(_ file: OpenFile, _ resize: inout Resize, _ thread: Thread) throws(Errno) -> Outcome {
@@ -77,13 +86,13 @@ extension Kernel {
 
   func status(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(status, &thread.buffer)
+    encode(status, &thread.frame.value.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat.byteCount)
   }
 
   func status2008(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(Stat2008(status), &thread.buffer)
+    encode(Stat2008(status), &thread.frame.value.buffer)
     return .copyOut(address: arguments.second, byteCount: Stat2008.byteCount)
   }
 
@@ -208,7 +217,7 @@ extension Kernel {
     _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) {
     let directory = descriptor(arguments.first)
-    let isRelative = stagedByteCount > 1 && thread.buffer[0] != UInt8(ascii: "/")
+    let isRelative = stagedByteCount > 1 && thread.frame.value.buffer[0] != UInt8(ascii: "/")
     let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
     guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
     _ = try fileTable(process).file(at: directory)
@@ -219,7 +228,7 @@ extension Kernel {
     _ flags: UInt64, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let descriptor = try files.open(
-      path: thread.buffer.span.extracting(0..<stagedByteCount - 1),
+      path: thread.frame.value.buffer.span.extracting(0..<stagedByteCount - 1),
       OpenFlags(rawValue: UInt32(truncatingIfNeeded: flags)), process.credentials, into: fileTable(process))
     return .value(UInt64(descriptor))
   }
@@ -249,11 +258,11 @@ extension Kernel {
     let count = request.parameterByteCount
     var data = [64 of UInt8](repeating: 0)
     if request.copiesIn {
-      for index in 0..<count { data[index] = thread.buffer[index] }
+      for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
     }
     try file.control(request, &data)
     guard request.copiesOut else { return .value(0) }
-    for index in 0..<count { thread.buffer[index] = data[index] }
+    for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)
   }
 }

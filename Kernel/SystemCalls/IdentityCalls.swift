@@ -58,9 +58,9 @@ extension Kernel {
     _ first: UInt32, _ second: UInt32, _ third: UInt32, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Outcome {
     var result = PendingResult()
-    stage(first, at: 0, &thread.buffer)
-    stage(second, at: 4, &thread.buffer)
-    stage(third, at: 8, &thread.buffer)
+    stage(first, at: 0, &thread.frame.value.buffer)
+    stage(second, at: 4, &thread.frame.value.buffer)
+    stage(third, at: 8, &thread.frame.value.buffer)
     if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: 4) }
     if arguments.second != 0 { result.append(address: arguments.second, offset: 4, byteCount: 4) }
     if arguments.third != 0 { result.append(address: arguments.third, offset: 8, byteCount: 4) }
@@ -76,7 +76,7 @@ extension Kernel {
     if room == 0 { return .value(UInt64(count)) }
     guard room >= count else { throw .einval }
     for index in 0..<count {
-      stage(credentials.group(at: index), at: 4 * index, &thread.buffer)
+      stage(credentials.group(at: index), at: 4 * index, &thread.frame.value.buffer)
     }
     var result = PendingResult(value: UInt64(count))
     result.append(address: arguments.second, offset: 0, byteCount: 4 * count)
@@ -91,7 +91,7 @@ extension Kernel {
     let count = Int(integer(arguments.first))
     var groups = [256 of UInt32](repeating: 0)
     for index in 0..<count {
-      groups[index] = thread.buffer.span.loadUInt32(at: 4 * index)
+      groups[index] = thread.frame.value.buffer.span.loadUInt32(at: 4 * index)
     }
     try process.setGroups(groups.span.extracting(0..<count))
   }

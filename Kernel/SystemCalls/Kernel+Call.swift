@@ -61,8 +61,8 @@ extension Kernel {
     if entry.call.hasSixArguments && thread.stackArgument == nil {
       let address = thread.context.rsp &+ 8
       var progress = progress
-      switch space(process).copyIn(address, into: &thread.buffer, count: 8, &progress) {
-      case .complete: thread.stackArgument = thread.buffer.span.loadUInt64(at: 0)
+      switch space(process).copyIn(address, into: &thread.frame.value.buffer, count: 8, &progress) {
+      case .complete: thread.stackArgument = thread.frame.value.buffer.span.loadUInt64(at: 0)
       case .fault, .tooLong: return finish(Errno.efault, thread)
       case .wait(let channel):
         thread.continuation = .stackArguments(progress: progress)
@@ -81,7 +81,7 @@ extension Kernel {
   private func begin(
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
-    if entry.allocation != .none && (memory.isShort || !hasHeapReserve()) {
+    if entry.allocation != .none && (memory.isShort || (entry.makesObjects && !hasHeapReserve())) {
       guard admitShort(entry.allocation, thread) else { return false }
     }
     if entry.copiesIn { return copyIn(entry.call, arguments, thread, process, progress: 0) }
@@ -132,10 +132,10 @@ extension Kernel {
     switch request {
     case .nothing: outcome = .complete
     case .path(let address):
-      outcome = space(process).copyInPath(address, into: &thread.buffer, &progress)
+      outcome = spaceReference(process).borrow { $0.copyInPath(address, into: &thread.frame.value.buffer, &progress) }
     case .bytes(let address, let count):
       outcome = space(process).copyIn(
-        address, into: &thread.buffer, count: count, &progress)
+        address, into: &thread.frame.value.buffer, count: count, &progress)
     }
     switch outcome {
     case .complete: return run(call, arguments, thread, process, stagedByteCount: progress)
@@ -145,6 +145,16 @@ extension Kernel {
       thread.continuation = .copyIn(progress: progress)
       processes.park(thread, on: channel)
       return false
+    }
+  }
+
+  /// Lends the identity and the descriptors of a process to a call that leaves them in place.
+  @inline(__always)
+  func lend<Value>(
+    of process: Process, _ body: (Credentials, FileTable) throws(Errno) -> Value
+  ) throws(Errno) -> Value {
+    try BackReference(process.credentials).tryBorrow { credentials throws(Errno) in
+      try BackReference(fileTable(process)).tryBorrow { table throws(Errno) in try body(credentials, table) }
     }
   }
 
@@ -187,7 +197,7 @@ extension Kernel {
     case .copyOut(let address, let byteCount):
       var progress = 0
       switch space(process).copyOut(
-        &thread.buffer, count: byteCount, to: address, &progress)
+        &thread.frame.value.buffer, count: byteCount, to: address, &progress)
       {
       case .complete:
         succeed(&thread.context, 0)
@@ -243,7 +253,7 @@ extension Kernel {
     while result.index < result.count {
       let piece = result.pieces[result.index]
       switch space(process).copyOut(
-        &thread.buffer, from: piece.offset, count: piece.byteCount, to: piece.address,
+        &thread.frame.value.buffer, from: piece.offset, count: piece.byteCount, to: piece.address,
         &result.progress)
       {
       case .complete:

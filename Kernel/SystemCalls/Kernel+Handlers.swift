@@ -127,7 +127,7 @@ extension Kernel {
 
   /// Stages one 64-bit result for copying out.
   func copyOutWord(_ value: UInt64, to address: UInt64, _ thread: Thread) -> Outcome {
-    stage(value, at: 0, &thread.buffer)
+    stage(value, at: 0, &thread.frame.value.buffer)
     return .copyOut(address: address, byteCount: 8)
   }
 

@@ -30,8 +30,7 @@ extension Kernel {
     case .close:
       try fileTable(process).close(descriptor(thread.context.rdi))
       return 0
-    case .dup:
-      return UInt64(try fileTable(process).duplicate(descriptor(thread.context.rdi), atOrAbove: 0, closeOnExec: false))
+    case .dup: return UInt64(try quickDuplicate(thread, process))
     case .fcntl: return try quickFileControl(thread, process)
     case .lseek: return try quickSeek(thread, process)
     case .fstat: return try quickStatus(thread, process)
@@ -49,7 +48,17 @@ extension Kernel {
   @inline(__always)
   private func quickFileControl(_ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
     guard integer(thread.context.rsi) == FileControlCommand.getDescriptorFlags.rawValue else { return nil }
-    return UInt64(try fileTable(process).flags(of: descriptor(thread.context.rdi)).rawValue)
+    let flags = try BackReference(fileTable(process)).tryBorrow { table throws(Errno) in
+      try table.flags(of: descriptor(thread.context.rdi))
+    }
+    return UInt64(flags.rawValue)
+  }
+
+  @inline(__always)
+  private func quickDuplicate(_ thread: Thread, _ process: Process) throws(Errno) -> Int32 {
+    try BackReference(fileTable(process)).tryBorrow { table throws(Errno) in
+      try table.duplicate(descriptor(thread.context.rdi), atOrAbove: 0, closeOnExec: false)
+    }
   }
 
   @inline(__always)

@@ -191,7 +191,9 @@ extension Kernel {
     guard arguments.second > 0, start < ABI.UserSpace.end else { return 0 }
     let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return 0 }
-    try space(process).protect(range, protection, maximum: maximum)
+    try spaceReference(process).tryBorrow { space throws(Errno) in
+      try space.protect(range, protection, maximum: maximum)
+    }
     return 0
   }
 

@@ -26,7 +26,7 @@ extension Kernel {
     _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let execution = Execution(
-      memory, path: thread.buffer, pathByteCount: stagedByteCount,
+      memory, path: thread.frame.value.buffer, pathByteCount: stagedByteCount,
       arguments: arguments.second, environment: arguments.third,
       stackLimit: UInt64(max(0, process.limit(.stack).soft)), account: process.credentials.account)
     return try continueExecution(execution, thread, process)
@@ -72,11 +72,11 @@ extension Kernel {
     case .found(let identifier, let status, let usage):
       var result = PendingResult(value: UInt64(identifier))
       if arguments.second != 0 {
-        stage(status.rawValue, at: 0, &thread.buffer)
+        stage(status.rawValue, at: 0, &thread.frame.value.buffer)
         result.append(address: arguments.second, offset: 0, byteCount: 4)
       }
       if arguments.fourth != 0 {
-        encode(usage.rusage, at: 8, &thread.buffer)
+        encode(usage.rusage, at: 8, &thread.frame.value.buffer)
         result.append(address: arguments.fourth, offset: 8, byteCount: Rusage.byteCount)
       }
       _ = copyOut(result, thread, process)
@@ -101,7 +101,7 @@ extension Kernel {
     case -1: usage = process.childUsage
     default: throw .einval
     }
-    encode(usage.rusage, at: 0, &thread.buffer)
+    encode(usage.rusage, at: 0, &thread.frame.value.buffer)
     return .copyOut(address: arguments.second, byteCount: Rusage.byteCount)
   }
 
@@ -123,19 +123,19 @@ extension Kernel {
     let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
     let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalActionFlags.noChildWait : 0
     if arguments.second != 0 {
-      let handler = thread.buffer.span.loadUInt64(at: 0)
+      let handler = thread.frame.value.buffer.span.loadUInt64(at: 0)
       guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
       guard handler <= 1 else { throw .enosys }
       if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
       if signal == .sigchld {
-        let flags = thread.buffer.span.loadUInt32(at: SignalActionFlags.offset)
+        let flags = thread.frame.value.buffer.span.loadUInt32(at: SignalActionFlags.offset)
         process.forgetsChildren = flags & SignalActionFlags.noChildWait != 0
       }
     }
     guard arguments.third != 0 else { return .value(0) }
-    zero(&thread.buffer, 32)
-    stage(old, at: 0, &thread.buffer)
-    stage(oldFlags, at: SignalActionFlags.offset, &thread.buffer)
+    zero(&thread.frame.value.buffer, 32)
+    stage(old, at: 0, &thread.frame.value.buffer)
+    stage(oldFlags, at: SignalActionFlags.offset, &thread.frame.value.buffer)
     return .copyOut(address: arguments.third, byteCount: 32)
   }
 

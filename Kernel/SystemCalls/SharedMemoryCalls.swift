@@ -10,15 +10,18 @@ extension Kernel {
     _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
     let request = try sharedMemoryRequest(call, arguments)
-    let table = fileTable(process)
+    let mask = process.creationMask
     if arguments.first == SharedMemoryPath.anonymous {
-      let descriptor = try files.openAnonymousSharedMemory(
-        request, process.credentials, creationMask: process.creationMask, into: table)
+      let descriptor = try lend(of: process) { credentials, table throws(Errno) in
+        try files.openAnonymousSharedMemory(request, credentials, creationMask: mask, into: table)
+      }
       return .value(UInt64(descriptor))
     }
-    let progress = try files.openSharedMemory(
-      request, path: thread.buffer.span.extracting(0..<stagedByteCount - 1),
-      process.credentials, creationMask: process.creationMask, into: table)
+    let progress = try lend(of: process) { credentials, table throws(Errno) in
+      try files.openSharedMemory(
+        request, path: thread.frame.value.buffer.span.extracting(0..<stagedByteCount - 1), credentials,
+        creationMask: mask, into: table)
+    }
     return continueOpen(progress, thread)
   }
 
@@ -33,8 +36,10 @@ extension Kernel {
   func unlinkSharedMemory(
     _ thread: Thread, _ process: Process, _ stagedByteCount: Int
   ) throws(Errno) -> Outcome {
-    try files.unlinkSharedMemory(
-      path: thread.buffer.span.extracting(0..<stagedByteCount - 1), process.credentials)
+    try BackReference(process.credentials).tryBorrow { credentials throws(Errno) in
+      try files.unlinkSharedMemory(
+        path: thread.frame.value.buffer.span.extracting(0..<stagedByteCount - 1), credentials)
+    }
     return .value(0)
   }
 }

@@ -24,6 +24,8 @@ enum AllocationClass: UInt8, BitwiseCopyable {
 struct SystemCallEntry: BitwiseCopyable {
   var call: SystemCall
   var allocation: AllocationClass
+  /// Whether it needs the heap's reserve.
+  var makesObjects: Bool
   var copiesIn: Bool
 }
 
@@ -69,7 +71,8 @@ struct SystemCallTable {
       heap.objectCount == 0 || allocation != .none && withFault <= HeapLimits.reservePageCount,
       "bound beyond the reserve")
     bounds[Int(call.rawValue)] = bounds[Int(call.rawValue)].maximum(heap)
-    entries[Int(number.rawValue)] = SystemCallEntry(call: call, allocation: allocation, copiesIn: copiesIn)
+    entries[Int(number.rawValue)] = SystemCallEntry(
+      call: call, allocation: allocation, makesObjects: heap.objectCount > 0, copiesIn: copiesIn)
   }
 
   /// What a call allocates at most, from its beginning to where it is parked or ends, and again each time it goes on; and
@@ -78,7 +81,7 @@ struct SystemCallTable {
 
   init() {
     entries = [592 of SystemCallEntry](
-      repeating: SystemCallEntry(call: .unknown, allocation: .none, copiesIn: false))
+      repeating: SystemCallEntry(call: .unknown, allocation: .none, makesObjects: false, copiesIn: false))
     addMissing()
     add(.syscall, .indirect)
     add(.syscallWide, .indirect)

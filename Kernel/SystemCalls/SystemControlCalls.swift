@@ -29,15 +29,15 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     let rest = SystemControlArguments(arguments)
     if call == .sysctlbyname {
-      let length = textLength(thread.buffer.span, limit: stagedByteCount)
-      let point = FailurePoint(controlName: thread.buffer.span.extracting(0..<length))
+      let length = textLength(thread.frame.value.buffer.span, limit: stagedByteCount)
+      let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
       if let point { return try control(point, rest, thread, process) }
-      let name = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
+      let name = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
     }
-    let first = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 0))
-    let second = Int32(bitPattern: thread.buffer.span.loadUInt32(at: 4))
+    let first = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 0))
+    let second = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
     }
@@ -67,7 +67,7 @@ extension Kernel {
       guard process.credentials.isSuperuser else { throw .eperm }
       guard isSound() else { throw .edoofus }
     }
-    let size = stage(value(of: node), &thread.buffer)
+    let size = stage(value(of: node), &thread.frame.value.buffer)
     guard try deliver(size, room, arguments, thread, process) else { return .parked }
     if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
     if arguments.new != 0 {
@@ -92,7 +92,7 @@ extension Kernel {
     guard arguments.old != 0 else { return true }
     var progress = 0
     switch space(process).copyOut(
-      &thread.buffer, count: Int(min(UInt64(size), room)), to: arguments.old, &progress)
+      &thread.frame.value.buffer, count: Int(min(UInt64(size), room)), to: arguments.old, &progress)
     {
     case .complete: return true
     case .fault, .tooLong: throw .efault
@@ -109,7 +109,7 @@ extension Kernel {
     var result = PendingResult()
     result.error = error
     if arguments.oldLength != 0 {
-      stage(length, at: 0, &thread.buffer)
+      stage(length, at: 0, &thread.frame.value.buffer)
       result.append(address: arguments.oldLength, offset: 0, byteCount: 8)
     }
     _ = copyOut(result, thread, process)
@@ -125,12 +125,12 @@ extension Kernel {
     guard arguments.newLength < UInt64(ProcessLimits.callBufferByteCount) else { throw .enametoolong }
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
-    let length = textLength(thread.buffer.span, limit: count)
-    let point = FailurePoint(controlName: thread.buffer.span.extracting(0..<length))
-    let node = SystemControlNode(name: thread.buffer.span.extracting(0..<length))
+    let length = textLength(thread.frame.value.buffer.span, limit: count)
+    let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
+    let node = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
     guard let (first, second) = point?.identifier ?? node?.identifier else { throw .enoent }
-    stage(first, at: 0, &thread.buffer)
-    stage(second, at: 4, &thread.buffer)
+    stage(first, at: 0, &thread.frame.value.buffer)
+    stage(second, at: 4, &thread.frame.value.buffer)
     guard try deliver(8, room, arguments, thread, process) else { return .parked }
     if arguments.old != 0 && room < 8 { return end(room, .enomem, arguments, thread, process) }
     return end(8, nil, arguments, thread, process)
@@ -141,9 +141,9 @@ extension Kernel {
     _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
   ) throws(Errno) -> UInt64? {
     var progress = 0
-    switch space(process).copyIn(address, into: &thread.buffer, count: count, &progress) {
+    switch space(process).copyIn(address, into: &thread.frame.value.buffer, count: count, &progress) {
     case .complete:
-      let span = thread.buffer.span
+      let span = thread.frame.value.buffer.span
       return count >= 8 ? span.loadUInt64(at: 0) : UInt64(span.loadUInt32(at: 0))
     case .fault, .tooLong: throw .efault
     case .wait(let channel):

@@ -22,7 +22,7 @@ extension Kernel {
 
   func systemArchitecture(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
     guard let operation = SystemArchitecture(arguments.first) else { throw .einval }
-    let staged = thread.buffer.span.loadUInt64(at: 0)
+    let staged = thread.frame.value.buffer.span.loadUInt64(at: 0)
     if operation.setsBase && staged >= ABI.UserSpace.end { throw .einval }
     switch operation {
     case .getFSBase:
@@ -57,8 +57,8 @@ extension Kernel {
 
   func resourceLimit(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let limit = process.limit(try limitIdentifier(arguments.first))
-    stage(limit.soft, at: 0, &thread.buffer)
-    stage(limit.hard, at: 8, &thread.buffer)
+    stage(limit.soft, at: 0, &thread.frame.value.buffer)
+    stage(limit.hard, at: 8, &thread.frame.value.buffer)
     return .copyOut(address: arguments.second, byteCount: ResourceLimit.byteCount)
   }
 
@@ -66,7 +66,7 @@ extension Kernel {
   func setResourceLimit(
     _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
-    var limit = ResourceLimit(decoding: thread.buffer.span)
+    var limit = ResourceLimit(decoding: thread.frame.value.buffer.span)
     let identifier = try limitIdentifier(arguments.first)
     if limit.soft < 0 { limit.soft = ResourceLimit.infinity }
     if limit.hard < 0 { limit.hard = ResourceLimit.infinity }
@@ -106,7 +106,7 @@ extension Kernel {
     guard UInt32(truncatingIfNeeded: arguments.third) & ~7 == 0 else { throw .einval }
     let count = Int(min(arguments.second, 1024))
     for offset in stride(from: 0, to: count, by: 8) {
-      stage(nextRandom(), at: offset, &thread.buffer)
+      stage(nextRandom(), at: offset, &thread.frame.value.buffer)
     }
     var result = PendingResult(value: UInt64(count))
     result.append(address: arguments.first, offset: 0, byteCount: count)

@@ -41,16 +41,16 @@ extension Kernel {
 
   @inline(__always)
   private func stage(_ time: Timespec, _ thread: Thread) {
-    stage(time.seconds, at: 0, &thread.buffer)
-    stage(time.nanoseconds, at: 8, &thread.buffer)
+    stage(time.seconds, at: 0, &thread.frame.value.buffer)
+    stage(time.nanoseconds, at: 8, &thread.frame.value.buffer)
   }
 
   func timeOfDay(_ arguments: Arguments, _ thread: Thread, _ process: Process) -> Outcome {
     let time = Timeval(nanoseconds: realNanoseconds)
-    stage(time.seconds, at: 0, &thread.buffer)
-    stage(time.microseconds, at: 8, &thread.buffer)
+    stage(time.seconds, at: 0, &thread.frame.value.buffer)
+    stage(time.microseconds, at: 8, &thread.frame.value.buffer)
     // The time zone: Greenwich, no daylight saving.
-    stage(UInt64(0), at: 16, &thread.buffer)
+    stage(UInt64(0), at: 16, &thread.frame.value.buffer)
     var result = PendingResult()
     if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: Timeval.byteCount) }
     if arguments.second != 0 { result.append(address: arguments.second, offset: 16, byteCount: 8) }
@@ -61,7 +61,7 @@ extension Kernel {
   // MARK: Sleep
 
   func sleep(_ thread: Thread) throws(Errno) -> Outcome {
-    let time = Timespec(decoding: thread.buffer.span)
+    let time = Timespec(decoding: thread.frame.value.buffer.span)
     guard time.isValid else { throw .einval }
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)

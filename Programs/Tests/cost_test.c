@@ -1,0 +1,178 @@
+// cost_test: what calls and faults cost, in instructions of the emulated machine (the time stamp counter under QEMU's
+// -icount), as the minimum over some rounds. Two things are held fast: that a cost does not grow with the number of names,
+// objects, processes or mappings that exist, and that it stays below a generous ceiling: what FreeBSD 15-CURRENT needs for
+// the same on the same machine.
+
+#include "check.h"
+
+static uint64_t time_stamp(void) {
+  uint32_t low, high;
+  __asm__ volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
+  return (uint64_t)high << 32 | low;
+}
+
+// The least that the statements take in so many rounds; the cleaning up after them is not counted.
+#define LEAST(rounds, statements, afterwards)      \
+  ({                                               \
+    uint64_t least = UINT64_MAX;                   \
+    for (int round = 0; round < (rounds); round++) { \
+      uint64_t start = time_stamp();               \
+      statements;                                  \
+      uint64_t taken = time_stamp() - start;       \
+      afterwards;                                  \
+      if (taken < least) least = taken;            \
+    }                                              \
+    least;                                         \
+  })
+
+#define CHECK_COST(what, cost, ceiling)                                                                        \
+  do {                                                                                                         \
+    printf("# %s: %lu instructions\n", what, cost);                                                            \
+    if ((cost) > (ceiling))                                                                                    \
+      check_failed(__FILE__, __LINE__, "%s takes %lu instructions, more than %d", what, cost, ceiling);        \
+  } while (0)
+
+// Among many, a thing may cost an eighth more than among few: they share cache lines and pages of tables, no more.
+#define CHECK_NO_GROWTH(what, few, many)                                                                       \
+  do {                                                                                                         \
+    printf("# %s: %lu instructions among few, %lu among many\n", what, few, many);                             \
+    if ((many) > (few) + (few) / 8)                                                                            \
+      check_failed(__FILE__, __LINE__, "%s takes %lu instructions among few, %lu among many", what, few, many); \
+  } while (0)
+
+static const char *numbered_name(int number) {
+  static char name[] = "/cost00000";
+  for (int position = 9; position > 4; position--, number /= 10) name[position] = (char)('0' + number % 10);
+  return name;
+}
+
+static int anonymous(void) {
+  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
+  CHECK(descriptor >= 0);
+  return descriptor;
+}
+
+static volatile char *map_shared(int descriptor, size_t byte_count) {
+  volatile char *memory = mmap(NULL, byte_count, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  CHECK(memory != MAP_FAILED);
+  return memory;
+}
+
+TEST(getpid_is_cheap) {
+  uint64_t cost = LEAST(100, getpid(), );
+  CHECK_COST("getpid", cost, 256);
+}
+
+enum { many_names = 10000 };
+
+static uint64_t cost_of_lookup(const char *name) {
+  int descriptor = -1;
+  return LEAST(50, descriptor = shm_open(name, O_RDWR, 0), CHECK_EQUAL(close(descriptor), 0));
+}
+
+TEST(looking_a_name_up_costs_the_same_among_ten_thousand) {
+  CHECK_EQUAL(close(shm_open(numbered_name(0), O_RDWR | O_CREAT | O_EXCL, 0600)), 0);
+  uint64_t few = cost_of_lookup(numbered_name(0));
+  CHECK_COST("shm_open of an existing name", few, 1475);
+  for (int number = 1; number < many_names; number++) {
+    int descriptor = shm_open(numbered_name(number), O_RDWR | O_CREAT | O_EXCL, 0600);
+    CHECK(descriptor >= 0);
+    CHECK_EQUAL(close(descriptor), 0);
+  }
+  uint64_t many = 0;
+  for (int number = 0; number < many_names; number += 500) {
+    uint64_t cost = cost_of_lookup(numbered_name(number));
+    if (cost > many) many = cost;
+  }
+  CHECK_NO_GROWTH("shm_open of an existing name", few, many);
+  for (int number = 0; number < many_names; number++) CHECK_EQUAL(shm_unlink(numbered_name(number)), 0);
+}
+
+static uint64_t cost_of_anonymous(void) { return LEAST(50, close(shm_open(SHM_ANON, O_RDWR, 0600)), ); }
+
+TEST(an_anonymous_object_costs_the_same_among_a_thousand) {
+  uint64_t few = cost_of_anonymous();
+  CHECK_COST("shm_open(SHM_ANON) and close", few, 2386);
+  // Their descriptors are out of the way: what is looked at is the number of objects and of open files.
+  for (int number = 0; number < 1000; number++) {
+    int descriptor = anonymous();
+    CHECK_EQUAL(fcntl(descriptor, F_DUPFD, 100 + number), 100 + number);
+    CHECK_EQUAL(close(descriptor), 0);
+  }
+  CHECK_NO_GROWTH("shm_open(SHM_ANON) and close", few, cost_of_anonymous());
+}
+
+static uint64_t cost_of_zero_fill(void) {
+  enum { pages = 128 };
+  int descriptor = anonymous();
+  CHECK_EQUAL(ftruncate(descriptor, pages * PAGE_SIZE), 0);
+  volatile char *memory = map_shared(descriptor, pages * PAGE_SIZE);
+  volatile char *page = memory;
+  uint64_t least = LEAST(pages, *page = 1, page += PAGE_SIZE);
+  CHECK_EQUAL(munmap((void *)memory, pages * PAGE_SIZE), 0);
+  CHECK_EQUAL(close(descriptor), 0);
+  return least;
+}
+
+TEST(a_first_touch_costs_the_same_among_many_objects_and_pages) {
+  uint64_t few = cost_of_zero_fill();
+  CHECK_COST("the first store to a page", few, 2587);
+  enum { objects = 200, pages = 64 };
+  for (int number = 0; number < objects; number++) {
+    int descriptor = anonymous();
+    CHECK_EQUAL(ftruncate(descriptor, pages * PAGE_SIZE), 0);
+    volatile char *memory = map_shared(descriptor, pages * PAGE_SIZE);
+    for (int page = 0; page < pages; page++) memory[page * PAGE_SIZE] = 1;
+    CHECK_EQUAL(close(descriptor), 0);
+  }
+  CHECK_NO_GROWTH("the first store to a page", few, cost_of_zero_fill());
+}
+
+static uint64_t cost_of_child(void) {
+  return LEAST(
+      20,
+      {
+        pid_t child = fork();
+        if (child == 0) _exit(0);
+        waitpid(child, NULL, 0);
+      }, );
+}
+
+TEST(a_child_costs_the_same_among_a_hundred_processes) {
+  uint64_t few = cost_of_child();
+  CHECK_COST("fork, _exit and waitpid", few, 35598);
+  enum { others = 100 };
+  pid_t children[others];
+  for (int number = 0; number < others; number++) {
+    children[number] = fork();
+    CHECK(children[number] >= 0);
+    if (children[number] == 0) {
+      struct timespec hour = {3600, 0};
+      nanosleep(&hour, NULL);
+      _exit(0);
+    }
+  }
+  sched_yield();
+  uint64_t many = cost_of_child();
+  for (int number = 0; number < others; number++) {
+    CHECK_EQUAL(kill(children[number], SIGKILL), 0);
+    check_wait(children[number]);
+  }
+  CHECK_NO_GROWTH("fork, _exit and waitpid", few, many);
+}
+
+static uint64_t cost_of_mapping(int descriptor) {
+  return LEAST(50, munmap((void *)map_shared(descriptor, PAGE_SIZE), PAGE_SIZE), );
+}
+
+// The map is a tree: among ten thousand mappings it is some ten levels higher than among ten.
+TEST(a_mapping_costs_little_more_among_ten_thousand) {
+  int descriptor = anonymous();
+  CHECK_EQUAL(ftruncate(descriptor, PAGE_SIZE), 0);
+  uint64_t few = cost_of_mapping(descriptor);
+  CHECK_COST("mmap and munmap", few, 5980);
+  for (int number = 0; number < 10000; number++) map_shared(descriptor, PAGE_SIZE);
+  uint64_t many = cost_of_mapping(descriptor);
+  printf("# mmap and munmap: %lu instructions among few, %lu among many\n", few, many);
+  CHECK(many <= 3 * few);
+}
