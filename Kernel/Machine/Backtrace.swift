@@ -1,4 +1,7 @@
 // Walking the frame pointers, which every function keeps.
+//
+// Every address printed lies in the instruction that it tells of: a return address minus one, for the call may be the last
+// instruction of its function.
 
 internal import MachineSupport
 
@@ -23,7 +26,7 @@ enum Backtrace {
         isOnStack = true
       }
       guard isOnStack, frame & 7 == 0 else { break }
-      write(number, memory_read64(frame + 8))
+      write(number, memory_read64(frame + 8) &- 1)
       number += 1
       let caller = memory_read64(frame)
       guard caller > frame else { break }

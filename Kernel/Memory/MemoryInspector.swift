@@ -168,7 +168,7 @@ public struct MemoryInspector: ~Copyable {
     let frame = PageTableEntry.frame(entry)
     let record = system.frames[frame]
     require(record.state == .object, "translation of a frame that is no page", address)
-    require(record.flags.isDisjoint(with: [.busy, .failed]), "translation of a page in transfer", address)
+    require(record.flags.isDisjoint(with: .withoutContent), "translation of a page in transfer", address)
     var listed = 0
     system.forEachMapping(of: frame) { mapping in
       if mapping == slot { listed += 1 }

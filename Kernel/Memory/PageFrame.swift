@@ -65,6 +65,12 @@ public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let failed = FrameFlags(rawValue: 8)
   /// The transfer under way writes the frame out.
   public static let writing = FrameFlags(rawValue: 16)
+  /// Either of these: the content cannot be used now.
+  ///
+  /// Not a literal of two elements: where the optimiser does not see through one, it is an array on the heap, and faults
+  /// must not allocate.
+  @inline(__always)
+  static var withoutContent: FrameFlags { FrameFlags(rawValue: busy.rawValue | failed.rawValue) }
 }
 
 /// The record of one frame. Records are made by `FrameTable` as a whole, all bytes zero.

@@ -185,7 +185,7 @@ extension VMObject {
   @inline(__always)
   func readyFrame(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) -> PageLookup {
     let flags = system.frames[frame].flags
-    if flags.isDisjoint(with: [.busy, .failed]) { return .frame(frame) }
+    if flags.isDisjoint(with: .withoutContent) { return .frame(frame) }
     if flags.contains(.busy) { return .wait(.page(frame)) }
     // A read failed: back to swap, so that the next who asks starts a new transfer; this one learns of the failure.
     let block = system.frames[frame].swapBlock

@@ -56,4 +56,13 @@ struct ProtectionTests {
     let operand = try Regex("%[xyz]mm[0-9]|%mm[0-7]|%st\\b")
     #expect(code.split(separator: "\n").first { $0.contains(operand) } == nil)
   }
+
+  @Test("No set of options is an array on the heap")
+  func noOptionsOnTheHeap() throws {
+    // A literal of several options is one where the optimiser does not see through it; faults must not allocate.
+    let symbols = try runTool(["llvm-nm", BootFiles.symbols]).split(separator: "\n")
+    #expect(symbols.contains { $0.contains("_ContiguousArrayStorageCy6Memory10FrameRangeVGN") })
+    let storage = try Regex("_ContiguousArrayStorageCy.*(Flags|Options|Protection|Seals|Mode|Request)VGN")
+    #expect(symbols.first { $0.contains(storage) } == nil)
+  }
 }
