@@ -126,4 +126,39 @@ import Testing
     kernel.betweenReturns = nil
     #expect(kernel.call(.lseek, 3, 0, 1) == CallResult(value: byteCount + 5, failed: false))
   }
+
+  @Test func `an open that empties an object waits while it is written to`() throws {
+    let kernel = try TestKernel()
+    let byteCount = UInt64(2 * FileLimits.pagesPerTransferStep) * 4096
+    let path = kernel.string("/object", at: TestKernel.data + 0x100)
+    kernel.call(.shmOpen2, path, 0x202, 0o600, 0, 0)
+    kernel.call(.ftruncate, 3, byteCount)
+    kernel.call(.mmap, area, byteCount, 3, 0x1012, UInt64.max, 0)
+    kernel.store([1], at: area)
+    let child = kernel.fork()
+    kernel.run(child)
+    let childContext = kernel.context
+    kernel.run(1)
+    let parent = kernel.context
+    var waits = 0
+    kernel.betweenReturns = {
+      if let violation = kernel.kernel.inspect() { Issue.record("\(violation)") }
+      let thread = kernel.kernel.inspectedProcesses.process(Int32(child))?.thread
+      if case .open(let pending) = thread?.continuation {
+        waits += 1
+        #expect((pending.inspectedFile as? SharedMemoryFile)?.object.size == Int64(byteCount))
+      }
+    }
+    kernel.call(.write, 3, area, byteCount)
+    #expect(kernel.context == childContext)
+    kernel.call(.shmOpen2, path, 0x402, 0, 0, 0)
+    #expect(kernel.context == parent)
+    #expect(kernel.result == CallResult(value: byteCount, failed: false))
+    kernel.call(.schedYield)
+    kernel.betweenReturns = nil
+    #expect(kernel.context == childContext)
+    #expect(kernel.result == CallResult(value: 4, failed: false))
+    #expect(waits > 0)
+    #expect(kernel.call(.lseek, 4, 0, 2) == CallResult(value: 0, failed: false))
+  }
 }

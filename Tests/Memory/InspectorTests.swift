@@ -94,6 +94,28 @@ struct InspectorTests {
         }) == "translation without a map entry")
   }
 
+  @Test("a translation of a page that the entry's object does not have")
+  func strangers() throws {
+    let third = address + 2 * 4096
+    #expect(
+      try violation(
+        { machine, space in
+          _ = try? space.map(
+            MapRequest(
+              address: third, byteCount: 4096, placement: .fixed, protection: .read, maximum: .all, sharing: .private,
+              object: nil))
+          let stranger = frame(machine, space)
+          machine.system.physical.set(
+            bits: machine.system.physical.load(slot(space, address + 4096)) & ~PageTableEntry.addressMask
+              | stranger.address.raw, at: slot(space, third))
+          _ = machine.system.addMapping(slot(space, third), to: stranger)
+        },
+        undo: { machine, space in
+          machine.system.removeMapping(slot(space, third), from: frame(machine, space))
+          _ = machine.system.physical.clear(bits: UInt64.max, at: slot(space, third))
+        }) == "translation of a page that the map does not show")
+  }
+
   @Test("charges that do not add up")
   func charges() throws {
     let found = try violation(
