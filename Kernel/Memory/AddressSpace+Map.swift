@@ -2,7 +2,8 @@
 public import ABI
 
 /// A mapping that is about to take the place of others, once those are gone. Everything that can fail has been done: going
-/// on can only take time. Dropping it releases the mapping; what it was to replace may be gone in part then.
+/// on can only take time. It counts among its object's writable mappings from the beginning. Dropping it releases the
+/// mapping; what it was to replace may be gone in part then.
 public final class PendingMapping {
   private let space: AddressSpace
   private let range: AddressRange
@@ -25,7 +26,7 @@ public final class PendingMapping {
   public func step(_ budget: inout Int) -> StepOutcome {
     let outcome = space.unmap(range, &budget)
     if case .complete = outcome {
-      space.enter(handle)
+      space.insert(handle)
       handle = .none
     }
     return outcome
@@ -88,6 +89,9 @@ extension AddressSpace {
       system.release(charge, of: account)
       throw .enomem
     }
+    if request.countsAsWritable, let object = system.entries[handle].objectOrNil {
+      object.writableMappingByteCount += byteCount
+    }
     if request.placement == .fixed {
       let range = AddressRange(uncheckedStart: address, end: address + byteCount)
       switch unmap(range, &budget) {
@@ -95,7 +99,7 @@ extension AddressSpace {
       case .again, .wait: return (VirtualAddress(address), .pending(PendingMapping(self, range, handle)))
       }
     }
-    enter(handle)
+    insert(handle)
     return (VirtualAddress(address), .complete)
   }
 
@@ -124,18 +128,12 @@ extension AddressSpace {
     }
   }
 
-  /// Puts a new entry into the map.
-  @inline(__always)
-  fileprivate func enter(_ handle: Handle<MapEntry>) {
-    insert(handle)
-    if system.entries[handle].countsAsWritable, let object = system.entries[handle].objectOrNil {
-      object.writableMappingByteCount += system.entries[handle].end - system.entries[handle].start
-    }
-  }
-
   /// Drops a new entry that did not get into the map.
   fileprivate func abandon(_ handle: Handle<MapEntry>) {
     let entry = system.entries.take(handle, system)
     system.release(entry.charge, of: entry.account)
+    if entry.countsAsWritable, let object = entry.objectOrNil {
+      object.writableMappingByteCount -= entry.end - entry.start
+    }
   }
 }

@@ -62,11 +62,11 @@ extension AddressSpace {
     guard split(handle, at: range.end, .reserve) else { throw .enomem }
   }
 
-  /// Removes the pages of an entry between two addresses, if this entry and no other shows them. Returns whether none is
-  /// left.
+  /// Removes the pages of an entry between two addresses, if this entry and no other shows them and their object stays.
+  /// Returns whether none is left.
   private func removePages(of handle: Handle<MapEntry>, _ start: UInt64, _ end: UInt64, _ budget: inout Int) -> Bool {
-    guard start > system.entries[handle].start || end < system.entries[handle].end,
-      let object = system.entries[handle].objectOrNil, object.isSeenOnce
+    guard let object = system.entries[handle].objectOrNil, object.isSeenOnce,
+      start > system.entries[handle].start || end < system.entries[handle].end || object.referenceCount > 1
     else { return true }
     // Looking for translations may have used up the budget, each time again: there has to be progress.
     budget = max(budget, 1)

@@ -47,7 +47,7 @@ extension MemorySystem {
 
   /// Whether a look at every page would find nothing, as the last one did.
   private var isFutile: Bool {
-    futility == Futility(releaseCount: releaseCount, freeFrameCount: buddy.freeCount)
+    spareTables.isEmpty && futility == Futility(releaseCount: releaseCount, freeFrameCount: buddy.freeCount)
   }
 
   /// Makes the next `makeAvailable` look at every page, whatever the last one found.

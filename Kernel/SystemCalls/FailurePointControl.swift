@@ -48,6 +48,8 @@ extension Kernel {
       let length = textLength(thread.frame.value.buffer.span, limit: count)
       memory.failures[point] = try FailureSetting(
         parsing: thread.frame.value.buffer.span.extracting(0..<length))
+      // What could not be reclaimed because it was to fail perhaps can now.
+      memory.forgetFutility()
     }
     var line = ConsoleLine()
     memory.failures[point].write(to: &line)

@@ -231,6 +231,44 @@ import Testing
     #expect(step > 8)
   }
 
+  @Test func aMappingThatIsBeingMadeKeepsStoresFromBeingSealed() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.ftruncate, 3, 400 * 4096)
+    _ = kernel.fork()
+    let parent = kernel.context
+    mapPages(kernel, 400)
+    kernel.call(.mmap, area, 400 * 4096, 3, 0x11, 3, 0)
+    var steps = 0
+    yield(kernel, until: parent) {
+      steps += 1
+      #expect(kernel.call(.fcntl, 3, 19, 8)?.errno == .ebusy)
+    }
+    #expect(steps > 10)
+    #expect(kernel.result == CallResult(value: area, failed: false))
+    #expect(kernel.call(.fcntl, 3, 19, 8)?.errno == .ebusy)
+    kernel.call(.munmap, area, 400 * 4096)
+    while kernel.context == parent { kernel.call(.schedYield) }
+    yield(kernel, until: parent)
+    #expect(kernel.call(.fcntl, 3, 19, 8) == CallResult(value: 0, failed: false))
+  }
+
+  @Test func aMappingThatIsNeverMadeCountsNoMore() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.ftruncate, 3, 400 * 4096)
+    _ = kernel.fork()
+    let first = kernel.context
+    kernel.call(.schedYield)
+    mapPages(kernel, 400)
+    kernel.call(.mmap, area, 400 * 4096, 3, 0x11, 3, 0)
+    #expect(kernel.context == first)
+    #expect(kernel.call(.fcntl, 3, 19, 8)?.errno == .ebusy)
+    kernel.call(.kill, 2, 9)
+    _ = kernel.wait(2)
+    #expect(kernel.call(.fcntl, 3, 19, 8) == CallResult(value: 0, failed: false))
+  }
+
   @Test func markingManyDescriptorsIsCut() throws {
     let kernel = try TestKernel(frames: 16384, unitsPerTurn: 1)
     _ = kernel.fork()
@@ -304,6 +342,12 @@ import Testing
     #expect(kernel.hardware.system.freeFrameCount >= free + 60)
     #expect(kernel.load(area + 5 * 4096, 1) == [5])
     #expect(kernel.load(area + 60 * 4096, 1) == [60])
+    // Also what is all of a mapping that was cut off from the rest.
+    kernel.call(.munmap, area + 5 * 4096, 5 * 4096)
+    #expect(kernel.hardware.system.freeFrameCount >= free + 65)
+    kernel.call(.mprotect, area + 100 * 4096, 4096, 1)
+    kernel.call(.munmap, area + 101 * 4096, 94 * 4096)
+    #expect(kernel.hardware.system.freeFrameCount >= free + 159)
     // What a child sees must stay.
     _ = kernel.fork()
     kernel.call(.munmap, area + 60 * 4096, 10 * 4096)

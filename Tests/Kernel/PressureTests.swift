@@ -33,6 +33,25 @@ import Testing
     #expect(kernel.report?.isClean == true, "\(String(describing: kernel.report))")
   }
 
+  @Test func whatFailsNoMoreIsTriedAgain() throws {
+    let kernel = try TestKernel(frames: 256, swapBlocks: 1024)
+    let system = kernel.hardware.system
+    let address = mapShared(kernel, pages: 400)
+    let name = "debug.fail_point.swap_block"
+    kernel.store(Array(name.utf8), at: TestKernel.data)
+    kernel.store(Array("returnoff".utf8), at: TestKernel.data + 64)
+    let count = UInt64(name.utf8.count)
+    #expect(kernel.call(.sysctlbyname, TestKernel.data, count, 0, 0, TestKernel.data + 64, 6)?.failed == false)
+    var page: UInt64 = 0
+    while system.freeFrameCount > system.reserveFrameCount + 1 {
+      #expect(kernel.store([1], at: address + page * 4096))
+      page += 1
+    }
+    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.errno == .enomem)
+    #expect(kernel.call(.sysctlbyname, TestKernel.data, count, 0, 0, TestKernel.data + 70, 3)?.failed == false)
+    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.failed == false)
+  }
+
   @Test func theLargestProcessIsKilledWhenNothingElseHelps() throws {
     let kernel = try TestKernel(frames: 256)
     let child = kernel.fork()

@@ -193,6 +193,29 @@ struct MappingTests {
     finish(machine, space)
   }
 
+  @Test("tables that are kept are frames that can be had, also when nothing else could be reclaimed before")
+  func keptTables() throws {
+    let machine = TestMachine()
+    let system = machine.system
+    let object = try VMObject.make(system, .sharedMemory, pageCount: 1)
+    let space = try AddressSpace.make(system)
+    _ = try space.map(request(0x4000_0000, pages: 1, sharing: .shared, object: object.copy()))
+    #expect(space.store(1, at: 0x4000_0000))
+    var taken: [FrameNumber] = []
+    while system.freeFrameCount > system.reserveFrameCount + 30, let frame = system.allocateKernelFrame() {
+      taken.append(frame)
+    }
+    #expect(!system.isShort)
+    #expect(system.makeAvailable(32) == .exhausted)
+    // The object keeps its page: only the tables become free.
+    try space.unmap(range(0x4000_0000, pages: 1))
+    #expect(system.freeFrameCount == system.reserveFrameCount + 30)
+    #expect(system.makeAvailable(32) == .ready)
+    for frame in taken { system.freeKernelFrame(frame) }
+    _ = consume object
+    finish(machine, space)
+  }
+
   @Test("an object's pages leave every table, also tables that this empties")
   func removedPages() throws {
     let machine = TestMachine()

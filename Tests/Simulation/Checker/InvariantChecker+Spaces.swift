@@ -9,7 +9,11 @@ extension InvariantChecker {
       checkTables(space, entries)
     }
     for entry in pendingEntries {
-      if let object = entry.object { objects[note(object)]?.references += 1 }
+      if let object = entry.object {
+        let identifier = note(object)
+        objects[identifier]?.references += 1
+        if entry.countsAsWritable { objects[identifier]?.writableBytes += entry.end - entry.start }
+      }
     }
   }
 
