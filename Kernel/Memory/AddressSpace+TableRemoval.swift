@@ -25,7 +25,9 @@ extension AddressSpace {
         system.invalidate(page: VirtualAddress(address))
       }
     } leaving: { table, address in
-      if emptyTables == .giveBack && system.frames[table].count == 0 { detachTables(covering: address, &empty) }
+      guard emptyTables == .giveBack && system.frames[table].count == 0 else { return 0 }
+      detachTables(covering: address, &empty)
+      return 1
     }
     if isLoaded && removed > AddressSpace.singleInvalidations && empty.isEmpty { system.invalidateAll() }
     free(&empty)
@@ -44,7 +46,8 @@ extension AddressSpace {
       if changed <= AddressSpace.singleInvalidations && isLoaded {
         system.invalidate(page: VirtualAddress(address))
       }
-    } leaving: { _, _ in
+    } leaving: { table, _ in
+      system.frames[table].count == 0 ? 1 : 0
     }
     if changed > AddressSpace.singleInvalidations && isLoaded { system.invalidateAll() }
     return position
@@ -114,6 +117,7 @@ extension AddressSpace {
         _ = visitTranslations(range, &budget) { slot, table, _, _ in
           removeTranslation(slot, table)
         } leaving: { _, _ in
+          0
         }
         if system.frames[table].count > 0 { break }
       }

@@ -139,6 +139,22 @@ import Testing
     #expect(begin - space.residentPageCount == 1000)
   }
 
+  @Test(arguments: [false, true]) func emptyTablesTakeTheirShareOfAStep(forks: Bool) throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    _ = kernel.fork()
+    let parent = kernel.context
+    let reach: UInt64 = 2 << 20
+    kernel.call(.mmap, area, 400 * reach, 3, anonymous, nobody, 0)
+    for table in 0..<UInt64(400) { kernel.store([1], at: area + table * reach) }
+    // The translations go, the tables stay.
+    kernel.call(.mprotect, area, 400 * reach, 0)
+    var steps = 0
+    if forks { kernel.call(.fork) } else { kernel.call(.munmap, area, 400 * reach) }
+    yield(kernel, until: parent) { steps += 1 }
+    #expect(kernel.result == CallResult(value: forks ? 3 : 0, failed: false))
+    #expect(steps >= 400 / 20)
+  }
+
   @Test func aMappingOverALargeRangeIsCutAndAllOrNothing() throws {
     var step = 0
     var isDone = false
