@@ -148,6 +148,7 @@ import Testing
     for table in 0..<UInt64(400) { kernel.store([1], at: area + table * reach) }
     // The translations go, the tables stay.
     kernel.call(.mprotect, area, 400 * reach, 0)
+    yield(kernel, until: parent)
     var steps = 0
     if forks { kernel.call(.fork) } else { kernel.call(.munmap, area, 400 * reach) }
     yield(kernel, until: parent) { steps += 1 }
