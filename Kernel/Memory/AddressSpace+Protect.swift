@@ -1,58 +1,140 @@
-// Changing what mappings allow (spec shm.md section 3.14; vm.md section 5, "protect").
+// Changing what mappings allow (spec shm.md section 3.14; vm.md section 5, "protect"), in bounded steps.
+//
+// Everything is checked before anything changes. Between two steps the map stays as it is, because its only thread waits in
+// mprotect(2). An entry gets its new protection when its translations allow no more than that. Swap is only reserved on
+// behalf of entries: what is meant for those that are still to come is given up between two steps.
 public import ABI
 
+/// How far a change of protection is.
+public struct PendingProtection: BitwiseCopyable, Sendable {
+  fileprivate let range: AddressRange
+  fileprivate let protection: Protection
+  fileprivate let maximum: Protection?
+  /// Where the walk goes on.
+  fileprivate var position: UInt64
+  fileprivate var isChecked = false
+  /// Whether the range begins or ends inside an entry.
+  fileprivate var needsCut = false
+  /// Pages of private mappings for which no swap is reserved yet.
+  fileprivate var unchargedPageCount: UInt64 = 0
+  /// Whether those are to be reserved now.
+  fileprivate var charges = false
+
+  /// The change of a range; `maximum` is the new limit for later changes, or nil to leave it.
+  public init(_ range: AddressRange, _ protection: Protection, maximum: Protection?) {
+    self.range = range
+    self.protection = protection
+    self.maximum = maximum
+    position = range.start
+  }
+}
+
 extension AddressSpace {
-  /// Sets the protection of every mapping in a range; holes are skipped. Taking rights away reaches the page tables at
-  /// once, granting them is left to the next fault.
+  /// Goes on setting the protection of every mapping in a range; holes are skipped. Taking rights away reaches the page
+  /// tables at once, granting them is left to the next fault. Takes the entries and translations that it looks at off
+  /// `budget`. Returns whether all is done.
   ///
-  /// - Parameter maximum: the new limit for later changes, or nil to leave it.
   /// - Throws: `EACCES` when an entry's maximum does not allow it, `ENOMEM` when a private mapping that becomes writable
   ///   cannot be reserved or memory for a cut cannot be had. Nothing visible changed then.
+  public func protect(_ pending: inout PendingProtection, _ budget: inout Int) throws(Errno) -> Bool {
+    var first = findFirst(endingAfter: pending.position) ?? .none
+    if !pending.isChecked {
+      guard try check(&pending, from: first, &budget) else { return false }
+      if pending.needsCut {
+        try clip(at: pending.range.start)
+        try clip(at: pending.range.end)
+      }
+      if pending.needsCut || pending.position != pending.range.start {
+        pending.position = pending.range.start
+        first = findFirst(endingAfter: pending.position) ?? .none
+      }
+      pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
+      if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
+      pending.isChecked = true
+    } else if pending.charges {
+      pending.charges = system.reserveAgain(pending.unchargedPageCount, for: account)
+    }
+    if apply(&pending, from: first, &budget) { return true }
+    if pending.charges { system.release(pending.unchargedPageCount, of: account) }
+    return false
+  }
+
+  /// Sets the protection of every mapping in a range in one go.
+  ///
+  /// - Throws: what the steps throw.
   public func protect(_ range: AddressRange, _ protection: Protection, maximum: Protection?) throws(Errno) {
-    var first = findFirst(endingAfter: range.start) ?? .none
-    var uncharged: UInt64 = 0
-    var needsCut = false
+    var pending = PendingProtection(range, protection, maximum: maximum)
+    var budget = Int.max
+    _ = try protect(&pending, &budget)
+  }
+
+  @inline(__always)
+  private func check(
+    _ pending: inout PendingProtection, from first: Handle<MapEntry>, _ budget: inout Int
+  ) throws(Errno) -> Bool {
     var handle = first
     while !handle.isNone {
       let entry = system.entries.pin(handle)
-      guard entry.value.start < range.end else { break }
+      guard entry.value.start < pending.range.end else { break }
+      if budget <= 0 {
+        pending.position = entry.value.start
+        return false
+      }
+      budget -= 1
       let limit = entry.value.maximum
-      if !limit.isSuperset(of: protection) { throw .eacces }
-      if let maximum, !limit.isSuperset(of: maximum) { throw .eacces }
-      let start = max(entry.value.start, range.start)
-      let end = min(entry.value.end, range.end)
-      if start != entry.value.start || end != entry.value.end { needsCut = true }
-      if entry.value.sharing == .private && entry.value.charge == 0 { uncharged += (end - start) >> Page.shift }
+      if !limit.isSuperset(of: pending.protection) { throw .eacces }
+      if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { throw .eacces }
+      let start = max(entry.value.start, pending.range.start)
+      let end = min(entry.value.end, pending.range.end)
+      if start != entry.value.start || end != entry.value.end { pending.needsCut = true }
+      if entry.value.sharing == .private && entry.value.charge == 0 {
+        pending.unchargedPageCount += (end - start) >> Page.shift
+      }
       handle = entry.value.next
     }
-    if needsCut {
-      try clip(at: range.start)
-      try clip(at: range.end)
-      first = findFirst(endingAfter: range.start) ?? .none
-    }
-    let charges = protection.contains(.write)
-    if charges { try system.reserve(uncharged, for: account) }
-    var lost = Protection()
-    handle = first
+    return true
+  }
+
+  @inline(__always)
+  private func apply(
+    _ pending: inout PendingProtection, from first: Handle<MapEntry>, _ budget: inout Int
+  ) -> Bool {
+    let protection = pending.protection
+    var handle = first
     while !handle.isNone {
       let entry = system.entries.pin(handle)
-      guard entry.value.start < range.end else { break }
-      if charges && entry.value.sharing == .private && entry.value.charge == 0 {
+      guard entry.value.start < pending.range.end else { break }
+      if budget <= 0 { return false }
+      let end = entry.value.end
+      let rest = AddressRange(uncheckedStart: max(entry.value.start, pending.position), end: end)
+      let lost = entry.value.protection.subtracting(protection)
+      pending.position = takeRights(lost, leaving: protection, of: rest, &budget)
+      if pending.position < end { return false }
+      budget -= 1
+      if pending.charges && entry.value.sharing == .private && entry.value.charge == 0 {
         entry.value.charge = entry.value.pageCount
         entry.value.account = account
+        pending.unchargedPageCount -= entry.value.charge
       }
-      lost.formUnion(entry.value.protection.subtracting(protection))
       entry.value.protection = protection
-      if let maximum { entry.value.maximum = maximum }
+      if let maximum = pending.maximum { entry.value.maximum = maximum }
       handle = entry.value.next
     }
-    if protection.isEmpty || (lost.contains(.read) && !protection.contains(.read)) {
+    return true
+  }
+
+  /// Takes rights away from the translations of a range. Returns where to go on, the end of the range when it is done.
+  @inline(__always)
+  private func takeRights(
+    _ lost: Protection, leaving protection: Protection, of range: AddressRange, _ budget: inout Int
+  ) -> UInt64 {
+    if lost.isEmpty { return range.end }
+    if protection.isEmpty || lost.contains(.read) {
       // The mapping stays: its tables are soon used again.
-      removeTranslations(range, emptyTables: .keep)
-    } else if !lost.isDisjoint(with: [.write, .execute]) {
-      restrictTranslations(
-        range, clear: lost.contains(.write) ? PageTableEntry.writable : 0,
-        set: lost.contains(.execute) ? PageTableEntry.noExecute : 0)
+      return removeTranslations(range, emptyTables: .keep, &budget)
     }
+    return restrictTranslations(
+      range, clear: lost.contains(.write) ? PageTableEntry.writable : 0,
+      set: lost.contains(.execute) ? PageTableEntry.noExecute : 0, &budget)
   }
 }

@@ -12,10 +12,10 @@ enum EmptyTables {
 
 extension AddressSpace {
   /// Removes the translations of a range, about `budget` of them at most, which are taken off it; tables that become empty
-  /// are given back after the processor forgot them. Returns whether none is left.
+  /// are given back after the processor forgot them. Returns where to go on, `range.end` when none is left.
   func removeTranslations(
     _ range: AddressRange, emptyTables: EmptyTables = .giveBack, _ budget: inout Int
-  ) -> Bool {
+  ) -> UInt64 {
     var empty = FrameList()
     var removed = 0
     let position = visitTranslations(range, &budget) { slot, table, address, _ in
@@ -25,17 +25,13 @@ extension AddressSpace {
         system.invalidate(page: VirtualAddress(address))
       }
     } leaving: { table, address in
-      if emptyTables == .giveBack && system.frames[table].count == 0 { detachTables(covering: address, &empty) }
+      guard emptyTables == .giveBack && system.frames[table].count == 0 else { return 0 }
+      detachTables(covering: address, &empty)
+      return 1
     }
     if isLoaded && removed > AddressSpace.singleInvalidations && empty.isEmpty { system.invalidateAll() }
     free(&empty)
-    return position >= range.end
-  }
-
-  /// Removes all translations of a range.
-  func removeTranslations(_ range: AddressRange, emptyTables: EmptyTables = .giveBack) {
-    var budget = Int.max
-    _ = removeTranslations(range, emptyTables: emptyTables, &budget)
+    return position
   }
 
   /// Takes rights away from the present translations of a range: `clear` bits go, `set` bits come. Looks at about `budget`
@@ -50,16 +46,11 @@ extension AddressSpace {
       if changed <= AddressSpace.singleInvalidations && isLoaded {
         system.invalidate(page: VirtualAddress(address))
       }
-    } leaving: { _, _ in
+    } leaving: { table, _ in
+      system.frames[table].count == 0 ? 1 : 0
     }
     if changed > AddressSpace.singleInvalidations && isLoaded { system.invalidateAll() }
     return position
-  }
-
-  /// Takes rights away from all present translations of a range.
-  func restrictTranslations(_ range: AddressRange, clear: UInt64, set: UInt64) {
-    var budget = Int.max
-    _ = restrictTranslations(range, clear: clear, set: set, &budget)
   }
 
   /// Up to so many pages are invalidated one by one; more, all at once.
@@ -126,6 +117,7 @@ extension AddressSpace {
         _ = visitTranslations(range, &budget) { slot, table, _, _ in
           removeTranslation(slot, table)
         } leaving: { _, _ in
+          0
         }
         if system.frames[table].count > 0 { break }
       }

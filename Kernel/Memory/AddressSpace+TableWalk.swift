@@ -55,13 +55,14 @@ extension AddressSpace {
   }
 
   /// Calls `body` with the present translations of a range, about `budget` of them at most (eight more can be, and with any
-  /// budget at all there is progress), which are taken off it. Calls `leaving` with each table when its part of the range is done, or the budget is. Returns where to go on;
-  /// the end of the range when nothing is left.
+  /// budget at all there is progress), which are taken off it. Calls `leaving` with each table when its part of the range
+  /// is done, or the budget is, and takes off the budget what it returns. Returns where to go on; the end of the range when
+  /// nothing is left.
   @inline(__always)
   func visitTranslations(
     _ range: AddressRange, _ budget: inout Int,
     _ body: (_ slot: PhysicalAddress, _ table: FrameNumber, _ address: UInt64, _ entry: UInt64) -> Void,
-    leaving: (_ table: FrameNumber, _ address: UInt64) -> Void
+    leaving: (_ table: FrameNumber, _ address: UInt64) -> Int
   ) -> UInt64 {
     var address = range.start
     while let (table, level) = nextTable(&address, range.end) {
@@ -71,7 +72,7 @@ extension AddressSpace {
       if level == 0 {
         let end = min(range.end, base &+ covered)
         let position = visitTable(table, base, address, end, &budget, body)
-        leaving(table, base)
+        budget &-= leaving(table, base)
         if position < end { return position }
       }
       address = base &+ covered

@@ -23,7 +23,7 @@ extension AddressSpace {
       if budget <= 0 { return .again }
       let start = max(entries[handle].start, range.start)
       let end = min(entries[handle].end, range.end)
-      guard removeTranslations(AddressRange(uncheckedStart: start, end: end), &budget) else { return .again }
+      guard removeTranslations(AddressRange(uncheckedStart: start, end: end), &budget) >= end else { return .again }
       guard removePages(of: handle, start, end, &budget) else { return .again }
       if start > entries[handle].start && end < entries[handle].end {
         // The only case that needs memory: the reserve is there for it.

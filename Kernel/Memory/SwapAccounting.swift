@@ -47,6 +47,16 @@ extension MemorySystem {
     account?.reservedPageCount &+= pages
   }
 
+  /// Takes back what was reserved before and given up between two steps of a call, whatever the policy says by now. Returns
+  /// false, and reserves nothing, when the sum cannot be represented.
+  func reserveAgain(_ pages: UInt64, for account: UserAccount?) -> Bool {
+    let (sum, overflow) = accounting.reserved.addingReportingOverflow(pages)
+    if overflow { return false }
+    accounting.reserved = sum
+    account?.reservedPageCount &+= pages
+    return true
+  }
+
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
     let policy = reservationPolicy.instance
     if policy?.isPrivileged ?? false { return }

@@ -37,6 +37,8 @@ public enum Continuation {
   case fork(PendingFork)
   /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
   case unmap(AddressRange, breakAddress: UInt64?)
+  /// The protection of mappings is being changed.
+  case protect(PendingProtection)
   /// A mapping takes the place of others; the call returns this value.
   case map(PendingMapping, value: UInt64)
   /// Descriptors from the first number to the second are being marked close-on-exec.

@@ -36,7 +36,7 @@ extension Kernel {
     // Memory
     case .mmap: return try map(arguments, thread, process)
     case .munmap: return try unmap(arguments, thread, process)
-    case .mprotect: return .value(try protect(arguments, process))
+    case .mprotect: return try protect(arguments, thread, process)
     case .setBreak: return try setBreak(arguments, thread, process)
     case .shmOpen, .shmOpen2: return try openSharedMemory(call, arguments, thread, process, stagedByteCount)
     case .shmUnlink: return try unlinkSharedMemory(thread, process, stagedByteCount)

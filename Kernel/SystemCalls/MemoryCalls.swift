@@ -178,7 +178,7 @@ extension Kernel {
     }
   }
 
-  func protect(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
+  func protect(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let bits = UInt32(truncatingIfNeeded: arguments.third)
     guard bits & ~Protection.argumentMask == 0 else { throw .einval }
     let start = arguments.first & ~Page.offsetMask
@@ -188,13 +188,27 @@ extension Kernel {
     let protection = Protection(argument: bits)
     let maximum = Protection.maximum(inArgument: bits)
     if let maximum, !maximum.isSuperset(of: protection) { throw .enotsup }
-    guard arguments.second > 0, start < ABI.UserSpace.end else { return 0 }
+    guard arguments.second > 0, start < ABI.UserSpace.end else { return .value(0) }
     let byteCount = min(size, ABI.UserSpace.end - start)
-    guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return 0 }
-    try spaceReference(process).tryBorrow { space throws(Errno) in
-      try space.protect(range, protection, maximum: maximum)
+    guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(0) }
+    return try continueProtect(PendingProtection(range, protection, maximum: maximum), thread, process)
+  }
+
+  @inline(__always)
+  func continueProtect(
+    _ pending: PendingProtection, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var pending = pending
+    var budget = unitsPerTurn
+    let isDone = try spaceReference(process).tryBorrow { space throws(Errno) in
+      try space.protect(&pending, &budget)
     }
-    return 0
+    return isDone ? .value(0) : cutProtect(pending, thread)
+  }
+
+  @inline(never)
+  private func cutProtect(_ pending: PendingProtection, _ thread: Thread) -> Outcome {
+    cut(thread, .protect(pending))
   }
 
   // MARK: break

@@ -152,6 +152,7 @@ extension Kernel {
     case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
     case .execute(let execution): return try continueExecution(execution, thread, process)
     case .fork(let pending): return try continueFork(pending, thread, process)
+    case .protect(let pending): return try continueProtect(pending, thread, process)
     case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)

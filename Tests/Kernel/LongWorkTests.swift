@@ -139,6 +139,23 @@ import Testing
     #expect(begin - space.residentPageCount == 1000)
   }
 
+  @Test(arguments: [false, true]) func emptyTablesTakeTheirShareOfAStep(forks: Bool) throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    _ = kernel.fork()
+    let parent = kernel.context
+    let reach: UInt64 = 2 << 20
+    kernel.call(.mmap, area, 400 * reach, 3, anonymous, nobody, 0)
+    for table in 0..<UInt64(400) { kernel.store([1], at: area + table * reach) }
+    // The translations go, the tables stay.
+    kernel.call(.mprotect, area, 400 * reach, 0)
+    yield(kernel, until: parent)
+    var steps = 0
+    if forks { kernel.call(.fork) } else { kernel.call(.munmap, area, 400 * reach) }
+    yield(kernel, until: parent) { steps += 1 }
+    #expect(kernel.result == CallResult(value: forks ? 3 : 0, failed: false))
+    #expect(steps >= 400 / 20)
+  }
+
   @Test func aMappingOverALargeRangeIsCutAndAllOrNothing() throws {
     var step = 0
     var isDone = false
@@ -156,6 +173,70 @@ import Testing
         #expect(kernel.result == CallResult(value: area, failed: false))
         for page in 0..<UInt64(40) { #expect(kernel.load(area + page * 4096, 1) == [0]) }
         #expect(kernel.store([7], at: area))
+      }
+      yield(kernel, until: first)
+      kernel.call(.kill, 2, 9)
+      _ = kernel.wait(2)
+      kernel.exit()
+      #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
+      step += 1
+    }
+    #expect(step > 8)
+  }
+
+  @Test func mprotectOfALargeRangeIsCut() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
+    _ = kernel.fork()
+    let parent = kernel.context
+    kernel.call(.mmap, area, 1000 * 4096, 3, anonymous, nobody, 0)
+    for page in 0..<UInt64(1000) { kernel.store([1], at: area + page * 4096) }
+    let space = try #require(process(kernel, 1)?.addressSpace)
+    for protection in [1, 0] as [UInt64] {
+      var count = protection == 1 ? writableCount(space) : space.residentPageCount
+      let begin = count
+      var steps = 0
+      kernel.call(.mprotect, area, 1000 * 4096, protection)
+      yield(kernel, until: parent) {
+        steps += 1
+        let left = protection == 1 ? writableCount(space) : space.residentPageCount
+        #expect(count - left <= 16 + 8)
+        count = left
+      }
+      #expect(steps > 40)
+      #expect(kernel.result == CallResult(value: 0, failed: false))
+      #expect(begin - (protection == 1 ? writableCount(space) : space.residentPageCount) == 1000)
+    }
+    kernel.call(.mprotect, area, 1000 * 4096, 3)
+    #expect(kernel.load(area + 999 * 4096, 1) == [1])
+  }
+
+  @Test func mprotectIsAllOrNothingAndReservesWhatBecomesWritable() throws {
+    var step = 0
+    var isDone = false
+    while !isDone {
+      let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
+      _ = kernel.fork()
+      let first = kernel.context
+      kernel.call(.schedYield)
+      let second = kernel.context
+      mapPages(kernel, 40)
+      // A mapping behind them that must not become writable: nothing may change.
+      kernel.call(.mmap, area + 40 * 4096, 4096, 1 | 1 << 16, anonymous, nobody, 0)
+      let system = kernel.hardware.system
+      let reserved = system.accounting.reserved
+      kernel.call(.mprotect, area, 41 * 4096, 3)
+      yield(kernel, until: second)
+      #expect(kernel.result.errno == .eacces)
+      #expect(system.accounting.reserved == reserved)
+      kernel.call(.mprotect, area, 40 * 4096, 3)
+      for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
+      isDone = kernel.context == second
+      if isDone {
+        #expect(kernel.result == CallResult(value: 0, failed: false))
+        #expect(system.accounting.reserved == reserved + 20)
+        for page in 0..<UInt64(40) { #expect(kernel.store([7], at: area + page * 4096)) }
+      } else {
+        #expect(system.accounting.reserved <= reserved + 20)
       }
       yield(kernel, until: first)
       kernel.call(.kill, 2, 9)
