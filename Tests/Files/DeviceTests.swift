@@ -41,6 +41,18 @@ struct DeviceTests {
     }
   }
 
+  @Test("fstat tells /dev/null and /dev/zero apart")
+  func status() throws {
+    try withMachine { machine in
+      let null = try machine.table.file(at: try machine.open("/dev/null", .readWrite)).status()
+      let zero = try machine.table.file(at: try machine.open("/dev/zero", .readWrite)).status()
+      #expect(null.inode != zero.inode && null.representedDevice != zero.representedDevice)
+      #expect(zero.inode == 3 && zero.representedDevice == 0x302)
+      #expect(zero.mode == null.mode && zero.mode.rawValue & 0o170000 == 0o020000)
+      #expect(zero.size == 0)
+    }
+  }
+
   @Test("flags: access mode, O_CREAT and O_EXCL, O_DIRECTORY, and close-on-exec")
   func flags() throws {
     try withMachine { machine in

@@ -208,7 +208,7 @@ import Testing
     #expect(kernel.call(.write, 1, TestKernel.data, 3)?.integer == 3)
     #expect(kernel.hardware.processor.takeConsoleOutput() == Array("hi\r\n".utf8))
     #expect(kernel.call(.read, 0, TestKernel.data, 10) == nil)
-    kernel.kernel.consoleInput(65)
+    kernel.kernel.monitoredConsoleInput(65)
     kernel.advance()
     #expect(kernel.result.integer == 1)
     #expect(kernel.load(TestKernel.data, 1) == [65])

@@ -42,6 +42,17 @@ import Testing
     #expect(failure?.reason.hasPrefix("\(name) takes ") == true, "\(failure?.reason ?? "nothing")")
   }
 
+  @Test func `the excess that the kernel option plants fails the step`() throws {
+    guard SimulatedHeap.isMeasured else { return }
+    let machine = try KernelMachine(HardwareConfiguration())
+    #expect(machine.kernel.plantViolation(Array("heap-use".utf8)))
+    let runner = ScriptRunner(machine)
+    let failure = #expect(throws: ScriptFailure.self) {
+      for step in Self.steps { try runner.perform(step) }
+    }
+    #expect(failure?.reason.hasPrefix("between events takes ") == true, "\(failure?.reason ?? "nothing")")
+  }
+
   @Test func `no event declares more than the reserve holds`() {
     let table = SystemCallTable()
     for index in 0..<EventKind.count {

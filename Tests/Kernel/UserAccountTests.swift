@@ -141,4 +141,24 @@ import Testing
     kernel.call(.munmap, area, 4096)
     #expect(kernel.call(.ftruncate, 3, 1)?.failed == false)
   }
+
+  @Test func usersWhoseNumbersFallTogetherHaveAccountsOfTheirOwn() throws {
+    let kernel = try TestKernel()
+    let accounts = kernel.hardware.system.accounts
+    // The table's hash is the top byte of a product: these three come to lie in one place of it.
+    func place(_ user: UInt32) -> UInt32 { (user &* 0x9E37_79B1) >> 24 }
+    let users = Array((1000...100_000 as ClosedRange<UInt32>).filter { place($0) == place(1000) }.prefix(3))
+    let before = accounts.count
+    var held = users.map { accounts.account(of: $0) }
+    #expect(accounts.count == before + 3)
+    for (user, account) in zip(users, held) {
+      #expect(account.user == user && accounts.account(of: user) === account)
+    }
+    // The one in the middle of the list goes; the others stay what they are.
+    held.remove(at: 1)
+    #expect(accounts.count == before + 2)
+    #expect(accounts.account(of: users[0]) === held[0] && accounts.account(of: users[2]) === held[1])
+    held = []
+    #expect(accounts.count == before)
+  }
 }

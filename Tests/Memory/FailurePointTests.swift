@@ -64,6 +64,17 @@ import Testing
     #expect((2900...3100).contains(either.count { $0 }))
   }
 
+  @Test func `a percentage is drawn from the seed`() throws {
+    func outcomes(seed: UInt64) throws -> [Bool] {
+      let hardware = SimulatedHardware(HardwareConfiguration())
+      hardware.system.failures.seed(seed)
+      hardware.system.failures[.openFile] = try setting("50%return")
+      return (0..<200).map { _ in hardware.system.isToFail(.openFile) }
+    }
+    #expect(try outcomes(seed: 1) == outcomes(seed: 1))
+    #expect(try outcomes(seed: 1) != outcomes(seed: 2))
+  }
+
   @Test func `nothing is armed once every term is used up`() throws {
     let hardware = SimulatedHardware(HardwareConfiguration())
     let system = hardware.system

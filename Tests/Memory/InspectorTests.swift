@@ -94,6 +94,28 @@ struct InspectorTests {
         }) == "translation without a map entry")
   }
 
+  @Test("a translation of a page that the entry's object does not have")
+  func strangers() throws {
+    let third = address + 2 * 4096
+    #expect(
+      try violation(
+        { machine, space in
+          _ = try? space.map(
+            MapRequest(
+              address: third, byteCount: 4096, placement: .fixed, protection: .read, maximum: .all, sharing: .private,
+              object: nil))
+          let stranger = frame(machine, space)
+          machine.system.physical.set(
+            bits: machine.system.physical.load(slot(space, address + 4096)) & ~PageTableEntry.addressMask
+              | stranger.address.raw, at: slot(space, third))
+          _ = machine.system.addMapping(slot(space, third), to: stranger)
+        },
+        undo: { machine, space in
+          machine.system.removeMapping(slot(space, third), from: frame(machine, space))
+          _ = machine.system.physical.clear(bits: UInt64.max, at: slot(space, third))
+        }) == "translation of a page that the map does not show")
+  }
+
   @Test("charges that do not add up")
   func charges() throws {
     let found = try violation(
@@ -123,5 +145,41 @@ struct InspectorTests {
         { machine, space in machine.system.entries[space.find(address)!].objectOrNil!.residentCount += 1 },
         undo: { machine, space in machine.system.entries[space.find(address)!].objectOrNil!.residentCount -= 1 }) != nil
     )
+  }
+
+  /// What the inspector says about a machine without programs on which this violation was planted, and by how much the frames
+  /// that belong to the kernel have grown.
+  private func planted(_ name: String) -> (violation: String?, kernelFrames: Int, known: Bool) {
+    let machine = TestMachine(swapBlocks: 20)
+    func inspect() -> (String?, Int) {
+      var inspector = MemoryInspector(machine.system)
+      inspector.finish()
+      return (inspector.violation, inspector.kernelFrameCount)
+    }
+    let before = inspect()
+    #expect(before.0 == nil)
+    let known = machine.system.plantViolation(Array(name.utf8).span)
+    let after = inspect()
+    return (after.0, after.1 - before.1, known)
+  }
+
+  @Test(
+    "each violation that can be planted is the one that is found",
+    arguments: [
+      ("charge", "reserved swap differs from the charges"), ("swap-block", "swap blocks that nothing owns"),
+      ("object", "live objects that nothing reaches"), ("record", "mapping records that no page has"),
+    ])
+  func violations(name: String, message: String) {
+    let result = planted(name)
+    #expect(result.violation == message && result.known)
+  }
+
+  @Test("a planted frame belongs to the kernel, and an unknown name plants nothing")
+  func otherViolations() {
+    // Whose frame it is only the whole kernel knows.
+    let frame = planted("frame")
+    #expect(frame.violation == nil && frame.kernelFrames == 1 && frame.known)
+    let unknown = planted("frames")
+    #expect(unknown.violation == nil && unknown.kernelFrames == 0 && !unknown.known)
   }
 }

@@ -223,4 +223,22 @@ struct SwapTests {
     #expect(!reserve(UInt64.max - reserved + 1) && reserve(UInt64.max - reserved))
     machine.system.release(UInt64.max, of: nil)
   }
+
+  @Test("reclaim leaves the pages of an object that is being torn down to the teardown")
+  func reclaimOfTheDead() throws {
+    let machine = TestMachine(frameCount: 256, swapBlocks: 64)
+    let reference = try VMObject.make(machine.system, .sharedMemory, pageCount: 8)
+    for index in 0..<UInt64(8) {
+      guard case .frame = reference.object.page(at: index, for: .write) else {
+        Issue.record("no frame for page \(index)")
+        return
+      }
+    }
+    _ = consume reference
+    let free = machine.system.freeFrameCount
+    let blocks = machine.system.usedSwapBlockCount
+    _ = machine.system.makeAvailable(machine.system.managedFrameCount)
+    #expect(machine.system.freeFrameCount == free && machine.system.usedSwapBlockCount == blocks)
+    #expect(machine.leakedFrames == 0)
+  }
 }

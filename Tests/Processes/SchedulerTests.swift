@@ -31,6 +31,19 @@ import Testing
     #expect(scheduler.parkedCount == 24)
   }
 
+  @Test func channelsThatShareABucketAreToldApart() {
+    // More channels than there are buckets.
+    let count: UInt32 = 2000
+    let scheduler = Scheduler(slotCount: Int(count))
+    for slot in 0..<count { scheduler.park(slot, on: .page(FrameNumber(slot))) }
+    for slot in stride(from: 0, to: count, by: 3) {
+      scheduler.wake(.page(FrameNumber(slot)))
+      #expect(scheduler.dequeue() == slot && !scheduler.hasReady)
+    }
+    for slot in 0..<count { #expect(scheduler.hasWaiter(on: .page(FrameNumber(slot))) == (slot % 3 != 0)) }
+    #expect(!scheduler.hasWaiter(on: .page(FrameNumber(count))))
+  }
+
   @Test func thoseWhoWaitForFramesAreCounted() {
     let scheduler = Scheduler(slotCount: 8)
     scheduler.park(1, on: .frames)

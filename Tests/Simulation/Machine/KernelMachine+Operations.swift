@@ -73,7 +73,7 @@ extension KernelMachine {
       _ = hardware.system.makeAvailable(hardware.system.managedFrameCount)
       return .value(0)
     case .type(let text):
-      for byte in text.utf8 { kernel.consoleInput(byte) }
+      for byte in text.utf8 { kernel.monitoredConsoleInput(byte) }
       try advance()
       return .value(0)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
