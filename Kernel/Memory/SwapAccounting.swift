@@ -21,11 +21,13 @@ public struct SwapAccounting: BitwiseCopyable, Sendable {
   fileprivate var limit: UInt64 { swapTotal + (overcommit & 4 != 0 ? physicalTotal : 0) }
 }
 
-/// Who asks for memory, as far as `vm.overcommit` wants to know. A class rather than a protocol, so that a back reference
-/// can name one.
-open class ReservationPolicy {
+/// Who asks for memory, as far as `vm.overcommit` and fail points want to know. A class rather than a protocol, so that a
+/// back reference can name one.
+open class Caller {
   /// Makes one.
   public init() {}
+  /// The number of the process whose event is being handled; 0: nobody's.
+  open var processIdentifier: Int32 { 0 }
   /// Whether the caller may exceed what the policy allows: the superuser (FreeBSD's PRIV_VM_SWAP_NOQUOTA and _NORLIMIT).
   open var isPrivileged: Bool { false }
   /// The caller's RLIMIT_SWAP in pages.
@@ -58,10 +60,10 @@ extension MemorySystem {
   }
 
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
-    let policy = reservationPolicy.instance
-    if policy?.isPrivileged ?? false { return }
+    let caller = caller.instance
+    if caller?.isPrivileged ?? false { return }
     if accounting.overcommit & 1 != 0 && sum > accounting.limit { throw .enomem }
-    if accounting.overcommit & 2 != 0, let policy, let account, account.reservedPageCount + pages > policy.pageLimit {
+    if accounting.overcommit & 2 != 0, let caller, let account, account.reservedPageCount + pages > caller.pageLimit {
       throw .enomem
     }
   }
