@@ -45,7 +45,7 @@ extension Kernel {
   }
 
   private func controlRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
-    _ = try fileTable(process).file(at: Int32(truncatingIfNeeded: arguments.first))
+    _ = try fileTable(process).reference(at: Int32(truncatingIfNeeded: arguments.first))
     let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
     let count = request.parameterByteCount
     let hasDirection = request.isVoid || request.copiesIn || request.copiesOut

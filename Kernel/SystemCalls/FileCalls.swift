@@ -220,7 +220,7 @@ extension Kernel {
     let isRelative = stagedByteCount > 1 && thread.frame.value.buffer[0] != UInt8(ascii: "/")
     let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
     guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
-    _ = try fileTable(process).file(at: directory)
+    _ = try fileTable(process).reference(at: directory)
     throw .enotdir
   }
 
