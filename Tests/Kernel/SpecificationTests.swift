@@ -1,0 +1,63 @@
+// Rules of the specification that no other test pins, because kernel and reference model once had them wrong together.
+
+import ABI
+import Memory
+import Simulation
+import Testing
+
+@testable import SystemCalls
+
+@Suite struct SpecificationTests {
+  private let data = TestKernel.data
+  private let minusOne = UInt64.max
+
+  private func setLimit(_ kernel: TestKernel, _ which: UInt64, _ soft: UInt64, _ hard: UInt64) -> CallResult? {
+    kernel.storeWord(soft, at: data)
+    kernel.storeWord(hard, at: data + 8)
+    return kernel.call(.setrlimit, which, data)
+  }
+
+  private func setOvercommit(_ kernel: TestKernel, _ value: UInt64) -> CallResult? {
+    let name = kernel.string("vm.overcommit")
+    kernel.storeWord(value, at: data + 0x100)
+    return kernel.call(.sysctlbyname, name, 13, 0, 0, data + 0x100, 4)
+  }
+
+  /// Executes the same program anew; what its auxiliary vector says, by type.
+  private func execute(_ kernel: TestKernel) -> [UInt64: UInt64] {
+    let path = kernel.string("/bin/prog")
+    kernel.storeWord(path, at: data + 0x800)
+    kernel.storeWord(0, at: data + 0x808)
+    kernel.call(.execve, path, data + 0x800, 0)
+    #expect(kernel.register(128) == TestProgram.entry)
+    var position = kernel.register(40) + 32
+    var vector: [UInt64: UInt64] = [:]
+    while kernel.loadWord(position) != 0 && vector.count < 40 {
+      vector[kernel.loadWord(position)] = kernel.loadWord(position + 8)
+      position += 16
+    }
+    return vector
+  }
+
+  /// shm.md 3.11, step 13.
+  @Test func onlyHintsFromTheProgramToItsFarthestDataAreMovedBehindThat() throws {
+    let kernel = try TestKernel()
+    let behindData = data + 65536 + UserSpace.maximumDataByteCount
+    func place(_ hint: UInt64) -> UInt64? { kernel.call(.mmap, hint, 4096, 3, 0x1002, minusOne, 0)?.value }
+    func check() {
+      #expect(place(0x1_0000) == 0x1_0000)
+      #expect(place(0x3F_F000) == 0x3F_F000)
+      for hint in [0, 0x40_0000, 0x50_0000, behindData - 4096] as [UInt64] {
+        #expect(place(hint).map { $0 >= behindData } == true, "\(hint)")
+      }
+      #expect(place(behindData + (1 << 30)) == behindData + (1 << 30))
+    }
+    _ = kernel.fork()
+    let (_, status) = kernel.wait {
+      check()
+      kernel.exit()
+    }
+    #expect(status == .exited(0))
+    check()
+  }
+}
