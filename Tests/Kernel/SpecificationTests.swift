@@ -60,4 +60,21 @@ import Testing
     #expect(status == .exited(0))
     check()
   }
+
+  /// abi.md section 2: SIGSYS is posted, so that who ignores it only sees the error.
+  @Test func whoIgnoresSIGSYSOnlySeesTheError() throws {
+    let kernel = try TestKernel()
+    _ = kernel.fork()
+    let (_, status) = kernel.wait {
+      kernel.storeWord(1, at: data)
+      #expect(kernel.call(.sigaction, 12, data, 0)?.integer == 0)
+      #expect(kernel.perform(590, [])?.errno == .enosys)
+      #expect(kernel.perform(100_000, [])?.errno == .enosys)
+      #expect(kernel.perform(0, [591])?.errno == .enosys)
+      kernel.storeWord(0, at: data)
+      #expect(kernel.call(.sigaction, 12, data, 0)?.integer == 0)
+      kernel.perform(590, [])
+    }
+    #expect(status == .terminated(.sigsys))
+  }
 }

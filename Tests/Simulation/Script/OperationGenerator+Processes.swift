@@ -176,7 +176,7 @@ extension OperationGenerator {
     case 0, 1:
       let handler = random.pick([nil, 0, 1, 1, 0x20_0000] as [UInt64?]) ?? nil
       return .signalAction(
-        signal: random.pick([20, 20, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20, handler: handler,
+        signal: random.pick([20, 20, 12, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20, handler: handler,
         wantsOld: !random.chance(oneIn: 4))
     case 2:
       // Groups, and everybody.
