@@ -77,4 +77,17 @@ import Testing
     }
     #expect(status == .terminated(.sigsys))
   }
+
+  /// abi.md section 13, AT_BSDFLAGS (27) and AT_USRSTACKLIM (36).
+  @Test func theAuxiliaryVectorTellsOvercommitAndTheLimitOfTheStack() throws {
+    let kernel = try TestKernel()
+    #expect(execute(kernel)[27] == 0)
+    #expect(setOvercommit(kernel, 1)?.integer == 0)
+    #expect(setLimit(kernel, 3, 5_000_001, 6_000_000)?.integer == 0)
+    let vector = execute(kernel)
+    #expect(vector[27] == 2)
+    #expect(vector[36] == 5_000_001)
+    #expect(setOvercommit(kernel, 4)?.integer == 0)
+    #expect(execute(kernel)[27] == 0)
+  }
 }
