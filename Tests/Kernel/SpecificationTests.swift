@@ -90,4 +90,38 @@ import Testing
     #expect(setOvercommit(kernel, 4)?.integer == 0)
     #expect(execute(kernel)[27] == 0)
   }
+
+  /// abi.md section 6: F_SETFL changes the read-ahead bit, which open(2) knows as O_CREAT.
+  @Test func theReadAheadBitIsAStatusFlag() throws {
+    let kernel = try TestKernel()
+    #expect(kernel.call(.shmOpen2, kernel.string("/o"), 0x202, 0o600, 0, 0)?.integer == 3)
+    #expect(kernel.call(.fcntl, 3, 3)?.integer == 2)
+    #expect(kernel.call(.fcntl, 3, 4, 0x208)?.integer == 0)
+    #expect(kernel.call(.fcntl, 3, 3)?.integer == 0x20A)
+    #expect(kernel.call(.fcntl, 3, 4, 0)?.integer == 0)
+    #expect(kernel.call(.fcntl, 3, 3)?.integer == 2)
+  }
+
+  /// fd.md section 4: a minimum that is not below the limit is EINVAL, 0 too.
+  @Test func whereNoDescriptorIsAllowedNoMinimumIs() throws {
+    let kernel = try TestKernel()
+    #expect(setLimit(kernel, 8, 0, 100)?.integer == 0)
+    #expect(kernel.call(.fcntl, 0, 0, 0)?.errno == .einval)
+    #expect(kernel.call(.fcntl, 0, 17, 0)?.errno == .einval)
+    #expect(kernel.call(.dup, 0)?.errno == .emfile)
+  }
+
+  /// shm.md 3.22: what is not malformed is passed down, however long its parameter; 2008's answer is EOPNOTSUPP.
+  @Test func requestsWithLongParametersReachTheFile() throws {
+    let kernel = try TestKernel()
+    #expect(kernel.call(.shmOpen, kernel.string("/o"), 0x202, 0o600)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, kernel.string("/o"), 2, 0, 0, 0)?.integer == 4)
+    for request in [0x5FFF_6601, 0x8100_6601, 0xDFFF_6601] as [UInt64] {
+      #expect(kernel.call(.ioctl, 3, request, data)?.errno == .eopnotsupp, "\(request)")
+      #expect(kernel.call(.ioctl, 4, request, data)?.errno == .enotty, "\(request)")
+      #expect(kernel.call(.ioctl, 9, request, data)?.errno == .ebadf, "\(request)")
+    }
+    #expect(kernel.call(.ioctl, 3, 0x8100_6601, 8)?.errno == .efault)
+    #expect(kernel.call(.ioctl, 4, 0x8100_6601, 8)?.errno == .efault)
+  }
 }
