@@ -151,7 +151,8 @@ extension Kernel {
     if map.flags.contains(.low32Bit) { return hint < MapArguments.low32BitEnd ? hint : 0 }
     let data = UInt64(process.limit(.data).hard)
     let (end, overflow) = process.breakStart.addingReportingOverflow(data)
-    let behindData = overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : end & ~Page.offsetMask
+    let behindData =
+      overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : (end + Page.offsetMask) & ~Page.offsetMask
     let isInReachOfData = hint >= process.programStart && hint < behindData
     return map.address == 0 || isInReachOfData || hint >= ABI.UserSpace.end ? behindData : hint
   }

@@ -167,7 +167,7 @@ extension ReferenceModel {
     _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
     let hint = arguments.address
-    let behindData = Program.dataEnd + UInt64(process.limits[2].hard)
+    let behindData = (Program.dataEnd + UInt64(process.limits[2].hard) + 4095) & ~4095
     if hint == 0 || hint >= Program.text && hint < behindData {
       if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
       return
