@@ -117,13 +117,21 @@ public final class FileTable {
 // MARK: dup(2), dup2(2), F_DUPFD and F_DUP2FD (spec fd.md, section 4)
 
 extension FileTable {
-  /// dup(2) (`minimum` 0) and F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
+  /// dup(2): the lowest free descriptor for the same file.
   ///
-  /// Throws EBADF when the descriptor is not open, EINVAL for a minimum that is not below the limit, EMFILE.
+  /// Throws EBADF when the descriptor is not open, EMFILE.
   @inline(__always)
+  public func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
+    try install(try file(at: descriptor), closeOnExec: false)
+  }
+
+  /// F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
+  ///
+  /// Throws EBADF when the descriptor is negative, EINVAL for a minimum that is not below the limit, EBADF when the
+  /// descriptor is not open, EMFILE.
   public func duplicate(_ descriptor: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Int32 {
     guard descriptor >= 0 else { throw .ebadf }
-    guard minimum == 0 || (minimum > 0 && minimum < limit) else { throw .einval }
+    guard minimum >= 0, minimum < limit else { throw .einval }
     return try install(try file(at: descriptor), atOrAbove: minimum, closeOnExec: closeOnExec)
   }
 

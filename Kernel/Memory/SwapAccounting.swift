@@ -7,18 +7,17 @@ import ABI
 /// The counters and the policy. All numbers are pages.
 public struct SwapAccounting: BitwiseCopyable, Sendable {
   /// `vm.overcommit`: bit 0 refuses reservations beyond the swap total, bit 1 those beyond the caller's RLIMIT_SWAP, bit 2
-  /// adds physical memory to the swap total.
+  /// adds the physical memory that is neither wired nor kept in reserve to the swap total.
   public var overcommit: UInt32 = 0
   /// Pages reserved.
   public fileprivate(set) var reserved: UInt64 = 0
   /// Pages of swap.
   public internal(set) var swapTotal: UInt64 = 0
-  /// Physical pages that bit 2 of `overcommit` counts.
-  var physicalTotal: UInt64 = 0
 
   init() {}
 
-  fileprivate var limit: UInt64 { swapTotal + (overcommit & 4 != 0 ? physicalTotal : 0) }
+  /// Whether `vm.overcommit` refuses what there is no swap for.
+  public var refusesOvercommit: Bool { overcommit & 1 != 0 }
 }
 
 /// Who asks for memory, as far as `vm.overcommit` and fail points want to know. A class rather than a protocol, so that a
@@ -62,10 +61,20 @@ extension MemorySystem {
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
     let caller = caller.instance
     if caller?.isPrivileged ?? false { return }
-    if accounting.overcommit & 1 != 0 && sum > accounting.limit { throw .enomem }
+    if accounting.overcommit & 1 != 0 {
+      let physical = accounting.overcommit & 4 != 0 ? pageableFrameCount : 0
+      if sum > accounting.swapTotal + physical { throw .enomem }
+    }
     if accounting.overcommit & 2 != 0, let caller, let account, account.reservedPageCount + pages > caller.pageLimit {
       throw .enomem
     }
+  }
+
+  /// The frames that programs' pages have or can have: all but those that the kernel keeps (FreeBSD's wired) and the reserve.
+  private var pageableFrameCount: UInt64 {
+    let pages = queues.active.count + queues.inactive.count + queues.laundry.count
+    let busy = queues.pendingWriteCount + queues.pendingReadCount
+    return UInt64(max(0, freeFrameCount + pages + busy - reserveFrameCount))
   }
 
   /// Gives back what `reserve` reserved for the same account.

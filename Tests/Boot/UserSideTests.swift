@@ -28,7 +28,10 @@ struct UserSideTests {
   static let batches = [
     Batch(
       name: "shared memory",
-      programs: ["posixshm_test", "posixshm2008_test", "shared_memory_test", "shared_object_test", "mapping_test"]),
+      programs: [
+        "posixshm_test", "posixshm2008_test", "shared_memory_test", "shared_object_test", "mapping_test", "memfd_test",
+        "page_fault_signal_test",
+      ]),
     Batch(
       name: "processes and descriptors",
       programs: ["process_test", "descriptor_test", "system_test", "start_state_test", "stale_bytes_test"],
