@@ -198,4 +198,14 @@ import Testing
     #expect(kernel.call(.setgroups, 257, data)?.errno == .einval)
     #expect(kernel.call(.setgroups, 1, 8)?.errno == .efault)
   }
+
+  @Test func setgroupsChecksItsArgumentsInOrder() throws {
+    let kernel = try TestKernel()
+    kernel.call(.setuid, 5)
+    #expect(kernel.call(.setgroups, UInt64(UInt32.max), 8)?.errno == .einval)
+    #expect(kernel.call(.setgroups, 100_000, 8)?.errno == .einval)
+    #expect(kernel.call(.setgroups, 2, 8)?.errno == .efault)
+    #expect(kernel.call(.setgroups, 2, TestKernel.data)?.errno == .eperm)
+    #expect(kernel.call(.setgroups, 0, 8)?.errno == .eperm)
+  }
 }

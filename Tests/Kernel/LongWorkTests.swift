@@ -73,20 +73,24 @@ import Testing
     #expect(kernel.load(area + 4096, 1) == [1])
   }
 
-  @Test func aProcessKilledAtAnyStepOfItsForkLeavesNothing() throws {
+  /// Has process 2 begin what `begin` does and kills it after 0, 1, … steps of that, until it gets to the end; every time
+  /// nothing may be left. `check` looks at the machine before the kill, and is told whether the end was reached.
+  private func killAtEveryStep(
+    atLeast stepCount: Int, frames: Int = 1024, _ begin: (TestKernel) -> Void,
+    check: (TestKernel, _ isDone: Bool) -> Void = { _, _ in }
+  ) throws {
     var step = 0
     var isDone = false
     while !isDone {
-      let kernel = try TestKernel(frames: 2048, unitsPerTurn: 4)
+      let kernel = try TestKernel(frames: frames, unitsPerTurn: 4)
       _ = kernel.fork()
       let first = kernel.context
       kernel.call(.schedYield)
       let second = kernel.context
-      mapPages(kernel, 24)
-      for number in 55..<75 { kernel.call(.dup2, 0, UInt64(number)) }
-      kernel.call(.fork)
+      begin(kernel)
       for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
       isDone = kernel.context == second
+      check(kernel, isDone)
       yield(kernel, until: first)
       kernel.call(.kill, UInt64.max, 9)
       let (identifier, status) = kernel.wait(2)
@@ -96,7 +100,15 @@ import Testing
       #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
       step += 1
     }
-    #expect(step > 12)
+    #expect(step > stepCount)
+  }
+
+  @Test func aProcessKilledAtAnyStepOfItsForkLeavesNothing() throws {
+    try killAtEveryStep(atLeast: 12, frames: 2048) { kernel in
+      mapPages(kernel, 24)
+      for number in 55..<75 { kernel.call(.dup2, 0, UInt64(number)) }
+      kernel.call(.fork)
+    }
   }
 
   @Test(arguments: [1, 1000]) func aForkThatCannotHaveItsDescriptorsUndoesItself(unitsPerTurn: Int) throws {
@@ -157,31 +169,15 @@ import Testing
   }
 
   @Test func aMappingOverALargeRangeIsCutAndAllOrNothing() throws {
-    var step = 0
-    var isDone = false
-    while !isDone {
-      let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
-      _ = kernel.fork()
-      let first = kernel.context
-      kernel.call(.schedYield)
-      let second = kernel.context
+    try killAtEveryStep(atLeast: 8) { kernel in
       mapPages(kernel, 40)
       kernel.call(.mmap, area, 40 * 4096, 3, anonymous, nobody, 0)
-      for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
-      isDone = kernel.context == second
-      if isDone {
-        #expect(kernel.result == CallResult(value: area, failed: false))
-        for page in 0..<UInt64(40) { #expect(kernel.load(area + page * 4096, 1) == [0]) }
-        #expect(kernel.store([7], at: area))
-      }
-      yield(kernel, until: first)
-      kernel.call(.kill, 2, 9)
-      _ = kernel.wait(2)
-      kernel.exit()
-      #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
-      step += 1
+    } check: { kernel, isDone in
+      guard isDone else { return }
+      #expect(kernel.result == CallResult(value: area, failed: false))
+      for page in 0..<UInt64(40) { #expect(kernel.load(area + page * 4096, 1) == [0]) }
+      #expect(kernel.store([7], at: area))
     }
-    #expect(step > 8)
   }
 
   @Test func mprotectOfALargeRangeIsCut() throws {
@@ -211,41 +207,28 @@ import Testing
   }
 
   @Test func mprotectIsAllOrNothingAndReservesWhatBecomesWritable() throws {
-    var step = 0
-    var isDone = false
-    while !isDone {
-      let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
-      _ = kernel.fork()
-      let first = kernel.context
-      kernel.call(.schedYield)
+    var reserved: UInt64 = 0
+    try killAtEveryStep(atLeast: 8) { kernel in
       let second = kernel.context
       mapPages(kernel, 40)
       // A mapping behind them that must not become writable: nothing may change.
       kernel.call(.mmap, area + 40 * 4096, 4096, 1 | 1 << 16, anonymous, nobody, 0)
-      let system = kernel.hardware.system
-      let reserved = system.accounting.reserved
+      reserved = kernel.hardware.system.accounting.reserved
       kernel.call(.mprotect, area, 41 * 4096, 3)
       yield(kernel, until: second)
       #expect(kernel.result.errno == .eacces)
-      #expect(system.accounting.reserved == reserved)
+      #expect(kernel.hardware.system.accounting.reserved == reserved)
       kernel.call(.mprotect, area, 40 * 4096, 3)
-      for _ in 0..<step where kernel.context == first { kernel.call(.schedYield) }
-      isDone = kernel.context == second
-      if isDone {
-        #expect(kernel.result == CallResult(value: 0, failed: false))
-        #expect(system.accounting.reserved == reserved + 20)
-        for page in 0..<UInt64(40) { #expect(kernel.store([7], at: area + page * 4096)) }
-      } else {
+    } check: { kernel, isDone in
+      let system = kernel.hardware.system
+      guard isDone else {
         #expect(system.accounting.reserved <= reserved + 20)
+        return
       }
-      yield(kernel, until: first)
-      kernel.call(.kill, 2, 9)
-      _ = kernel.wait(2)
-      kernel.exit()
-      #expect(kernel.report?.isClean == true, "step \(step): \(String(describing: kernel.report))")
-      step += 1
+      #expect(kernel.result == CallResult(value: 0, failed: false))
+      #expect(system.accounting.reserved == reserved + 20)
+      for page in 0..<UInt64(40) { #expect(kernel.store([7], at: area + page * 4096)) }
     }
-    #expect(step > 8)
   }
 
   @Test func aMappingThatIsBeingMadeKeepsStoresFromBeingSealed() throws {
@@ -325,82 +308,5 @@ import Testing
     #expect(kernel.returnCount > count)
     kernel.betweenReturns = nil
     #expect(kernel.result == CallResult(value: 0, failed: false))
-  }
-
-  @Test func cuttingAMappingInTwoWaitsForMemoryRatherThanFail() throws {
-    let kernel = try TestKernel()
-    kernel.call(.mmap, area, 16 * 4096, 3, anonymous, nobody, 0)
-    // The pool of map entries is full, so that the second half needs a frame.
-    var page: UInt64 = 0
-    let entries = kernel.hardware.system.inspectedMapEntries
-    let capacity = 4096 / MemoryLayout<UInt64>.stride
-    while kernel.hardware.system.inspectedMapEntries.frameCount == entries.frameCount && page < UInt64(capacity) {
-      kernel.call(.mmap, area + 0x1000_0000 + page * 8192, 4096, 3, anonymous, nobody, 0)
-      page += 1
-    }
-    // One fewer than what took a new frame, and that frame given back.
-    kernel.call(.munmap, area + 0x1000_0000 + (page - 1) * 8192, 4096)
-    kernel.hardware.system.trim()
-    kernel.hardware.system.failures.fail(.frame, number: 1)
-    #expect(kernel.call(.munmap, area + 4 * 4096, 4096) == CallResult(value: 0, failed: false))
-    #expect(kernel.hardware.system.failures.count(.frame) > 0)
-    kernel.hardware.system.failures.disarm()
-    #expect(kernel.store([1], at: area + 5 * 4096))
-  }
-
-  @Test func partsOfPrivateMemoryThatAreUnmappedAreGivenBack() throws {
-    let kernel = try TestKernel()
-    kernel.call(.mmap, area, 200 * 4096, 3, anonymous, nobody, 0)
-    for page in 0..<UInt64(200) { kernel.store([UInt8(page)], at: area + page * 4096) }
-    let free = kernel.hardware.system.freeFrameCount
-    kernel.call(.munmap, area + 10 * 4096, 50 * 4096)
-    kernel.call(.munmap, area, 5 * 4096)
-    kernel.call(.munmap, area + 195 * 4096, 5 * 4096)
-    #expect(kernel.hardware.system.freeFrameCount >= free + 60)
-    #expect(kernel.load(area + 5 * 4096, 1) == [5])
-    #expect(kernel.load(area + 60 * 4096, 1) == [60])
-    // Also what is all of a mapping that was cut off from the rest.
-    kernel.call(.munmap, area + 5 * 4096, 5 * 4096)
-    #expect(kernel.hardware.system.freeFrameCount >= free + 65)
-    kernel.call(.mprotect, area + 100 * 4096, 4096, 1)
-    kernel.call(.munmap, area + 101 * 4096, 94 * 4096)
-    #expect(kernel.hardware.system.freeFrameCount >= free + 159)
-    // What a child sees must stay.
-    _ = kernel.fork()
-    kernel.call(.munmap, area + 60 * 4096, 10 * 4096)
-    let (_, status) = kernel.wait {
-      #expect(kernel.load(area + 60 * 4096, 1) == [60])
-      kernel.exit()
-    }
-    #expect(status == .exited(0))
-  }
-
-  @Test func map32BitStaysBelowTwoGigabytes() throws {
-    let kernel = try TestKernel()
-    let low: UInt64 = 1 << 31
-    let first = try #require(kernel.call(.mmap, 0, 4096, 3, 0x81002, nobody, 0))
-    #expect(!first.failed && first.value < low)
-    // Everything from there to 2 GiB but two pages is taken.
-    #expect(kernel.call(.mmap, first.value + 4096, low - first.value - 3 * 4096, 0, 0x1012, nobody, 0)?.failed == false)
-    #expect(kernel.call(.mmap, 0x1000, 0x3f_f000, 0, 0x1012, nobody, 0)?.failed == false)
-    let before = try #require(kernel.call(.mmap, 0, 8192, 3, 0x81002, nobody, 0))
-    #expect(before.value == low - 8192 || before.value < first.value)
-    var last = before
-    while !last.failed {
-      #expect(last.value + 4096 <= low)
-      last = try #require(kernel.call(.mmap, 0, 4096 * 64, 3, 0x81002, nobody, 0))
-    }
-    #expect(last.errno == .enomem)
-    #expect(kernel.call(.mmap, 0, 4096 * 64, 3, 0x1002, nobody, 0)?.failed == false)
-  }
-
-  @Test func setgroupsChecksItsArgumentsInOrder() throws {
-    let kernel = try TestKernel()
-    kernel.call(.setuid, 5)
-    #expect(kernel.call(.setgroups, UInt64(UInt32.max), 8)?.errno == .einval)
-    #expect(kernel.call(.setgroups, 100_000, 8)?.errno == .einval)
-    #expect(kernel.call(.setgroups, 2, 8)?.errno == .efault)
-    #expect(kernel.call(.setgroups, 2, TestKernel.data)?.errno == .eperm)
-    #expect(kernel.call(.setgroups, 0, 8)?.errno == .eperm)
   }
 }
