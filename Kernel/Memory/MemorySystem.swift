@@ -99,7 +99,6 @@ public final class MemorySystem {
     var total = 0
     for index in available.indices { total += Int(available[index].end - available[index].start) }
     managedFrameCount = total
-    accounting.physicalTotal = UInt64(total)
     reserveFrameCount = min(64, max(8, total / 256))
     for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
     queues.setTargets(managed: total, reserve: reserveFrameCount)

@@ -7,18 +7,14 @@ import ABI
 /// The counters and the policy. All numbers are pages.
 public struct SwapAccounting: BitwiseCopyable, Sendable {
   /// `vm.overcommit`: bit 0 refuses reservations beyond the swap total, bit 1 those beyond the caller's RLIMIT_SWAP, bit 2
-  /// adds physical memory to the swap total.
+  /// adds physical memory that can be paged out to the swap total.
   public var overcommit: UInt32 = 0
   /// Pages reserved.
   public fileprivate(set) var reserved: UInt64 = 0
   /// Pages of swap.
   public internal(set) var swapTotal: UInt64 = 0
-  /// Physical pages that bit 2 of `overcommit` counts.
-  var physicalTotal: UInt64 = 0
 
   init() {}
-
-  fileprivate var limit: UInt64 { swapTotal + (overcommit & 4 != 0 ? physicalTotal : 0) }
 }
 
 /// Who asks for memory, as far as `vm.overcommit` wants to know. A class rather than a protocol, so that a back reference
@@ -57,10 +53,21 @@ extension MemorySystem {
     return true
   }
 
+  /// Pages beyond which bit 0 of `vm.overcommit` refuses.
+  private var reservationLimit: UInt64 {
+    accounting.swapTotal + (accounting.overcommit & 4 != 0 ? UInt64(pageableFrameCount) : 0)
+  }
+
+  /// Frames that are free or can be made so, the reserve left out: those that bit 2 of `vm.overcommit` counts. What the
+  /// kernel holds for itself, page tables included, is wired.
+  var pageableFrameCount: Int {
+    max(0, freeFrameCount + queues.frameCount + queues.pendingReadCount + queues.pendingWriteCount - reserveFrameCount)
+  }
+
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
     let policy = reservationPolicy.instance
     if policy?.isPrivileged ?? false { return }
-    if accounting.overcommit & 1 != 0 && sum > accounting.limit { throw .enomem }
+    if accounting.overcommit & 1 != 0 && sum > reservationLimit { throw .enomem }
     if accounting.overcommit & 2 != 0, let policy, let account, account.reservedPageCount + pages > policy.pageLimit {
       throw .enomem
     }
