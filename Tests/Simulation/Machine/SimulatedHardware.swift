@@ -86,6 +86,20 @@ public final class SimulatedHardware {
   /// Whether hardly more frames are free than reclaim aims for, or fewer.
   public var isShort: Bool { system.freeFrameCount < system.inspectedFreeFrameGoal * 5 / 4 }
 
+  /// Frames that are free or can be made so, the reserve left out, counted one by one.
+  var pageableFrameCount: UInt64 {
+    var count = 0
+    for number in 0..<system.inspectedFrameCount {
+      let record = system.inspect(FrameNumber(number))
+      switch record.state {
+      case .free, .freeTail, .orphan: count += 1
+      case .object: count += record.wireCount == 0 ? 1 : 0
+      default: break
+      }
+    }
+    return UInt64(max(0, count - system.reserveFrameCount))
+  }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }

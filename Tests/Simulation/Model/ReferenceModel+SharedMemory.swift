@@ -60,6 +60,7 @@ extension ReferenceModel {
 
   private func create(_ process: ModelProcess, _ mode: UInt16, _ extra: UInt32) -> ModelObject {
     let object = ModelObject()
+    object.creator = process.credentials.realUser
     object.owner = process.credentials.effectiveUser
     object.group = process.credentials.effectiveGroup
     object.mode = mode & ~process.mask & 0o777
@@ -87,6 +88,7 @@ extension ReferenceModel {
     guard file.isWritable, let object = file.object else { return .error(.einval) }
     if length < object.size && object.seals & 2 != 0 { return .error(.eperm) }
     if length > object.size && object.seals & 4 != 0 { return .error(.eperm) }
+    if isGrowthRefused(object, to: length, by: process) { return .error(.enomem) }
     object.resize(to: length, at: now)
     return .value(0)
   }

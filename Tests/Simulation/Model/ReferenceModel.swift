@@ -38,6 +38,13 @@ public final class ReferenceModel {
   var unknownCallsRaiseSignal = true
   /// vm.overcommit
   var overcommit: UInt32 = 0
+  /// Frames that are free or can be made so, the reserve left out, before and after the operation; only looked at where
+  /// `vm.overcommit` counts them.
+  var pageableFrameCounts: ClosedRange<UInt64> = 0...UInt64.max
+  /// Reservations that vm.overcommit refused, as it had to.
+  var refusalCount = 0
+  /// What the operation gave.
+  var observed = Observation.ended
   let facts: SystemFacts
 
   /// A system with process 1 only, its console on 0, 1 and 2, and its memory as the loader left it.
@@ -64,6 +71,7 @@ public final class ReferenceModel {
   func apply(_ operation: Operation, by number: Int, _ observed: Observation) throws(Difference) {
     guard let process = processes[number] else { throw Difference("no process \(number) in the model") }
     places = [:]
+    self.observed = observed
     let expected = try expectation(operation, process, observed)
     places = [:]
     switch (expected, observed) {

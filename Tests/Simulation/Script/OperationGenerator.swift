@@ -10,6 +10,10 @@ struct OperationGenerator {
   var processLimit = 5
   /// Half of the operations are drawn from the rarer ones.
   var drawsEveryCall = false
+  /// Whether vm.overcommit is set, and reserved swap brought close to what it allows.
+  var limitsReservations = false
+  /// Frames that the machine could page out when it was fresh, roughly.
+  var pageableFrameCount = 0
   /// One step in this many has something fail; 0: none.
   var failsOneIn = 0
   private var nextProcess = 1
@@ -54,6 +58,7 @@ struct OperationGenerator {
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+    if let operation = reserving(model, process) { return operation }
     if drawsEveryCall && random.chance(oneIn: 2) { return various(model, process) }
     if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
       return releasing(model, process)
@@ -80,7 +85,7 @@ struct OperationGenerator {
     }
   }
 
-  private mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+  mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
     let isAllowed = model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
     return isAllowed
       ? .fork(child: nextProcess, isVirtual: !isMemoryOnly && random.chance(oneIn: 6)) : releasing(model, process)
@@ -258,7 +263,9 @@ struct OperationGenerator {
     var length: Int64 =
       random.chance(oneIn: 3)
       ? Int64(random.number(below: 10)) * 4096 : Int64(random.number(below: 40_000))
-    if !isMemoryOnly && random.chance(oneIn: 50) { length = random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0 }
+    if !isMemoryOnly && random.chance(oneIn: limitsReservations ? 200 : 50) {
+      length = random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0
+    }
     return .truncate(descriptor: descriptor(process), length: length)
   }
 
