@@ -95,7 +95,8 @@ extension ReferenceModel {
 
   func changeMode(_ process: ModelProcess, _ descriptor: Int32, _ mode: UInt16) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
+    // Files without the method (spec fd.md section 5).
+    guard let object = file.object else { return .error(.einval) }
     let user = process.credentials.effectiveUser
     if user != 0 && user != object.owner { return .error(.eperm) }
     object.mode = mode & 0o777
@@ -104,7 +105,7 @@ extension ReferenceModel {
 
   func changeOwner(_ process: ModelProcess, _ descriptor: Int32, _ user: Int32, _ group: Int32) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
+    guard let object = file.object else { return .error(.einval) }
     let newUser = user == -1 ? object.owner : UInt32(bitPattern: user)
     let newGroup = group == -1 ? object.group : UInt32(bitPattern: group)
     let who = process.credentials

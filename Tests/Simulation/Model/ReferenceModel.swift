@@ -22,6 +22,8 @@ public final class ReferenceModel {
   /// number is never used again.
   var objectDevice: UInt64?
   var inodes: [UInt64: ModelObject] = [:]
+  /// What fstat(2) told of devices and files of /bin.
+  var fileIdentities: [String: ModelFileIdentity] = [:]
   /// When the operation being checked took effect, at the earliest and at the latest (nanoseconds since 1970).
   var now = ModelInstant(earliest: 0, latest: 0)
   /// What the kernel left in the buffers of the call, as read back by the driver.

@@ -74,7 +74,7 @@ struct OperationGenerator {
     case 58..<65: return resize(process)
     case 65..<70: return readOrWrite(process, writes: false)
     case 70..<75: return readOrWrite(process, writes: true)
-    case 75..<77: return .status(descriptor: descriptor(process), is2008: !isMemoryOnly && random.chance(oneIn: 4))
+    case 75..<77: return .status(descriptor: anyDescriptor(process), is2008: !isMemoryOnly && random.chance(oneIn: 4))
     case 77..<79: return .close(descriptor: descriptor(process))
     case 79..<82: return fork(model, process)
     case 82:
@@ -127,7 +127,18 @@ struct OperationGenerator {
   /// A descriptor of shared memory, most of the time.
   mutating func descriptor(_ process: ModelProcess) -> Int32 {
     if !isMemoryOnly && random.chance(oneIn: 8) { return Int32(random.number(in: -1...12)) }
+    if !isMemoryOnly && random.chance(oneIn: 25), let device = device(process) { return device }
     return random.pick(process.descriptors.filter { $0.value.file.object != nil }.keys.sorted()) ?? 99
+  }
+
+  /// A descriptor of a device or a file of /bin.
+  mutating func device(_ process: ModelProcess) -> Int32? {
+    random.pick(process.descriptors.filter { $0.value.file.object == nil }.keys.sorted())
+  }
+
+  /// A descriptor of shared memory or of something else.
+  mutating func anyDescriptor(_ process: ModelProcess) -> Int32 {
+    (isMemoryOnly || random.chance(oneIn: 2) ? nil : device(process)) ?? descriptor(process)
   }
 
   private mutating func mappedPage(_ process: ModelProcess) -> UInt64 {
