@@ -76,14 +76,15 @@ extension OperationGenerator {
     }
   }
 
-  private mutating func openFile() -> Operation {
+  mutating func openFile() -> Operation {
     let paths = [
       "/dev/null", "/dev/zero", "/dev/console", "/bin/script", "/bin/notes", "/dev/null", "/dev/zero", "/dev/console",
       "/", "/bin", "/dev/none", "/bin/none", "/none", "", "dev/zero", "/dev/null/x", "/bin/notes/", "//bin//notes",
       "/" + String(repeating: "n", count: 256), "/dev/" + String(repeating: "n", count: 1100),
     ]
     let path = random.pick(paths) ?? "/dev/null"
-    var flags = UInt32(random.pick([0, 0, 1, 2, 2, 3]) ?? 0)
+    let isProgram = path.hasPrefix("/bin/") && !random.chance(oneIn: 3)
+    var flags = isProgram ? 0 : UInt32(random.pick([0, 0, 1, 2, 2, 3]) ?? 0)
     for bit in [0x4, 0x8, 0x200, 0x400, 0x800, 0x2_0000, 0x10_0000] as [UInt32] where random.chance(oneIn: 8) {
       flags |= bit
     }

@@ -131,9 +131,11 @@ struct OperationGenerator {
     return random.pick(process.descriptors.filter { $0.value.file.object != nil }.keys.sorted()) ?? 99
   }
 
-  /// A descriptor of a device or a file of /bin.
+  /// A descriptor of a device or a file of /bin; the console is always there, so the others come first.
   mutating func device(_ process: ModelProcess) -> Int32? {
-    random.pick(process.descriptors.filter { $0.value.file.object == nil }.keys.sorted())
+    let devices = process.descriptors.filter { $0.value.file.object == nil }
+    let others = devices.filter { !$0.value.file.isConsole }
+    return random.pick((random.chance(oneIn: 4) || others.isEmpty ? devices : others).keys.sorted())
   }
 
   /// A descriptor of shared memory or of something else.
@@ -182,7 +184,13 @@ struct OperationGenerator {
     if isFixed { flags |= 0x10 }
     if isFixed && random.chance(oneIn: 6) { flags |= 0x4000 }
     var protection = random.pick([3, 3, 3, 3, 1, 1, 0, 5] as [UInt32]) ?? 3
-    let descriptor = isAnonymous ? -1 : descriptor(process)
+    var descriptor = isAnonymous ? -1 : descriptor(process)
+    if !isMemoryOnly && !isAnonymous && random.chance(oneIn: 12) {
+      // A file of /bin, or a device.
+      let files = process.descriptors.filter { if case .program = $0.value.file.kind { true } else { false } }
+      if files.isEmpty && random.chance(oneIn: 2) { return .open(path: "/bin/notes", flags: 0) }
+      descriptor = random.pick(files.keys.sorted()) ?? device(process) ?? descriptor
+    }
     if isMemoryOnly && !isAnonymous && process.file(descriptor)?.object == nil { return nil }
     var offset = isAnonymous ? 0 : Int64(random.number(below: 6)) * 4096
     var address = isFixed ? range.address : 0
@@ -257,6 +265,7 @@ struct OperationGenerator {
       return .sharedMemoryOpen(
         name: nil, flags: 2, mode: 0o600, sharedMemoryFlags: isMemoryOnly ? 0 : UInt32(random.number(below: 4)))
     }
+    if random.chance(oneIn: 7) { return openFile() }
     let name = "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é"]) ?? "a")
     var flags: UInt32 = random.pick([0, 2, 2, 2]) ?? 2
     if !random.chance(oneIn: 5) { flags |= 0x200 }

@@ -72,7 +72,7 @@ public struct RandomSimulation {
       changingStepCount += runner.changingStepCount
       shortStepCount += runner.shortStepCount
       reservationCount += runner.reservationCount
-      refusalCount += runner.model.refusalCount
+      refusalCount += runner.refusalCount
     }
   }
 

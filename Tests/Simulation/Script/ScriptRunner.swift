@@ -35,6 +35,8 @@ public final class ScriptRunner {
   public private(set) var shortStepCount = 0
   /// Steps at whose end the swap that is reserved was compared.
   public private(set) var reservationCount = 0
+  /// Reservations that vm.overcommit refused.
+  public var refusalCount: Int { model.refusalCount }
   /// Told of every step before it is performed.
   public var observer: ((ScriptStep) -> Void)?
   /// The contents of clean pages are compared at one step in this many; invariants at all.
