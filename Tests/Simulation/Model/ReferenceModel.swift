@@ -43,6 +43,8 @@ public final class ReferenceModel {
   /// Frames that are free or can be made so, the reserve left out, before and after the operation; only looked at where
   /// `vm.overcommit` counts them.
   var pageableFrameCounts: ClosedRange<UInt64> = 0...UInt64.max
+  /// What the machine knows of itself before and after the operation.
+  var figures = (before: MachineFigures(), after: MachineFigures())
   /// Reservations that vm.overcommit refused, as it had to.
   var refusalCount = 0
   /// What the operation gave.

@@ -86,12 +86,14 @@ public final class ScriptRunner {
       let before = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
       let countsFrames = model.overcommit & 5 == 5
       let pageable = countsFrames ? system.hardware.pageableFrameCount : 0
+      model.figures.before = system.hardware.figures
       guard let observed = try system.perform(step) else {
         steps.removeLast()
         return
       }
       model.now = ModelInstant(
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
+      model.figures.after = system.hardware.figures
       if countsFrames { model.notePageableFrames(pageable, system.hardware.pageableFrameCount) }
       model.consoleOutput = system.hardware.processor.takeConsoleOutput()
       model.outputs = system.outputs
