@@ -28,6 +28,7 @@ help:
 	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE ARGS="…" as process 1'
 	@echo '             (MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
+	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
 	@echo 'test         everything: format, host tests, simulation, booted tests'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
@@ -72,6 +73,10 @@ run: setup kernel programs
 debug: setup kernel programs
 	@echo 'In another terminal: gdb -ex "target remote :1234" $(KERNEL)'
 	@QEMU_FLAGS="$(QEMU_FLAGS) -S -s" Boot/Tools/run
+
+.PHONY: profile
+profile: setup kernel programs
+	@Boot/Tools/profile
 
 .PHONY: iso
 iso: $(BUILD)/martlet.iso

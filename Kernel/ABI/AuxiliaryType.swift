@@ -56,6 +56,8 @@ extension AuxiliaryType {
   public static let hardwareCapabilities2 = AuxiliaryType(rawValue: 26)
   /// AT_BSDFLAGS
   public static let bsdFlags = AuxiliaryType(rawValue: 27)
+  /// ELF_BSDF_VMNOOVERCOMMIT, a flag of AT_BSDFLAGS: swap is reserved for all memory, or the memory refused.
+  public static let overcommitDisabled: UInt64 = 2
   /// AT_ARGC
   public static let argumentCount = AuxiliaryType(rawValue: 28)
   /// AT_ARGV

@@ -71,9 +71,17 @@ extension OpenFlags {
   /// The access mode in the low two bits.
   public var accessMode: AccessMode { AccessMode(rawValue: rawValue & OpenFlags.accessModeMask.rawValue) }
 
-  /// What `F_SETFL` may change: O_APPEND, O_ASYNC, O_FSYNC, O_DSYNC, O_NONBLOCK, O_DIRECT (spec abi.md, section 6).
-  public static let changeableByFileControl: OpenFlags = [
+  /// FRDAHEAD, which `F_SETFL` and `F_GETFL` show in the place of O_CREAT.
+  public static let readAhead = OpenFlags(rawValue: 0x200)
+
+  /// What open(2) leaves in the file besides the access mode: O_APPEND, O_ASYNC, O_FSYNC, O_DSYNC, O_NONBLOCK, O_DIRECT.
+  public static let keptByOpen: OpenFlags = [
     .append, .asynchronous, .synchronous, .dataSynchronous, .nonBlocking, .direct,
+  ]
+
+  /// What `F_SETFL` may change: the same, and the read-ahead bit (spec abi.md, section 6).
+  public static let changeableByFileControl: OpenFlags = [
+    .append, .asynchronous, .synchronous, .dataSynchronous, .nonBlocking, .direct, .readAhead,
   ]
 }
 

@@ -2,7 +2,8 @@
 // level.
 //
 // Invariants
-// - `used` of a leaf has a bit for every file; `closeOnExec` has bits of used descriptors only.
+// - `used` of a leaf has a bit for every file, which the leaf keeps alive; `closeOnExec` has bits of used descriptors only.
+// - A leaf is empty before it goes: it does not look at its places again.
 // - In a branch, `present` has a bit for every child, and `full` one for every child in which no number is free. A child
 //   that holds nothing is given back at once.
 
@@ -12,23 +13,41 @@ import Memory
 struct DescriptorLeaf: ~Copyable {
   var used: UInt64 = 0
   var closeOnExec: UInt64 = 0
-  var files = [64 of OpenFile?](repeating: nil)
+  private(set) var files = [64 of BackReference<OpenFile>](repeating: BackReference())
 
+  /// Puts a file into an empty slot.
   @inline(__always)
   mutating func fill(_ slot: Int, _ file: consuming OpenFile, closeOnExec isSet: Bool) {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
+    precondition(used & bit == 0, "descriptor in use")
     used |= bit
+    if isSet { closeOnExec |= bit }
+    files[slot] = BackReference(holding: file)
+  }
+
+  /// Puts a file in place of another, which the caller drops when the table is in order again.
+  mutating func replace(_ slot: Int, by file: consuming OpenFile, closeOnExec isSet: Bool) -> OpenFile {
+    let replaced = files[slot].giveUp()
+    files[slot] = BackReference(holding: file)
+    setCloseOnExec(isSet, slot)
+    return replaced
+  }
+
+  mutating func setCloseOnExec(_ isSet: Bool, _ slot: Int) {
+    let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
     closeOnExec = isSet ? closeOnExec | bit : closeOnExec & ~bit
-    files[slot] = file
   }
 
   /// Empties a slot and hands its file to the caller, who drops it when the table is in order again.
   @inline(__always)
   mutating func clear(_ slot: Int) -> OpenFile? {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
+    guard used & bit != 0 else { return nil }
     used &= ~bit
     closeOnExec &= ~bit
-    return files[slot].take()
+    let file = files[slot].giveUp()
+    files[slot] = BackReference()
+    return file
   }
 }
 

@@ -13,9 +13,9 @@ public struct FileFlags: OptionSet, BitwiseCopyable, Sendable {
     self.rawValue = rawValue
   }
 
-  /// The flags that open(2) flags leave in the file: the access mode, and what `F_SETFL` may change.
+  /// The flags that open(2) flags leave in the file.
   public init(_ flags: OpenFlags) {
-    let kept = flags.intersection(.changeableByFileControl.union(.accessModeMask))
+    let kept = flags.intersection(.keptByOpen.union(.accessModeMask))
     rawValue = kept.rawValue + 1
   }
 }

@@ -175,9 +175,9 @@ public struct FileInspector: ~Copyable {
 extension FileTable {
   /// Whether a descriptor is all that keeps its file alive.
   fileprivate func holdsOnlyReference(_ descriptor: Int) -> Bool {
-    if descriptor < 64 { return isKnownUniquelyReferenced(&near.files[descriptor]) }
+    if descriptor < 64 { return near.files[descriptor].holdsOnlyReference }
     guard let leaf = farLeaf(of: Int32(descriptor)) else { return false }
-    return isKnownUniquelyReferenced(&fileSystem.leaves[leaf].files[descriptor & 63])
+    return fileSystem.leaves[leaf].files[descriptor & 63].holdsOnlyReference
   }
 }
 

@@ -106,16 +106,16 @@ extension FileSystem {
   private func enter(_ name: Span<UInt8>, of place: Place) throws(Errno) -> Place {
     guard name.count <= FileSystem.maximumComponentByteCount else { throw .enametoolong }
     guard place.isDirectory else { throw .enotdir }
-    if name.isEqual(to: ".") { return place }
-    if name.isEqual(to: "..") { return .root }
+    if name.spells(".") { return place }
+    if name.spells("..") { return .root }
     switch place {
     case .root:
-      if name.isEqual(to: "dev") { return .devices }
-      if name.isEqual(to: "bin") { return .programs }
+      if name.spells("dev") { return .devices }
+      if name.spells("bin") { return .programs }
     case .devices:
-      if name.isEqual(to: "null") { return .null }
-      if name.isEqual(to: "zero") { return .zero }
-      if name.isEqual(to: "console") { return .console }
+      if name.spells("null") { return .null }
+      if name.spells("zero") { return .zero }
+      if name.spells("console") { return .console }
     case .programs:
       for file in bootFiles where file.isNamed(name) { return .program(file) }
     default: break
@@ -140,16 +140,5 @@ extension Place {
     case .root, .devices, .programs: true
     default: false
     }
-  }
-}
-
-extension Span where Element == UInt8 {
-  func isEqual(to name: String) -> Bool {
-    var index = 0
-    for byte in name.utf8 {
-      guard index < count, self[index] == byte else { return false }
-      index += 1
-    }
-    return index == count
   }
 }

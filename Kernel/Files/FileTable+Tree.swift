@@ -30,13 +30,12 @@ extension FileTable {
     if descriptor >= 64 { prune(Int(descriptor)) }
   }
 
-  /// Puts a file into a slot that has room, in place of what is there.
+  /// Puts a file into an empty slot that has room.
   @inline(__always)
   func fill(_ descriptor: Int32, _ file: consuming OpenFile, closeOnExec: Bool) {
     if descriptor < 64 {
-      let slot = Int(descriptor)
-      if near.used >> UInt64(truncatingIfNeeded: slot) & 1 == 0 { count &+= 1 }
-      near.fill(slot, file, closeOnExec: closeOnExec)
+      count &+= 1
+      near.fill(Int(descriptor), file, closeOnExec: closeOnExec)
     } else {
       fillFar(Int(descriptor), file, closeOnExec: closeOnExec)
     }
@@ -44,10 +43,34 @@ extension FileTable {
 
   private func fillFar(_ descriptor: Int, _ file: consuming OpenFile, closeOnExec: Bool) {
     guard let leaf = farLeaf(of: Int32(descriptor)) else { preconditionFailure("no room was made") }
-    let slot = descriptor & 63
-    if fileSystem.leaves[leaf].used >> UInt64(slot) & 1 == 0 { count += 1 }
-    fileSystem.leaves[leaf].fill(slot, file, closeOnExec: closeOnExec)
+    count += 1
+    fileSystem.leaves[leaf].fill(descriptor & 63, file, closeOnExec: closeOnExec)
     if fileSystem.leaves[leaf].used == UInt64.max { setFull(true, descriptor) }
+  }
+
+  /// Puts a file into a slot in place of the one that is there.
+  func replace(_ descriptor: Int32, by file: consuming OpenFile, closeOnExec: Bool) {
+    let slot = Int(descriptor & 63)
+    let replaced =
+      if descriptor < 64 { near.replace(slot, by: file, closeOnExec: closeOnExec) } else {
+        fileSystem.leaves[openLeaf(of: descriptor)].replace(slot, by: file, closeOnExec: closeOnExec)
+      }
+    _ = consume replaced
+  }
+
+  /// Sets or clears FD_CLOEXEC of a descriptor that is open.
+  func setCloseOnExec(_ isSet: Bool, of descriptor: Int32) {
+    let slot = Int(descriptor & 63)
+    if descriptor < 64 {
+      near.setCloseOnExec(isSet, slot)
+    } else {
+      fileSystem.leaves[openLeaf(of: descriptor)].setCloseOnExec(isSet, slot)
+    }
+  }
+
+  private func openLeaf(of descriptor: Int32) -> Handle<DescriptorLeaf> {
+    guard let leaf = farLeaf(of: descriptor) else { preconditionFailure("no such descriptor") }
+    return leaf
   }
 
   /// Empties a slot and hands its file to the caller; nil when the descriptor is not open.

@@ -46,11 +46,8 @@ public final class FileTable {
   /// Throws EBADF when there is none.
   @inline(__always)
   public func file(at descriptor: Int32) throws(Errno) -> OpenFile {
-    if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
-      guard let file = near.files[Int(descriptor)] else { throw .ebadf }
-      return file
-    }
-    return try farFile(at: descriptor)
+    guard let file = try reference(at: descriptor).instance else { throw .ebadf }
+    return file
   }
 
   /// The file behind a descriptor, to be borrowed while the descriptor stays open.
@@ -58,18 +55,16 @@ public final class FileTable {
   /// Throws EBADF when there is none.
   @inline(__always)
   public func reference(at descriptor: Int32) throws(Errno) -> BackReference<OpenFile> {
-    if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
-      guard let file = near.files[Int(descriptor)] else { throw .ebadf }
-      return BackReference(file)
-    }
-    return BackReference(try farFile(at: descriptor))
+    let file =
+      if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) { near.files[Int(descriptor)] } else {
+        farReference(at: descriptor)
+      }
+    if file.isEmpty { throw .ebadf }
+    return file
   }
 
-  private func farFile(at descriptor: Int32) throws(Errno) -> OpenFile {
-    guard let leaf = farLeaf(of: descriptor), let file = fileSystem.leaves[leaf].files[Int(descriptor) & 63] else {
-      throw .ebadf
-    }
-    return file
+  private func farReference(at descriptor: Int32) -> BackReference<OpenFile> {
+    farLeaf(of: descriptor).map { fileSystem.leaves[$0].files[Int(descriptor) & 63] } ?? BackReference()
   }
 
   /// Gives a file the lowest free descriptor that is not below `minimum`.
@@ -114,20 +109,29 @@ public final class FileTable {
   ///
   /// Throws EBADF when the descriptor is not open.
   public func setFlags(_ flags: FileDescriptorFlags, of descriptor: Int32) throws(Errno) {
-    fill(descriptor, try file(at: descriptor), closeOnExec: flags.contains(.closeOnExec))
+    _ = try reference(at: descriptor)
+    setCloseOnExec(flags.contains(.closeOnExec), of: descriptor)
   }
 }
 
 // MARK: dup(2), dup2(2), F_DUPFD and F_DUP2FD (spec fd.md, section 4)
 
 extension FileTable {
-  /// dup(2) (`minimum` 0) and F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
+  /// dup(2): the lowest free descriptor for the same file.
   ///
-  /// Throws EBADF when the descriptor is not open, EINVAL for a minimum that is not below the limit, EMFILE.
+  /// Throws EBADF when the descriptor is not open, EMFILE.
   @inline(__always)
+  public func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
+    try install(try file(at: descriptor), closeOnExec: false)
+  }
+
+  /// F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
+  ///
+  /// Throws EBADF when the descriptor is negative, EINVAL for a minimum that is not below the limit, EBADF when the
+  /// descriptor is not open, EMFILE.
   public func duplicate(_ descriptor: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Int32 {
     guard descriptor >= 0 else { throw .ebadf }
-    guard minimum == 0 || (minimum > 0 && minimum < limit) else { throw .einval }
+    guard minimum >= 0, minimum < limit else { throw .einval }
     return try install(try file(at: descriptor), atOrAbove: minimum, closeOnExec: closeOnExec)
   }
 
@@ -140,11 +144,12 @@ extension FileTable {
     guard descriptor >= 0, target >= 0, target < limit else { throw .ebadf }
     let file = try file(at: descriptor)
     if descriptor == target {
-      if closeOnExec { fill(target, file, closeOnExec: true) }
-      return
+      if closeOnExec { setCloseOnExec(true, of: target) }
+    } else if (try? reference(at: target)) != nil {
+      replace(target, by: file, closeOnExec: closeOnExec)
+    } else {
+      try prepare(Int(target))
+      fill(target, file, closeOnExec: closeOnExec)
     }
-    let replaced = try? self.file(at: target)
-    if replaced == nil { try prepare(Int(target)) }
-    fill(target, file, closeOnExec: closeOnExec)
   }
 }

@@ -1,4 +1,5 @@
-// The kernel's command line (DESIGN, "Booted interface"): words separated by spaces. Unknown words are the boot loader's.
+// The kernel's command line (DESIGN, "Booted interface"): words separated by spaces, but for those between quotation marks,
+// which are left out. Unknown words are the boot loader's.
 
 /// What the command line asks for.
 public struct KernelOptions {
@@ -27,8 +28,11 @@ public struct KernelOptions {
   /// Reads a command line.
   public init(_ commandLine: [UInt8]) {
     var word: [UInt8] = []
+    var isQuoted = false
     for byte in commandLine {
-      if byte == UInt8(ascii: " ") {
+      if byte == UInt8(ascii: "\"") {
+        isQuoted.toggle()
+      } else if byte == UInt8(ascii: " ") && !isQuoted {
         take(word)
         word = []
       } else {

@@ -168,7 +168,7 @@ extension AddressSpace {
   private func copy(_ source: FrameNumber, to index: UInt64, _ top: VMObject) -> Location {
     guard let frame = top.addFrame(at: index, system) else { return .wait(.frames) }
     system.physical.copy(source, to: frame)
-    top.markDirty(frame, system)
+    system.markDirty(frame)
     system.frames[source].flags.insert(.referenced)
     // Whoever shares the top object must see the copy from now on.
     if top.referenceCount > 1 { system.removeAllMappings(of: source) }

@@ -134,11 +134,7 @@ extension MemorySystem {
   /// Notes what the processor recorded in an entry that is gone.
   @inline(__always)
   func gather(_ entry: UInt64, _ frame: FrameNumber) {
-    if entry & PageTableEntry.dirty != 0, !frames[frame].flags.contains(.dirty),
-      let object = frames[frame].owner.object
-    {
-      object.markDirty(frame, self)
-    }
+    if entry & PageTableEntry.dirty != 0 { markDirty(frame) }
     if entry & PageTableEntry.accessed != 0 { frames[frame].flags.insert(.referenced) }
   }
 

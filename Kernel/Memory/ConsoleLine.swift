@@ -40,3 +40,14 @@ public struct ConsoleLine {
     @_lifetime(borrow self) get { text.span.extracting(0..<count) }
   }
 }
+
+extension MemorySystem {
+  /// Writes a line about the kernel's own doings to the console.
+  public func report(_ write: (inout ConsoleLine) -> Void) {
+    var line = ConsoleLine()
+    line.append("martlet: ")
+    write(&line)
+    line.append("\r\n")
+    processor.writeConsole(line.bytes)
+  }
+}

@@ -80,15 +80,3 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     return nil
   }
 }
-
-extension Span where Element == UInt8 {
-  /// Whether these bytes are that text.
-  func spells(_ text: String) -> Bool {
-    var index = 0
-    for byte in text.utf8 {
-      guard index < count, self[index] == byte else { return false }
-      index += 1
-    }
-    return index == count
-  }
-}

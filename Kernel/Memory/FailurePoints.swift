@@ -57,8 +57,8 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
     }
   }
 
-  /// Evaluates a point.
-  mutating func evaluate(_ point: FailurePoint) -> Verdict {
+  /// Evaluates a point for the process with this number.
+  mutating func evaluate(_ point: FailurePoint, for process: Int32) -> Verdict {
     let slot = Int(point.rawValue)
     evaluations[slot] &+= 1
     var verdict = Verdict()
@@ -68,6 +68,7 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
       if term.probability < FailureTerm.certainty && nextRandom() % UInt64(FailureTerm.certainty) >= term.probability {
         continue
       }
+      if term.process != FailureTerm.anybody && term.process != process { continue }
       if term.count > 0 {
         settings[slot].terms[index].count -= 1
         if term.count == 1 { updateArmed() }
@@ -101,7 +102,7 @@ extension MemorySystem {
 
   @inline(never)
   private func evaluate(_ point: FailurePoint) -> Bool {
-    let verdict = failures.evaluate(point)
+    let verdict = failures.evaluate(point, for: caller.instance?.processIdentifier ?? 0)
     for _ in 0..<verdict.prints where !isQuiet { report(point, " executing") }
     if verdict.panics {
       report(point, " panicking")
@@ -111,12 +112,11 @@ extension MemorySystem {
   }
 
   private func report(_ point: FailurePoint, _ what: String) {
-    var line = ConsoleLine()
-    line.append("martlet: fail point ")
-    line.append(point.name)
-    line.append(what)
-    line.append("\r\n")
-    processor.writeConsole(line.bytes)
+    report { line in
+      line.append("fail point ")
+      line.append(point.name)
+      line.append(what)
+    }
   }
 
   /// Whether a frame for this use is to fail.

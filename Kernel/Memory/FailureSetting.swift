@@ -1,10 +1,11 @@
-// What a fail point does, in the words of fail(9): terms of the form `[PERCENT%][COUNT*]TYPE[(ARGUMENT)]`, joined by `->`.
+// What a fail point does, in the words of fail(9): terms of the form `[PERCENT%][COUNT*]TYPE[(ARGUMENT)[[pid NUMBER]]]`,
+// joined by `->`.
 //
 // The types are off, return, panic and print; FreeBSD's others (sleep, delay, pause, yield, break) have no meaning where
-// nothing may wait. As there, a term with a probability or a count that does not execute is passed over, a `print` with an
-// argument other than 0 passes on to the next term, every other term that executes ends the evaluation; the last percentage
-// and the last count of a term count; a term that can never execute is left out, and so is what follows an `off` without a
-// count.
+// nothing may wait. As there, a term that does not execute, because of its probability, its count or the process that it is
+// for, is passed over, a `print` with an argument other than 0 passes on to the next term, every other term that executes ends
+// the evaluation; the last percentage and the last count of a term count; a term that can never execute is left out, and so is
+// what follows an `off` without a count, whomever that is for.
 public import ABI
 
 /// One term.
@@ -26,6 +27,8 @@ struct FailureTerm: BitwiseCopyable {
   static let certainty: UInt32 = 1_000_000
   /// What stands for "any number of times".
   static let unlimited: Int32 = -1
+  /// What stands for "whichever process".
+  static let anybody: Int32 = -1
 
   var action = Action.off
   /// In millionths.
@@ -33,6 +36,8 @@ struct FailureTerm: BitwiseCopyable {
   /// How often it still executes, or `unlimited`.
   var count = FailureTerm.unlimited
   var argument: Int32 = 0
+  /// The process that it executes for, or `anybody`.
+  var process = FailureTerm.anybody
 }
 
 /// The setting of one fail point.
@@ -113,6 +118,11 @@ public struct FailureSetting: BitwiseCopyable, Sendable {
       line.append(UInt64(term.argument.magnitude))
       line.append(")")
     }
+    if term.process != FailureTerm.anybody {
+      line.append("[pid ")
+      line.append(UInt64(term.process))
+      line.append("]")
+    }
   }
 }
 
@@ -171,6 +181,11 @@ private struct FailureSettingReader: ~Escapable {
     if take("(") {
       term.argument = try argument()
       guard take(")") else { throw .einval }
+      if take("[pid ") {
+        guard digit != nil else { throw .einval }
+        term.process = try argument()
+        guard take("]") else { throw .einval }
+      }
     }
     return term
   }

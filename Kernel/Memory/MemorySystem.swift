@@ -60,7 +60,7 @@ public final class MemorySystem {
   /// The last futile look at every page, if nothing was found since.
   var futility: Futility?
   /// Who asks for memory; set by the kernel.
-  public var reservationPolicy: BackReference<ReservationPolicy> = BackReference()
+  public var caller: BackReference<Caller> = BackReference()
   /// What is counted per user.
   public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).

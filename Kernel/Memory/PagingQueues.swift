@@ -9,8 +9,6 @@ struct PagingQueues {
   private(set) var active = FrameList()
   private(set) var inactive = FrameList()
   private(set) var laundry = FrameList()
-  /// Frames in one of them.
-  var frameCount: Int { active.count + inactive.count + laundry.count }
   /// Transfers to the device that are under way.
   var pendingWriteCount = 0
   /// Transfers from the device that are under way.

@@ -136,7 +136,7 @@ extension MemorySystem {
     }
     removeAllMappings(of: frame)
     queues.remove(frame, frames)
-    object.markDirty(frame, self)
+    markDirty(frame)
     frames[frame].swapBlock = block
     object.blockCount += 1
     frames[frame].flags.remove(.dirty)
@@ -167,7 +167,7 @@ extension MemorySystem {
         drop(frame, object)
       }
     } else {
-      object.markDirty(frame, self)
+      markDirty(frame)
       queues.append(frame, to: .active, frames)
     }
   }

@@ -18,16 +18,26 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
     bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(instance).toOpaque())
   }
 
-  /// Names `instance` and keeps it alive until `giveUp`.
-  init(holding instance: Instance) {
+  /// Names `instance` and keeps it alive until `giveUp`: for places that are many and mostly empty.
+  @inline(__always)
+  public init(holding instance: consuming Instance) {
     bits = unsafe UInt(bitPattern: Unmanaged.passRetained(instance).toOpaque())
   }
 
   /// Ends what `init(holding:)` began, and hands the instance to the caller.
-  func giveUp() -> Instance {
+  @inline(__always)
+  public func giveUp() -> Instance {
     guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to give up") }
     // SAFETY: the reference that is taken over is the one that `init(holding:)` made.
     return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeRetainedValue()
+  }
+
+  /// Whether what `init(holding:)` began is all that keeps the instance alive.
+  public var holdsOnlyReference: Bool {
+    if isEmpty { return false }
+    var instance = giveUp()
+    defer { _ = unsafe Unmanaged.passRetained(instance) }
+    return isKnownUniquelyReferenced(&instance)
   }
 
   /// The instance, if one is named.

@@ -7,7 +7,7 @@ import ABI
 /// The counters and the policy. All numbers are pages.
 public struct SwapAccounting: BitwiseCopyable, Sendable {
   /// `vm.overcommit`: bit 0 refuses reservations beyond the swap total, bit 1 those beyond the caller's RLIMIT_SWAP, bit 2
-  /// adds physical memory that can be paged out to the swap total.
+  /// adds the physical memory that is neither wired nor kept in reserve to the swap total.
   public var overcommit: UInt32 = 0
   /// Pages reserved.
   public fileprivate(set) var reserved: UInt64 = 0
@@ -15,13 +15,18 @@ public struct SwapAccounting: BitwiseCopyable, Sendable {
   public internal(set) var swapTotal: UInt64 = 0
 
   init() {}
+
+  /// Whether `vm.overcommit` refuses what there is no swap for.
+  public var refusesOvercommit: Bool { overcommit & 1 != 0 }
 }
 
-/// Who asks for memory, as far as `vm.overcommit` wants to know. A class rather than a protocol, so that a back reference
-/// can name one.
-open class ReservationPolicy {
+/// Who asks for memory, as far as `vm.overcommit` and fail points want to know. A class rather than a protocol, so that a
+/// back reference can name one.
+open class Caller {
   /// Makes one.
   public init() {}
+  /// The number of the process whose event is being handled; 0: nobody's.
+  open var processIdentifier: Int32 { 0 }
   /// Whether the caller may exceed what the policy allows: the superuser (FreeBSD's PRIV_VM_SWAP_NOQUOTA and _NORLIMIT).
   open var isPrivileged: Bool { false }
   /// The caller's RLIMIT_SWAP in pages.
@@ -53,24 +58,23 @@ extension MemorySystem {
     return true
   }
 
-  /// Pages beyond which bit 0 of `vm.overcommit` refuses.
-  private var reservationLimit: UInt64 {
-    accounting.swapTotal + (accounting.overcommit & 4 != 0 ? UInt64(pageableFrameCount) : 0)
-  }
-
-  /// Frames that are free or can be made so, the reserve left out: those that bit 2 of `vm.overcommit` counts. What the
-  /// kernel holds for itself, page tables included, is wired.
-  var pageableFrameCount: Int {
-    max(0, freeFrameCount + queues.frameCount + queues.pendingReadCount + queues.pendingWriteCount - reserveFrameCount)
-  }
-
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
-    let policy = reservationPolicy.instance
-    if policy?.isPrivileged ?? false { return }
-    if accounting.overcommit & 1 != 0 && sum > reservationLimit { throw .enomem }
-    if accounting.overcommit & 2 != 0, let policy, let account, account.reservedPageCount + pages > policy.pageLimit {
+    let caller = caller.instance
+    if caller?.isPrivileged ?? false { return }
+    if accounting.overcommit & 1 != 0 {
+      let physical = accounting.overcommit & 4 != 0 ? pageableFrameCount : 0
+      if sum > accounting.swapTotal + physical { throw .enomem }
+    }
+    if accounting.overcommit & 2 != 0, let caller, let account, account.reservedPageCount + pages > caller.pageLimit {
       throw .enomem
     }
+  }
+
+  /// The frames that programs' pages have or can have: all but those that the kernel keeps (FreeBSD's wired) and the reserve.
+  private var pageableFrameCount: UInt64 {
+    let pages = queues.active.count + queues.inactive.count + queues.laundry.count
+    let busy = queues.pendingWriteCount + queues.pendingReadCount
+    return UInt64(max(0, freeFrameCount + pages + busy - reserveFrameCount))
   }
 
   /// Gives back what `reserve` reserved for the same account.

@@ -43,17 +43,17 @@ extension VMObject {
       let ready = readyFrame(frame, index, system)
       if case .frame = ready {
         system.frames[frame].flags.insert(.referenced)
-        if use == .write { markDirty(frame, system) }
+        if use == .write { system.markDirty(frame) }
       }
       return ready
     case .swapped(let block):
       let ready = pageIn(index, block, system)
-      if use == .write, case .frame(let frame) = ready { markDirty(frame, system) }
+      if use == .write, case .frame(let frame) = ready { system.markDirty(frame) }
       return ready
     case .empty:
       if use == .read { return .absent }
       guard let frame = addZeroedPage(at: index, system) else { return .wait(.frames) }
-      markDirty(frame, system)
+      system.markDirty(frame)
       return .frame(frame)
     }
   }
@@ -254,16 +254,21 @@ extension VMObject {
     system.frames[frame].flags = []
     system.frames[frame].queue = .none
   }
+}
 
+extension MemorySystem {
   /// Notes that a page's content differs from its swap block, which is given back.
   @inline(__always)
-  func markDirty(_ frame: FrameNumber, _ system: MemorySystem) {
-    system.frames[frame].flags.insert(.dirty)
-    let block = system.frames[frame].swapBlock
-    if block != .none {
-      system.frames[frame].swapBlock = .none
-      blockCount -= 1
-      system.freeSwapBlock(block)
-    }
+  func markDirty(_ frame: FrameNumber) {
+    frames[frame].flags.insert(.dirty)
+    if frames[frame].swapBlock != .none { dropSwapBlock(of: frame) }
+  }
+
+  private func dropSwapBlock(of frame: FrameNumber) {
+    guard let object = frames[frame].owner.object else { preconditionFailure("swap block without object") }
+    let block = frames[frame].swapBlock
+    frames[frame].swapBlock = .none
+    object.blockCount -= 1
+    freeSwapBlock(block)
   }
 }

@@ -160,7 +160,8 @@ extension Execution {
     if pointerIndex == 0 { cursor = 0 }
     switch pointerIndex {
     case 0:
-      let vector = AuxiliaryVector(layout, stack, stackLimit: stackLimit)
+      let vector = AuxiliaryVector(
+        layout, stack, stackLimit: stackLimit, refusesOvercommit: memory.accounting.refusesOvercommit)
       for index in 0..<vector.count { put(vector.words[index], at: index) }
       return 8 * vector.count
     case 1:

@@ -37,6 +37,8 @@ public final class Execution {
   let staging: ArgumentStaging
   let argumentVector: UInt64
   let environmentVector: UInt64
+  /// The size of the new stack, and the limit that it is made from.
+  let stackByteCount: UInt64
   let stackLimit: UInt64
   let account: UserAccount?
   /// The path, with its NUL.
@@ -66,7 +68,7 @@ public final class Execution {
   /// - Parameters:
   ///   - arguments: the address of the argument vector in the caller's address space.
   ///   - environment: the address of the environment vector, or 0 for none.
-  ///   - stackLimit: the size of the new stack.
+  ///   - stackLimit: the soft limit of the new stack.
   ///   - account: whom the new memory is charged to.
   public init(
     _ memory: MemorySystem, path: [1024 of UInt8], pathByteCount: Int, arguments: UInt64, environment: UInt64,
@@ -76,7 +78,8 @@ public final class Execution {
     self.memory = memory
     self.path = path
     self.pathByteCount = pathByteCount
-    self.stackLimit = min(stackLimit, ABI.UserSpace.maximumStackByteCount) & ~Page.offsetMask
+    self.stackLimit = stackLimit
+    stackByteCount = min(stackLimit, ABI.UserSpace.maximumStackByteCount) & ~Page.offsetMask
     argumentVector = arguments
     environmentVector = environment
     staging = ArgumentStaging(memory)
@@ -99,10 +102,10 @@ public final class Execution {
   /// stack.
   public func load(_ image: ExecutableImage) throws(Errno) {
     precondition(phase == .file)
-    let stackBase = InitialStack.top - stackLimit
+    let stackBase = InitialStack.top - stackByteCount
     let layout = try ProgramLayout(image, memory.physical, limit: stackBase)
     let stack = InitialStack(staging, pathByteCount: pathByteCount)
-    guard stack.byteCount + 2 * Page.byteCount <= stackLimit else { throw .e2big }
+    guard stack.byteCount + 2 * Page.byteCount <= stackByteCount else { throw .e2big }
     let space = try AddressSpace.make(memory)
     space.account = account
     self.space = space
@@ -110,7 +113,7 @@ public final class Execution {
     self.stack = stack
     _ = try space.map(
       MapRequest(
-        address: stackBase, byteCount: stackLimit, placement: .fixed, protection: [.read, .write], maximum: .all,
+        address: stackBase, byteCount: stackByteCount, placement: .fixed, protection: [.read, .write], maximum: .all,
         sharing: .private, object: nil))
     phase = .segments
   }

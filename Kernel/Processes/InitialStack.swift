@@ -58,7 +58,7 @@ struct AuxiliaryVector {
     count += 2
   }
 
-  init(_ layout: ProgramLayout, _ stack: InitialStack, stackLimit: UInt64) {
+  init(_ layout: ProgramLayout, _ stack: InitialStack, stackLimit: UInt64, refusesOvercommit: Bool) {
     append(.programHeaders, layout.headersAddress)
     append(.programHeaderByteCount, UInt64(ProgramHeader.byteCount))
     append(.programHeaderCount, UInt64(layout.headerCount))
@@ -75,7 +75,7 @@ struct AuxiliaryVector {
     append(.pageSizes, stack.pageSizes)
     append(.pageSizesByteCount, InitialStack.pageSizesByteCount)
     append(.stackProtection, UInt64(Protection([.read, .write]).rawValue))
-    append(.bsdFlags, 0)
+    append(.bsdFlags, refusesOvercommit ? AuxiliaryType.overcommitDisabled : 0)
     append(.argumentCount, UInt64(stack.argumentCount))
     append(.arguments, stack.argumentPointers)
     append(.environmentCount, UInt64(stack.environmentCount))

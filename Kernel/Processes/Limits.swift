@@ -20,8 +20,6 @@ public enum ProcessLimits {
   public static let childrenPerTurn = 256
   /// Descriptors that an exiting process closes before others have a turn.
   public static let descriptorsPerTurn = 256
-  /// Mappings that count as much as a page when the largest process is looked for.
-  public static let mapEntriesPerPage = 32
   /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
   public static let callBufferByteCount = 1024
 

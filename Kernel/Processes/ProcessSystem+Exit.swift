@@ -125,7 +125,11 @@ extension ProcessSystem {
       guard let process = slots[index], process.slot != .initial, process.state == .running,
         !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
       else { continue }
-      let size = space.footprintPageCount + space.entryCount / ProcessLimits.mapEntriesPerPage
+      var size = space.footprintPageCount
+      // A child that is being made goes with its parent.
+      if case .fork(let pending) = process.thread?.continuation, let child = pending.space {
+        size += child.footprintPageCount
+      }
       if size > largest {
         largest = size
         victim = process

@@ -10,11 +10,13 @@ public import ABI
 import Files
 public import Memory
 
-/// The caller of the event being handled, as `vm.overcommit` wants to know it.
-final class CallerPolicy: ReservationPolicy {
+/// The caller of the event being handled, as the memory system wants to know it.
+final class CurrentCaller: Caller {
   var system = BackReference<ProcessSystem>()
 
   private var process: Process? { system.instance?.currentProcess }
+
+  override var processIdentifier: Int32 { process?.identifier ?? 0 }
 
   override var isPrivileged: Bool { process?.credentials.isSuperuser ?? true }
 
@@ -64,7 +66,7 @@ public final class ProcessSystem {
   var lastIdentifier: Int32 = 0
   var lastThreadIdentifier = ProcessLimits.firstThreadIdentifier - 1
 
-  private let callerPolicy = CallerPolicy()
+  private let caller = CurrentCaller()
 
   /// Makes an empty system; every table is allocated here.
   public init(memory: MemorySystem, floatingPoint: any FloatingPointUnit, maximumProcessCount: Int) {
@@ -82,8 +84,8 @@ public final class ProcessSystem {
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
     memory.waker = BackReference(scheduler)
-    callerPolicy.system = BackReference(self)
-    memory.reservationPolicy = BackReference(callerPolicy)
+    caller.system = BackReference(self)
+    memory.caller = BackReference(caller)
   }
 
   /// The thread whose event is being handled.

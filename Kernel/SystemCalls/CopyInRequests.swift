@@ -45,14 +45,16 @@ extension Kernel {
   }
 
   private func controlRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
-    _ = try fileTable(process).file(at: Int32(truncatingIfNeeded: arguments.first))
+    _ = try fileTable(process).reference(at: Int32(truncatingIfNeeded: arguments.first))
     let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
     let count = request.parameterByteCount
     let hasDirection = request.isVoid || request.copiesIn || request.copiesOut
     guard hasDirection, !request.isVoid || count == 0 || count == 4,
-      count > 0 || !(request.copiesIn || request.copiesOut), count <= 64
+      count > 0 || !(request.copiesIn || request.copiesOut)
     else { throw .enotty }
-    return request.copiesIn ? .bytes(arguments.third, count: count) : .nothing
+    // No file knows a request with a longer parameter than the buffer has room for; some of it shows whether it is there.
+    return request.copiesIn
+      ? .bytes(arguments.third, count: min(count, ProcessLimits.callBufferByteCount)) : .nothing
   }
 
   func sharedMemoryRequest(_ call: SystemCall, _ arguments: Arguments) throws(Errno) -> SharedMemoryOpenRequest {

@@ -13,7 +13,7 @@ extension FailurePoint {
   /// The point whose node has this name.
   init?(controlName name: Span<UInt8>) {
     let count = FailurePoint.prefix.utf8.count
-    guard name.count > count, name.extracting(0..<count).isText(FailurePoint.prefix) else { return nil }
+    guard name.count > count, name.extracting(0..<count).spells(FailurePoint.prefix) else { return nil }
     self.init(name: name.extracting(droppingFirst: count))
   }
 

@@ -118,7 +118,7 @@ extension Kernel {
   // MARK: Descriptors
 
   func duplicate(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
-    UInt64(try fileTable(process).duplicate(descriptor(arguments.first), atOrAbove: 0, closeOnExec: false))
+    UInt64(try fileTable(process).duplicate(descriptor(arguments.first)))
   }
 
   func duplicateOnto(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
@@ -220,7 +220,7 @@ extension Kernel {
     let isRelative = stagedByteCount > 1 && thread.frame.value.buffer[0] != UInt8(ascii: "/")
     let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
     guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
-    _ = try fileTable(process).file(at: directory)
+    _ = try fileTable(process).reference(at: directory)
     throw .enotdir
   }
 
@@ -255,8 +255,8 @@ extension Kernel {
       return .value(0)
     }
     let file = try table.file(at: number)
-    let count = request.parameterByteCount
     var data = [64 of UInt8](repeating: 0)
+    let count = min(request.parameterByteCount, data.count)
     if request.copiesIn {
       for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
     }

@@ -42,9 +42,10 @@ extension Kernel {
     }
   }
 
-  /// A call that does not exist: ENOSYS, and SIGSYS if `kern.signosys` says so.
+  /// A call that does not exist: ENOSYS, and SIGSYS if `kern.signosys` says so. It is posted, not forced on a program that
+  /// ignores it (spec abi.md section 2).
   func unknownCall(_ process: Process, _ thread: Thread) -> Errno {
-    if unknownCallsRaiseSignal { processes.raise(.sigsys, in: process) }
+    if unknownCallsRaiseSignal { processes.post(.sigsys, to: process, from: process) }
     return .enosys
   }
 

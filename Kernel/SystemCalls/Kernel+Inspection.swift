@@ -52,20 +52,19 @@ extension Kernel {
   func isSound() -> Bool {
     guard let violation = inspect() else { return true }
     hasViolation = true
-    guard !isQuiet else { return false }
-    var line = ConsoleLine()
-    line.append("martlet: inspection: ")
-    line.append(violation.message)
-    line.append(" (")
-    line.append(violation.detail)
-    line.append(")\r\n")
-    memory.processor.writeConsole(line.bytes)
+    report { line in
+      line.append("inspection: ")
+      line.append(violation.message)
+      line.append(" (")
+      line.append(violation.detail)
+      line.append(")")
+    }
     return false
   }
 
   /// Breaks an invariant on purpose (kernel option `inspect-test`). Returns false when there is no violation of that name.
   public func plantViolation(_ name: [UInt8]) -> Bool {
-    if name.span.isText("heap-use") {
+    if name.span.spells("heap-use") {
       monitor?.plantedExcess = .betweenEvents
       return true
     }

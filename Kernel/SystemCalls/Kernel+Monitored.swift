@@ -77,35 +77,31 @@ extension Kernel {
 
   /// The last event was handled: says what was measured.
   func endMonitoring() {
-    guard let monitor, !isQuiet else { return }
-    monitor.forEachKind { use in
+    monitor?.forEachKind { use in
       guard use.count > 0 else { return }
-      var line = ConsoleLine()
-      line.append("martlet: heap use of ")
-      line.append(use.name)
-      line.append(": ")
-      line.append(use.largest)
-      line.append(" of ")
-      line.append(use.bound)
-      line.append("; events: ")
-      line.append(UInt64(use.count))
-      line.append("\r\n")
-      memory.processor.writeConsole(line.bytes)
+      report { line in
+        line.append("heap use of ")
+        line.append(use.name)
+        line.append(": ")
+        line.append(use.largest)
+        line.append(" of ")
+        line.append(use.bound)
+        line.append("; events: ")
+        line.append(UInt64(use.count))
+      }
     }
   }
 
   private func reportExcess(_ excess: EventHeapUse) {
     hasViolation = true
-    guard !isQuiet else { return }
-    var line = ConsoleLine()
-    line.append("martlet: inspection: heap use of ")
-    line.append(excess.name)
-    line.append(": ")
-    line.append(excess.largest)
-    line.append(", declared: ")
-    line.append(excess.bound)
-    line.append("\r\n")
-    memory.processor.writeConsole(line.bytes)
+    report { line in
+      line.append("inspection: heap use of ")
+      line.append(excess.name)
+      line.append(": ")
+      line.append(excess.largest)
+      line.append(", declared: ")
+      line.append(excess.bound)
+    }
   }
 
   /// `resume`, which goes on with one call between others, as an event of that call.

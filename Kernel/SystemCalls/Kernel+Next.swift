@@ -95,7 +95,7 @@ extension Kernel {
     memory.forgetFutility()
     guard case .exhausted = memory.makeAvailable(Kernel.frameBatch) else { return }
     if let victim = processes.killLargest() {
-      report("process ", UInt64(victim.identifier), " killed: out of memory")
+      report(victim.identifier, " killed: out of memory")
     }
   }
 
@@ -122,22 +122,24 @@ extension Kernel {
   /// The last resort: nothing can run and nothing can be reclaimed.
   private func killForMemory() {
     if let victim = processes.killLargest() {
-      report("process ", UInt64(victim.identifier), " killed: out of memory")
+      report(victim.identifier, " killed: out of memory")
     } else if let initial = processes[.initial] {
       processes.raise(.sigbus, in: initial)
-      report("process ", 1, " ended: out of memory")
+      report(initial.identifier, " ended: out of memory")
     }
   }
 
-  /// Writes a line about the kernel's own doings to the console.
-  func report(_ before: String, _ number: UInt64, _ after: String) {
-    guard !isQuiet else { return }
-    var line = ConsoleLine()
-    line.append("martlet: ")
-    line.append(before)
-    line.append(number)
-    line.append(after)
-    line.append("\r\n")
-    memory.processor.writeConsole(line.bytes)
+  /// Tells what becomes of a process.
+  private func report(_ process: Int32, _ what: String) {
+    report { line in
+      line.append("process ")
+      line.append(UInt64(process))
+      line.append(what)
+    }
+  }
+
+  /// Writes a line about the kernel's own doings to the console, unless the kernel is quiet.
+  func report(_ write: (inout ConsoleLine) -> Void) {
+    if !isQuiet { memory.report(write) }
   }
 }

@@ -57,7 +57,7 @@ extension Kernel {
   @inline(__always)
   private func quickDuplicate(_ thread: Thread, _ process: Process) throws(Errno) -> Int32 {
     try BackReference(fileTable(process)).tryBorrow { table throws(Errno) in
-      try table.duplicate(descriptor(thread.context.rdi), atOrAbove: 0, closeOnExec: false)
+      try table.duplicate(descriptor(thread.context.rdi))
     }
   }
 

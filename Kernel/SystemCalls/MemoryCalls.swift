@@ -143,17 +143,18 @@ extension Kernel {
     guard !overflow && total <= UInt64(limit) else { throw .enomem }
   }
 
-  /// Where to put a mapping, or to start looking: without a hint, or with one inside the data segment's reach, behind the
-  /// farthest end of the data segment.
+  /// Where to put a mapping, or to start looking: without a hint, or with one between the program's start and the farthest
+  /// end of the data segment, behind that end (spec shm.md 3.11, step 13).
   private func placementAddress(_ map: MapArguments, _ process: Process) -> UInt64 {
     if map.flags.contains(.fixed) { return map.address &- map.pageOffset }
     let hint = map.address & ~Page.offsetMask
     if map.flags.contains(.low32Bit) { return hint < MapArguments.low32BitEnd ? hint : 0 }
     let data = UInt64(process.limit(.data).hard)
     let (end, overflow) = process.breakStart.addingReportingOverflow(data)
-    let behindData = overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : end & ~Page.offsetMask
-    if hint < behindData || hint >= ABI.UserSpace.end { return behindData }
-    return hint
+    let behindData =
+      overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : (end + Page.offsetMask) & ~Page.offsetMask
+    let isInReachOfData = hint >= process.programStart && hint < behindData
+    return map.address == 0 || isInReachOfData || hint >= ABI.UserSpace.end ? behindData : hint
   }
 
   // MARK: munmap, mprotect

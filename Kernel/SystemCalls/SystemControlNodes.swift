@@ -4,6 +4,7 @@
 // fixed number in FreeBSD are numbered here from 1000 on under the number of their top level.
 
 import ABI
+import Memory
 
 /// A node.
 enum SystemControlNode: Int, CaseIterable {
@@ -91,7 +92,7 @@ enum SystemControlNode: Int, CaseIterable {
     // By number, not over `allCases`: that would be an array on the heap.
     var number = 0
     while let node = SystemControlNode(rawValue: number) {
-      if name.isText(node.name) {
+      if name.spells(node.name) {
         self = node
         return
       }
@@ -122,16 +123,4 @@ enum SystemControlValue {
   case long(UInt64)
   /// A string; its NUL is added.
   case text(String)
-}
-
-extension Span where Element == UInt8 {
-  /// Whether these bytes are that text.
-  func isText(_ text: String) -> Bool {
-    var index = 0
-    for byte in text.utf8 {
-      guard index < count, self[index] == byte else { return false }
-      index += 1
-    }
-    return index == count
-  }
 }

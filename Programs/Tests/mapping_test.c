@@ -61,17 +61,37 @@ TEST(mmap__bad_arguments) {
   CHECK(mmap(NULL, PAGE_SIZE, READ_WRITE, MAP_PRIVATE, null, 0) == MAP_FAILED);
 }
 
-TEST(mmap__dev_zero_private) {
-  int zero = open("/dev/zero", O_RDONLY);
+// Mappings of /dev/zero are memory of their own each, even shared ones.
+static void check_dev_zero(int flags) {
+  int zero = open("/dev/zero", O_RDWR);
   CHECK(zero >= 0);
   volatile char *maps[3];
   for (int index = 0; index < 3; index++) {
-    maps[index] = must_map(PAGE_SIZE, READ_WRITE, MAP_PRIVATE, zero);
+    maps[index] = must_map(PAGE_SIZE, READ_WRITE, flags, zero);
     for (int byte = 0; byte < PAGE_SIZE; byte++) CHECK_EQUAL(maps[index][byte], 0);
     maps[index][5] = (char)(index + 1);
   }
   for (int index = 0; index < 3; index++) CHECK_EQUAL(maps[index][5], index + 1);
+}
+
+TEST(mmap__dev_zero_private) {
+  check_dev_zero(MAP_PRIVATE);
+  int zero = open("/dev/zero", O_RDONLY);
+  must_map(PAGE_SIZE, READ_WRITE, MAP_PRIVATE, zero)[0] = 1;
   CHECK_ERRNO(EACCES, mmap(NULL, PAGE_SIZE, READ_WRITE, MAP_SHARED, zero, 0));
+}
+
+TEST(mmap__dev_zero_shared) { check_dev_zero(MAP_SHARED); }
+
+// A hint that is too high counts for nothing.
+TEST(mmap_map_32bit) {
+  for (int index = 0; index < 4; index++) {
+    void *hint = index % 2 == 0 ? NULL : (void *)0x3000000000;
+    char *memory = mmap(hint, 5 * PAGE_SIZE, READ_WRITE, ANONYMOUS | MAP_32BIT, -1, 0);
+    CHECK(memory != MAP_FAILED && (uintptr_t)memory + 5 * PAGE_SIZE <= 1UL << 31);
+    memory[5 * PAGE_SIZE - 1] = 1;
+  }
+  CHECK_ERRNO(EINVAL, mmap((void *)(1UL << 31), PAGE_SIZE, READ_WRITE, ANONYMOUS | MAP_32BIT | MAP_FIXED, -1, 0));
 }
 
 TEST(mmap__write_only) {
@@ -95,33 +115,6 @@ TEST(mmap__maxprot_shm) {
     CHECK_ERRNO(EACCES, mprotect(memory, PAGE_SIZE, READ_WRITE));
     CHECK_ERRNO(EACCES, mprotect(memory, PAGE_SIZE, PROT_READ | PROT_EXEC));
   }
-}
-
-TEST(page_fault_signal__segv_maperr_1) {
-  volatile char *memory = anonymous(1);
-  CHECK_EQUAL(munmap((void *)memory, PAGE_SIZE), 0);
-  CHECK_SIGNAL(SIGSEGV, *memory = 1);
-}
-
-TEST(page_fault_signal__segv_accerr_1) {
-  volatile char *memory = must_map(PAGE_SIZE, PROT_READ, ANONYMOUS, -1);
-  CHECK_EQUAL(*memory, 0);
-  CHECK_SIGNAL(SIGSEGV, *memory = 1);
-}
-
-TEST(page_fault_signal__segv_accerr_2) {
-  CHECK_SIGNAL(SIGSEGV, (void)*must_map(PAGE_SIZE, PROT_NONE, ANONYMOUS, -1));
-}
-
-TEST(page_fault_signal__bus_objerr_1) {
-  CHECK_SIGNAL(SIGBUS, *must_map(PAGE_SIZE, READ_WRITE, MAP_SHARED, object(0)) = 1);
-}
-
-TEST(page_fault_signal__bus_objerr_2) {
-  volatile char *memory = must_map(2 * PAGE_SIZE, READ_WRITE, MAP_SHARED, object(PAGE_SIZE));
-  memory[0] = 1;
-  CHECK_SIGNAL(SIGBUS, memory[PAGE_SIZE] = 1);
-  CHECK_SIGNAL(SIGBUS, (void)memory[PAGE_SIZE]);
 }
 
 TEST(mmap_11_3_whole_pages_past_the_end) {
@@ -242,6 +235,11 @@ TEST(hints_are_followed_where_the_place_is_free) {
   CHECK(mmap(hint, PAGE_SIZE, READ_WRITE, ANONYMOUS, -1, 0) == hint);
   void *other = mmap(hint, PAGE_SIZE, READ_WRITE, ANONYMOUS, -1, 0);
   CHECK(other != MAP_FAILED && other != hint);
+  // Even below the program; but not between it and where its data may reach one day.
+  CHECK(mmap((void *)(4UL * PAGE_SIZE), PAGE_SIZE, READ_WRITE, ANONYMOUS, -1, 0) == (void *)(4UL * PAGE_SIZE));
+  extern char _end[];
+  uintptr_t behind_data = ((uintptr_t)_end & -(uintptr_t)PAGE_SIZE) + (32UL << 30) - PAGE_SIZE;
+  CHECK((uintptr_t)mmap((void *)behind_data, PAGE_SIZE, READ_WRITE, ANONYMOUS, -1, 0) > behind_data);
 }
 
 TEST(munmap_1_1_access_afterwards) {

@@ -96,6 +96,14 @@ TEST(o_trunc_resets_size) {
   CHECK_EQUAL(shm_unlink(path), 0);
 }
 
+TEST(unlink_bad_path_pointer) { CHECK_ERRNO(EFAULT, shm_unlink((char *)1024)); }
+
+TEST(unlink_pathname_too_long) {
+  static char name[1025];
+  memset(name, 'a', 1024);
+  CHECK_ERRNO(ENAMETOOLONG, shm_unlink(name));
+}
+
 // Signals past the end are today's for both generations (DESIGN.md).
 TEST(object_resize) {
   int descriptor = open2008(SHM_ANON, O_RDWR, 0777);

@@ -32,6 +32,19 @@ struct EndTests {
     #expect(panicking.lines.first == "martlet: fail point page_frame panicking", "\(panicking)")
   }
 
+  @Test("The profile of a run counts what the kernel did for the program, and nothing before it")
+  func profile() throws {
+    let tool = BootFiles.package.appendingPathComponent("Boot/Tools/profile").path
+    let program = BootFiles.program("end")
+    let output = try runTool(["PROGRAM=\(program)", "ARGS=exit 0", "APPEND=quiet", "LINES_SHOWN=10000", tool])
+    let lines = output.split(separator: "\n")
+    let start = try #require(lines.firstIndex { $0.contains(" instructions of the kernel in ") }, "\(output)")
+    let counts = lines[(start + 1)...].map { Int($0.prefix { $0 != " " }) ?? 0 }
+    #expect(counts.reduce(0, +) == Int(lines[start].prefix { $0 != " " }), "\(output)")
+    #expect(lines[start...].contains { $0.contains(" system_call_entry") }, "\(output)")
+    #expect(!lines.contains { $0.contains("ClockCalibration") }, "\(output)")
+  }
+
   @Test("Without the debug device the machine powers off")
   func powerOff() throws {
     let result = try boot(program: "arguments", hasDebugExit: false, timeLimit: 60)

@@ -196,7 +196,7 @@ struct SharedMemoryAttributesTests {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let file = try file(machine, descriptor)
-      try file.setStatusFlags([.append, .nonBlocking, .create, .truncate, .writeOnly])
+      try file.setStatusFlags([.append, .nonBlocking, .exclusive, .truncate, .writeOnly])
       #expect(file.statusFlags == [.readWrite, .append, .nonBlocking])
       try machine.truncate(descriptor, 10)
       try machine.write(descriptor, [1, 2])

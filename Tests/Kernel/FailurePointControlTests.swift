@@ -44,6 +44,18 @@ import Testing
     #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0) == CallResult(value: 3, failed: false))
   }
 
+  @Test func `a point that is set for a process fails for no other`() throws {
+    let kernel = try TestKernel()
+    let child = kernel.fork()
+    #expect(set(kernel, "return(0)[pid \(child)]")?.failed == false)
+    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0) == CallResult(value: 3, failed: false))
+    _ = kernel.wait(child) {
+      #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+      kernel.exit()
+    }
+    #expect(set(kernel, "off")?.failed == false)
+  }
+
   @Test func `the setting that a call gives back is the new one`() throws {
     let kernel = try TestKernel()
     kernel.storeWord(100, at: length)

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Processes
 import Simulation
 import Testing
 
@@ -67,6 +68,32 @@ import Testing
     #expect(text == "martlet: process 2 killed: out of memory\r\n")
     kernel.exit()
     #expect(kernel.report?.isClean == true)
+  }
+
+  @Test func aChildThatIsBeingMadeCountsForItsParent() throws {
+    let kernel = try TestKernel(frames: 2048, unitsPerTurn: 4)
+    // Process 2 has 300 pages. Process 3 has 200, and forks: its half-made child maps them as well.
+    let (larger, forking) = (2, 3)
+    kernel.call(.fork)
+    kernel.run(1)
+    kernel.call(.fork)
+    kernel.run(larger)
+    var address = mapShared(kernel, pages: 300)
+    for page in 0..<UInt64(300) { kernel.store([1], at: address + page * 4096) }
+    kernel.run(forking)
+    address = mapShared(kernel, pages: 200)
+    for page in 0..<UInt64(200) { kernel.store([1], at: address + page * 4096) }
+    for page in 0..<UInt64(80) { kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, 3, 0x1012, minusOne, 0) }
+    let processes = kernel.kernel.inspectedProcesses
+    kernel.call(.fork)
+    func isForking() -> Bool {
+      guard case .fork(let pending) = processes.process(Int32(forking))?.thread?.continuation else { return false }
+      return (pending.space?.footprintPageCount ?? 0) >= 200
+    }
+    for _ in 0..<100 where !isForking() { kernel.call(.schedYield) }
+    #expect(isForking())
+    #expect(processes.killLargest()?.identifier == Int32(forking))
+    #expect(processes.killLargest()?.identifier == Int32(larger))
   }
 
   @Test func processOneAloneEndsWithSIGBUS() throws {

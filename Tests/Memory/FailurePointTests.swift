@@ -23,6 +23,9 @@ import Testing
     ("250%return", "return"), ("0.00004%return", "off"), ("0.00005%return", "0.0001%return"), ("0%return", "off"),
     ("3*off->1*return", "3*off->1*return"), ("off->return", "off"), ("return(-7)", "return(-7)"),
     ("return(0x10)", "return(16)"), ("return(010)", "return(8)"), ("print(1)->return", "print(1)->return"),
+    ("return(0)[pid 7]", "return[pid 7]"),
+    ("2*off(0)[pid 1]->5%return(3)[pid 0x10]", "2*off[pid 1]->5%return(3)[pid 16]"),
+    ("off(0)[pid 1]->return", "off"),
   ])
   func `a setting reads as fail(9) says and is given back`(given: String, expected: String) throws {
     #expect(text(try setting(given)) == expected)
@@ -33,6 +36,8 @@ import Testing
     "1.5*return", "-1*return", ".%return", "1.%return", "return->", "->return", "return-", "return->x", "sleep(5)",
     "RETURN",
     "99999999999*return", "return(2147483648)", "return->return->return->return->return", "return[pid 1]", " return",
+    "return(0)[pid -1]", "return(0)[pid 1", "return(0)[pid]", "return(0)[pid x]", "return(0) [pid 1]",
+    "return(0)[pid 1](2)",
   ])
   func `wrong syntax is EINVAL`(given: String) {
     #expect(throws: Errno.einval) { try setting(given) }
@@ -52,6 +57,25 @@ import Testing
     #expect(try outcomes("1*return->1*off->1*return", 4) == [true, false, true, false])
     #expect(try outcomes("print->return", 2) == [false, false])
     #expect(try outcomes("print(1)->return", 2) == [true, true])
+  }
+
+  @Test func `a term for a process executes for that one only, and counts for that one only`() throws {
+    final class One: Caller {
+      var number: Int32 = 0
+      override var processIdentifier: Int32 { number }
+    }
+    let hardware = SimulatedHardware(HardwareConfiguration())
+    hardware.system.failures[.openFile] = try setting("2*off(0)[pid 1]->3*return(0)[pid 0]->1*return(0)[pid 5]")
+    #expect(hardware.system.isToFail(.openFile))
+    let caller = One()
+    hardware.system.caller = BackReference(caller)
+    #expect(hardware.system.isToFail(.openFile))
+    let outcomes = ([1, 5, 5, 0, 1, 1, 0] as [Int32]).map { number in
+      caller.number = number
+      return hardware.system.isToFail(.openFile)
+    }
+    #expect(outcomes == [false, true, false, true, false, false, false])
+    withExtendedLifetime(caller) {}
   }
 
   @Test func `a percentage is kept to, and repeats with its seed`() throws {

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/sysctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +20,24 @@ int __sysctlbyname(const char *, size_t, void *, size_t *, const void *, size_t)
 // FreeBSD's library makes shm_open(3) from shm_open2(2) (spec shm.md, 3.1).
 int shm_open(const char *path, int flags, mode_t mode) {
   return shm_open2(path, flags | O_CLOEXEC, mode, 0, NULL);
+}
+
+// The same of memfd_create(3) (spec shm.md, 3.5), whose name only other programs see.
+int memfd_create(const char *name, unsigned flags) {
+  static const char prefix[] = "memfd:";
+  if (name == NULL) {
+    errno = EBADF;
+    return -1;
+  }
+  bool is_huge = (flags & MFD_HUGETLB) != 0;
+  bool is_known = (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | MFD_HUGE_MASK)) == 0;
+  if (strlen(name) + sizeof prefix - 1 > NAME_MAX || !is_known || (!is_huge && (flags & MFD_HUGE_MASK) != 0)) {
+    errno = EINVAL;
+    return -1;
+  }
+  int shm_flags = is_huge ? SHM_LARGEPAGE : SHM_GROW_ON_WRITE;
+  if ((flags & MFD_ALLOW_SEALING) != 0) shm_flags |= SHM_ALLOW_SEALING;
+  return shm_open2(SHM_ANON, O_RDWR | ((flags & MFD_CLOEXEC) != 0 ? O_CLOEXEC : 0), 0, shm_flags, NULL);
 }
 
 pid_t waitpid(pid_t pid, int *status, int options) {

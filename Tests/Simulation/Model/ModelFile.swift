@@ -43,8 +43,9 @@ final class ModelFile {
   let isWritable: Bool
   /// O_NONBLOCK, O_APPEND and so on: what F_SETFL can change.
   var statusFlags: UInt32 = 0
-  /// The flags that F_SETFL can change.
-  static let changeableFlags: UInt32 = 0x101_00CC
+  /// The flags that open(2) leaves; F_SETFL can change these and the read-ahead bit.
+  static let openFlags: UInt32 = 0x101_00CC
+  static let readAhead: UInt32 = 0x200
   var offset: Int64 = 0
 
   init(kind: ModelFileKind, isReadable: Bool, isWritable: Bool) {

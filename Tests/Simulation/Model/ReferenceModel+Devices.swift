@@ -50,7 +50,7 @@ extension ReferenceModel {
       if flags & 0x2_0000 != 0 { return .error(.enotdir) }
       if case .program = kind, access != 0 || flags & 0x400 != 0 { return .error(.erofs) }
       let file = ModelFile(kind: kind, isReadable: access != 1, isWritable: access != 0)
-      file.statusFlags = flags & ModelFile.changeableFlags
+      file.statusFlags = flags & ModelFile.openFlags
       let number = process.freeDescriptor()
       process.descriptors[number] = ModelDescriptor(file: file, closesOnExec: flags & 0x10_0000 != 0)
       return .value(UInt64(number))

@@ -75,7 +75,7 @@ extension ReferenceModel {
   func fileControl(_ process: ModelProcess, _ descriptor: Int32, _ command: Int32, _ argument: Int64) -> Expectation {
     let argument32 = Int32(truncatingIfNeeded: argument)
     if command == 0 || command == 17, descriptor >= 0,
-      argument32 < 0 || argument32 > 0 && Int(argument32) >= descriptorLimit(process)
+      argument32 < 0 || Int(argument32) >= descriptorLimit(process)
     {
       return .error(.einval)
     }
@@ -92,7 +92,7 @@ extension ReferenceModel {
       let access: UInt32 = entry.file.isReadable ? (entry.file.isWritable ? 2 : 0) : 1
       return .value(UInt64(access | entry.file.statusFlags))
     case 4:
-      entry.file.statusFlags = UInt32(truncatingIfNeeded: argument) & ModelFile.changeableFlags
+      entry.file.statusFlags = UInt32(truncatingIfNeeded: argument) & (ModelFile.openFlags | ModelFile.readAhead)
       return entry.file.is2008 ? .error(.eopnotsupp) : .value(0)
     case 5, 6: return .error(entry.file.is2008 ? .eopnotsupp : .enotty)
     case 11, 12, 13, 15, 16: return .error(.ebadf)

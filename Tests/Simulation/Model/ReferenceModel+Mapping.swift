@@ -164,6 +164,27 @@ extension ReferenceModel {
     let isAligned = alignment == 0 || start % (alignment == 1 ? 2 << 20 : 1 << UInt64(alignment)) == 0
     let isLow = arguments.flags & 0x8_0000 == 0 || start + byteCount <= 1 << 31
     if !isAligned || !isLow { throw Difference("address \(hexadecimal(start)) is not where the flags want it") }
+    if alignment == 0 && arguments.flags & 0x8_0000 == 0 { try checkHint(process, arguments, start, byteCount) }
+  }
+
+  /// Spec shm.md 3.11, step 13: no hint, and one from the program's start to the farthest end of its data, mean behind that
+  /// end; any other is obeyed where the place is free.
+  private func checkHint(
+    _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
+  ) throws(Difference) {
+    let hint = arguments.address
+    let behindData = (Program.dataEnd + UInt64(process.limits[2].hard) + 4095) & ~4095
+    if hint == 0 || hint >= Program.text && hint < behindData {
+      if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
+      return
+    }
+    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
+    guard hint & 4095 == 0, hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
+      !stack.overlaps(hint..<hint + byteCount)
+    else { return }
+    if !ModelProcess.pages(hint, byteCount).contains(where: { process.memory[$0] != nil }) {
+      throw Difference("address \(hexadecimal(start)) is not at the hint \(hexadecimal(hint)), which is free")
+    }
   }
 
   func unmap(_ process: ModelProcess, _ address: UInt64, _ byteCount: UInt64) -> Expectation {

@@ -85,6 +85,8 @@ extension ReferenceModel {
   /// A call that does not exist in FreeBSD raises SIGSYS; one that only does not exist here does not.
   func unknownCall(_ process: ModelProcess, _ number: UInt64) -> Expectation {
     if Operation.missingCalls.contains(number) || !unknownCallsRaiseSignal { return .error(.enosys) }
+    // SIGSYS is posted like any other signal.
+    if process.signals.ignored.contains(12) { return .error(.enosys) }
     return exit(process, .terminated(.sigsys))
   }
 

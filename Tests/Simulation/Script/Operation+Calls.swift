@@ -129,8 +129,10 @@ extension Operation {
       return reads(name.utf8.count + 1)
     case (.execute(_, let count), .input): return reads(8 * (count + 1))
     case (.status(_, let is2008), .output): return fills(is2008 ? 120 : 224)
-    case (.deviceControl(_, let request, _), .input): return request >> 31 == 1 ? reads(Int(request >> 16 & 63)) : nil
-    case (.deviceControl(_, let request, _), .output): return request >> 30 == 1 ? fills(Int(request >> 16 & 63)) : nil
+    case (.deviceControl(_, let request, _), .input):
+      return request >> 31 == 1 ? reads(Int(request >> 16 & 0x1FFF)) : nil
+    case (.deviceControl(_, let request, _), .output):
+      return request >> 30 == 1 ? fills(Int(request >> 16 & 0x1FFF)) : nil
     case (.wait(_, _, _), .output): return fills(4)
     case (.wait(_, _, let usage), .second): return usage ? fills(144) : nil
     case (.signalAction(_, let handler, _), .input): return handler == nil ? nil : reads(32)

@@ -96,6 +96,7 @@ extension OperationGenerator {
     let requests: [UInt32] = [
       0x2000_6601, 0x2000_6602, 0x4004_667F, 0x8004_667E, 0x8004_667D, 0x8004_667C, 0x4004_667B, 0xC008_6661,
       0x8030_6664, 0x4030_6665, 0x402C_7413, 0x4008_7468, 0x4004_7400, 0x2000_0001, 0x4000_0001, 0x2008_0001, 0x1,
+      0x8080_0001, 0x4100_0001,
     ]
     let wanted = random.chance(oneIn: 2) ? Int32(random.number(below: 3)) : descriptor(process)
     return .deviceControl(
@@ -108,7 +109,7 @@ extension OperationGenerator {
     switch command {
     case 0, 10, 17, 18: argument = Int64(random.number(in: -1...12)) + (random.chance(oneIn: 12) ? 60 : 0)
     case 2: argument = Int64(random.number(below: 2))
-    case 4: argument = random.pick([0, 4, 8, 12, 0x80, 0x101_0000, 0xFFFF_FFBF]) ?? 0
+    case 4: argument = random.pick([0, 4, 8, 12, 0x80, 0x200, 0x101_0000, 0xFFFF_FFBF]) ?? 0
     case 11, 12, 13: argument = Int64(Program.input)
     case 19: argument = Int64(random.number(below: 16))
     default: argument = 0
@@ -177,7 +178,7 @@ extension OperationGenerator {
     case 0, 1:
       let handler = random.pick([nil, 0, 1, 1, 0x20_0000] as [UInt64?]) ?? nil
       return .signalAction(
-        signal: random.pick([20, 20, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20, handler: handler,
+        signal: random.pick([20, 20, 12, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20, handler: handler,
         wantsOld: !random.chance(oneIn: 4))
     case 2:
       // Groups, and everybody.

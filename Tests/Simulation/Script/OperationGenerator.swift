@@ -194,11 +194,18 @@ struct OperationGenerator {
     if isMemoryOnly && !isAnonymous && process.file(descriptor)?.object == nil { return nil }
     var offset = isAnonymous ? 0 : Int64(random.number(below: 6)) * 4096
     var address = isFixed ? range.address : 0
+    if !isFixed && !isMemoryOnly && random.chance(oneIn: 3) { address = hint(range.address) }
     if !isMemoryOnly && random.chance(oneIn: 5) { rarelyMap(&address, &protection, &flags, &offset, isAnonymous) }
     let guardDescriptor = flags & 0x2400 != 0 && !random.chance(oneIn: 8) ? -1 : descriptor
     return .map(
       address: address, byteCount: range.byteCount, protection: protection, flags: flags,
       descriptor: guardDescriptor, offset: offset)
+  }
+
+  /// Where a mapping that may be anywhere would like to be: mostly there, now and then around the program.
+  private mutating func hint(_ address: UInt64) -> UInt64 {
+    if !random.chance(oneIn: 6) { return address }
+    return random.pick([0x1000, Program.text - 8 * 4096, Program.text, Program.dataEnd, 32 << 30]) ?? 0
   }
 
   /// What mmap(2) is rarely told.

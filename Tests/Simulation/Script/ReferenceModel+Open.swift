@@ -130,7 +130,8 @@ extension ReferenceModel {
     switch operation.innermost {
     case .load(let address, let byteCount): process.access(address, byteCount, write: false) != .fine
     case .store(let address, let byteCount, _): process.access(address, byteCount, write: true) != .fine
-    case .unknownCall(let number): unknownCallsRaiseSignal && !Operation.missingCalls.contains(number)
+    case .unknownCall(let number):
+      unknownCallsRaiseSignal && !Operation.missingCalls.contains(number) && !process.signals.ignored.contains(12)
     default: false
     }
   }

@@ -55,6 +55,12 @@
 #define SHM_RENAME_NOREPLACE 0x1
 #define SHM_RENAME_EXCHANGE 0x2
 
+#define MFD_CLOEXEC 0x1
+#define MFD_ALLOW_SEALING 0x2
+#define MFD_HUGETLB 0x4
+#define MFD_HUGE_SHIFT 26
+#define MFD_HUGE_MASK 0xfc000000u
+
 void *mmap(void *, size_t, int, int, int, off_t);
 int munmap(void *, size_t);
 int mprotect(void *, size_t, int);
@@ -69,5 +75,7 @@ int shm_open(const char *, int, mode_t);
 int shm_open2(const char *, int, mode_t, int, const char *);
 int shm_unlink(const char *);
 int shm_rename(const char *, const char *, int);
+// Large pages (MFD_HUGETLB) do not exist here.
+int memfd_create(const char *, unsigned);
 // The call of 2008, number 482 (DESIGN.md, "Two generations of shared memory").
 int freebsd12_shm_open(const char *, int, mode_t);

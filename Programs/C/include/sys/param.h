@@ -6,6 +6,7 @@
 #define __FreeBSD_version 1500026
 #define MAXPATHLEN 1024
 #define PATH_MAX 1024
+#define NAME_MAX 255
 #define PAGE_SIZE 4096
 #define PAGE_MASK (PAGE_SIZE - 1)
 #define NGROUPS_MAX 1023

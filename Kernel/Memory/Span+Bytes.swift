@@ -1,4 +1,4 @@
-// Eight bytes at a time from a span of bytes: paths are hashed and compared by the word.
+// Spans of bytes as texts and as words: paths are hashed and compared eight bytes at a time.
 
 extension Span where Element == UInt8 {
   /// The eight bytes from `offset` on, lowest byte first. Traps when they do not all lie inside.
@@ -7,5 +7,15 @@ extension Span where Element == UInt8 {
     precondition(offset >= 0 && count >= 8 && offset <= count - 8)
     // SAFETY: the range was just checked.
     return unsafe UInt64(littleEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
+  /// Whether these bytes are that text.
+  public func spells(_ text: String) -> Bool {
+    var index = 0
+    for byte in text.utf8 {
+      guard index < count, self[index] == byte else { return false }
+      index += 1
+    }
+    return index == count
   }
 }
