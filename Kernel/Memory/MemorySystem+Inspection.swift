@@ -40,6 +40,9 @@ extension MemorySystem {
   /// Frames that have a record.
   public var inspectedFrameCount: UInt32 { frames.count }
 
+  /// Calls `body` with every account.
+  public func inspectAccounts(_ body: (UserAccount) -> Void) { accounts.forEach(body) }
+
   /// The record of a frame.
   public func inspect(_ frame: FrameNumber) -> FrameInspection {
     let record = frames[frame]

@@ -3,8 +3,11 @@ import Simulation
 import Testing
 
 @Suite struct SimulationDefectTests {
-  private func run(_ steps: [ScriptStep], isSlow: Bool = false, unitsPerTurn: Int? = nil) throws {
+  private func run(_ steps: [ScriptStep], isSlow: Bool = false, unitsPerTurn: Int? = nil, swapBlockCount: UInt32 = 2048)
+    throws
+  {
     var configuration = HardwareConfiguration()
+    configuration.swapBlockCount = swapBlockCount
     configuration.unitsPerTurn = unitsPerTurn
     configuration.frameCount = 160
     configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
@@ -110,5 +113,17 @@ import Testing
       ]
         + (0..<20).map { ScriptStep(2, .store(address: start + UInt64($0) * 4096, byteCount: 4, pattern: 134)) }
         + [ScriptStep(2, .unmap(address: start, byteCount: 81920))], unitsPerTurn: 1)
+  }
+
+  @Test func `memory that the kernel holds for itself is no substitute for swap`() throws {
+    // Two processes have 4114 pages reserved; with every frame of the machine 4340 would be allowed.
+    try run(
+      [
+        ScriptStep(0, .systemControl(.name("vm.overcommit"), newValue: [5, 0, 0, 0])),
+        ScriptStep(0, .fork(child: 1)),
+        ScriptStep(1, .setIdentity(.user, 1)),
+        ScriptStep(1, .map(address: 0, byteCount: 226 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
+        ScriptStep(1, .map(address: 0, byteCount: 90 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
+      ], swapBlockCount: 4201)
   }
 }

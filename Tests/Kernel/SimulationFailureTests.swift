@@ -17,6 +17,18 @@ import Testing
     }
   }
 
+  @Test(arguments: FailureCase.all.filter { $0.name.contains("refused") || $0.name.contains("too many") }.indices)
+  func `what vm.overcommit refuses to begin with is refused`(index: Int) throws {
+    let refused = FailureCase.all.filter { $0.name.contains("refused") || $0.name.contains("too many") }
+    #expect(refused.count > 6)
+    let runner = ScriptRunner(try KernelMachine(HardwareConfiguration()))
+    for step in refused[index].setup { try runner.perform(step) }
+    #expect(runner.refusalCount == 0)
+    try runner.perform(ScriptStep(1, refused[index].operation))
+    #expect(runner.refusalCount == 1)
+    try runner.finish()
+  }
+
   /// A case for every fail point that must meet it.
   private static let meetings: [(kind: InjectedFailure.Kind, name: String)] = [
     (.frame, "fork"), (.pageFrame, "first store"), (.pageTable, "fork"), (.kernelFrame, "execute"),

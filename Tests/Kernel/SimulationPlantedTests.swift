@@ -65,6 +65,7 @@ private final class WrongErrorMachine: SimulatedSystem {
   var outputs: [CallOutput] { real.outputs }
   var inputs: [(address: UInt64, bytes: [UInt8])] { real.inputs }
   var failureHappened: Bool { real.failureHappened }
+  var facts: SystemFacts { real.facts }
   func problems(withContents: Bool) -> [String] { real.problems(withContents: withContents) }
   func shutDown() -> [String] { real.shutDown() }
   func perform(_ step: ScriptStep) throws(Difference) -> Observation? {
@@ -151,6 +152,24 @@ private final class WrongErrorMachine: SimulatedSystem {
     let reason = planted.objection(
       .truncate(descriptor: 3, length: 4096), .load(address: Self.window, byteCount: 64))
     #expect(reason?.contains("byte 20 is 99, expected 0") == true)
+  }
+
+  @Test func `swap that is reserved for nothing is noticed`() throws {
+    let planted = try PlantedMachine()
+    let extra = try VMObject.make(planted.machine.hardware.system, .sharedMemory, pageCount: 3)
+    #expect(planted.objection(.yield)?.contains("2064 pages of swap are reserved, expected 2061") == true)
+    _ = consume extra
+  }
+
+  @Test func `a reservation that is granted in spite of vm.overcommit is noticed`() throws {
+    let planted = try PlantedMachine()
+    try planted.run(.systemControl(.name("vm.overcommit"), newValue: [1, 0, 0, 0]))
+    planted.machine.hardware.system.setOvercommit(0)
+    try planted.run(.fork(child: 1))
+    try planted.runner.perform(ScriptStep(1, .setIdentity(.user, 1)))
+    #expect(throws: ScriptFailure.self) {
+      try planted.runner.perform(ScriptStep(1, .setBreak(Program.dataEnd + 4096)))
+    }
   }
 
   @Test func `a wrong errno is noticed`() throws {

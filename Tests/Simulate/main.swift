@@ -43,7 +43,8 @@ func run(_ seed: UInt64, logging: Bool) -> Int32 {
   if words.contains("verbose") { print("seed \(seed): \(result) \(histogram)") }
   if !logging, let totals = FileHandle(forWritingAtPath: totalsPath) {
     _ = try? totals.seekToEnd()
-    totals.write(Data("\(result.stepCount) \(result.changingStepCount) \(result.shortStepCount)\n".utf8))
+    let figures = [result.stepCount, result.changingStepCount, result.shortStepCount, result.refusalCount]
+    totals.write(Data((figures.map { "\($0)" }.joined(separator: " ") + "\n").utf8))
   }
   guard let failure = result.failure else { return 0 }
   if !logging { print("seed \(seed), \(failure.steps.count) steps: \(failure.reason)") }
@@ -134,11 +135,11 @@ func measureHeap() -> Never {
 if words.count > 1 && words[1] == "heap" { measureHeap() }
 if words.count > 1 { runOther(words[1]) }
 
-/// Steps performed, those that changed something, those under a shortage of memory: what the children wrote down.
+/// Steps performed, those that changed something, those under a shortage of memory, reservations refused: what the children wrote down.
 func totals() -> [Int] {
   defer { try? FileManager.default.removeItem(atPath: totalsPath) }
   let lines = (try? String(contentsOfFile: totalsPath, encoding: .utf8))?.split(separator: "\n") ?? []
-  return lines.reduce([0, 0, 0]) { sums, line in
+  return lines.reduce([0, 0, 0, 0]) { sums, line in
     zip(sums, line.split(separator: " ").map { Int($0) ?? 0 }).map { $0 + $1 }
   }
 }
@@ -159,6 +160,7 @@ let total = max(sums[0], 1)
 print(
   "\(kind): \(count) seeds from \(first), \(sums[0]) steps, \(failing.count) failures, "
     + "\(Int(Double(total) / seconds * 60)) steps a minute; \(sums[1] * 100 / total) % changed maps, objects, names or "
-    + "memory, \(sums[2] * 100 / total) % ended short of memory")
+    + "memory, \(sums[2] * 100 / total) % ended short of memory; "
+    + "\(sums[3]) reservations refused")
 if let seed = failing.first { shrink(seed) }
 exit(failing.isEmpty ? 0 : 1)

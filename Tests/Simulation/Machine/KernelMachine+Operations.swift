@@ -49,7 +49,7 @@ extension KernelMachine {
     facts.maximumFileCount = kernel.inspectedFiles.maximumFileCount
     facts.maximumFilesPerProcess = kernel.inspectedFiles.maximumFilesPerProcess
     facts.pageCount = hardware.system.managedFrameCount
-    facts.swapByteCount = UInt64(hardware.swap?.blockCount ?? 0) * 4096
+    facts.swapPageCount = UInt64(hardware.swap.map { $0.blockCount - 1 } ?? 0)
     return facts
   }
 

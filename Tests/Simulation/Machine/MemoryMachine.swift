@@ -28,6 +28,18 @@ public protocol SimulatedSystem: AnyObject {
   var facts: SystemFacts { get }
 }
 
+extension SimulatedSystem {
+  /// The kernel's own count of reserved swap; nil while something that was given up is still being taken apart.
+  var reservation: SwapReservation? {
+    let system = hardware.system
+    if system.hasTeardown { return nil }
+    var count = SwapReservation()
+    count.total = system.accounting.reserved
+    system.inspectAccounts { if $0.reservedPageCount > 0 { count.ofUsers[$0.user] = $0.reservedPageCount } }
+    return count
+  }
+}
+
 /// What a call left in memory.
 public struct CallOutput: Equatable, Sendable {
   /// Which of its pointers pointed there.
@@ -50,8 +62,8 @@ public struct SystemFacts: Sendable {
   public var maximumFilesPerProcess = Int.max
   /// `vm.stats.vm.v_page_count`
   public var pageCount = 0
-  /// `vm.swap_total`, in bytes.
-  public var swapByteCount: UInt64 = 0
+  /// `vm.swap_total`, in pages: one block of the device is never used.
+  public var swapPageCount: UInt64 = 0
 
   /// A machine without limits.
   public init() {}

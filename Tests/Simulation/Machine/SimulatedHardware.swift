@@ -21,6 +21,15 @@ public struct HardwareConfiguration: Sendable {
   public init() {}
 }
 
+/// What a machine knows of itself at one moment, counted by its doubles.
+struct MachineFigures {
+  var freeFrameCount: UInt64 = 0
+  /// Pages that came from swap.
+  var pagesIn: UInt64 = 0
+  /// Pages that went to swap.
+  var pagesOut: UInt64 = 0
+}
+
 /// The hardware of one simulated machine.
 public final class SimulatedHardware {
   /// Physical memory.
@@ -86,11 +95,35 @@ public final class SimulatedHardware {
   /// Whether hardly more frames are free than reclaim aims for, or fewer.
   public var isShort: Bool { system.freeFrameCount < system.inspectedFreeFrameGoal * 5 / 4 }
 
+  /// What vm.stats ought to say.
+  var figures: MachineFigures {
+    let moved = swap?.movedPageCounts ?? (read: 0, written: 0)
+    return MachineFigures(
+      freeFrameCount: UInt64(system.freeFrameCount), pagesIn: UInt64(moved.read), pagesOut: UInt64(moved.written))
+  }
+
+  /// Frames that are free or can be made so, the reserve left out, counted one by one.
+  var pageableFrameCount: UInt64 {
+    var count = 0
+    for number in 0..<system.inspectedFrameCount {
+      let record = system.inspect(FrameNumber(number))
+      switch record.state {
+      case .free, .freeTail, .orphan: count += 1
+      case .object: count += record.wireCount == 0 ? 1 : 0
+      default: break
+      }
+    }
+    return UInt64(max(0, count - system.reserveFrameCount))
+  }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }
     let completed = swap.takeCompleted()
-    for (frame, succeeded) in completed { system.transferCompleted(frame, succeeded: succeeded) }
+    for (frame, direction, succeeded) in completed {
+      if succeeded && system.inspect(frame).state != .orphan { swap.noteMoved(direction) }
+      system.transferCompleted(frame, succeeded: succeeded)
+    }
     return !completed.isEmpty
   }
 

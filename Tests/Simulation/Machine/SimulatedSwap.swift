@@ -30,6 +30,9 @@ public final class SimulatedSwap: BlockDevice {
   /// Transfers started so far.
   public private(set) var transferCount = 0
 
+  /// Pages that were read and written for whoever asked for them.
+  public private(set) var movedPageCounts = (read: 0, written: 0)
+
   private struct Transfer {
     var direction: TransferDirection
     var block: UInt32
@@ -78,8 +81,10 @@ public final class SimulatedSwap: BlockDevice {
       direction: direction, block: block, frame: frame,
       due: clock.nanoseconds + UInt64(generator.number(below: behaviour.longestNanoseconds)), fails: fails)
     if generator.chance(oneIn: behaviour.immediateOneIn) {
-      if !fails { move(transfer) }
-      return fails ? .failed : .done
+      if fails { return .failed }
+      move(transfer)
+      noteMoved(direction)
+      return .done
     }
     switch direction {
     case .read: memory.setBytes([UInt8](repeating: 0xEE, count: 4096), at: frame.address.raw)
@@ -89,6 +94,14 @@ public final class SimulatedSwap: BlockDevice {
     }
     pending.append(transfer)
     return .pending
+  }
+
+  /// A transfer succeeded, and its page still was somebody's.
+  func noteMoved(_ direction: TransferDirection) {
+    switch direction {
+    case .read: movedPageCounts.read += 1
+    case .write: movedPageCounts.written += 1
+    }
   }
 
   private func shouldFail(_ direction: TransferDirection) -> Bool {
@@ -113,12 +126,12 @@ public final class SimulatedSwap: BlockDevice {
   public var nextCompletion: UInt64? { pending.map(\.due).min() }
 
   /// Takes the transfers that are complete by now off the device, oldest first.
-  public func takeCompleted() -> [(frame: FrameNumber, succeeded: Bool)] {
+  public func takeCompleted() -> [(frame: FrameNumber, direction: TransferDirection, succeeded: Bool)] {
     let now = clock.nanoseconds
-    var completed: [(frame: FrameNumber, succeeded: Bool)] = []
+    var completed: [(frame: FrameNumber, direction: TransferDirection, succeeded: Bool)] = []
     for transfer in pending where transfer.due <= now {
       if !transfer.fails { move(transfer) }
-      completed.append((transfer.frame, !transfer.fails))
+      completed.append((transfer.frame, transfer.direction, !transfer.fails))
     }
     pending.removeAll { $0.due <= now }
     return completed

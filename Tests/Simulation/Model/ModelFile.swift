@@ -8,6 +8,32 @@ enum ModelFileKind {
   case zero
   /// A file of /bin with its content.
   case program([UInt8])
+
+  /// What fstat(2) tells files apart by, where they are no shared memory; nil where they are.
+  var name: String? {
+    switch self {
+    case .sharedMemory: nil
+    case .console: "console"
+    case .null: "null"
+    case .zero: "zero"
+    case .program(let content): content == Program.image ? "script" : "notes"
+    }
+  }
+}
+
+/// What fstat(2) told of a file that is no shared memory, and must tell again: it never changes. The layout of 2008 shows the
+/// lower halves only.
+struct ModelFileIdentity: Equatable {
+  var device: UInt64
+  var inode: UInt64
+  var represented: UInt64
+  /// Seconds and nanoseconds of the four times.
+  var times: [UInt64]
+
+  var lowerHalf: ModelFileIdentity {
+    ModelFileIdentity(
+      device: device & 0xFFFF_FFFF, inode: inode & 0xFFFF_FFFF, represented: represented & 0xFFFF_FFFF, times: times)
+  }
 }
 
 /// An open file description: shared by dup and fork.

@@ -19,6 +19,8 @@ final class ModelObject {
   var pages: [Int: ModelPage] = [:]
   /// Absent pages that the kernel may or may not have allocated.
   var perhapsAllocated: Set<Int> = []
+  /// The creator's real user, whose swap is reserved for the object.
+  var creator: UInt32 = 0
   var owner: UInt32 = 0
   var group: UInt32 = 0
   var mode: UInt16 = 0

@@ -13,6 +13,8 @@ struct ModelView {
   var objectPage = 0
   /// The private copy, once there is one.
   var copy: ModelPage?
+  /// The real user whose swap is reserved for this private page, if any is.
+  var chargedUser: UInt32?
   /// A SHARED mapping from a writable descriptor: blocks F_SEAL_WRITE.
   var countsAsWritable = false
   /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
@@ -73,6 +75,8 @@ final class ModelProcess {
   var isTainted = false
   /// Bytes of the initial stack, which is not in `memory`.
   var stackByteCount: UInt64 = 8 << 20
+  /// The real user whose swap is reserved for the initial stack.
+  var stackUser: UInt32 = 0
   var breakAddress = Program.dataEnd
   var segmentBases: [UInt64] = [0, 0]
   var signals = ModelSignals()
@@ -98,6 +102,10 @@ final class ModelProcess {
     parent = other.number
     descriptors = other.descriptors
     memory = other.memory
+    for (page, view) in memory where view.chargedUser != nil {
+      memory[page]?.chargedUser = other.credentials.realUser
+    }
+    stackUser = other.credentials.realUser
     credentials = other.credentials
     mask = other.mask
     limits = other.limits

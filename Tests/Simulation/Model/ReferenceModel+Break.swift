@@ -20,8 +20,12 @@ extension ReferenceModel {
     if new > old {
       if exceedsAddressSpace(process, (new - old) * 4096) { return .error(.enomem) }
       if (old..<new).contains(where: { process.memory[$0] != nil }) { return .error(.enomem) }
+      let user = process.credentials.realUser
+      if isRefused(new - old, for: user, by: process) { return .error(.enomem) }
       for page in old..<new {
-        process.memory[page] = ModelView(protection: 3, maximum: 7, isShared: false)
+        var view = ModelView(protection: 3, maximum: 7, isShared: false)
+        view.chargedUser = user
+        process.memory[page] = view
       }
     } else {
       for page in new..<old { process.memory[page] = nil }

@@ -30,6 +30,11 @@ extension ReferenceModel {
     "vm.stats.vm.v_page_count", "vm.stats.vm.v_free_count", "vm.stats.vm.v_swappgsin", "vm.stats.vm.v_swappgsout",
     "vm.martlet.heap_bytes", "vm.martlet.live_objects",
   ]
+  /// Those that tell what memory is like now.
+  static let memoryControls = [
+    "vm.swap_reserved", "vm.swap_reserved", "vm.stats.vm.v_free_count", "vm.stats.vm.v_swappgsin",
+    "vm.stats.vm.v_swappgsout", "vm.swap_total",
+  ]
   static let writableControls: Set<String> = ["vm.overcommit", "kern.signosys"]
 
   /// Whether the node that a sysctl(3) is about exists.
@@ -58,16 +63,25 @@ extension ReferenceModel {
     case "kern.signosys": .int(unknownCallsRaiseSignal ? 1 : 0)
     case "kern.features.posix_shm", "hw.ncpu": .int(1)
     case "kern.usrstack": .long(Self.stackTop)
-    case "kern.arandom", "vm.swap_reserved", "vm.martlet.heap_bytes", "vm.martlet.live_objects": .anything(8)
+    case "vm.swap_reserved": .long(reservation.total &* 4096)
+    case "kern.arandom", "vm.martlet.heap_bytes", "vm.martlet.live_objects": .anything(8)
     case "hw.physmem": .number(8, UInt64(facts.pageCount) * 4096...UInt64.max)
     case "hw.pagesize": .int(4096)
     case "vm.overcommit": .int(overcommit)
-    case "vm.swap_total": .number(8, 0...facts.swapByteCount)
+    case "vm.swap_total": .long(facts.swapPageCount * 4096)
     case "vm.stats.vm.v_page_count": .int(UInt32(facts.pageCount))
-    case "vm.stats.vm.v_free_count": .number(4, 0...UInt64(facts.pageCount))
-    case "vm.stats.vm.v_swappgsin", "vm.stats.vm.v_swappgsout": .anything(4)
+    case "vm.stats.vm.v_free_count": .number(4, freeFrameCounts)
+    case "vm.stats.vm.v_swappgsin": .number(4, figures.before.pagesIn...figures.after.pagesIn)
+    case "vm.stats.vm.v_swappgsout": .number(4, figures.before.pagesOut...figures.after.pagesOut)
     default: nil
     }
+  }
+
+  /// Frames come and go while the call is under way, but not many.
+  private var freeFrameCounts: ClosedRange<UInt64> {
+    let (before, after) = (figures.before.freeFrameCount, figures.after.freeFrameCount)
+    let slack: UInt64 = 8
+    return min(before, after) - min(slack, before, after)...max(before, after) + slack
   }
 
   func systemControl(

@@ -116,6 +116,7 @@ extension ReferenceModel {
     return .value(0)
   }
 
+  /// No file here is a vnode (spec shm.md section 3.30).
   func synchronize(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
     .error(process.file(descriptor) == nil ? .ebadf : .einval)
   }

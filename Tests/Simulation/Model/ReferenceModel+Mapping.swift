@@ -34,13 +34,17 @@ extension ReferenceModel {
     if isShared && view.object == nil {
       let object = ModelObject()
       object.size = Int64(byteCount)
+      object.creator = process.credentials.realUser
       view.object = object
     }
+    if !isShared && view.protection & 2 != 0 { view.chargedUser = process.credentials.realUser }
     if arguments.flags & 0x2000 != 0 { view.maximum = 0 }
     let limit = arguments.protection >> 16 & 7
     if limit != 0 { view.maximum &= limit }
     let isNew = view.object != nil && (isAnonymous || arguments.descriptor >= 0 && isZeroFile(process, arguments))
-    return try place(process, arguments, view, isNew ? 0 : firstPage, byteCount, observed)
+    // What a shared mapping of nothing shows is an object of its own.
+    let reserves = view.chargedUser != nil || isShared && isNew
+    return try place(process, arguments, view, isNew ? 0 : firstPage, byteCount, reserves, observed)
   }
 
   private func isZeroFile(_ process: ModelProcess, _ arguments: MapArguments) -> Bool {
@@ -118,16 +122,18 @@ extension ReferenceModel {
 
   private func place(
     _ process: ModelProcess, _ arguments: MapArguments, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
-    _ observed: Observation
+    _ reserves: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
     if exceedsAddressSpace(process, byteCount) { return .error(.enomem) }
     let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
+    let isRefused = reserves && isRefused(byteCount / 4096, for: process.credentials.realUser, by: process)
     let start: UInt64
     if arguments.flags & 0x10 != 0 {
       start = arguments.address - pageOffset
       let isTaken = ModelProcess.pages(start, byteCount).contains { process.memory[$0] != nil }
-      if arguments.flags & 0x4000 != 0 && isTaken { return .error(.enomem) }
+      if isRefused || arguments.flags & 0x4000 != 0 && isTaken { return .error(.enomem) }
     } else {
+      if isRefused { return .error(.enomem) }
       guard case .value(let chosen) = observed else { throw Difference("got \(observed), expected an address") }
       start = chosen &- pageOffset
       try checkChoice(process, arguments, start, byteCount)
@@ -202,6 +208,12 @@ extension ReferenceModel {
     let wanted = protection & 7 | limit
     if pages.contains(where: { page in process.memory[page].map { wanted & ~$0.maximum != 0 } ?? false }) {
       return .error(.eacces)
+    }
+    let user = process.credentials.realUser
+    if protection & 2 != 0 {
+      let unreserved = pages.filter { process.memory[$0].map { !$0.isShared && $0.chargedUser == nil } ?? false }
+      if isRefused(UInt64(unreserved.count), for: user, by: process) { return .error(.enomem) }
+      for page in unreserved { process.memory[page]?.chargedUser = user }
     }
     for page in pages {
       process.memory[page]?.protection = protection & 7

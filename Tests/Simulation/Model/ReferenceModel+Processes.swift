@@ -22,6 +22,7 @@ extension ReferenceModel {
     if processes.count >= facts.maximumProcessCount - (isSuperuser ? 0 : 10) { return .error(.eagain) }
     let own = processes.values.filter { $0.credentials.realUser == process.credentials.realUser }.count
     if !isSuperuser && Int64(own) >= process.limits[7].soft { return .error(.eagain) }
+    if isRefused(reservation(of: process), for: process.credentials.realUser, by: process) { return .error(.enomem) }
     guard case .value(let identifier) = observed else { throw Difference("got \(observed), expected a process") }
     if identifier == 0 || identifier > 99_999 || identifiers.values.contains(Int32(identifier)) {
       throw Difference("fork gave \(identifier), which is not a new process")
@@ -57,9 +58,14 @@ extension ReferenceModel {
       if content != Program.image { return .error(.enoexec) }
     default: return .error(.eacces)
     }
-    process.memory = Program.initialMemory()
+    // The new program's memory is there before the old one's is gone.
+    let user = process.credentials.realUser
+    let stackByteCount = UInt64(min(process.limits[3].soft, 512 << 20)) & ~4095
+    if isRefused(stackByteCount / 4096 + Program.pageCount, for: user, by: process) { return .error(.enomem) }
+    process.memory = Program.initialMemory(of: user)
     process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
-    process.stackByteCount = UInt64(min(process.limits[3].soft, 512 << 20)) & ~4095
+    process.stackByteCount = stackByteCount
+    process.stackUser = user
     process.breakAddress = Program.dataEnd
     process.segmentBases = [0, 0]
     process.hasExecuted = true

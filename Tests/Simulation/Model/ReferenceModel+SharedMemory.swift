@@ -60,6 +60,7 @@ extension ReferenceModel {
 
   private func create(_ process: ModelProcess, _ mode: UInt16, _ extra: UInt32) -> ModelObject {
     let object = ModelObject()
+    object.creator = process.credentials.realUser
     object.owner = process.credentials.effectiveUser
     object.group = process.credentials.effectiveGroup
     object.mode = mode & ~process.mask & 0o777
@@ -87,13 +88,15 @@ extension ReferenceModel {
     guard file.isWritable, let object = file.object else { return .error(.einval) }
     if length < object.size && object.seals & 2 != 0 { return .error(.eperm) }
     if length > object.size && object.seals & 4 != 0 { return .error(.eperm) }
+    if isGrowthRefused(object, to: length, by: process) { return .error(.enomem) }
     object.resize(to: length, at: now)
     return .value(0)
   }
 
   func changeMode(_ process: ModelProcess, _ descriptor: Int32, _ mode: UInt16) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
+    // Files without the method (spec fd.md section 5).
+    guard let object = file.object else { return .error(.einval) }
     let user = process.credentials.effectiveUser
     if user != 0 && user != object.owner { return .error(.eperm) }
     object.mode = mode & 0o777
@@ -102,7 +105,7 @@ extension ReferenceModel {
 
   func changeOwner(_ process: ModelProcess, _ descriptor: Int32, _ user: Int32, _ group: Int32) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .anything }
+    guard let object = file.object else { return .error(.einval) }
     let newUser = user == -1 ? object.owner : UInt32(bitPattern: user)
     let newGroup = group == -1 ? object.group : UInt32(bitPattern: group)
     let who = process.credentials

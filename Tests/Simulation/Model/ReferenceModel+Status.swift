@@ -77,7 +77,8 @@ extension ReferenceModel {
     try instant("st_birthtim", bytes, layout.times[3], &object.birthTime)
   }
 
-  /// Devices are character devices that everybody may read and write; programs are read-only files.
+  /// Devices are character devices that everybody may read and write; programs are read-only files. Nothing that a program
+  /// can do changes what is told of them (fchmod(2) and fchown(2) are refused).
   private func checkDevice(_ file: ModelFile, _ bytes: [UInt8], _ layout: StatusLayout) throws(Difference) {
     var mode: UInt64 = 0o020666
     var size: UInt64 = 0
@@ -91,8 +92,30 @@ extension ReferenceModel {
     try check("st_uid", bytes, layout.user, 4, 0)
     try check("st_gid", bytes, layout.group, 4, 0)
     try check("st_blocks", bytes, layout.blocks, 8, (size + 4095) / 4096 * 8)
-    let represented = littleEndian(bytes, layout.represented.0, byteCount: layout.represented.1)
-    if (represented != 0) != (mode == 0o020666) { throw Difference("st_rdev is \(represented)") }
+    func field(_ place: (Int, Int)) -> UInt64 { littleEndian(bytes, place.0, byteCount: place.1) }
+    let told = ModelFileIdentity(
+      device: field(layout.device), inode: field(layout.inode), represented: field(layout.represented),
+      times: layout.times.flatMap { [field(($0, 8)), field(($0 + 8, 8))] })
+    try checkIdentity(file.kind.name ?? "", told, isDevice: mode == 0o020666)
+  }
+
+  /// The same file has the same identity always, two files never have the same.
+  private func checkIdentity(_ name: String, _ told: ModelFileIdentity, isDevice: Bool) throws(Difference) {
+    if (told.represented != 0) != isDevice { throw Difference("st_rdev is \(told.represented)") }
+    if let known = fileIdentities[name] {
+      if told != known && told != known.lowerHalf { throw Difference("\(name) is \(told), was \(known)") }
+      return
+    }
+    let isTaken = fileIdentities.values.contains {
+      $0.inode == told.inode && $0.device == told.device || isDevice && $0.represented == told.represented
+    }
+    if isTaken || told.inode == 0 || told.device == objectDevice {
+      throw Difference("\(name) has the identity of another file: \(told)")
+    }
+    if told.times[0] * 1_000_000_000 + told.times[1] > now.latest || told.times[..<2] != told.times[2..<4] {
+      throw Difference("the times of \(name) are \(told.times)")
+    }
+    fileIdentities[name] = told
   }
 
   /// A time of microsecond resolution inside the known range; what is seen is known exactly from then on.

@@ -122,6 +122,7 @@ extension ReferenceModel {
     if object.seals & 8 != 0 { return .error(.eperm) }
     if object.creationFlags & 2 != 0 && end > object.size {
       if object.seals & 4 != 0 { return .error(.eperm) }
+      if isGrowthRefused(object, to: end, by: process) { return .error(.enomem) }
       object.resize(to: end, at: now)
     }
     let wanted = Int(max(0, min(Int64(byteCount), object.size - start)))

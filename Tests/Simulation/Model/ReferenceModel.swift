@@ -22,6 +22,8 @@ public final class ReferenceModel {
   /// number is never used again.
   var objectDevice: UInt64?
   var inodes: [UInt64: ModelObject] = [:]
+  /// What fstat(2) told of devices and files of /bin.
+  var fileIdentities: [String: ModelFileIdentity] = [:]
   /// When the operation being checked took effect, at the earliest and at the latest (nanoseconds since 1970).
   var now = ModelInstant(earliest: 0, latest: 0)
   /// What the kernel left in the buffers of the call, as read back by the driver.
@@ -38,6 +40,15 @@ public final class ReferenceModel {
   var unknownCallsRaiseSignal = true
   /// vm.overcommit
   var overcommit: UInt32 = 0
+  /// Frames that are free or can be made so, the reserve left out, before and after the operation; only looked at where
+  /// `vm.overcommit` counts them.
+  var pageableFrameCounts: ClosedRange<UInt64> = 0...UInt64.max
+  /// What the machine knows of itself before and after the operation.
+  var figures = (before: MachineFigures(), after: MachineFigures())
+  /// Reservations that vm.overcommit refused, as it had to.
+  var refusalCount = 0
+  /// What the operation gave.
+  var observed = Observation.ended
   let facts: SystemFacts
 
   /// A system with process 1 only, its console on 0, 1 and 2, and its memory as the loader left it.
@@ -64,6 +75,7 @@ public final class ReferenceModel {
   func apply(_ operation: Operation, by number: Int, _ observed: Observation) throws(Difference) {
     guard let process = processes[number] else { throw Difference("no process \(number) in the model") }
     places = [:]
+    self.observed = observed
     let expected = try expectation(operation, process, observed)
     places = [:]
     switch (expected, observed) {

@@ -8,6 +8,9 @@ public struct ConcurrentSimulation {
   private let configuration: HardwareConfiguration
   /// The processes that have their mappings.
   private var begun: Set<Int32> = []
+  /// Whether vm.overcommit obeys RLIMIT_SWAP, and the programs are ordinary users with a limit, so that calls are refused
+  /// somewhere on their way.
+  private let limitsReservations: Bool
   private static let window = Program.window
   private static let path = Program.path
 
@@ -21,6 +24,7 @@ public struct ConcurrentSimulation {
     configuration.immediateTransferOneIn = random.pick([3, 1_000_000]) ?? 3
     configuration.unitsPerTurn = seed % 2 == 0 ? 1 + Int(seed / 2 % 8) : nil
     self.configuration = configuration
+    limitsReservations = seed % 3 == 0
   }
 
   /// Runs `stepCount` events; what went wrong, or nil, and how many calls had been parked.
@@ -75,12 +79,32 @@ public struct ConcurrentSimulation {
     ]
   }
 
+  /// Nothing more than a little beyond what the beginning needs, or enough for a child or two.
+  private mutating func limit() -> [Action] {
+    let pages = random.chance(oneIn: 2) ? random.number(below: 60) : 2040 + random.number(below: 4000)
+    let bytes = KernelMachine.bytes(of: UInt64(pages) * 4096)
+    return [
+      .store(Program.input, bytes + bytes), .call(.setrlimit, [12, Program.input]),
+      .call(.setuid, [UInt64(random.number(in: 1...2))]),
+    ]
+  }
+
+  /// What process 1 does first.
+  private mutating func overcommit() -> [Action] {
+    let name = Array("vm.overcommit".utf8)
+    return [
+      .store(Self.path, name), .store(Program.input, [2, 0, 0, 0]),
+      .call(.sysctlbyname, [Self.path, UInt64(name.count), 0, 0, Program.input, 4]),
+    ]
+  }
+
   private mutating func actions(_ process: Int32, _ living: Int) -> [Action] {
     if process == 1 {
+      if limitsReservations && begun.insert(process).inserted { return overcommit() }
       if living < 5 { return [.call(.fork, [])] }
       return [.call(.wait4, [UInt64(UInt32.max), Program.output, 1, 0]), .call(.schedYield, [])]
     }
-    if begun.insert(process).inserted { return beginning() }
+    if begun.insert(process).inserted { return (limitsReservations ? limit() : []) + beginning() }
     let page = UInt64(random.number(below: Int(Self.pageCount)))
     let address = Self.window + page * 4096 + UInt64(random.number(below: 4000))
     let size = UInt64(random.number(below: Int(Self.objectPageCount) * 4096))

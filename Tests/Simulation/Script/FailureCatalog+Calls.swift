@@ -13,6 +13,7 @@ extension FailureCase {
       .map(address: window + 60 * 4096, byteCount: 8192, protection: 3, flags: 0x1012, descriptor: -1, offset: 0)
     ),
     ("mmap of a guard", .map(address: 0, byteCount: 8192, protection: 0, flags: 0x2000, descriptor: -1, offset: 0)),
+    ("mmap of a file of /bin", .map(address: 0, byteCount: 8192, protection: 1, flags: 2, descriptor: 4, offset: 0)),
     ("munmap", .unmap(address: window + 4096, byteCount: 4096)),
     ("mprotect", .protect(address: window + 4096, byteCount: 4096, protection: 1)),
     ("break", .setBreak(Program.dataEnd + 9000)),
@@ -34,6 +35,9 @@ extension FailureCase {
     ("fstat of 2008", .status(descriptor: 3, is2008: true)),
     ("fchmod", .changeMode(descriptor: 3, mode: 0o640)),
     ("fchown", .changeOwner(descriptor: 3, user: 1, group: 1)),
+    ("fstat of a file of /bin", .status(descriptor: 4)),
+    ("fchmod of a file of /bin", .changeMode(descriptor: 4, mode: 0o640)),
+    ("fchown of the console", .changeOwner(descriptor: 0, user: 1, group: 1)),
     ("read", .read(descriptor: 3, address: Program.data + 100, byteCount: 9000)),
     ("pread", .read(descriptor: 3, address: Program.data + 100, byteCount: 9000, offset: 9 * 4096 - 50)),
     ("read from the console", .read(descriptor: 0, address: Program.buffer, byteCount: 100)),
@@ -45,6 +49,7 @@ extension FailureCase {
     ("ioctl", .deviceControl(descriptor: 3, request: 0x8004_667E, word: 1)),
     ("ioctl of the console", .deviceControl(descriptor: 0, request: 0x402C_7413)),
     ("fsync", .synchronize(descriptor: 3)),
+    ("fsync of a file of /bin", .synchronize(descriptor: 4)),
     ("fdatasync", .synchronize(descriptor: 3, onlyData: true)),
   ]
 

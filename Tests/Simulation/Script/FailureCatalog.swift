@@ -45,7 +45,7 @@ extension FailureCase {
   static func evicted(_ steps: [ScriptStep]) -> [ScriptStep] { steps + [step(.evict)] }
 
   /// All cases.
-  public static let all = scenes + tables + calls
+  public static let all = scenes + tables + reservations + calls
 
   private static let scenes: [FailureCase] = [
     FailureCase(
@@ -166,8 +166,16 @@ public struct ExhaustiveFailure {
     let happened = machine.failureHappened
     if happened { runner.checksInvariants = .always }
     // Untouched it succeeds (or gives the same error as ever).
-    try runner.perform(ScriptStep(FailureCase.actor, test.operation))
+    try runner.perform(ScriptStep(FailureCase.actor, test.operation.repeated))
     try runner.finish()
     return happened
+  }
+}
+
+extension Operation {
+  /// The operation once more: a second child has a number of its own.
+  fileprivate var repeated: Operation {
+    if case .fork(let child, let isVirtual) = self { return .fork(child: child + 1, isVirtual: isVirtual) }
+    return self
   }
 }

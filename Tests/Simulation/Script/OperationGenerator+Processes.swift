@@ -46,16 +46,18 @@ extension OperationGenerator {
     case 4, 5, 6: return isFull ? nil : fileControl(process)
     case 7:
       return .seek(
-        descriptor: descriptor(process), offset: Int64(random.number(in: -5000...20_000)),
+        descriptor: random.chance(oneIn: 4) ? anyDescriptor(process) : descriptor(process),
+        offset: Int64(random.number(in: -5000...20_000)),
         origin: Int32(random.number(below: 5)))
-    case 8: return .changeMode(descriptor: descriptor(process), mode: UInt16(random.number(below: 0o10000)))
+    case 8: return .changeMode(descriptor: anyDescriptor(process), mode: UInt16(random.number(below: 0o10000)))
     case 9:
       return .changeOwner(
-        descriptor: descriptor(process), user: Int32(random.number(in: -1...2)), group: Int32(random.number(in: -1...2))
+        descriptor: anyDescriptor(process), user: Int32(random.number(in: -1...2)),
+        group: Int32(random.number(in: -1...2))
       )
     case 10, 11: return isFull ? .closeFrom(lowest: 12) : openFile()
     case 12: return control(process)
-    case 13: return .synchronize(descriptor: descriptor(process), onlyData: random.chance(oneIn: 2))
+    case 13: return .synchronize(descriptor: anyDescriptor(process), onlyData: random.chance(oneIn: 2))
     case 14: return .descriptorTableSize
     case 15: return random.chance(oneIn: 3) ? .closeFrom(lowest: Int32(random.number(in: -1...20))) : nil
     case 16:
@@ -64,9 +66,7 @@ extension OperationGenerator {
       return .closeRange(lowest: lowest, highest: highest, flags: random.pick([0, 4, 4, 4, 1]) ?? 4)
     default:
       // Transfers of devices.
-      guard let device = random.pick(process.descriptors.filter { $0.value.file.object == nil }.keys.sorted()) else {
-        return openFile()
-      }
+      guard let device = device(process) else { return openFile() }
       let address = Program.buffer + UInt64(random.number(below: 4096))
       let count = 1 + random.number(below: random.chance(oneIn: 4) ? 6000 : 40)
       let offset: Int64? = random.chance(oneIn: 3) ? Int64(random.number(below: 9000)) : nil
@@ -76,14 +76,15 @@ extension OperationGenerator {
     }
   }
 
-  private mutating func openFile() -> Operation {
+  mutating func openFile() -> Operation {
     let paths = [
       "/dev/null", "/dev/zero", "/dev/console", "/bin/script", "/bin/notes", "/dev/null", "/dev/zero", "/dev/console",
       "/", "/bin", "/dev/none", "/bin/none", "/none", "", "dev/zero", "/dev/null/x", "/bin/notes/", "//bin//notes",
       "/" + String(repeating: "n", count: 256), "/dev/" + String(repeating: "n", count: 1100),
     ]
     let path = random.pick(paths) ?? "/dev/null"
-    var flags = UInt32(random.pick([0, 0, 1, 2, 2, 3]) ?? 0)
+    let isProgram = path.hasPrefix("/bin/") && !random.chance(oneIn: 3)
+    var flags = isProgram ? 0 : UInt32(random.pick([0, 0, 1, 2, 2, 3]) ?? 0)
     for bit in [0x4, 0x8, 0x200, 0x400, 0x800, 0x2_0000, 0x10_0000] as [UInt32] where random.chance(oneIn: 8) {
       flags |= bit
     }

@@ -80,7 +80,8 @@ extension OperationGenerator {
       ]
       return .systemControl(random.pick(wrong) ?? .name(""), room: room, isQuery: isQuery)
     }
-    let name = random.pick(numbered + ReferenceModel.controlNames) ?? "hw.ncpu"
+    let names = random.chance(oneIn: 3) ? ReferenceModel.memoryControls : numbered + ReferenceModel.controlNames
+    let name = random.pick(names) ?? "hw.ncpu"
     // Texts of unknown length are always given room.
     let isText = name == "kern.version" || name == "kern.hostname"
     let numbers = ReferenceModel.controlNumbers[name]

@@ -10,6 +10,10 @@ struct OperationGenerator {
   var processLimit = 5
   /// Half of the operations are drawn from the rarer ones.
   var drawsEveryCall = false
+  /// Whether vm.overcommit is set, and reserved swap brought close to what it allows.
+  var limitsReservations = false
+  /// Frames that the machine could page out when it was fresh, roughly.
+  var pageableFrameCount = 0
   /// One step in this many has something fail; 0: none.
   var failsOneIn = 0
   private var nextProcess = 1
@@ -54,6 +58,7 @@ struct OperationGenerator {
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+    if let operation = reserving(model, process) { return operation }
     if drawsEveryCall && random.chance(oneIn: 2) { return various(model, process) }
     if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
       return releasing(model, process)
@@ -69,7 +74,7 @@ struct OperationGenerator {
     case 58..<65: return resize(process)
     case 65..<70: return readOrWrite(process, writes: false)
     case 70..<75: return readOrWrite(process, writes: true)
-    case 75..<77: return .status(descriptor: descriptor(process), is2008: !isMemoryOnly && random.chance(oneIn: 4))
+    case 75..<77: return .status(descriptor: anyDescriptor(process), is2008: !isMemoryOnly && random.chance(oneIn: 4))
     case 77..<79: return .close(descriptor: descriptor(process))
     case 79..<82: return fork(model, process)
     case 82:
@@ -80,7 +85,7 @@ struct OperationGenerator {
     }
   }
 
-  private mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+  mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
     let isAllowed = model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
     return isAllowed
       ? .fork(child: nextProcess, isVirtual: !isMemoryOnly && random.chance(oneIn: 6)) : releasing(model, process)
@@ -122,7 +127,20 @@ struct OperationGenerator {
   /// A descriptor of shared memory, most of the time.
   mutating func descriptor(_ process: ModelProcess) -> Int32 {
     if !isMemoryOnly && random.chance(oneIn: 8) { return Int32(random.number(in: -1...12)) }
+    if !isMemoryOnly && random.chance(oneIn: 25), let device = device(process) { return device }
     return random.pick(process.descriptors.filter { $0.value.file.object != nil }.keys.sorted()) ?? 99
+  }
+
+  /// A descriptor of a device or a file of /bin; the console is always there, so the others come first.
+  mutating func device(_ process: ModelProcess) -> Int32? {
+    let devices = process.descriptors.filter { $0.value.file.object == nil }
+    let others = devices.filter { !$0.value.file.isConsole }
+    return random.pick((random.chance(oneIn: 4) || others.isEmpty ? devices : others).keys.sorted())
+  }
+
+  /// A descriptor of shared memory or of something else.
+  mutating func anyDescriptor(_ process: ModelProcess) -> Int32 {
+    (isMemoryOnly || random.chance(oneIn: 2) ? nil : device(process)) ?? descriptor(process)
   }
 
   private mutating func mappedPage(_ process: ModelProcess) -> UInt64 {
@@ -166,7 +184,13 @@ struct OperationGenerator {
     if isFixed { flags |= 0x10 }
     if isFixed && random.chance(oneIn: 6) { flags |= 0x4000 }
     var protection = random.pick([3, 3, 3, 3, 1, 1, 0, 5] as [UInt32]) ?? 3
-    let descriptor = isAnonymous ? -1 : descriptor(process)
+    var descriptor = isAnonymous ? -1 : descriptor(process)
+    if !isMemoryOnly && !isAnonymous && random.chance(oneIn: 12) {
+      // A file of /bin, or a device.
+      let files = process.descriptors.filter { if case .program = $0.value.file.kind { true } else { false } }
+      if files.isEmpty && random.chance(oneIn: 2) { return .open(path: "/bin/notes", flags: 0) }
+      descriptor = random.pick(files.keys.sorted()) ?? device(process) ?? descriptor
+    }
     if isMemoryOnly && !isAnonymous && process.file(descriptor)?.object == nil { return nil }
     var offset = isAnonymous ? 0 : Int64(random.number(below: 6)) * 4096
     var address = isFixed ? range.address : 0
@@ -248,6 +272,7 @@ struct OperationGenerator {
       return .sharedMemoryOpen(
         name: nil, flags: 2, mode: 0o600, sharedMemoryFlags: isMemoryOnly ? 0 : UInt32(random.number(below: 4)))
     }
+    if random.chance(oneIn: 7) { return openFile() }
     let name = "/" + (random.pick(["a", "b", "c", "longer name/with a slash", "é"]) ?? "a")
     var flags: UInt32 = random.pick([0, 2, 2, 2]) ?? 2
     if !random.chance(oneIn: 5) { flags |= 0x200 }
@@ -265,7 +290,9 @@ struct OperationGenerator {
     var length: Int64 =
       random.chance(oneIn: 3)
       ? Int64(random.number(below: 10)) * 4096 : Int64(random.number(below: 40_000))
-    if !isMemoryOnly && random.chance(oneIn: 50) { length = random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0 }
+    if !isMemoryOnly && random.chance(oneIn: limitsReservations ? 200 : 50) {
+      length = random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0
+    }
     return .truncate(descriptor: descriptor(process), length: length)
   }
 

@@ -28,10 +28,17 @@ public struct RandomSimulation {
     let frameCounts = kind != .memory ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
     hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
+    if limitsReservations && hardware.swapBlockCount > 0 {
+      // As much as a few processes reserve, whose stacks alone are 2048 pages each.
+      hardware.swapBlockCount = random.pick([600, 2600, 5000, 8000, 11_000, 15_000]) ?? 600
+    }
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
     // One seed in three cuts calls into small steps.
     if seed % 3 == 1 { hardware.unitsPerTurn = 1 + Int(seed / 3 % 12) }
   }
+
+  /// Whether the script is about vm.overcommit too: two seeds in five.
+  private var limitsReservations: Bool { kind != .memory && seed % 5 < 2 }
 
   /// Pages of content that scripts may keep alive on this machine.
   var pageBudget: Int {
@@ -55,11 +62,17 @@ public struct RandomSimulation {
     public var changingStepCount = 0
     /// Those at whose end memory was short.
     public var shortStepCount = 0
+    /// Steps at whose end reserved swap was compared.
+    public var reservationCount = 0
+    /// Reservations that vm.overcommit refused.
+    public var refusalCount = 0
 
     fileprivate mutating func add(_ runner: ScriptRunner) {
       stepCount += runner.steps.count
       changingStepCount += runner.changingStepCount
       shortStepCount += runner.shortStepCount
+      reservationCount += runner.reservationCount
+      refusalCount += runner.refusalCount
     }
   }
 
@@ -74,6 +87,8 @@ public struct RandomSimulation {
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
     generator.pageBudget = pageBudget
+    generator.limitsReservations = limitsReservations
+    generator.pageableFrameCount = hardware.frameCount * 3 / 4
     generator.drawsEveryCall = kind == .calls
     // Every other seed meets failures; without them the kernel never refuses for want of memory.
     generator.failsOneIn = seed % 2 == 0 && kind != .memory ? 12 : 0

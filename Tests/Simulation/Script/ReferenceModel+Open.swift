@@ -41,10 +41,6 @@ extension ReferenceModel {
       return bufferIsOpen(process, descriptor, address, byteCount, writesMemory: false)
     case .wait: return process.number == 0 && wouldBlock(operation, process)
     case .type(let text): return consoleInput.count + text.utf8.count > 4000
-    // A mapping of one of the machine's own files is not there yet.
-    case .map(_, _, _, let flags, let descriptor, _):
-      guard flags & 0x3400 == 0, let file = process.file(descriptor) else { return false }
-      return if case .program = file.kind { true } else { false }
     case .protect(let address, let byteCount, let protection):
       // What mprotect(2) says of guards.
       return protection & 7 != 0
@@ -56,8 +52,6 @@ extension ReferenceModel {
   private func fileLeavesOpen(_ operation: Operation, _ process: ModelProcess) -> Bool {
     func isNoObject(_ descriptor: Int32) -> Bool { process.file(descriptor).map { $0.object == nil } ?? false }
     switch operation {
-    case .changeMode(let descriptor, _), .changeOwner(let descriptor, _, _), .synchronize(let descriptor, _):
-      return isNoObject(descriptor)
     case .fileControl(let descriptor, let command, let argument):
       // O_ASYNC and owners of devices; a bad minimum for a bad descriptor.
       if isNoObject(descriptor) { return command == 5 || command == 6 || command == 4 && argument & 0x40 != 0 }
@@ -66,7 +60,10 @@ extension ReferenceModel {
       if process.file(descriptor) == nil { return request >> 29 == 0 || request >> 16 & 0x1FFF > 64 }
       return isNoObject(descriptor)
         && (request == 0x8004_667D && word != 0 || request == 0x4004_667B || request == 0x8004_667C)
-    case .seek(let descriptor, let offset, _): return isNoObject(descriptor) && offset < 0
+    case .seek(let descriptor, let offset, _):
+      // Devices may have negative offsets on FreeBSD.
+      if case .program = process.file(descriptor)?.kind { return false }
+      return isNoObject(descriptor) && offset < 0
     case .open(let path, let flags, _):
       guard case .error(let error) = resolve(path) else { return false }
       if fileLimitError(process) != nil { return true }

@@ -33,6 +33,10 @@ public final class ScriptRunner {
   public private(set) var changingStepCount = 0
   /// Steps at whose end memory was short (`SimulatedHardware.isShort`).
   public private(set) var shortStepCount = 0
+  /// Steps at whose end the swap that is reserved was compared.
+  public private(set) var reservationCount = 0
+  /// Reservations that vm.overcommit refused.
+  public var refusalCount: Int { model.refusalCount }
   /// Told of every step before it is performed.
   public var observer: ((ScriptStep) -> Void)?
   /// The contents of clean pages are compared at one step in this many; invariants at all.
@@ -52,7 +56,7 @@ public final class ScriptRunner {
   public init(_ system: any SimulatedSystem, identifier: Int32 = 1) {
     self.system = system
     let first = ModelProcess(number: 0, identifier: identifier, parent: 0)
-    first.memory = Program.initialMemory()
+    first.memory = Program.initialMemory(of: 0)
     if !system.facts.isWhole { first.memory[Program.text / 4096] = nil }
     model = ReferenceModel(first: first, facts: system.facts)
   }
@@ -80,12 +84,17 @@ public final class ScriptRunner {
     if step.operation.changesState { changingStepCount += 1 }
     do throws(Difference) {
       let before = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
+      let countsFrames = model.overcommit & 5 == 5
+      let pageable = countsFrames ? system.hardware.pageableFrameCount : 0
+      model.figures.before = system.hardware.figures
       guard let observed = try system.perform(step) else {
         steps.removeLast()
         return
       }
       model.now = ModelInstant(
         earliest: before, latest: system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart)
+      model.figures.after = system.hardware.figures
+      if countsFrames { model.notePageableFrames(pageable, system.hardware.pageableFrameCount) }
       model.consoleOutput = system.hardware.processor.takeConsoleOutput()
       model.outputs = system.outputs
       for input in system.inputs { process.store(input.bytes, at: input.address) }
@@ -98,6 +107,10 @@ public final class ScriptRunner {
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
+      if !isModelLost, let reservation = system.reservation {
+        reservationCount += 1
+        try model.check(reservation)
+      }
       if system.hardware.isShort { shortStepCount += 1 }
       if checksInvariants == .always || step.failure != nil && system.failureHappened {
         let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)

@@ -1,0 +1,103 @@
+// Reserved swap (spec shm.md section 2.6): counted anew each time from what exists, and what vm.overcommit refuses.
+//
+// Reserved are all pages of every object, by whoever made it, whoever keeps it; and every page of private memory that may be
+// written or once might, by whoever made it so, or whose child got it.
+import ABI
+
+/// Pages of swap that are reserved: in all, and by every real user that has any.
+struct SwapReservation: Equatable {
+  var total: UInt64 = 0
+  var ofUsers: [UInt32: UInt64] = [:]
+
+  mutating func add(_ pages: UInt64, for user: UInt32) {
+    if pages == 0 { return }
+    total += pages
+    ofUsers[user, default: 0] += pages
+  }
+}
+
+extension ReferenceModel {
+  /// What is reserved now.
+  var reservation: SwapReservation {
+    var count = SwapReservation()
+    var seen: Set<ObjectIdentifier> = []
+    func add(_ object: ModelObject) {
+      if seen.insert(ObjectIdentifier(object)).inserted { count.add(UInt64(object.pageCount), for: object.creator) }
+    }
+    for object in names.values { add(object) }
+    for process in processes.values where process.state == .running {
+      for entry in process.descriptors.values { if let object = entry.file.object { add(object) } }
+      var ofUsers: [UInt32: UInt64] = [:]
+      var last: ModelObject?
+      for view in process.memory.values {
+        if let object = view.object, object !== last {
+          add(object)
+          last = object
+        }
+        if let user = view.chargedUser { ofUsers[user, default: 0] += 1 }
+      }
+      for (user, pages) in ofUsers { count.add(pages, for: user) }
+      count.add(stackPageCount(process), for: process.stackUser)
+    }
+    return count
+  }
+
+  private func stackPageCount(_ process: ModelProcess) -> UInt64 { facts.isWhole ? process.stackByteCount / 4096 : 0 }
+
+  /// Pages that are reserved for the private memory of a process: what a child needs.
+  func reservation(of process: ModelProcess) -> UInt64 {
+    stackPageCount(process) + UInt64(process.memory.values.count { $0.chargedUser != nil })
+  }
+
+  /// Compares the kernel's count.
+  func check(_ kernel: SwapReservation) throws(Difference) {
+    let wanted = reservation
+    if kernel.total != wanted.total {
+      throw Difference("\(kernel.total) pages of swap are reserved, expected \(wanted.total)")
+    }
+    if facts.isWhole && kernel.ofUsers != wanted.ofUsers {
+      throw Difference("the users' reservations are \(kernel.ofUsers), expected \(wanted.ofUsers)")
+    }
+  }
+
+  // MARK: Refusals
+
+  /// Takes note of how many frames could be paged out before and after an operation. During it the kernel may have held some
+  /// more for itself: tables and records of a child that is refused in the end.
+  func notePageableFrames(_ before: UInt64, _ after: UInt64) {
+    let (low, high) = (min(before, after), max(before, after))
+    pageableFrameCounts = low - min(low, Self.frameSlack)...high + Self.frameSlack
+  }
+
+  private static var frameSlack: UInt64 { 6 }
+
+  /// Whether vm.overcommit forbids `process` to have so many pages more reserved for a user. Where that depends on frames that
+  /// came and went meanwhile, the kernel knows.
+  func isRefused(_ pages: UInt64, for user: UInt32, by process: ModelProcess) -> Bool {
+    if pages == 0 || overcommit & 3 == 0 || process.credentials.effectiveUser == 0 { return false }
+    let now = reservation
+    let limit = process.limits[12].soft
+    if overcommit & 2 != 0 && limit != ModelLimit.infinity
+      && now.ofUsers[user, default: 0] + pages > UInt64(max(0, limit)) / 4096
+    {
+      return noteRefusal()
+    }
+    guard overcommit & 1 != 0 else { return false }
+    let beyondSwap = now.total + pages
+    if overcommit & 4 == 0 { return beyondSwap > facts.swapPageCount ? noteRefusal() : false }
+    if beyondSwap > facts.swapPageCount + pageableFrameCounts.upperBound { return noteRefusal() }
+    if beyondSwap <= facts.swapPageCount + pageableFrameCounts.lowerBound { return false }
+    return observed == .error(Errno.enomem.rawValue)
+  }
+
+  private func noteRefusal() -> Bool {
+    refusalCount += 1
+    return true
+  }
+
+  /// Whether vm.overcommit forbids an object to grow; the reservation is its creator's.
+  func isGrowthRefused(_ object: ModelObject, to length: Int64, by process: ModelProcess) -> Bool {
+    let count = ModelObject.pages(length)
+    return count > object.pageCount && isRefused(UInt64(count - object.pageCount), for: object.creator, by: process)
+  }
+}
