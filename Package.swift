@@ -87,7 +87,8 @@ default:
     .target(
       name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
-    .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate", swiftSettings: strict),
+    .executableTarget(
+      name: "simulate", dependencies: ["Memory", "Simulation"], path: "Tests/Simulate", swiftSettings: strict),
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory", "Simulation"]),
     tests("Files", ["ABI", "Memory", "Files", "Simulation"]),

@@ -1,18 +1,19 @@
 // Exhaustive failure: for every operation that allocates or transfers, its 1st, 2nd, … nth allocation fails until it
 // succeeds untouched; each time the error is one of the specification's, the model agrees, and nothing leaks.
+import Memory
 import Simulation
 import Testing
 
 @Suite struct SimulationFailureTests {
-  @Test(arguments: FailureCase.all.indices, InjectedFailure.Kind.allCases)
+  @Test(arguments: FailureCase.all.indices, FailurePoint.allCases)
   func `an operation whose nth allocation fails leaves everything as it was`(
-    index: Int, kind: InjectedFailure.Kind
+    index: Int, point: FailurePoint
   ) {
     let test = FailureCase.all[index]
-    for isSlow in kind.isTransfer ? [false, true] : [false] {
-      let result = ExhaustiveFailure(test, kind, isSlow: isSlow)
+    for isSlow in point.isTransfer ? [false, true] : [false] {
+      let result = ExhaustiveFailure(test, point, isSlow: isSlow)
       if let failure = result.failure {
-        Issue.record("\(test.name), \(kind) \(result.failureCount + 1), slow device \(isSlow): \(failure)")
+        Issue.record("\(test.name), \(point) \(result.failureCount + 1), slow device \(isSlow): \(failure)")
       }
     }
   }
@@ -30,7 +31,7 @@ import Testing
   }
 
   /// A case for every fail point that must meet it.
-  private static let meetings: [(kind: InjectedFailure.Kind, name: String)] = [
+  private static let meetings: [(point: FailurePoint, name: String)] = [
     (.frame, "fork"), (.pageFrame, "first store"), (.pageTable, "fork"), (.kernelFrame, "execute"),
     (.heapReserve, "fork"), (.indexNode, "store into a private copy"),
     (.mappingRecord, "load a page that a child mapped"), (.mapEntry, "map"),
@@ -41,8 +42,8 @@ import Testing
 
   @Test(arguments: meetings.indices)
   func `each fail point is met by an operation`(index: Int) throws {
-    let (kind, name) = Self.meetings[index]
+    let (point, name) = Self.meetings[index]
     let test = try #require(FailureCase.all.first { $0.name == name })
-    #expect(ExhaustiveFailure(test, kind, isSlow: false).failureCount > 0)
+    #expect(ExhaustiveFailure(test, point, isSlow: false).failureCount > 0)
   }
 }

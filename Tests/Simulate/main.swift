@@ -3,6 +3,7 @@
 // runs all of them for a while and prints what every kind of event took from the heap.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
+import Memory
 import Foundation
 import Simulation
 
@@ -89,7 +90,7 @@ func runOther(_ name: String) {
   switch name {
   case "exhaustive":
     for test in FailureCase.all {
-      for failing in InjectedFailure.Kind.allCases {
+      for failing in FailurePoint.allCases {
         for isSlow in [false, true] {
           check("\(test.name), \(failing), slow device \(isSlow)") {
             ExhaustiveFailure(test, failing, isSlow: isSlow).failure?.description

@@ -129,13 +129,13 @@ public final class SimulatedHardware {
 
   /// Makes something fail from now on.
   public func inject(_ failure: InjectedFailure) {
-    system.failures.fail(failure.kind.point, number: failure.number)
+    system.failures.fail(failure.point, number: failure.number)
   }
 
   /// Ends what `inject` began; whether the failure happened.
   public func withdraw(_ failure: InjectedFailure) -> Bool {
     defer { system.failures.disarm() }
-    return system.failures.count(failure.kind.point) >= failure.number
+    return system.failures.count(failure.point) >= failure.number
   }
 
   /// What the hardware saw that no correct kernel does.

@@ -1,4 +1,5 @@
 // What operations may give when something was made to fail (the errors of the specification), and what they leave then.
+import Memory
 import ABI
 
 extension ReferenceModel {
@@ -11,7 +12,7 @@ extension ReferenceModel {
       _ = exit(process, .terminated(.sigbus))
       return true
     }
-    guard step.operation.errorsOfFailure(step.failure?.kind ?? .frame).contains(where: { $0.rawValue == error }) else {
+    guard step.operation.errorsOfFailure(step.failure?.point ?? .frame).contains(where: { $0.rawValue == error }) else {
       // Not an error of the failure: then it is the one that the operation gives anyway.
       try apply(step.operation, by: step.process, observed)
       return true
@@ -35,7 +36,7 @@ extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
     switch operation.innermost {
-    case .read, .write: failure?.kind.isTransfer ?? false
+    case .read, .write: failure?.point.isTransfer ?? false
     default: false
     }
   }
@@ -43,12 +44,12 @@ extension ScriptStep {
 
 extension Operation {
   /// The errors that the specification gives an operation for want of memory, or for a device that fails.
-  func errorsOfFailure(_ kind: InjectedFailure.Kind) -> [Errno] {
+  func errorsOfFailure(_ point: FailurePoint) -> [Errno] {
     if case .through(_, let inner) = self {
       // The sixth argument lies on the stack.
-      return inner.errorsOfFailure(kind) + (kind.isTransfer ? [.efault] : [])
+      return inner.errorsOfFailure(point) + (point.isTransfer ? [.efault] : [])
     }
-    if kind.isTransfer {
+    if point.isTransfer {
       // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
       switch self {
       case .read, .write, .truncate, .execute: return [.eio, .efault]

@@ -1,6 +1,8 @@
 // Every operation that can allocate or transfer, each after what it needs, for exhaustive failure: its 1st, 2nd, … nth
 // allocation fails, until it succeeds untouched.
 
+public import Memory
+
 /// One operation and what comes before it.
 public struct FailureCase: Sendable {
   /// What it is called.
@@ -125,8 +127,8 @@ public struct ExhaustiveFailure {
   /// What went wrong, if anything did.
   public private(set) var failure: ScriptFailure?
 
-  /// Fails every allocation of `kind` that the operation makes.
-  public init(_ test: FailureCase, _ kind: InjectedFailure.Kind, isSlow: Bool) {
+  /// Fails every allocation of `point` that the operation makes.
+  public init(_ test: FailureCase, _ point: FailurePoint, isSlow: Bool) {
     var number: UInt32 = 1
     while number < 200 {
       var configuration = HardwareConfiguration()
@@ -135,7 +137,7 @@ public struct ExhaustiveFailure {
       configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
       configuration.unitsPerTurn = isSlow ? 1 : nil
       do throws(ScriptFailure) {
-        if !(try Self.run(test, kind, number, configuration)) { return }
+        if !(try Self.run(test, point, number, configuration)) { return }
       } catch {
         failure = error
         return
@@ -148,7 +150,7 @@ public struct ExhaustiveFailure {
 
   /// One run; whether the failure happened.
   private static func run(
-    _ test: FailureCase, _ kind: InjectedFailure.Kind, _ number: UInt32, _ configuration: HardwareConfiguration
+    _ test: FailureCase, _ point: FailurePoint, _ number: UInt32, _ configuration: HardwareConfiguration
   ) throws(ScriptFailure) -> Bool {
     let machine: KernelMachine
     do throws(Difference) { machine = try KernelMachine(configuration) } catch {
@@ -158,11 +160,11 @@ public struct ExhaustiveFailure {
     runner.contentCheckInterval = 1
     // Until something fails all runs are the same: what comes before the operation is checked once, and the operation that
     // succeeds once.
-    if kind != .frame || number > 1 { runner.checksInvariants = .afterFailure }
+    if point != .frame || number > 1 { runner.checksInvariants = .afterFailure }
     for step in test.setup { try runner.perform(step) }
-    if kind == .frame { runner.checksInvariants = .always }
+    if point == .frame { runner.checksInvariants = .always }
     try runner.perform(
-      ScriptStep(FailureCase.actor, test.operation, failure: InjectedFailure(kind, number: number)))
+      ScriptStep(FailureCase.actor, test.operation, failure: InjectedFailure(point, number: number)))
     let happened = machine.failureHappened
     if happened { runner.checksInvariants = .always }
     // Untouched it succeeds (or gives the same error as ever).

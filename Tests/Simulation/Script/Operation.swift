@@ -1,5 +1,7 @@
 // What a scripted program can do, with plain numbers as arguments so that wrong ones can be written down too.
 
+public import Memory
+
 /// One operation of a scripted process: a system call or an access of memory.
 public enum Operation: Equatable, Sendable, Codable {
   /// shm_open2(2), or with `is2008` the call 482; no name means SHM_ANON.
@@ -185,15 +187,20 @@ public enum IdentityKind: Sendable, Codable {
 /// What is made to fail during a step.
 public struct InjectedFailure: Equatable, Sendable, Codable {
   /// What fails.
-  public var kind: Kind
+  public var point: FailurePoint
   /// Which one of them, counted from 1 at the start of the step.
   public var number: UInt32
 
-  /// The failure of the `number`th of a kind.
-  public init(_ kind: Kind, number: UInt32) {
-    self.kind = kind
+  /// The failure of the `number`th evaluation of a fail point.
+  public init(_ point: FailurePoint, number: UInt32) {
+    self.point = point
     self.number = number
   }
+}
+
+extension FailurePoint: Codable {
+  /// Whether it is a transfer of the device that fails.
+  public var isTransfer: Bool { self == .transfer || self == .transferRead || self == .transferWrite }
 }
 
 /// One step of a script.
@@ -258,7 +265,7 @@ extension ScriptStep {
     // What reflection prints is nearly source already.
     let text = "\(operation)".replacing("Optional(", with: "(")
       .replacing(/Simulation\.[A-Za-z]+\./, with: ".")
-    let failing = failure.map { ", failure: InjectedFailure(.\($0.kind), number: \($0.number))" } ?? ""
+    let failing = failure.map { ", failure: InjectedFailure(.\($0.point), number: \($0.number))" } ?? ""
     return "  ScriptStep(\(process), .\(text), noise: \(noise)\(failing)),"
   }
 }

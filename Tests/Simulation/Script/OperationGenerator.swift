@@ -1,5 +1,7 @@
 // Chooses what scripted processes do next: mostly sensible, sometimes wrong, from what the model says exists.
 
+import Memory
+
 /// Draws steps from a seed.
 struct OperationGenerator {
   var random: SeededGenerator
@@ -48,13 +50,13 @@ struct OperationGenerator {
   private mutating func failure(
     _ operation: Operation, _ model: ReferenceModel, _ process: ModelProcess
   ) -> InjectedFailure? {
-    guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let kind = random.pick(InjectedFailure.Kind.allCases) else {
+    guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let point = random.pick(FailurePoint.allCases) else {
       return nil
     }
-    if kind.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
+    if point.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
     if case .misplaced = operation { return nil }
     if model.running.contains(where: { $0.blocked != nil }) { return nil }
-    return InjectedFailure(kind, number: UInt32(random.number(in: 1...4)))
+    return InjectedFailure(point, number: UInt32(random.number(in: 1...4)))
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {

@@ -1,5 +1,7 @@
 // Runs scripts on a system and on the reference model side by side, draws new ones, and shrinks those that fail.
 
+import Memory
+
 /// What went wrong, and at which step.
 public struct ScriptFailure: Error, CustomStringConvertible {
   /// The step that showed it.
@@ -68,7 +70,7 @@ public final class ScriptRunner {
   private func refusal(_ step: ScriptStep, _ observed: Observation) -> Int32? {
     switch observed {
     case .error(let error): error
-    case .ended: step.failure?.kind.isTransfer == true ? -1 : nil
+    case .ended: step.failure?.point.isTransfer == true ? -1 : nil
     default: nil
     }
   }
