@@ -63,6 +63,7 @@ struct DeviceTests {
       #expect(openError(machine, "/dev/null", [.directory]) == .enotdir)
       #expect(openError(machine, "/bin/tool", .writeOnly) == .erofs)
       #expect(openError(machine, "/bin/tool", .readWrite) == .erofs)
+      #expect(openError(machine, "/bin/tool", [.readOnly, .truncate]) == .erofs)
       #expect(openError(machine, "/bin/new", [.readWrite, .create]) == .erofs)
       #expect(openError(machine, "/tmp/new", [.readWrite, .create]) == .enoent)
       let descriptor = try machine.open("/bin/tool", [.readOnly, .closeOnExec, .nonBlocking])
@@ -108,6 +109,10 @@ struct DeviceTests {
       #expect(error { () throws(Errno) in _ = try machine.map(readOnly, pages: 1) } == .eacces)
       _ = try machine.map(readOnly, pages: 1, .private)
       _ = try machine.map(readOnly, pages: 1, .shared, .read)
+      let writeOnly = try machine.open("/dev/zero", .writeOnly)
+      for sharing in [Sharing.shared, .private] {
+        #expect(error { () throws(Errno) in _ = try machine.map(writeOnly, pages: 1, sharing, .read) } == .eacces)
+      }
     }
   }
 
