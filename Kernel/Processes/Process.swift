@@ -79,6 +79,8 @@ public final class Process {
   public var breakAddress: UInt64 = 0
   /// Where the data segment that `break` moves starts.
   public var breakStart: UInt64 = 0
+  /// Where the program's first segment begins, page-aligned.
+  public var programStart: UInt64 = 0
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
   /// Whether the process has executed a program since it was forked.

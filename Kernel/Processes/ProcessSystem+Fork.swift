@@ -100,6 +100,7 @@ extension ProcessSystem {
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
     child.breakStart = parent.breakStart
+    child.programStart = parent.programStart
     child.breakAddress = parent.breakAddress
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals

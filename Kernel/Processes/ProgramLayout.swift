@@ -48,6 +48,8 @@ struct ProgramLayout {
   private let base: UInt64
   /// Where the program headers lie in memory, or 0.
   private(set) var headersAddress: UInt64 = 0
+  /// The address of the first segment.
+  private(set) var startAddress: UInt64 = 0
   /// The end of the highest segment.
   private(set) var endAddress: UInt64 = 0
 
@@ -88,6 +90,7 @@ struct ProgramLayout {
         header.memoryByteCount <= limit - base - header.virtualAddress
       else { throw .enoexec }
       previousEnd = header.virtualAddress + base + header.memoryByteCount
+      if !hasSegment { startAddress = header.virtualAddress + base }
       hasSegment = true
       if headersAddress == 0 && header.fileOffset == 0 && holdsHeaders(header) {
         headersAddress = header.virtualAddress + base + self.header.programHeaderOffset

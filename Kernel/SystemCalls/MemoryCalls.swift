@@ -152,7 +152,8 @@ extension Kernel {
     let data = UInt64(process.limit(.data).hard)
     let (end, overflow) = process.breakStart.addingReportingOverflow(data)
     let behindData = overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : end & ~Page.offsetMask
-    if hint < behindData || hint >= ABI.UserSpace.end { return behindData }
+    // A hint inside the program, or where its data may grow to, is none (spec shm.md 3.11, step 13).
+    if hint == 0 || hint >= process.programStart && hint < behindData || hint >= ABI.UserSpace.end { return behindData }
     return hint
   }
 
