@@ -130,6 +130,11 @@ struct DeviceTests {
       #expect(try machine.read(descriptor, 100) == Array(content[9990...]))
       #expect(try machine.seek(descriptor, 1 << 40) == 1 << 40)
       #expect(try machine.read(descriptor, 10) == [])
+      // Whole pieces count for the offset, also when the next one meets a bad address.
+      let bad = Machine.buffer + Machine.bufferPageCount << 12
+      _ = try machine.seek(descriptor, 0)
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: bad - 6000, 10_000) } == .efault)
+      #expect(try machine.seek(descriptor, 0, .current) == 4096)
       #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, -1) } == .einval)
       #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .ebadf)
       #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1, .private) } == .enodev)

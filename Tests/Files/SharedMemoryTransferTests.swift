@@ -315,6 +315,21 @@ struct SharedMemoryTransferTests {
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: Machine.buffer, 8192) } == .eio)
       machine.disk.fails = false
       #expect(try machine.seek(descriptor, 0, .current) == Int64(swapped + 1) << 12)
+      // The same when the disk says so only after a while.
+      let other = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
+      #expect(machine.system.makeAvailable(16) == .ready)
+      machine.disk.isDelayed = true
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(other) << 12)
+      guard case .wait = try file.read(&transfer, machine.space) else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      machine.disk.fails = true
+      machine.disk.completeAll(machine.system)
+      #expect(error { () throws(Errno) in _ = try file.read(&transfer, machine.space) } == .eio)
+      machine.disk.fails = false
+      machine.disk.isDelayed = false
+      #expect(try machine.read(descriptor, 1, at: Int64(other) << 12) == [1])
       #expect(file.object.rangeLock.isEmpty)
     }
   }
