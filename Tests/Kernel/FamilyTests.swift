@@ -128,4 +128,14 @@ import Testing
     #expect(kernel.call(.getrusage, word(-1), data + 0x400)?.failed == false)
     #expect(kernel.loadWord(data + 0x400) == 3)
   }
+
+  @Test func aStoppedProcessEndsWithEverythingElse() throws {
+    let kernel = try TestKernel()
+    let child = kernel.fork()
+    kernel.run(child)
+    kernel.call(.kill, word(child), 17)
+    #expect(kernel.identifier == 1)
+    kernel.exit()
+    #expect(kernel.report?.isClean == true)
+  }
 }
