@@ -63,6 +63,7 @@ struct DeviceTests {
       #expect(openError(machine, "/dev/null", [.directory]) == .enotdir)
       #expect(openError(machine, "/bin/tool", .writeOnly) == .erofs)
       #expect(openError(machine, "/bin/tool", .readWrite) == .erofs)
+      #expect(openError(machine, "/bin/tool", [.readOnly, .truncate]) == .erofs)
       #expect(openError(machine, "/bin/new", [.readWrite, .create]) == .erofs)
       #expect(openError(machine, "/tmp/new", [.readWrite, .create]) == .enoent)
       let descriptor = try machine.open("/bin/tool", [.readOnly, .closeOnExec, .nonBlocking])
@@ -108,6 +109,10 @@ struct DeviceTests {
       #expect(error { () throws(Errno) in _ = try machine.map(readOnly, pages: 1) } == .eacces)
       _ = try machine.map(readOnly, pages: 1, .private)
       _ = try machine.map(readOnly, pages: 1, .shared, .read)
+      let writeOnly = try machine.open("/dev/zero", .writeOnly)
+      for sharing in [Sharing.shared, .private] {
+        #expect(error { () throws(Errno) in _ = try machine.map(writeOnly, pages: 1, sharing, .read) } == .eacces)
+      }
     }
   }
 
@@ -125,6 +130,11 @@ struct DeviceTests {
       #expect(try machine.read(descriptor, 100) == Array(content[9990...]))
       #expect(try machine.seek(descriptor, 1 << 40) == 1 << 40)
       #expect(try machine.read(descriptor, 10) == [])
+      // Whole pieces count for the offset, also when the next one meets a bad address.
+      let bad = Machine.buffer + Machine.bufferPageCount << 12
+      _ = try machine.seek(descriptor, 0)
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: bad - 6000, 10_000) } == .efault)
+      #expect(try machine.seek(descriptor, 0, .current) == 4096)
       #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, -1) } == .einval)
       #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .ebadf)
       #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1, .private) } == .enodev)

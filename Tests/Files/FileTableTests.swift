@@ -147,6 +147,12 @@ struct FileTableTests {
       #expect(try machine.table.install(make(machine), closeOnExec: false) == 2)
       machine.table.setLimit(-1)
       #expect(machine.table.limit == 0)
+      // Behind the first 64, too.
+      machine.table.setLimit(66)
+      for descriptor in 10..<66 as Range<Int32> {
+        #expect(try machine.table.install(make(machine), closeOnExec: false) == descriptor)
+      }
+      #expect(error { () throws(Errno) in _ = try machine.table.install(make(machine), closeOnExec: false) } == .emfile)
     }
   }
 
@@ -176,6 +182,11 @@ struct FileTableTests {
       for descriptor in 0..<300 as Range<Int32> {
         #expect(((try? child.file(at: descriptor)) != nil) == (descriptor % 3 != 0 && descriptor != 70))
       }
+      // The next exec begins from the front again, although this one was cut.
+      for descriptor in [1, 65, 298] as [Int32] { try child.setFlags(.closeOnExec, of: descriptor) }
+      budget = 1000
+      #expect(child.closeOnExec(budget: &budget))
+      for descriptor in [1, 65, 298] as [Int32] { #expect((try? child.file(at: descriptor)) == nil) }
       budget = 1
       while !child.closeAll(budget: &budget) { budget = 1 }
       #expect(child.count == 0)

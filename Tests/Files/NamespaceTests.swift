@@ -11,12 +11,12 @@ struct NamespaceTests {
   private func key(_ bytes: [UInt8]) -> NameKey { NameKey(bytes.span) }
 
   /// Two bytes swapped for two others with the same hash, found by brute force over three-byte strings.
-  private func colliding(_ count: Int) -> [[UInt8]] {
+  private func colliding(_ count: Int, behind start: String = "/") -> [[UInt8]] {
     // FNV-1 with 32 bits: blocks A and B with equal hash effect from the same state are found by birthday search.
     var seen: [UInt32: [UInt8]] = [:]
     var generator = SeededGenerator(seed: 42)
     var pairs: [([UInt8], [UInt8])] = []
-    var prefix: [UInt8] = [UInt8(ascii: "/")]
+    var prefix = Array(start.utf8)
     while 1 << pairs.count < count {
       seen = [:]
       while true {
@@ -31,7 +31,7 @@ struct NamespaceTests {
       }
     }
     return (0..<count).map { number in
-      var path: [UInt8] = [UInt8(ascii: "/")]
+      var path = Array(start.utf8)
       for (bit, pair) in pairs.enumerated() { path += number >> bit & 1 == 0 ? pair.0 : pair.1 }
       return path
     }
@@ -150,6 +150,28 @@ struct NamespaceTests {
     }
   }
 
+  @Test("names that begin alike and collide are told apart by what is kept behind their entries")
+  func longCollisions() throws {
+    try withMachine { machine in
+      let paths = colliding(16, behind: "/" + String(repeating: "long", count: 20))
+      var inodes: [UInt64] = []
+      for path in paths {
+        #expect(key(path).hash == key(paths[0]).hash)
+        let descriptor = try machine.open2(path, [.readWrite, .create, .exclusive])
+        inodes.append(try machine.status(descriptor).inode)
+        try machine.table.close(descriptor)
+      }
+      for (path, inode) in zip(paths, inodes) {
+        let descriptor = try machine.open2(path, .readOnly)
+        #expect(try machine.status(descriptor).inode == inode)
+        try machine.table.close(descriptor)
+        try machine.files.unlinkSharedMemory(path: path.span, machine.caller)
+      }
+      #expect(machine.files.counts.names == 0)
+      #expect(machine.leakedFrames() == 0)
+    }
+  }
+
   @Test("memory that runs out gives ENFILE, and nothing has changed")
   func exhaustion() throws {
     try withMachine { machine in
@@ -168,6 +190,19 @@ struct NamespaceTests {
       }
       // A group of buckets, blocks, an entry.
       #expect(number == 4)
+      // Whichever of its records a longer name cannot have.
+      let blocks = machine.files.names.blocks.count
+      number = 0
+      while true {
+        number += 1
+        machine.system.failures.fail(.nameRecord, number: number)
+        let result = error { () throws(Errno) in _ = try machine.open2(path + path, [.readWrite, .create]) }
+        machine.system.failures.disarm()
+        if result == nil { break }
+        #expect(result == .enfile && machine.files.names.blocks.count == blocks)
+        #expect(machine.files.names.entries.count == 1)
+      }
+      #expect(number > machine.files.names.blocks.count - blocks && machine.files.names.blocks.count > blocks + 3)
       #expect(machine.leakedFrames() == 0)
     }
   }

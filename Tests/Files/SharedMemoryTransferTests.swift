@@ -222,6 +222,30 @@ struct SharedMemoryTransferTests {
     }
   }
 
+  @Test("a cut pwrite keeps its range, with what it has moved already; a cut write keeps the whole object")
+  func cutRanges() throws {
+    try withMachine { machine in
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      try machine.truncate(descriptor, 300 << 12)
+      let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+      let wait = Progress.wait(file.object.rangeChannel)
+      func read(_ page: Int64) throws -> Progress {
+        var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: page << 12)
+        return try file.read(&transfer, machine.space)
+      }
+      for position in [0, nil] as [Int64?] {
+        var transfer: Transfer? = try Transfer(
+          address: VirtualAddress(Machine.buffer), byteCount: 200 << 12, at: position)
+        #expect(try file.write(&transfer!, machine.space) == .again)
+        #expect(try read(0) == wait && read(199) == wait)
+        #expect(try read(200) == (position == nil ? wait : .complete))
+        transfer = nil
+        #expect(try read(0) == .complete)
+      }
+      #expect(file.object.rangeLock.isEmpty && !file.offsetIsHeld)
+    }
+  }
+
   @Test("a transfer that is dropped gives up its range and its offset, and wakes those behind")
   func dropped() throws {
     try withMachine { machine in
@@ -234,6 +258,8 @@ struct SharedMemoryTransferTests {
       #expect(try file.truncate(&waiting) == .wait(file.object.rangeChannel))
       #expect(machine.waker.channels.isEmpty)
       transfer = nil
+      // What had been moved counts for the offset.
+      #expect(file.offset == 64 << 12)
       #expect(machine.waker.channels == [file.object.rangeChannel, .fileOffset(file.number)])
       #expect(try file.truncate(&waiting) == .complete)
       #expect(!file.offsetIsHeld && file.object.rangeLock.isEmpty)
@@ -281,6 +307,29 @@ struct SharedMemoryTransferTests {
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 1, at: Int64(swapped) << 12) } == .eio)
       machine.disk.fails = false
       #expect(try machine.read(descriptor, 1, at: Int64(swapped) << 12) == [1])
+      // That page is there now, the next one is not.
+      #expect(machine.store([UInt8](repeating: 0, count: 8192), at: Machine.buffer))
+      #expect(file.object.vmObject.isResident(UInt64(swapped)) && !file.object.vmObject.isResident(UInt64(swapped + 1)))
+      _ = try machine.seek(descriptor, Int64(swapped) << 12)
+      machine.disk.fails = true
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: Machine.buffer, 8192) } == .eio)
+      machine.disk.fails = false
+      #expect(try machine.seek(descriptor, 0, .current) == Int64(swapped + 1) << 12)
+      // The same when the disk says so only after a while.
+      let other = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
+      #expect(machine.system.makeAvailable(16) == .ready)
+      machine.disk.isDelayed = true
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(other) << 12)
+      guard case .wait = try file.read(&transfer, machine.space) else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      machine.disk.fails = true
+      machine.disk.completeAll(machine.system)
+      #expect(error { () throws(Errno) in _ = try file.read(&transfer, machine.space) } == .eio)
+      machine.disk.fails = false
+      machine.disk.isDelayed = false
+      #expect(try machine.read(descriptor, 1, at: Int64(other) << 12) == [1])
       #expect(file.object.rangeLock.isEmpty)
     }
   }

@@ -20,8 +20,9 @@ import Testing
     _ = kernel.fork()
     let first = kernel.context
     kernel.call(.schedYield)
-    // Process 2 makes process 3, which ends at once, and ends without having asked.
+    // Process 2 makes process 3, which ends at once, and ends without having asked; it ignores nothing itself.
     let second = kernel.context
+    disposition(kernel, handler: 0, flags: 0)
     #expect(kernel.fork() == 3)
     kernel.call(.schedYield)
     while kernel.context == first { kernel.call(.schedYield) }
@@ -57,11 +58,44 @@ import Testing
     kernel.call(.sigaction, UInt64(Signal.sigchld.rawValue), 0, action)
     #expect(kernel.loadWord(action) == 1)
     #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0)
+    disposition(kernel, handler: 0, flags: 0x20)
+    // A child's children are forgotten as well.
+    let child = kernel.fork()
+    kernel.run(child)
+    #expect(kernel.call(.sigaction, UInt64(Signal.sigchld.rawValue), 0, action)?.failed == false)
+    #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0x20)
+    kernel.exit()
+    kernel.run(1)
+    // The flag is another signal's no more than the others are.
+    #expect(kernel.call(.sigaction, UInt64(Signal.sigterm.rawValue), 0, action)?.failed == false)
+    #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0)
     let path = kernel.string("/bin/prog")
     kernel.storeWord(path, at: TestKernel.data + 0x100)
     kernel.storeWord(0, at: TestKernel.data + 0x108)
     kernel.call(.execve, path, TestKernel.data + 0x100, 0)
     kernel.call(.sigaction, UInt64(Signal.sigchld.rawValue), 0, action)
     #expect(kernel.loadWord(action) == 0)
+    #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0)
+  }
+
+  @Test func processOneIsWokenByAZombieThatItInherits() throws {
+    let kernel = try TestKernel()
+    let member = kernel.fork()
+    #expect(kernel.call(.setpgid, UInt64(member), 0)?.failed == false)
+    let between = kernel.fork()
+    kernel.run(between)
+    let parent = kernel.fork()
+    kernel.run(parent)
+    let zombie = kernel.fork()
+    kernel.run(zombie)
+    #expect(kernel.call(.setpgid, 0, UInt64(member))?.failed == false)
+    kernel.exit(6)
+    kernel.run(1)
+    // The group has a living child of process 1 in it, so that it waits; its other children are not concerned.
+    let found = kernel.wait(-member) {
+      kernel.run(parent)
+      kernel.exit()
+    }
+    #expect(found == (zombie, .exited(6)))
   }
 }

@@ -71,6 +71,45 @@ import Testing
     #expect(system.usedSwapBlockCount == 0)
   }
 
+  @Test func `a page that somebody waits for while it is written stays for him`() throws {
+    let hardware = hardware()
+    let system = hardware.system
+    let object = VMObject(system, .anonymous, pageCount: 1)
+    let reference = VMObjectReference(object)
+    guard case .frame(let frame) = object.page(at: 0, for: .write) else { throw Errors.noFrame }
+    _ = system.makeAvailable(system.managedFrameCount)
+    guard case .wait(.page(frame)) = object.page(at: 0, for: .read) else { throw Errors.noFrame }
+    system.beginWait(frame)
+    complete(hardware)
+    guard case .frame(frame) = object.page(at: 0, for: .read) else { throw Errors.noFrame }
+    system.endWait(frame)
+    _ = consume reference
+    while !system.drainTeardown(budget: 7) {}
+    #expect(system.usedSwapBlockCount == 0)
+  }
+
+  @Test func `a page that was read can be had again, although nothing could before`() throws {
+    let hardware = hardware()
+    let system = hardware.system
+    let object = VMObject(system, .anonymous, pageCount: 1)
+    let reference = VMObjectReference(object)
+    guard case .frame = object.page(at: 0, for: .write) else { throw Errors.noFrame }
+    _ = system.makeAvailable(system.managedFrameCount)
+    complete(hardware)
+    var taken: [FrameNumber] = []
+    while system.freeFrameCount > system.reserveFrameCount + 1, let frame = system.allocateKernelFrame() {
+      taken.append(frame)
+    }
+    guard case .wait = object.page(at: 0, for: .read) else { throw Errors.noFrame }
+    #expect(system.makeAvailable(1) == .exhausted)
+    complete(hardware)
+    #expect(system.makeAvailable(1) == .ready)
+    for frame in taken { system.freeKernelFrame(frame) }
+    _ = consume reference
+    while !system.drainTeardown(budget: 7) {}
+    #expect(system.usedSwapBlockCount == 0)
+  }
+
   private enum Errors: Error {
     case noFrame
   }

@@ -124,6 +124,7 @@ import Testing
       #expect(error(kernel.call(.ioctl, descriptor, 0x8004_667e, data)) == toNonBlocking)
       #expect(error(kernel.call(.ioctl, descriptor, 0x8004_667d, data)) == toNonBlocking)
       #expect(error(kernel.call(.ioctl, descriptor, 0x4004_667f, data)) == toOthers)
+      #expect(error(kernel.call(.ioctl, descriptor, 0x2008_6601, data)) == .enotty)
     }
   }
 
@@ -214,6 +215,12 @@ import Testing
     #expect(kernel.call(.openat, minusOne &- 99, path, 0, 0)?.integer == 3)
     #expect(error(kernel.call(.openat, 3, 8, 0, 0)) == .efault)
     #expect(error(kernel.call(.openat, 3, kernel.string("/dev/none"), 0, 0)) == .enoent)
+    // A relative path needs a directory, and there is none but the current one.
+    for descriptor in [minusOne, minusOne &- 98, minusOne &- 100, 9] {
+      #expect(error(kernel.call(.openat, descriptor, kernel.string("dev/null"), 0, 0)) == .ebadf)
+    }
+    #expect(error(kernel.call(.openat, 3, kernel.string("dev/null"), 0, 0)) == .enotdir)
+    #expect(kernel.call(.openat, minusOne &- 99, kernel.string("dev/null"), 0, 0)?.integer == 4)
     #expect(error(kernel.call(.open, kernel.string("/dev/null/x"), 0)) == .enotdir)
     #expect(error(kernel.call(.open, kernel.string("/dev/null/"), 0)) == .enotdir)
     #expect(error(kernel.call(.open, kernel.string(""), 0)) == .enoent)

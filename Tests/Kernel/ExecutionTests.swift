@@ -62,6 +62,13 @@ import Testing
       ("headers", { TestProgram.put(UInt64(8192), at: 32, in: &$0) }),
       ("nosegments", { TestProgram.put(UInt16(0), at: 56, in: &$0) }),
       ("truncated", { $0 = Array($0.prefix(10000)) }),
+      (
+        "cutheaders",
+        {
+          TestProgram.put(UInt64(64), at: 64 + 32, in: &$0)
+          $0 = Array($0.prefix(64 + 56))
+        }
+      ),
       ("kernel", { TestProgram.put(UInt64(0xFFFF_8000_0000_0000), at: 64 + 56 + 16, in: &$0) }),
       ("high", { TestProgram.put(UInt64(0x7FFF_0000_0000), at: 64 + 56 + 16, in: &$0) }),
       ("null", { TestProgram.put(UInt64(0), at: 64 + 16, in: &$0) }),

@@ -48,4 +48,40 @@ import Testing
     let yields = examined(kernel, events: 1000) { kernel.call(.schedYield) }
     #expect(yields < 10_000, "\(yields)")
   }
+
+  /// Processes that have been told to end.
+  private func doomed(_ kernel: TestKernel) -> Int {
+    var count = 0
+    kernel.kernel.inspectedProcesses.inspectProcesses { if $0.pendingSignals.contains(.sigkill) { count += 1 } }
+    return count
+  }
+
+  @Test func oneProcessAtATimeIsKilled() throws {
+    let kernel = try TestKernel(frames: 1024)
+    let sleeper = kernel.fork()
+    kernel.run(sleeper)
+    kernel.storeWord(1_000_000, at: TestKernel.data)
+    kernel.storeWord(0, at: TestKernel.data + 8)
+    kernel.call(.nanosleep, TestKernel.data, 0)
+    exhaust(kernel, pages: 3000)
+    kernel.hardware.clock.advance(by: 1_100_000_000)
+    // Two ticks, before anybody has had a turn: the first victim has not even begun to end.
+    kernel.kernel.timerTick()
+    #expect(doomed(kernel) == 1)
+    kernel.kernel.timerTick()
+    #expect(doomed(kernel) == 1)
+    kernel.advance()
+  }
+
+  @Test func nobodyIsKilledWhenTheDeviceWorksAgain() throws {
+    let kernel = try TestKernel(frames: 1024, swapBlocks: 4000)
+    kernel.hardware.swap?.behaviour.failsWrites = true
+    exhaust(kernel, pages: 3000)
+    kernel.call(.schedYield)
+    kernel.hardware.swap?.behaviour.failsWrites = false
+    kernel.hardware.clock.advance(by: 1_100_000_000)
+    kernel.kernel.timerTick()
+    #expect(doomed(kernel) == 0)
+    kernel.advance()
+  }
 }

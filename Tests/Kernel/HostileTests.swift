@@ -20,6 +20,46 @@ import Testing
     #expect(kernel.hardware.heap.requestCount >= before + addresses.count)
   }
 
+  /// Process 1 is cut in the middle of a write of 200 pages, and process 2 runs.
+  private func cutWrite(_ kernel: TestKernel) throws -> PhysicalAddress? {
+    let first = kernel.context
+    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.ftruncate, 3, 200 << 12)?.failed == false)
+    let buffer = try #require(kernel.call(.mmap, 0, 200 << 12, 3, anonymous, minusOne, 0)).value
+    _ = kernel.fork()
+    kernel.call(.write, 3, buffer, 200 << 12)
+    #expect(kernel.context != first)
+    return first
+  }
+
+  @Test func aCallThatWasCutGoesOnOnlyWithAReserve() throws {
+    let kernel = try TestKernel()
+    let first = try cutWrite(kernel)
+    kernel.hardware.heap.alwaysFails = true
+    for _ in 0..<10 { kernel.call(.schedYield) }
+    #expect(kernel.context != first)
+    kernel.hardware.heap.alwaysFails = false
+    for _ in 0..<10 where kernel.context != first { kernel.call(.schedYield) }
+    #expect(kernel.context == first && kernel.result == CallResult(value: 200 << 12, failed: false))
+  }
+
+  @Test func whoSleepsWakesWhileOthersMakeLongCalls() throws {
+    let kernel = try TestKernel()
+    let child = kernel.fork()
+    kernel.run(child)
+    kernel.storeWord(0, at: TestKernel.data)
+    kernel.storeWord(1_000_000, at: TestKernel.data + 8)
+    kernel.call(.nanosleep, TestKernel.data, 0)
+    #expect(kernel.identifier == 1)
+    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.ftruncate, 3, 200 << 12)?.failed == false)
+    let buffer = try #require(kernel.call(.mmap, 0, 200 << 12, 3, anonymous, minusOne, 0)).value
+    // No timer interrupt comes through, but the call is cut.
+    kernel.hardware.clock.advance(by: 2_000_000)
+    kernel.call(.write, 3, buffer, 200 << 12)
+    #expect(kernel.identifier == child)
+  }
+
   @Test func aMappingOfNearlyEverythingDoesNotWrapTheLimit() throws {
     let kernel = try TestKernel()
     kernel.storeWord(1 << 40, at: TestKernel.data)

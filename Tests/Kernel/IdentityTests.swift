@@ -208,4 +208,21 @@ import Testing
     #expect(kernel.call(.setgroups, 2, TestKernel.data)?.errno == .eperm)
     #expect(kernel.call(.setgroups, 0, 8)?.errno == .eperm)
   }
+
+  @Test(arguments: [false, true]) func executionSavesWhatDiffersAndStaysTainted(isGroup: Bool) throws {
+    let kernel = try TestKernel()
+    asChild(kernel) {
+      #expect(kernel.call(isGroup ? .setegid : .seteuid, 5)?.integer == 0)
+      #expect(isGroup ? groups(kernel) == [0, 5, 0] : users(kernel) == [0, 5, 0])
+      let path = kernel.string("/bin/prog", at: data + 0x100)
+      kernel.storeWord(path, at: data + 0x200)
+      kernel.storeWord(0, at: data + 0x208)
+      let child = kernel.identifier
+      kernel.call(.execve, path, data + 0x200, 0)
+      kernel.run(child)
+      #expect(isGroup ? groups(kernel) == [0, 5, 5] : users(kernel) == [0, 5, 5])
+      #expect(isGroup ? users(kernel) == [0, 0, 0] : groups(kernel) == [0, 0, 0])
+      #expect(kernel.call(.issetugid)?.integer == 1)
+    }
+  }
 }

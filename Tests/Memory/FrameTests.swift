@@ -216,4 +216,25 @@ struct PageIndexTests {
     #expect(removed == .resident(FrameNumber(1)))
     #expect(system.indexNodes.count == 0 && before >= 1 && inserted > 0)
   }
+
+  @Test("an insertion that lacks one of its nodes gives the others back", arguments: 1...18 as ClosedRange<UInt32>)
+  func failingNode(number: UInt32) {
+    let machine = TestMachine()
+    let system = machine.system
+    var index = PageIndex()
+    for key in [5, 6] as [UInt64] {
+      let inserted = index.insert(key, .resident(FrameNumber(1)), system.indexNodes, system)
+      #expect(inserted)
+    }
+    let before = system.indexNodes.count
+    system.failures.fail(.indexNode, number: number)
+    let inserted = index.insert(1 << 51, .swapped(SwapBlock(9)), system.indexNodes, system)
+    system.failures.disarm()
+    // Eight levels above the one that is there, and as many below the new root.
+    #expect(inserted == (number > 16))
+    #expect(inserted || system.indexNodes.count == before)
+    #expect(index.lookup(5, system.indexNodes) == .resident(FrameNumber(1)))
+    for key in [5, 6, 1 << 51] as [UInt64] { _ = index.remove(key, system.indexNodes, system) }
+    #expect(system.indexNodes.count == 0)
+  }
 }

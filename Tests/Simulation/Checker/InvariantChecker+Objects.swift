@@ -48,7 +48,10 @@ extension InvariantChecker {
     expect(
       counts.resident == resident && counts.swapped == swapped && counts.blocks == owned,
       "object counts \(counts) pages, has \(resident) in memory, \(swapped) in swap, \(owned) blocks")
-    if object.kind == .sharedMemory { expect(object.inspectedBacking == nil, "shared memory with a backing") }
+    if object.kind == .sharedMemory {
+      expect(object.inspectedBacking == nil, "shared memory with a backing")
+      expect(counts.charge == object.pageCount, "\(counts.charge) pages charged for an object of \(object.pageCount)")
+    }
   }
 
   func checkFrames(withContents: Bool) {

@@ -35,10 +35,22 @@ extension InvariantChecker {
         if entry.countsAsWritable { objects[identifier]?.writableBytes += entry.end - entry.start }
       }
       expect(!entry.needsCopy || entry.object != nil, "map entry \(hexadecimal(entry.start)) wants to copy nothing")
+      checkCharge(entry)
     }
     expect(entries.count == space.entryCount, "\(space.entryCount) map entries counted, \(entries.count) found")
     expect(bytes == space.virtualByteCount, "\(space.virtualByteCount) bytes counted as mapped, \(bytes) found")
     return entries
+  }
+
+  /// What a program may store to in private has its pages reserved (spec shm.md 2.6); what it shares, the object has.
+  private func checkCharge(_ entry: MapEntryInspection) {
+    let pages = (entry.end - entry.start) / 4096
+    let isCharged = entry.charge == pages
+    let mustBeCharged = !entry.isShared && entry.protection.contains(.write)
+    expect(
+      isCharged || entry.charge == 0 && !mustBeCharged,
+      "map entry \(hexadecimal(entry.start)) has \(entry.charge) of \(pages) pages reserved")
+    expect(!entry.isShared || entry.charge == 0, "shared map entry \(hexadecimal(entry.start)) with a reservation")
   }
 
   private func checkTables(_ space: AddressSpace, _ entries: [MapEntryInspection]) {

@@ -152,10 +152,17 @@ enum ModelAccess: Equatable {
 
 extension ModelProcess {
   /// What an access of one page does.
-  func access(page: UInt64, write: Bool) -> ModelAccess {
+  func access(page: UInt64, write: Bool) -> ModelAccess { access(page: page, needing: write ? 2 : 1) }
+
+  /// What an instruction fetch does.
+  func fetch(_ address: UInt64) -> ModelAccess { access(page: address / 4096, needing: 4) }
+
+  private func access(page: UInt64, needing needed: UInt32) -> ModelAccess {
     guard let view = memory[page] else { return .signal(11, 1) }
-    let needed: UInt32 = write ? 2 : 1
-    if view.protection & needed == 0 { return view.protection & 2 != 0 ? .open : .signal(11, 2) }
+    if view.protection & needed == 0 {
+      // What can be stored to or executed the processor lets be read, once it is there.
+      return needed == 1 && view.protection & 6 != 0 ? .open : .signal(11, 2)
+    }
     if view.isUncertain { return .open }
     if view.copy == nil && view.isBeyondEnd { return view.isShared ? .signal(10, 3) : .open }
     return .fine

@@ -128,7 +128,8 @@ public final class ReferenceModel {
         process.store(Operation.patternBytes(pattern, count: byteCount), at: address)
         return .value(0)
       }
-    case .fetch, .evict: return .anything
+    case .fetch(let address): return fetch(process, address)
+    case .evict: return .anything
     case .type(let text):
       consoleInput += Array(text.utf8)
       return .value(0)
@@ -240,6 +241,17 @@ public final class ReferenceModel {
   func check(_ name: String, _ bytes: [UInt8], _ offset: Int, _ byteCount: Int, _ wanted: UInt64) throws(Difference) {
     let got = littleEndian(bytes, offset, byteCount: byteCount)
     if got != wanted { throw Difference("\(name) is \(got), expected \(wanted)") }
+  }
+
+  private func fetch(_ process: ModelProcess, _ address: UInt64) -> Expectation {
+    switch process.fetch(address) {
+    case .fine:
+      // It leaves the marks of a load.
+      _ = process.load(address, 1)
+      return .value(0)
+    case .signal(let signal, _): return exit(process, .terminated(Signal(rawValue: signal)))
+    case .open: return .anything
+    }
   }
 
   private func memoryAccess(

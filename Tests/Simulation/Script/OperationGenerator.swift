@@ -163,10 +163,18 @@ struct OperationGenerator {
   // MARK: Operations
 
   private mutating func load(_ process: ModelProcess) -> Operation {
+    if !isMemoryOnly && random.chance(oneIn: 8) { return fetch(process) }
     let page = mappedPage(process)
     let offset = random.number(below: 4096)
     let count = 1 + random.number(below: min(64, 4096 - offset))
     return .load(address: page * 4096 + UInt64(offset), byteCount: count)
+  }
+
+  /// From where it is allowed, most of the time.
+  private mutating func fetch(_ process: ModelProcess) -> Operation {
+    let executable = process.memory.filter { $0.value.protection & 4 != 0 && $0.key >= Program.window / 4096 }
+    let page = random.chance(oneIn: 12) ? nil : random.pick(executable.keys.sorted())
+    return .fetch(address: (page ?? mappedPage(process)) * 4096 + UInt64(random.number(below: 4096)))
   }
 
   private mutating func store(_ process: ModelProcess) -> Operation {
@@ -248,6 +256,7 @@ struct OperationGenerator {
   private mutating func protect(_ process: ModelProcess) -> Operation {
     let range = windowRange()
     var protection = random.pick([3, 3, 3, 1, 1, 0] as [UInt32]) ?? 3
+    if !isMemoryOnly && random.chance(oneIn: 6) { protection = random.pick([5, 5, 7, 4]) ?? 5 }
     if !isMemoryOnly && random.chance(oneIn: 20) {
       protection = random.pick([5, 7, 8, 0x3_0001, 0x1_0003, 0x7_0003, 0x3_0003]) ?? 7
     }

@@ -34,6 +34,7 @@ extension ReferenceModel {
       return misplacementIsOpen(process, pointer, address, inner) || leavesOpen(inner, process)
     case .load(let address, let byteCount): return process.access(address, byteCount, write: false) == .open
     case .store(let address, let byteCount, _): return process.access(address, byteCount, write: true) == .open
+    case .fetch(let address): return process.fetch(address) == .open
     case .read(let descriptor, let address, let byteCount, _):
       return bufferIsOpen(process, descriptor, address, byteCount, writesMemory: true)
         || wouldBlock(operation, process) && (process.number == 0 || hasReader)
@@ -130,6 +131,7 @@ extension ReferenceModel {
     switch operation.innermost {
     case .load(let address, let byteCount): process.access(address, byteCount, write: false) != .fine
     case .store(let address, let byteCount, _): process.access(address, byteCount, write: true) != .fine
+    case .fetch(let address): process.fetch(address) != .fine
     case .unknownCall(let number):
       unknownCallsRaiseSignal && !Operation.missingCalls.contains(number) && !process.signals.ignored.contains(12)
     default: false

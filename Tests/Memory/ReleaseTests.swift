@@ -1,0 +1,165 @@
+// What is given up comes back: private copies, reservations that are not needed, work that is left for later, and what
+// could not be had before.
+import ABI
+import Simulation
+import Testing
+
+@testable import Memory
+
+@Suite("Releases")
+struct ReleaseTests {
+  private let area: UInt64 = 0x10_0000
+
+  private func map(_ space: AddressSpace, _ address: UInt64, pages: UInt64, _ protection: Protection) throws {
+    _ = try space.map(
+      MapRequest(
+        address: address, byteCount: pages << 12, placement: .fixed, protection: protection, maximum: .all,
+        sharing: .private, object: nil))
+  }
+
+  private func range(_ first: UInt64, pages: UInt64) -> AddressRange {
+    AddressRange(uncheckedStart: area + first << 12, end: area + (first + pages) << 12)
+  }
+
+  @Test("private copies that are unmapped are free at once, and so is what a process has to itself again")
+  func copies() throws {
+    let machine = TestMachine()
+    let system = machine.system
+    let parent = try AddressSpace.make(system)
+    try map(parent, area, pages: 8, [.read, .write])
+    for page in 0..<8 as Range<UInt64> { #expect(parent.store(1, at: area + page << 12)) }
+    let child = try parent.fork()
+    for page in 0..<8 as Range<UInt64> { #expect(child.store(2, at: area + page << 12)) }
+    var free = system.freeFrameCount
+    try child.unmap(range(0, pages: 3))
+    #expect(system.freeFrameCount == free + 3)
+    child.retire()
+    machine.drain()
+    // The first store finds that nobody else is left.
+    #expect(parent.store(3, at: area + 7 << 12))
+    free = system.freeFrameCount
+    try parent.unmap(range(0, pages: 3))
+    #expect(system.freeFrameCount == free + 3)
+    parent.retire()
+    #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
+  }
+
+  @Test("memory that cannot be stored to reserves nothing, whatever else it allows")
+  func readOnly() throws {
+    let machine = TestMachine()
+    let system = machine.system
+    let space = try AddressSpace.make(system)
+    try map(space, area, pages: 4, [.read])
+    #expect(system.accounting.reserved == 0)
+    try space.protect(range(0, pages: 4), [.read, .execute], maximum: nil)
+    try space.protect(range(1, pages: 1), [], maximum: nil)
+    #expect(system.accounting.reserved == 0)
+    try space.protect(range(1, pages: 2), [.write], maximum: nil)
+    #expect(system.accounting.reserved == 2)
+    space.retire()
+    #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
+  }
+
+  @Test("a mapping is cut in two with what is kept for those who release", arguments: [false, true])
+  func cutting(protects: Bool) throws {
+    let machine = TestMachine()
+    let system = machine.system
+    let space = try AddressSpace.make(system)
+    try map(space, area, pages: 5, [.read, .write])
+    // The pool of entries is full: the next one needs a frame.
+    let frames = system.entries.frameCount
+    var address = area + 0x100_0000
+    while system.entries.frameCount == frames {
+      try map(space, address, pages: 1, [])
+      address += 8192
+    }
+    let perFrame = system.entries.count - 1
+    while system.entries.count < 2 * perFrame {
+      try map(space, address, pages: 1, [])
+      address += 8192
+    }
+    var taken: [FrameNumber] = []
+    while let frame = system.allocateKernelFrame() { taken.append(frame) }
+    #expect(system.freeFrameCount == system.reserveFrameCount)
+    if protects {
+      try space.protect(range(2, pages: 1), [.read], maximum: nil)
+    } else {
+      var budget = 1000
+      guard case .complete = space.unmap(range(2, pages: 1), &budget) else {
+        Issue.record("munmap waits for memory")
+        return
+      }
+    }
+    #expect(system.entries.frameCount == frames + 2)
+    for frame in taken { system.freeKernelFrame(frame) }
+    space.retire()
+    #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
+  }
+
+  @Test("what ends without any work counts as work of a step, too")
+  func boundedSteps() throws {
+    let machine = TestMachine()
+    for _ in 0..<30 { try AddressSpace.make(machine.system).retire() }
+    #expect(!machine.system.drainTeardown(budget: 10))
+    #expect(machine.system.counters.liveSpaces == 20)
+    #expect(machine.leakedFrames == 0 && machine.system.counters.liveSpaces == 0)
+  }
+
+  /// An object of pages that hold something, as many in swap as fit there, on a machine without a frame to be had; `taken`
+  /// are the others.
+  private func exhausted(_ machine: TestMachine, _ taken: inout [FrameNumber]) throws -> VMObjectReference {
+    let system = machine.system
+    let object = try VMObject.make(system, .sharedMemory, pageCount: 40)
+    for index in 0..<40 as Range<UInt64> {
+      guard case .frame = object.object.page(at: index, for: .write) else { continue }
+    }
+    while system.freeFrameCount > system.reserveFrameCount + 1, let frame = system.allocateKernelFrame() {
+      taken.append(frame)
+    }
+    while system.makeAvailable(2) == .ready, let frame = system.allocateKernelFrame() { taken.append(frame) }
+    #expect(system.makeAvailable(2) == .exhausted)
+    return object
+  }
+
+  @Test("a swap block that becomes free ends the certainty that nothing can be had")
+  func freedBlock() throws {
+    let machine = TestMachine(swapBlocks: 9)
+    let system = machine.system
+    var taken: [FrameNumber] = []
+    let object = try exhausted(machine, &taken)
+    #expect(object.object.swappedCount == 8 && system.swap?.freeCount == 0)
+    let swapped = (0..<40 as Range<UInt64>).filter { !isResident(object.object, $0) }
+    let free = system.freeFrameCount
+    for index in swapped.prefix(3) { object.object.removePages(from: index, to: index + 1, system) }
+    // Blocks were freed, no frame was.
+    #expect(system.freeFrameCount == free && system.swap?.freeCount == 3)
+    #expect(system.makeAvailable(2) == .ready)
+    for frame in taken { system.freeKernelFrame(frame) }
+    _ = consume object
+    #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
+  }
+
+  @Test("a frame that was freed and taken for a page ends that certainty, too")
+  func freedFrame() throws {
+    let machine = TestMachine()
+    let system = machine.system
+    var taken: [FrameNumber] = []
+    let object = try exhausted(machine, &taken)
+    let free = system.freeFrameCount
+    // A page of zeros in place of a frame of the kernel's: as many frames are free, but one more can be had.
+    if let frame = taken.popLast() { system.freeKernelFrame(frame) }
+    let clean = try VMObject.make(system, .sharedMemory, pageCount: 1)
+    #expect(clean.object.addZeroedPage(at: 0, system) != nil)
+    #expect(system.freeFrameCount == free)
+    #expect(system.makeAvailable(2) == .ready)
+    for frame in taken { system.freeKernelFrame(frame) }
+    _ = consume object
+    _ = consume clean
+    #expect(machine.leakedFrames == 0)
+  }
+
+  private func isResident(_ object: VMObject, _ index: UInt64) -> Bool {
+    if case .resident = object.inspectPage(at: index) { return true }
+    return false
+  }
+}
