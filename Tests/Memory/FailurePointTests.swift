@@ -66,7 +66,10 @@ import Testing
     }
     let hardware = SimulatedHardware(HardwareConfiguration())
     hardware.system.failures[.openFile] = try setting("2*off(0)[pid 1]->3*return(0)[pid 0]->1*return(0)[pid 5]")
+    let nobody = Caller()
+    hardware.system.caller = BackReference(nobody)
     #expect(hardware.system.isToFail(.openFile))
+    withExtendedLifetime(nobody) {}
     let caller = One()
     hardware.system.caller = BackReference(caller)
     #expect(hardware.system.isToFail(.openFile))

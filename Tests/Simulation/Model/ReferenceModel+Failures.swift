@@ -30,6 +30,16 @@ extension ReferenceModel {
     }
     return !step.leavesPartialTransfers
   }
+
+  /// The operation of a step as far as it got: where a page of the program could not be read from swap, a write to the
+  /// console counts what went before.
+  func performedPart(of step: ScriptStep, _ observed: Observation) -> Operation {
+    guard step.failure?.point.isTransfer == true, case .value(let count) = observed,
+      case .write(let descriptor, let address, let byteCount, let offset) = step.operation.innermost, count < byteCount,
+      processes[step.process]?.file(descriptor)?.isConsole == true
+    else { return step.operation }
+    return .write(descriptor: descriptor, address: address, byteCount: Int(count), offset: offset)
+  }
 }
 
 extension ScriptStep {

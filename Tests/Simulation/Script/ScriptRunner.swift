@@ -104,7 +104,7 @@ public final class ScriptRunner {
       if step.failure != nil && system.failureHappened, let error = refusal(step, observed) {
         isModelLost = !(try model.refuse(step, observed, error))
       } else {
-        try model.apply(step.operation, by: step.process, observed)
+        try model.apply(model.performedPart(of: step, observed), by: step.process, observed)
         unexpected = model.consoleOutput
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
