@@ -91,7 +91,8 @@ extension FailureCase {
       "write that grows", sharedObject,
       .write(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
     FailureCase(
-      "write from swap to the console", evicted(sharedObject),
+      "write from swap to the console",
+      evicted(sharedObject + [step(.store(address: Program.data + 4096, byteCount: 8, pattern: 9))]),
       .write(descriptor: 1, address: Program.data + 4000, byteCount: 5000)),
     FailureCase("read", sharedObject, .read(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
     FailureCase(
