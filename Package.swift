@@ -95,7 +95,7 @@ default:
     tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
     tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls"]),
     tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
-    tests("Boot", ["ABI"]),
+    tests("Boot", ["ABI", "Memory"]),
   ]
 }
 

@@ -13,25 +13,28 @@ import Memory
 struct DescriptorLeaf: ~Copyable {
   var used: UInt64 = 0
   var closeOnExec: UInt64 = 0
-  private(set) var files = [64 of BackReference<OpenFile>](repeating: BackReference())
+  /// Read from where it lies: read through a method of the leaf, all of it would be copied.
+  private(set) var files = [64 of HeldReference<OpenFile>](repeating: HeldReference())
 
   /// Puts a file into an empty slot.
   @inline(__always)
   mutating func fill(_ slot: Int, _ file: consuming OpenFile, closeOnExec isSet: Bool) {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
-    precondition(used & bit == 0, "descriptor in use")
     used |= bit
     if isSet { closeOnExec |= bit }
-    files[slot] = BackReference(holding: file)
+    files[slot].fill(file)
   }
 
   /// Puts a file in place of another, which the caller drops when the table is in order again.
-  mutating func replace(_ slot: Int, by file: consuming OpenFile, closeOnExec isSet: Bool) -> OpenFile {
-    let replaced = files[slot].giveUp()
-    files[slot] = BackReference(holding: file)
+  mutating func replace(_ slot: Int, by file: consuming OpenFile, closeOnExec isSet: Bool) -> OpenFile? {
+    let replaced = files[slot].take()
+    files[slot].fill(file)
     setCloseOnExec(isSet, slot)
     return replaced
   }
+
+  /// Whether a slot is all that keeps its file alive.
+  mutating func holdsOnlyReference(_ slot: Int) -> Bool { files[slot].isOnlyReference() }
 
   mutating func setCloseOnExec(_ isSet: Bool, _ slot: Int) {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
@@ -42,12 +45,9 @@ struct DescriptorLeaf: ~Copyable {
   @inline(__always)
   mutating func clear(_ slot: Int) -> OpenFile? {
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
-    guard used & bit != 0 else { return nil }
     used &= ~bit
     closeOnExec &= ~bit
-    let file = files[slot].giveUp()
-    files[slot] = BackReference()
-    return file
+    return files[slot].take()
   }
 }
 

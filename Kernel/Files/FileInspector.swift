@@ -175,9 +175,9 @@ public struct FileInspector: ~Copyable {
 extension FileTable {
   /// Whether a descriptor is all that keeps its file alive.
   fileprivate func holdsOnlyReference(_ descriptor: Int) -> Bool {
-    if descriptor < 64 { return near.files[descriptor].holdsOnlyReference }
+    if descriptor < 64 { return near.holdsOnlyReference(descriptor) }
     guard let leaf = farLeaf(of: Int32(descriptor)) else { return false }
-    return fileSystem.leaves[leaf].files[descriptor & 63].holdsOnlyReference
+    return fileSystem.leaves[leaf].holdsOnlyReference(descriptor & 63)
   }
 }
 

@@ -56,7 +56,9 @@ public final class FileTable {
   @inline(__always)
   public func reference(at descriptor: Int32) throws(Errno) -> BackReference<OpenFile> {
     let file =
-      if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) { near.files[Int(descriptor)] } else {
+      if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
+        near.files[Int(descriptor)].borrowed
+      } else {
         farReference(at: descriptor)
       }
     if file.isEmpty { throw .ebadf }
@@ -64,7 +66,7 @@ public final class FileTable {
   }
 
   private func farReference(at descriptor: Int32) -> BackReference<OpenFile> {
-    farLeaf(of: descriptor).map { fileSystem.leaves[$0].files[Int(descriptor) & 63] } ?? BackReference()
+    farLeaf(of: descriptor).map { fileSystem.leaves[$0].files[Int(descriptor) & 63].borrowed } ?? BackReference()
   }
 
   /// Gives a file the lowest free descriptor that is not below `minimum`.

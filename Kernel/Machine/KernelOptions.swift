@@ -1,5 +1,5 @@
-// The kernel's command line (DESIGN, "Booted interface"): words separated by spaces, but for those between quotation marks,
-// which are left out. Unknown words are the boot loader's.
+// The kernel's command line (DESIGN, "Booted interface"): words separated by spaces; between quotation marks a space is part
+// of the word, and the marks themselves are not. Unknown words are the boot loader's.
 
 /// What the command line asks for.
 public struct KernelOptions {

@@ -104,10 +104,13 @@ public final class AddressSpace: AnyOwner {
     }
   }
 
+  /// The pages that the records of the map take.
+  public var mapPageCount: Int { entryCount * MemoryLayout<MapEntry>.stride / Int(Page.byteCount) }
+
   /// The size for choosing a victim when memory is exhausted (spec vm.md section 10): the pages that its map takes,
   /// and for every mapping the pages of its object, in memory and in swap. Costs one step per mapping.
   public var footprintPageCount: Int {
-    var total = entryCount * MemoryLayout<MapEntry>.stride / Int(Page.byteCount)
+    var total = mapPageCount
     var handle = first
     while !handle.isNone {
       if let object = system.entries[handle].objectOrNil,

@@ -1,4 +1,5 @@
-// References that do not own: from a frame's record back to the object or address space that owns the frame.
+// References that do not own: from a frame's record back to the object or address space that owns the frame. And one that
+// does, for places that are many and mostly empty.
 
 /// Names a class instance without keeping it alive.
 ///
@@ -18,33 +19,19 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
     bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(instance).toOpaque())
   }
 
-  /// Names `instance` and keeps it alive until `giveUp`: for places that are many and mostly empty.
+  /// Names what lies at an address.
   @inline(__always)
-  public init(holding instance: consuming Instance) {
-    bits = unsafe UInt(bitPattern: Unmanaged.passRetained(instance).toOpaque())
-  }
+  fileprivate init(pointer: UnsafeMutableRawPointer) { bits = UInt(bitPattern: pointer) }
 
-  /// Ends what `init(holding:)` began, and hands the instance to the caller.
+  /// The address of the instance.
   @inline(__always)
-  public func giveUp() -> Instance {
-    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to give up") }
-    // SAFETY: the reference that is taken over is the one that `init(holding:)` made.
-    return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeRetainedValue()
-  }
-
-  /// Whether what `init(holding:)` began is all that keeps the instance alive.
-  public var holdsOnlyReference: Bool {
-    if isEmpty { return false }
-    var instance = giveUp()
-    defer { _ = unsafe Unmanaged.passRetained(instance) }
-    return isKnownUniquelyReferenced(&instance)
-  }
+  fileprivate var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(bitPattern: bits) }
 
   /// The instance, if one is named.
   @inline(__always)
   public var instance: Instance? {
     // SAFETY: by the invariant the instance is alive.
-    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { return nil }
+    guard let pointer = unsafe pointer else { return nil }
     return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeUnretainedValue()
   }
 
@@ -56,7 +43,7 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
   @inline(__always)
   public func borrow<Value>(_ body: (Instance) -> Value) -> Value {
     // SAFETY: by the invariant the instance is alive, and by the contract it stays so.
-    guard let pointer = unsafe UnsafeRawPointer(bitPattern: bits) else { preconditionFailure("nothing to borrow") }
+    guard let pointer = unsafe pointer else { preconditionFailure("nothing to borrow") }
     return unsafe Unmanaged<Instance>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
   }
 
@@ -65,6 +52,53 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
   public func tryBorrow<Value, Failure>(_ body: (Instance) throws(Failure) -> Value) throws(Failure) -> Value {
     let result = borrow { instance in Result { () throws(Failure) in try body(instance) } }
     return try result.get()
+  }
+}
+
+/// A place that keeps an instance alive, or is empty. Unlike an optional reference it costs nothing to drop when it is empty.
+///
+/// Invariant: a place is empty before it goes, and is not copied while it is not: otherwise its instance would never go, or be
+/// handed out twice. (Not `~Copyable`, because Swift 6.3 copies a whole array of such places to read one of them.)
+@safe
+public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
+  /// The same without counting: to be borrowed while the place is not emptied.
+  public private(set) var borrowed: BackReference<Instance>
+
+  /// An empty place.
+  @inline(__always)
+  public init() { borrowed = BackReference() }
+
+  /// Fills the place, which must be empty.
+  @inline(__always)
+  public mutating func fill(_ instance: consuming Instance) {
+    precondition(borrowed.isEmpty, "a place filled twice")
+    // SAFETY: the count that is kept here is the one that `take` hands out.
+    borrowed = unsafe BackReference(pointer: Unmanaged.passRetained(instance).toOpaque())
+  }
+
+  /// Empties the place and hands the instance to the caller; nil when it is empty.
+  @inline(__always)
+  public mutating func take() -> Instance? {
+    guard let pointer = unsafe borrowed.pointer else { return nil }
+    borrowed = BackReference()
+    // SAFETY: the count that is taken over is the one that `fill` kept.
+    return unsafe Unmanaged<Instance>.fromOpaque(pointer).takeRetainedValue()
+  }
+
+  /// Empties the place into another.
+  @inline(__always)
+  mutating func move() -> HeldReference {
+    var place = HeldReference()
+    swap(&place.borrowed, &borrowed)
+    return place
+  }
+
+  /// Whether the place is all that keeps its instance alive.
+  public mutating func isOnlyReference() -> Bool {
+    guard var instance = take() else { return false }
+    let isOnly = isKnownUniquelyReferenced(&instance)
+    fill(instance)
+    return isOnly
   }
 }
 

@@ -6,11 +6,11 @@
 
 /// What can own frames, and therefore takes more than constant work to release.
 public class AnyOwner {
-  fileprivate final var next = BackReference<AnyOwner>()
+  fileprivate final var next = HeldReference<AnyOwner>()
   final fileprivate(set) var isQueued = false
 
   /// The owner behind on the list (for invariant checkers).
-  final var nextOwner: AnyOwner? { next.instance }
+  final var nextOwner: AnyOwner? { next.borrowed.instance }
 
   /// Does at most `budget` units of work (a page, a page table, a map entry) and takes them off `budget`. Returns whether
   /// nothing is left to do.
@@ -20,31 +20,28 @@ public class AnyOwner {
 }
 
 /// The list of owners with work left, first in, first out.
-struct TeardownList {
-  private var head = BackReference<AnyOwner>()
+struct TeardownList: ~Copyable {
+  private var head = HeldReference<AnyOwner>()
   private var tail = BackReference<AnyOwner>()
 
   @inline(__always)
-  var isEmpty: Bool { head.isEmpty }
+  var isEmpty: Bool { tail.isEmpty }
 
   /// The first owner (for invariant checkers).
-  var first: AnyOwner? { head.instance }
+  var first: AnyOwner? { head.borrowed.instance }
 
   mutating func append(_ owner: AnyOwner) {
     guard !owner.isQueued else { return }
     owner.isQueued = true
-    let link = BackReference(holding: owner)
-    if tail.isEmpty { head = link } else { tail.borrow { $0.next = link } }
-    tail = link
+    if tail.isEmpty { head.fill(owner) } else { tail.borrow { $0.next.fill(owner) } }
+    tail = BackReference(owner)
   }
 
   mutating func removeFirst() -> AnyOwner? {
-    if head.isEmpty { return nil }
-    let owner = head.giveUp()
-    head = owner.next
-    owner.next = BackReference()
+    guard let owner = head.take() else { return nil }
+    head = owner.next.move()
     owner.isQueued = false
-    if head.isEmpty { tail = BackReference() }
+    if head.borrowed.isEmpty { tail = BackReference() }
     return owner
   }
 }

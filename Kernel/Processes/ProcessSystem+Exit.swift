@@ -116,8 +116,8 @@ extension ProcessSystem {
 
   // MARK: The last resort
 
-  /// Kills the process with the largest memory, process 1 excepted (DESIGN, "Running out of memory"). Returns it, or nil when
-  /// there is none, or the largest is ending already and its memory is about to come back.
+  /// Kills the process with the largest memory, process 1 excepted (DESIGN, "Running out of memory"). Those that
+  /// are ending already are passed over. Returns it, or nil when there is none.
   public func killLargest() -> Process? {
     var victim: Process?
     var largest = -1
@@ -126,9 +126,9 @@ extension ProcessSystem {
         !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
       else { continue }
       var size = space.footprintPageCount
-      // A child that is being made goes with its parent.
+      // A child that is being made goes with its parent, whose pages it has not got for itself yet.
       if case .fork(let pending) = process.thread?.continuation, let child = pending.space {
-        size += child.footprintPageCount
+        size += child.mapPageCount
       }
       if size > largest {
         largest = size

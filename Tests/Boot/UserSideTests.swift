@@ -1,5 +1,6 @@
 // The user-side tests (Programs/Tests), several to a boot: `run-tests` runs them one after the other and says how each ended.
 
+import Memory
 import Testing
 
 @Suite("User-side tests", .enabled(if: BootFiles.areBooted))
@@ -18,11 +19,8 @@ struct UserSideTests {
   /// Options that set every fail point to the same for everybody but process 1: a page of that which cannot be read ends
   /// everything, and a fork of it that fails a program, neither of which is what is tested.
   static func everyFailure(_ setting: String) -> String {
-    [
-      "frame", "page_frame", "page_table", "kernel_frame", "heap_reserve", "index_node", "mapping_record", "map_entry",
-      "name_record", "descriptor_node", "thread_record", "process_slot", "open_file", "swap_reservation", "swap_block",
-      "transfer", "transfer_read", "transfer_write",
-    ].map { "\"fail=\($0):1000000000*off(0)[pid 1]->\(setting)\"" }.joined(separator: " ")
+    // An `off` without a count would switch the point off for everybody; so often no point is evaluated in one run.
+    FailurePoint.allCases.map { "\"fail=\($0.name):1000000000*off(0)[pid 1]->\(setting)\"" }.joined(separator: " ")
   }
 
   static let batches = [

@@ -70,28 +70,32 @@ import Testing
     #expect(kernel.report?.isClean == true)
   }
 
-  @Test func aChildThatIsBeingMadeCountsForItsParent() throws {
-    let kernel = try TestKernel(frames: 2048, unitsPerTurn: 4)
-    // Process 2 has 300 pages. Process 3 has 200, and forks: its half-made child maps them as well.
+  @Test func theMapOfAChildThatIsBeingMadeCountsForItsParent() throws {
+    let kernel = try TestKernel(frames: 4096, unitsPerTurn: 64)
+    // Process 3 has 200 pages and a large map; that of its half-made child makes it larger than process 2.
     let (larger, forking) = (2, 3)
     kernel.call(.fork)
     kernel.run(1)
     kernel.call(.fork)
-    kernel.run(larger)
-    var address = mapShared(kernel, pages: 300)
-    for page in 0..<UInt64(300) { kernel.store([1], at: address + page * 4096) }
     kernel.run(forking)
-    address = mapShared(kernel, pages: 200)
+    var address = mapShared(kernel, pages: 200)
     for page in 0..<UInt64(200) { kernel.store([1], at: address + page * 4096) }
-    for page in 0..<UInt64(80) { kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, 3, 0x1012, minusOne, 0) }
+    for page in 0..<UInt64(4000) { kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, 1, 0x1012, minusOne, 0) }
     let processes = kernel.kernel.inspectedProcesses
+    let space = try #require(processes.process(Int32(forking))?.addressSpace)
+    let pageCount = UInt64(space.footprintPageCount + space.mapPageCount / 2)
+    #expect(space.mapPageCount > 40)
+    kernel.run(larger)
+    address = mapShared(kernel, pages: pageCount)
+    for page in 0..<pageCount { kernel.store([1], at: address + page * 4096) }
+    kernel.run(forking)
     kernel.call(.fork)
-    func isForking() -> Bool {
+    func isNearlyMade() -> Bool {
       guard case .fork(let pending) = processes.process(Int32(forking))?.thread?.continuation else { return false }
-      return (pending.space?.footprintPageCount ?? 0) >= 200
+      return (pending.space?.entryCount ?? 0) > 3900
     }
-    for _ in 0..<100 where !isForking() { kernel.call(.schedYield) }
-    #expect(isForking())
+    for _ in 0..<1000 where !isNearlyMade() { kernel.call(.schedYield) }
+    #expect(isNearlyMade())
     #expect(processes.killLargest()?.identifier == Int32(forking))
     #expect(processes.killLargest()?.identifier == Int32(larger))
   }

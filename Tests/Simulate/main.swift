@@ -1,10 +1,10 @@
 // Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel`, `calls` or
-// `memory` (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or `heap`, which
-// runs all of them for a while and prints what every kind of event took from the heap.
+// `memory` (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or
+// `heap`, which runs all of them for a while and prints what every kind of event took from the heap.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
-import Memory
 import Foundation
+import Memory
 import Simulation
 
 let words = CommandLine.arguments
@@ -136,7 +136,8 @@ func measureHeap() -> Never {
 if words.count > 1 && words[1] == "heap" { measureHeap() }
 if words.count > 1 { runOther(words[1]) }
 
-/// Steps performed, those that changed something, those under a shortage of memory, reservations refused: what the children wrote down.
+/// Steps performed, those that changed something, those under a shortage of memory, reservations refused: what the
+/// children wrote down.
 func totals() -> [Int] {
   defer { try? FileManager.default.removeItem(atPath: totalsPath) }
   let lines = (try? String(contentsOfFile: totalsPath, encoding: .utf8))?.split(separator: "\n") ?? []

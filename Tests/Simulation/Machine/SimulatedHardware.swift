@@ -21,8 +21,9 @@ public struct HardwareConfiguration: Sendable {
   public init() {}
 }
 
-/// What a machine knows of itself at one moment, counted by its doubles.
+/// What a machine knows of itself at one moment.
 struct MachineFigures {
+  /// The memory system's count, which the checker compares with the records of the frames.
   var freeFrameCount: UInt64 = 0
   /// Pages that came from swap.
   var pagesIn: UInt64 = 0

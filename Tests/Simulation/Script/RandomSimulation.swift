@@ -62,8 +62,6 @@ public struct RandomSimulation {
     public var changingStepCount = 0
     /// Those at whose end memory was short.
     public var shortStepCount = 0
-    /// Steps at whose end reserved swap was compared.
-    public var reservationCount = 0
     /// Reservations that vm.overcommit refused.
     public var refusalCount = 0
 
@@ -71,7 +69,6 @@ public struct RandomSimulation {
       stepCount += runner.steps.count
       changingStepCount += runner.changingStepCount
       shortStepCount += runner.shortStepCount
-      reservationCount += runner.reservationCount
       refusalCount += runner.refusalCount
     }
   }

@@ -54,11 +54,10 @@ extension ReferenceModel {
     func isNoObject(_ descriptor: Int32) -> Bool { process.file(descriptor).map { $0.object == nil } ?? false }
     switch operation {
     case .fileControl(let descriptor, let command, let argument):
-      // O_ASYNC and owners of devices; a bad minimum for a bad descriptor.
+      // O_ASYNC and owners of devices.
       if isNoObject(descriptor) { return command == 5 || command == 6 || command == 4 && argument & 0x40 != 0 }
       return false
     case .deviceControl(let descriptor, let request, let word):
-      if process.file(descriptor) == nil { return request >> 29 == 0 || request >> 16 & 0x1FFF > 64 }
       return isNoObject(descriptor)
         && (request == 0x8004_667D && word != 0 || request == 0x4004_667B || request == 0x8004_667C)
     case .seek(let descriptor, let offset, _):

@@ -35,8 +35,6 @@ public final class ScriptRunner {
   public private(set) var changingStepCount = 0
   /// Steps at whose end memory was short (`SimulatedHardware.isShort`).
   public private(set) var shortStepCount = 0
-  /// Steps at whose end the swap that is reserved was compared.
-  public private(set) var reservationCount = 0
   /// Reservations that vm.overcommit refused.
   public var refusalCount: Int { model.refusalCount }
   /// Told of every step before it is performed.
@@ -109,10 +107,7 @@ public final class ScriptRunner {
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
-      if !isModelLost, let reservation = system.reservation {
-        reservationCount += 1
-        try model.check(reservation)
-      }
+      if !isModelLost, let reservation = system.reservation { try model.check(reservation) }
       if system.hardware.isShort { shortStepCount += 1 }
       if checksInvariants == .always || step.failure != nil && system.failureHappened {
         let problems = system.problems(withContents: steps.count % contentCheckInterval == 0)
