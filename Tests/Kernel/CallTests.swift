@@ -78,25 +78,6 @@ import Testing
     #expect(kernel.call(.mprotect, minusOne, 4096, 1)?.errno == .einval)
   }
 
-  @Test func aMappingWithAHintStaysOutOfTheDataSegmentsWay() throws {
-    let kernel = try TestKernel()
-    let end = TestKernel.data + 65536 + UserSpace.maximumDataByteCount
-    func place(_ hint: UInt64) -> UInt64? { kernel.call(.mmap, hint, 4096, 3, 0x1002, minusOne, 0)?.value }
-    #expect(place(0) == end)
-    #expect(place(0x40_0000) == end + 4096)
-    #expect(place(TestKernel.data + 0x10_0000) == end + 8192)
-    #expect(place(end - 4096) == end + 3 * 4096)
-    // In front of the program, and behind its data, it is where it asks to be.
-    #expect(place(0x1000) == 0x1000)
-    #expect(place(0x3f_f000) == 0x3f_f000)
-    #expect(place(end + 0x10_0000) == end + 0x10_0000)
-    // A child is no different.
-    let child = kernel.fork()
-    kernel.run(child)
-    #expect(place(0x40_0000) == end + 4 * 4096)
-    #expect(place(0x2000) == 0x2000)
-  }
-
   @Test func aGuardIsNeverMadeAccessible() throws {
     let kernel = try TestKernel()
     let address = try #require(kernel.call(.mmap, 0, 4096, 0, 0x2000, minusOne, 0)).value

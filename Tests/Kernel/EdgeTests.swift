@@ -90,16 +90,6 @@ import Testing
     #expect(kernel.wait(small).0 == small && kernel.wait(large).0 == large)
   }
 
-  @Test func everyCopyThatTheKernelMakesForAProgramIsReservedFirst() throws {
-    let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
-    #expect(kernel.call(.ftruncate, 3, 4096)?.failed == false)
-    let addresses = (0..<32).map { _ in kernel.call(.mmap, 0, 4096, 3, 2, 3, 0)?.value ?? 0 }
-    let before = kernel.hardware.heap.requestCount
-    for address in addresses { #expect(kernel.call(.clockGettime, 0, address)?.integer == 0) }
-    #expect(kernel.hardware.heap.requestCount >= before + addresses.count)
-  }
-
   @Test func floatingPointRegistersAreTheirThreadsOwnAndCleanInANewProgram() throws {
     let kernel = try TestKernel()
     let unit = kernel.hardware.floatingPoint

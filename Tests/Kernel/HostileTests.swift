@@ -12,9 +12,13 @@ import Testing
   private let minusOne = UInt64.max
   private let anonymous: UInt64 = 0x1002
 
-  @Test func everyObjectThatTheKernelMakesForAProgramIsReservedFirst() throws {
+  /// Objects for memory that starts as zeros, and those that hold a program's copies of an object's pages.
+  @Test(arguments: [false, true]) func everyObjectThatTheKernelMakesForAProgramIsReservedFirst(isCopy: Bool) throws {
     let kernel = try TestKernel()
-    let addresses = (0..<32).map { _ in kernel.call(.mmap, 0, 4096, 3, anonymous, minusOne, 0)?.value ?? 0 }
+    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.ftruncate, 3, 4096)?.failed == false)
+    let (flags, descriptor) = isCopy ? (2, 3) : (anonymous, minusOne)
+    let addresses = (0..<32).map { _ in kernel.call(.mmap, 0, 4096, 3, flags, descriptor, 0)?.value ?? 0 }
     let before = kernel.hardware.heap.requestCount
     for address in addresses { #expect(kernel.call(.clockGettime, 0, address)?.integer == 0) }
     #expect(kernel.hardware.heap.requestCount >= before + addresses.count)
@@ -62,9 +66,7 @@ import Testing
 
   @Test func aMappingOfNearlyEverythingDoesNotWrapTheLimit() throws {
     let kernel = try TestKernel()
-    kernel.storeWord(1 << 40, at: TestKernel.data)
-    kernel.storeWord(1 << 40, at: TestKernel.data + 8)
-    #expect(kernel.call(.setrlimit, 10, TestKernel.data)?.integer == 0)
+    #expect(kernel.setLimit(10, 1 << 40, 1 << 40)?.integer == 0)
     #expect(kernel.call(.mmap, 0, ~0xFFF, 3, anonymous, minusOne, 0)?.errno == .enomem)
     #expect(kernel.call(.mmap, 0, 2 << 40, 3, anonymous, minusOne, 0)?.errno == .enomem)
     #expect(kernel.call(.mmap, 0, 4096, 3, anonymous, minusOne, 0)?.failed == false)

@@ -167,9 +167,7 @@ import Testing
     #expect(kernel.call(.execve, path, minusOne - 7, 0)?.errno == .efault)
     #expect(kernel.call(.execve, path, page + 4092, 0)?.errno == .efault)
     // With a small stack there is no room for a page of strings.
-    kernel.storeWord(8192, at: data + 0x900)
-    kernel.storeWord(8192, at: data + 0x908)
-    #expect(kernel.call(.setrlimit, 3, data + 0x900)?.integer == 0)
+    #expect(kernel.setLimit(3, 8192, 8192, at: data + 0x900)?.integer == 0)
     kernel.storeWord(path, at: data + 0x800)
     #expect(kernel.call(.execve, path, data + 0x800, 0)?.errno == .e2big)
     #expect(kernel.loadString(path) == "/bin/prog")

@@ -16,12 +16,6 @@ import Testing
     return [kernel.loadWord(data), kernel.loadWord(data + 8)]
   }
 
-  private func set(_ kernel: TestKernel, _ which: UInt64, _ soft: UInt64, _ hard: UInt64) -> Errno? {
-    kernel.storeWord(soft, at: data)
-    kernel.storeWord(hard, at: data + 8)
-    return kernel.call(.setrlimit, which, data)?.errno
-  }
-
   @Test func limitsStartAsTheSpecificationSays() throws {
     let kernel = try TestKernel(maximumProcessCount: 100)
     for which in [0, 1, 4, 5, 6, 9, 10, 11, 12, 13, 14, 15] as [UInt64] {
@@ -42,22 +36,22 @@ import Testing
 
   @Test func onlyTheSuperuserRaisesAHardLimit() throws {
     let kernel = try TestKernel()
-    #expect(set(kernel, 0, 50, 100) == nil)
+    #expect(kernel.setLimit(0, 50, 100)?.integer == 0)
     #expect(limit(kernel, 0) == [50, 100])
-    #expect(set(kernel, 0, 200, 100) == nil)
+    #expect(kernel.setLimit(0, 200, 100)?.integer == 0)
     // A soft limit above the hard one is cut.
     #expect(limit(kernel, 0) == [100, 100])
     #expect(kernel.call(.seteuid, 5)?.integer == 0)
-    #expect(set(kernel, 0, 101, 100) == .eperm)
-    #expect(set(kernel, 0, 100, 101) == .eperm)
-    #expect(set(kernel, 0, 10, infinity) == .eperm)
+    #expect(kernel.setLimit(0, 101, 100)?.errno == .eperm)
+    #expect(kernel.setLimit(0, 100, 101)?.errno == .eperm)
+    #expect(kernel.setLimit(0, 10, infinity)?.errno == .eperm)
     #expect(limit(kernel, 0) == [100, 100])
-    #expect(set(kernel, 0, 7, 90) == nil)
+    #expect(kernel.setLimit(0, 7, 90)?.integer == 0)
     #expect(limit(kernel, 0) == [7, 90])
-    #expect(set(kernel, 0, 90, 90) == nil)
+    #expect(kernel.setLimit(0, 90, 90)?.integer == 0)
     #expect(kernel.call(.seteuid, 0)?.integer == 0)
     // Negative means infinity, and so is a raise.
-    #expect(set(kernel, 0, UInt64.max, UInt64.max) == nil)
+    #expect(kernel.setLimit(0, UInt64.max, UInt64.max)?.integer == 0)
     #expect(limit(kernel, 0) == [infinity, infinity])
   }
 
@@ -68,18 +62,18 @@ import Testing
       (2, UserSpace.maximumDataByteCount), (3, UserSpace.maximumStackByteCount), (7, 100), (8, files), (10, infinity),
     ]
     for (which, ceiling) in ceilings {
-      #expect(set(kernel, which, infinity, infinity) == nil)
+      #expect(kernel.setLimit(which, infinity, infinity)?.integer == 0)
       #expect(limit(kernel, which) == [ceiling, ceiling])
     }
   }
 
   @Test func aChildHasItsParentsLimitsAndChangesOnlyItsOwn() throws {
     let kernel = try TestKernel()
-    #expect(set(kernel, 8, 20, 30) == nil)
+    #expect(kernel.setLimit(8, 20, 30)?.integer == 0)
     _ = kernel.fork()
     _ = kernel.wait {
       #expect(limit(kernel, 8) == [20, 30])
-      #expect(set(kernel, 8, 5, 6) == nil)
+      #expect(kernel.setLimit(8, 5, 6)?.integer == 0)
       #expect(kernel.call(.getdtablesize)?.integer == 5)
       kernel.exit()
     }
@@ -89,7 +83,7 @@ import Testing
     #expect(kernel.call(.fcntl, 0, 0, 19)?.errno == .emfile)
     #expect(kernel.call(.fcntl, 0, 0, 20)?.errno == .einval)
     // What is open beyond a lowered limit stays open.
-    #expect(set(kernel, 8, 3, 30) == nil)
+    #expect(kernel.setLimit(8, 3, 30)?.integer == 0)
     #expect(kernel.call(.write, 19, data, 0)?.integer == 0)
     #expect(kernel.call(.dup, 0)?.errno == .emfile)
     #expect(kernel.call(.close, 19)?.integer == 0)
@@ -98,13 +92,13 @@ import Testing
   @Test func theDataSegmentKeepsToItsLimit() throws {
     let kernel = try TestKernel()
     let start = data + 65536
-    #expect(set(kernel, 2, 8192, infinity) == nil)
+    #expect(kernel.setLimit(2, 8192, infinity)?.integer == 0)
     #expect(kernel.call(.break, start + 8193)?.errno == .enomem)
     #expect(kernel.call(.break, start + 8192)?.value == start + 8192)
     #expect(kernel.store([1], at: start + 8191))
     #expect(kernel.call(.break, UInt64.max)?.errno == .enomem)
     // Where something is mapped already the segment cannot go.
-    #expect(set(kernel, 2, infinity, infinity) == nil)
+    #expect(kernel.setLimit(2, infinity, infinity)?.integer == 0)
     let blocked = kernel.call(.mmap, start + 16384, 4096, 3, 0x1012, UInt64.max, 0)
     #expect(blocked?.value == start + 16384)
     #expect(kernel.call(.break, start + 16385)?.errno == .enomem)
@@ -113,7 +107,7 @@ import Testing
 
   @Test func aUserHasNoMoreProcessesThanAllowed() throws {
     let kernel = try TestKernel()
-    #expect(set(kernel, 7, 3, 3) == nil)
+    #expect(kernel.setLimit(7, 3, 3)?.integer == 0)
     // The superuser is not counted.
     for _ in 0..<4 { #expect(kernel.fork() > 0) }
     #expect(kernel.call(.setresuid, 50, 50, 50)?.integer == 0)
@@ -126,7 +120,7 @@ import Testing
 
   @Test func theLastPlacesAreTheSuperusers() throws {
     let kernel = try TestKernel(frames: 4096, maximumProcessCount: 64)
-    #expect(set(kernel, 7, infinity, infinity) == nil)
+    #expect(kernel.setLimit(7, infinity, infinity)?.integer == 0)
     // The real user counts.
     #expect(kernel.call(.setreuid, 50, 0)?.integer == 0)
     var count = 1

@@ -268,5 +268,14 @@ final class TestKernel {
     return (result.integer, WaitStatus(rawValue: status))
   }
 
+  /// setrlimit; the two limits are stored at an address first, and the hard one is infinite unless something else is said.
+  func setLimit(
+    _ which: UInt64, _ soft: UInt64, _ hard: UInt64 = UInt64(Int64.max), at address: UInt64 = TestKernel.data
+  ) -> CallResult? {
+    storeWord(soft, at: address)
+    storeWord(hard, at: address + 8)
+    return call(.setrlimit, which, address)
+  }
+
   func exit(_ code: Int = 0) { call(.exit, UInt64(bitPattern: Int64(code))) }
 }

@@ -16,12 +16,6 @@ import Testing
     kernel.hardware.system.accounts.account(of: user)
   }
 
-  private func setLimit(_ kernel: TestKernel, _ which: UInt64, _ soft: UInt64) {
-    kernel.storeWord(soft, at: TestKernel.data)
-    kernel.storeWord(UInt64(Int64.max), at: TestKernel.data + 8)
-    #expect(kernel.call(.setrlimit, which, TestKernel.data)?.failed == false)
-  }
-
   /// Process 2 runs as user 7 and can be told apart from process 1, whose context is returned.
   private func runAsUser(_ kernel: TestKernel) -> PhysicalAddress? {
     let first = kernel.context
@@ -34,7 +28,7 @@ import Testing
 
   @Test func processesAreCountedPerUser() throws {
     let kernel = try TestKernel(frames: 4096)
-    setLimit(kernel, 7, 4)
+    #expect(kernel.setLimit(7, 4)?.integer == 0)
     let first = runAsUser(kernel)
     let second = kernel.context
     #expect(account(kernel, 0).processCount == 1)
@@ -57,7 +51,7 @@ import Testing
 
   @Test func theRealUserDecidesAboutTheNumberOfProcesses() throws {
     let kernel = try TestKernel(frames: 4096)
-    setLimit(kernel, 7, 1)
+    #expect(kernel.setLimit(7, 1)?.integer == 0)
     _ = kernel.fork()
     kernel.call(.schedYield)
     #expect(kernel.call(.setreuid, 7, 0)?.failed == false)
@@ -120,7 +114,7 @@ import Testing
 
   @Test func theLimitOfSwapAppliesOnlyWhenAskedForAndNotToTheSuperuser() throws {
     let kernel = try TestKernel()
-    setLimit(kernel, 12, 1000 * 4096)
+    #expect(kernel.setLimit(12, 1000 * 4096)?.integer == 0)
     let first = runAsUser(kernel)
     let second = kernel.context
     #expect(kernel.call(.mmap, area, 3000 * 4096, 3, 0x1012, nobody, 0)?.failed == false)

@@ -5,15 +5,6 @@ import Testing
 
 @testable import Memory
 
-private func request(
-  _ address: UInt64, pages: UInt64, _ sharing: Sharing = .private, _ protection: Protection = [.read, .write],
-  placement: Placement = .fixed, object: consuming VMObjectReference? = nil
-) -> MapRequest {
-  MapRequest(
-    address: address, byteCount: pages << 12, placement: placement, protection: protection, maximum: .all,
-    sharing: sharing, object: object)
-}
-
 @Suite("Address space")
 struct AddressSpaceTests {
   @Test("the map agrees with an array of pages", arguments: [1, 2, 3, 4, 5, 6])
@@ -33,7 +24,7 @@ struct AddressSpaceTests {
       let protection: Protection = [[.read], [.read, .write], [], [.read, .execute]].randomElement(using: &generator)!
       switch Int.random(in: 0..<5, using: &generator) {
       case 0:
-        _ = try space.map(request(address, pages: UInt64(count), .private, protection))
+        _ = try space.map(request(address, pages: UInt64(count), protection))
         for page in start..<start + count { model[page] = protection }
       case 1:
         try space.unmap(range)
@@ -43,7 +34,7 @@ struct AddressSpaceTests {
         for page in start..<start + count where model[page] != nil { model[page] = protection }
       case 3:
         let found = try space.map(
-          request(address, pages: UInt64(count), .private, protection, placement: .anywhere))
+          request(address, pages: UInt64(count), protection, placement: .anywhere))
         let page = Int((found.raw - base) >> 12)
         #expect(page >= start)
         // The first gap at or behind the hint that is large enough.
@@ -117,7 +108,7 @@ struct AddressSpaceTests {
     let object = try VMObject.make(system, .sharedMemory, pageCount: UInt64(pages))
     var images = [Image(space: try AddressSpace.make(system), priv: [UInt8](repeating: 0, count: pages))]
     _ = try images[0].space.map(request(0x10_0000, pages: UInt64(pages)))
-    _ = try images[0].space.map(request(0x20_0000, pages: UInt64(pages), .shared, object: object.copy()))
+    _ = try images[0].space.map(request(0x20_0000, pages: UInt64(pages), sharing: .shared, object: object.copy()))
     for step in 0..<3000 {
       let who = Int.random(in: 0..<images.count, using: &generator)
       let page = Int.random(in: 0..<pages, using: &generator)
@@ -176,7 +167,7 @@ struct AddressSpaceTests {
     let pages = machine.initialFree + 60
     let object = try VMObject.make(system, .sharedMemory, pageCount: UInt64(pages))
     let space = try AddressSpace.make(system)
-    _ = try space.map(request(0x10_0000, pages: UInt64(pages), .shared, object: object.copy()))
+    _ = try space.map(request(0x10_0000, pages: UInt64(pages), sharing: .shared, object: object.copy()))
     space.activate()
     for page in 0..<pages {
       if system.isShort { system.reclaim(budget: 64) }
@@ -200,8 +191,8 @@ struct AddressSpaceTests {
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let one = try AddressSpace.make(machine.system)
     let two = try AddressSpace.make(machine.system)
-    _ = try one.map(request(0x10_0000, pages: 4, .shared, object: object.copy()))
-    _ = try two.map(request(0x30_0000, pages: 4, .shared, object: object.copy()))
+    _ = try one.map(request(0x10_0000, pages: 4, sharing: .shared, object: object.copy()))
+    _ = try two.map(request(0x30_0000, pages: 4, sharing: .shared, object: object.copy()))
     for page in 0..<4 as Range<UInt64> { #expect(one.store(9, at: 0x10_0000 + page << 12)) }
     #expect(two.load(0x30_3000) == 9)
     try object.object.resize(toPageCount: 2)

@@ -12,10 +12,7 @@ struct ChainTests {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 3)
     let parent = try AddressSpace.make(machine.system)
-    _ = try parent.map(
-      MapRequest(
-        address: 0x10_0000, byteCount: 3 << 12, placement: .fixed, protection: [.read, .write], maximum: .all,
-        sharing: .private, object: object.copy()))
+    _ = try parent.map(request(0x10_0000, pages: 3, object: object.copy()))
     for page in 0..<3 as Range<UInt64> { #expect(parent.store(1, at: 0x10_0000 + page << 12)) }
     let child = try parent.fork()
     for page in 0..<3 as Range<UInt64> { #expect(child.store(2, at: 0x10_0000 + page << 12)) }

@@ -8,10 +8,7 @@ import Testing
 struct HostileMemoryTests {
   private func map(_ space: AddressSpace, _ address: UInt64, _ object: VMObject? = nil) throws {
     let reference = object.map { VMObjectReference($0) }
-    _ = try space.map(
-      MapRequest(
-        address: address, byteCount: Page.byteCount, placement: .fixed, protection: [.read, .write], maximum: .all,
-        sharing: object == nil ? .private : .shared, object: reference))
+    _ = try space.map(request(address, pages: 1, sharing: object == nil ? .private : .shared, object: reference))
   }
 
   /// The height of the leanest AVL tree with so many entries.

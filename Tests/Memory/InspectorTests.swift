@@ -18,10 +18,7 @@ struct InspectorTests {
     let machine = TestMachine(swapBlocks: 20)
     let space = try AddressSpace.make(machine.system)
     for (page, protection) in [(0, [.read, .write]), (1, .read)] as [(UInt64, Protection)] {
-      _ = try space.map(
-        MapRequest(
-          address: address + page << 12, byteCount: 4096, placement: .fixed, protection: protection, maximum: .all,
-          sharing: .private, object: nil))
+      _ = try space.map(request(address + page << 12, pages: 1, protection))
       #expect(space.load(address + page << 12) == 0)
     }
     #expect(space.store(3, at: address))
@@ -100,10 +97,7 @@ struct InspectorTests {
     #expect(
       try violation(
         { machine, space in
-          _ = try? space.map(
-            MapRequest(
-              address: third, byteCount: 4096, placement: .fixed, protection: .read, maximum: .all, sharing: .private,
-              object: nil))
+          _ = try? space.map(request(third, pages: 1, .read))
           let stranger = frame(machine, space)
           machine.system.physical.set(
             bits: machine.system.physical.load(slot(space, address + 4096)) & ~PageTableEntry.addressMask

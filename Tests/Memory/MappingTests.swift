@@ -7,19 +7,6 @@ import Testing
 
 @Suite("Mappings at their edges")
 struct MappingTests {
-  private func request(
-    _ address: UInt64, pages: UInt64, _ protection: Protection = [.read, .write], maximum: Protection = .all,
-    sharing: Sharing = .private, placement: Placement = .fixed, object: consuming VMObjectReference? = nil
-  ) -> MapRequest {
-    MapRequest(
-      address: address, byteCount: pages << 12, placement: placement, protection: protection, maximum: maximum,
-      sharing: sharing, object: object)
-  }
-
-  private func range(_ address: UInt64, pages: UInt64) -> AddressRange {
-    AddressRange(uncheckedStart: address, end: address + pages << 12)
-  }
-
   /// Whether the processor itself lets a program do this now.
   private func permits(_ machine: TestMachine, _ address: UInt64, _ access: MemoryAccess) -> Bool {
     (try? machine.processor.memoryUnit.translate(address, access)) != nil

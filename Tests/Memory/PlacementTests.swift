@@ -11,12 +11,10 @@ struct PlacementTests {
     _ space: AddressSpace, _ address: UInt64, pages: UInt64, _ placement: Placement = .fixed,
     alignment: UInt64 = Page.byteCount, limit: UInt64 = UserSpace.end
   ) -> UInt64? {
-    var request = MapRequest(
-      address: address, byteCount: pages << 12, placement: placement, protection: [], maximum: .all,
-      sharing: .private, object: nil)
-    request.alignment = alignment
-    request.limit = limit
-    return try? space.map(request).raw
+    var wanted = request(address, pages: pages, [], placement: placement)
+    wanted.alignment = alignment
+    wanted.limit = limit
+    return try? space.map(wanted).raw
   }
 
   @Test("a mapping ends at the limit, too")

@@ -10,35 +10,24 @@ import Testing
 struct ReleaseTests {
   private let area: UInt64 = 0x10_0000
 
-  private func map(_ space: AddressSpace, _ address: UInt64, pages: UInt64, _ protection: Protection) throws {
-    _ = try space.map(
-      MapRequest(
-        address: address, byteCount: pages << 12, placement: .fixed, protection: protection, maximum: .all,
-        sharing: .private, object: nil))
-  }
-
-  private func range(_ first: UInt64, pages: UInt64) -> AddressRange {
-    AddressRange(uncheckedStart: area + first << 12, end: area + (first + pages) << 12)
-  }
-
   @Test("private copies that are unmapped are free at once, and so is what a process has to itself again")
   func copies() throws {
     let machine = TestMachine()
     let system = machine.system
     let parent = try AddressSpace.make(system)
-    try map(parent, area, pages: 8, [.read, .write])
+    _ = try parent.map(request(area, pages: 8))
     for page in 0..<8 as Range<UInt64> { #expect(parent.store(1, at: area + page << 12)) }
     let child = try parent.fork()
     for page in 0..<8 as Range<UInt64> { #expect(child.store(2, at: area + page << 12)) }
     var free = system.freeFrameCount
-    try child.unmap(range(0, pages: 3))
+    try child.unmap(range(area, pages: 3))
     #expect(system.freeFrameCount == free + 3)
     child.retire()
     machine.drain()
     // The first store finds that nobody else is left.
     #expect(parent.store(3, at: area + 7 << 12))
     free = system.freeFrameCount
-    try parent.unmap(range(0, pages: 3))
+    try parent.unmap(range(area, pages: 3))
     #expect(system.freeFrameCount == free + 3)
     parent.retire()
     #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
@@ -49,12 +38,12 @@ struct ReleaseTests {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
-    try map(space, area, pages: 4, [.read])
+    _ = try space.map(request(area, pages: 4, [.read]))
     #expect(system.accounting.reserved == 0)
-    try space.protect(range(0, pages: 4), [.read, .execute], maximum: nil)
-    try space.protect(range(1, pages: 1), [], maximum: nil)
+    try space.protect(range(area, pages: 4), [.read, .execute], maximum: nil)
+    try space.protect(range(area + 1 << 12, pages: 1), [], maximum: nil)
     #expect(system.accounting.reserved == 0)
-    try space.protect(range(1, pages: 2), [.write], maximum: nil)
+    try space.protect(range(area + 1 << 12, pages: 2), [.write], maximum: nil)
     #expect(system.accounting.reserved == 2)
     space.retire()
     #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
@@ -65,27 +54,27 @@ struct ReleaseTests {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
-    try map(space, area, pages: 5, [.read, .write])
+    _ = try space.map(request(area, pages: 5))
     // The pool of entries is full: the next one needs a frame.
     let frames = system.entries.frameCount
     var address = area + 0x100_0000
     while system.entries.frameCount == frames {
-      try map(space, address, pages: 1, [])
+      _ = try space.map(request(address, pages: 1, []))
       address += 8192
     }
     let perFrame = system.entries.count - 1
     while system.entries.count < 2 * perFrame {
-      try map(space, address, pages: 1, [])
+      _ = try space.map(request(address, pages: 1, []))
       address += 8192
     }
     var taken: [FrameNumber] = []
     while let frame = system.allocateKernelFrame() { taken.append(frame) }
     #expect(system.freeFrameCount == system.reserveFrameCount)
     if protects {
-      try space.protect(range(2, pages: 1), [.read], maximum: nil)
+      try space.protect(range(area + 2 << 12, pages: 1), [.read], maximum: nil)
     } else {
       var budget = 1000
-      guard case .complete = space.unmap(range(2, pages: 1), &budget) else {
+      guard case .complete = space.unmap(range(area + 2 << 12, pages: 1), &budget) else {
         Issue.record("munmap waits for memory")
         return
       }
@@ -156,6 +145,34 @@ struct ReleaseTests {
     _ = consume object
     _ = consume clean
     #expect(machine.leakedFrames == 0)
+  }
+
+  @Test("a page that was read ends it as well: it can be had again")
+  func readPage() throws {
+    let hardware = SimulatedHardware.withSlowDevice()
+    let system = hardware.system
+    let object = try VMObject.make(system, .anonymous, pageCount: 1)
+    guard case .frame = object.object.page(at: 0, for: .write) else {
+      Issue.record("no page")
+      return
+    }
+    _ = system.makeAvailable(system.managedFrameCount)
+    hardware.completeTransfers()
+    var taken: [FrameNumber] = []
+    while system.freeFrameCount > system.reserveFrameCount + 1, let frame = system.allocateKernelFrame() {
+      taken.append(frame)
+    }
+    guard case .wait = object.object.page(at: 0, for: .read) else {
+      Issue.record("the page is not on its way")
+      return
+    }
+    #expect(system.makeAvailable(1) == .exhausted)
+    hardware.completeTransfers()
+    #expect(system.makeAvailable(1) == .ready)
+    for frame in taken { system.freeKernelFrame(frame) }
+    _ = consume object
+    while !system.drainTeardown(budget: 7) {}
+    #expect(system.usedSwapBlockCount == 0)
   }
 
   private func isResident(_ object: VMObject, _ index: UInt64) -> Bool {

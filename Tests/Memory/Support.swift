@@ -1,4 +1,6 @@
-// A bare machine for Memory's own tests: simulated memory and processor, and a RAM disk.
+// What Memory's own tests share: a bare machine (simulated memory and processor, and a RAM disk), one with a slow device, and
+// requests for mappings.
+import ABI
 import Simulation
 
 @testable import Memory
@@ -44,6 +46,22 @@ final class TestMachine {
   }
 }
 
+/// A request for pages: of private memory that can be loaded from and stored to, at that very address, unless it says
+/// something else.
+func request(
+  _ address: UInt64, pages: UInt64, _ protection: Protection = [.read, .write], maximum: Protection = .all,
+  sharing: Sharing = .private, placement: Placement = .fixed, object: consuming VMObjectReference? = nil
+) -> MapRequest {
+  MapRequest(
+    address: address, byteCount: pages << 12, placement: placement, protection: protection, maximum: maximum,
+    sharing: sharing, object: object)
+}
+
+/// The addresses of pages.
+func range(_ address: UInt64, pages: UInt64) -> AddressRange {
+  AddressRange(uncheckedStart: address, end: address + pages << 12)
+}
+
 extension AddressSpace {
   /// Stores a byte as a program would, through faults; false when it gets a signal.
   func store(_ value: UInt8, at address: UInt64) -> Bool {
@@ -72,6 +90,23 @@ extension AddressSpace {
         guard system.makeAvailable(8) == .ready else { return nil }
       default: return nil
       }
+    }
+  }
+}
+
+extension SimulatedHardware {
+  /// A machine on which hardly a transfer is over at once.
+  static func withSlowDevice() -> SimulatedHardware {
+    var configuration = HardwareConfiguration()
+    configuration.immediateTransferOneIn = 1_000_000
+    return SimulatedHardware(configuration)
+  }
+
+  /// Lets time pass until nothing is under way any more.
+  func completeTransfers() {
+    while let next = swap?.nextCompletion {
+      clock.advance(to: next)
+      _ = deliverTransfers()
     }
   }
 }

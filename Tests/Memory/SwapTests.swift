@@ -131,10 +131,7 @@ struct SwapTests {
     #expect(system.freeFrameCount == free && object.object.swappedCount == 2 && object.object.residentCount == 0)
     #expect(content(machine, object.object, 1) == 2)
     let space = try AddressSpace.make(system)
-    let request = MapRequest(
-      address: 0x10_0000, byteCount: 8192, placement: .fixed, protection: [.read, .write], maximum: .all,
-      sharing: .shared, object: object.copy())
-    _ = try space.map(request)
+    _ = try space.map(request(0x10_0000, pages: 2, sharing: .shared, object: object.copy()))
     system.failures.disarm()
     system.failures.fail(.transfer, number: 1)
     // A program gets SIGBUS, an object error, and only for this access.
@@ -172,6 +169,32 @@ struct SwapTests {
     #expect(object.object.residentCount == 0 && object.object.swappedCount == 2)
     _ = consume object
     #expect(machine.leakedFrames == 0)
+  }
+
+  @Test("a page that somebody waits for while it is written stays for him")
+  func awaitedInTransfer() throws {
+    let hardware = SimulatedHardware.withSlowDevice()
+    let system = hardware.system
+    let object = try VMObject.make(system, .anonymous, pageCount: 1)
+    guard case .frame(let frame) = object.object.page(at: 0, for: .write) else {
+      Issue.record("no page")
+      return
+    }
+    _ = system.makeAvailable(system.managedFrameCount)
+    guard case .wait(.page(frame)) = object.object.page(at: 0, for: .read) else {
+      Issue.record("the page is not on its way")
+      return
+    }
+    system.beginWait(frame)
+    hardware.completeTransfers()
+    guard case .frame(frame) = object.object.page(at: 0, for: .read) else {
+      Issue.record("another page")
+      return
+    }
+    system.endWait(frame)
+    _ = consume object
+    while !system.drainTeardown(budget: 7) {}
+    #expect(system.usedSwapBlockCount == 0)
   }
 
   @Test("pages wait in the laundry while there is no block, and are written when there is one again")

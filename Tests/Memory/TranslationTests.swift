@@ -9,17 +9,6 @@ import Testing
 struct TranslationTests {
   private let area: UInt64 = 0x10_0000
 
-  private func range(pages: UInt64) -> AddressRange { AddressRange(uncheckedStart: area, end: area + pages << 12) }
-
-  private func map(
-    _ space: AddressSpace, pages: UInt64, sharing: Sharing = .private, object: consuming VMObjectReference? = nil
-  ) throws {
-    _ = try space.map(
-      MapRequest(
-        address: area, byteCount: pages << 12, placement: .fixed, protection: [.read, .write], maximum: .all,
-        sharing: sharing, object: object))
-  }
-
   private func permits(_ machine: TestMachine, page: UInt64, _ access: MemoryAccess) -> Bool {
     (try? machine.processor.memoryUnit.translate(area + page << 12, access)) != nil
   }
@@ -29,13 +18,13 @@ struct TranslationTests {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
-    try map(space, pages: UInt64(pages))
+    _ = try space.map(request(area, pages: UInt64(pages)))
     for page in 0..<UInt64(pages) { #expect(space.store(1, at: area + page << 12)) }
     let before = machine.processor.invalidationCount
-    try space.protect(range(pages: UInt64(pages)), [.read], maximum: nil)
+    try space.protect(range(area, pages: UInt64(pages)), [.read], maximum: nil)
     #expect(machine.processor.invalidationCount - before == min(pages, 32) + (pages > 32 ? 1 : 0))
     // Nothing to take, nothing to say.
-    try space.protect(range(pages: UInt64(pages)), [.read, .write], maximum: nil)
+    try space.protect(range(area, pages: UInt64(pages)), [.read, .write], maximum: nil)
     #expect(machine.processor.invalidationCount - before == min(pages, 32) + (pages > 32 ? 1 : 0))
     space.retire()
     #expect(machine.leakedFrames == 0)
@@ -47,7 +36,7 @@ struct TranslationTests {
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let space = try AddressSpace.make(machine.system)
     space.activate()
-    try map(space, pages: 4, sharing: .shared, object: object.copy())
+    _ = try space.map(request(area, pages: 4, sharing: .shared, object: object.copy()))
     for page in 0..<4 as Range<UInt64> { #expect(space.store(1, at: area + page << 12)) }
     for page in 0..<4 as Range<UInt64> { #expect(permits(machine, page: page, .write)) }
     let before = machine.processor.invalidationCount
@@ -63,9 +52,9 @@ struct TranslationTests {
   func addedRight() throws {
     let machine = TestMachine(swapBlocks: 20)
     let space = try AddressSpace.make(machine.system)
-    try map(space, pages: 1)
+    _ = try space.map(request(area, pages: 1))
     #expect(space.store(42, at: area))
-    try space.protect(range(pages: 1), [.read, .execute], maximum: nil)
+    try space.protect(range(area, pages: 1), [.read, .execute], maximum: nil)
     // The page is there, without the right to execute: the fault enters the same frame once more.
     guard case .resolved = space.resolveFault(at: VirtualAddress(area), .execute) else {
       Issue.record("the fetch did not succeed")

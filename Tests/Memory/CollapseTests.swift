@@ -6,19 +6,6 @@ import Testing
 @testable import Memory
 
 @Suite struct CollapseTests {
-  private func hardware() -> SimulatedHardware {
-    var configuration = HardwareConfiguration()
-    configuration.immediateTransferOneIn = 1_000_000
-    return SimulatedHardware(configuration)
-  }
-
-  private func complete(_ hardware: SimulatedHardware) {
-    while let next = hardware.swap?.nextCompletion {
-      hardware.clock.advance(to: next)
-      _ = hardware.deliverTransfers()
-    }
-  }
-
   /// Reads the first byte of a page, waiting for the device as often as it takes.
   private func firstByte(_ object: VMObject, _ index: UInt64, _ hardware: SimulatedHardware) -> UInt8? {
     for _ in 0..<10 {
@@ -26,14 +13,14 @@ import Testing
       case .frame(let frame): return hardware.memory.bytes(at: frame.address.raw, byteCount: 1)[0]
       case .absent: return 0
       case .failed: return nil
-      case .wait: complete(hardware)
+      case .wait: hardware.completeTransfers()
       }
     }
     return nil
   }
 
   @Test(arguments: [false, true]) func `pages in transfer move to the shadow`(isReading: Bool) throws {
-    let hardware = hardware()
+    let hardware = SimulatedHardware.withSlowDevice()
     let system = hardware.system
     let below = VMObject(system, .anonymous, pageCount: 8)
     var reference: VMObjectReference? = VMObjectReference(below)
@@ -50,7 +37,7 @@ import Testing
     _ = system.makeAvailable(system.managedFrameCount)
     #expect(system.hasTransfers)
     if isReading {
-      complete(hardware)
+      hardware.completeTransfers()
       guard case .wait = below.page(at: 1, for: .read) else { throw Errors.noFrame }
       #expect(system.hasTransfers)
     }
@@ -61,52 +48,13 @@ import Testing
     #expect(top.inspectedBacking == nil)
     #expect(system.counters.liveObjects == 1)
     #expect(system.hasTransfers)
-    complete(hardware)
+    hardware.completeTransfers()
     for index in 0..<UInt64(4) { #expect(firstByte(top, index, hardware) == (index == 2 ? 99 : UInt8(index + 1))) }
     #expect(hardware.violations.isEmpty)
     _ = consume topReference
     while !system.drainTeardown(budget: 7) {}
-    complete(hardware)
+    hardware.completeTransfers()
     #expect(system.counters.liveObjects == 0)
-    #expect(system.usedSwapBlockCount == 0)
-  }
-
-  @Test func `a page that somebody waits for while it is written stays for him`() throws {
-    let hardware = hardware()
-    let system = hardware.system
-    let object = VMObject(system, .anonymous, pageCount: 1)
-    let reference = VMObjectReference(object)
-    guard case .frame(let frame) = object.page(at: 0, for: .write) else { throw Errors.noFrame }
-    _ = system.makeAvailable(system.managedFrameCount)
-    guard case .wait(.page(frame)) = object.page(at: 0, for: .read) else { throw Errors.noFrame }
-    system.beginWait(frame)
-    complete(hardware)
-    guard case .frame(frame) = object.page(at: 0, for: .read) else { throw Errors.noFrame }
-    system.endWait(frame)
-    _ = consume reference
-    while !system.drainTeardown(budget: 7) {}
-    #expect(system.usedSwapBlockCount == 0)
-  }
-
-  @Test func `a page that was read can be had again, although nothing could before`() throws {
-    let hardware = hardware()
-    let system = hardware.system
-    let object = VMObject(system, .anonymous, pageCount: 1)
-    let reference = VMObjectReference(object)
-    guard case .frame = object.page(at: 0, for: .write) else { throw Errors.noFrame }
-    _ = system.makeAvailable(system.managedFrameCount)
-    complete(hardware)
-    var taken: [FrameNumber] = []
-    while system.freeFrameCount > system.reserveFrameCount + 1, let frame = system.allocateKernelFrame() {
-      taken.append(frame)
-    }
-    guard case .wait = object.page(at: 0, for: .read) else { throw Errors.noFrame }
-    #expect(system.makeAvailable(1) == .exhausted)
-    complete(hardware)
-    #expect(system.makeAvailable(1) == .ready)
-    for frame in taken { system.freeKernelFrame(frame) }
-    _ = consume reference
-    while !system.drainTeardown(budget: 7) {}
     #expect(system.usedSwapBlockCount == 0)
   }
 
