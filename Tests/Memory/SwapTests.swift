@@ -249,6 +249,7 @@ struct SwapTests {
     #expect(!reserve(UInt64.max - reserved + 1) && reserve(UInt64.max - reserved))
     machine.system.release(UInt64.max - start, of: nil)
     _ = consume object
+    #expect(machine.leakedFrames == 0 && machine.system.accounting.reserved == 0)
   }
 
   @Test("reclaim leaves the pages of an object that is being torn down to the teardown")
