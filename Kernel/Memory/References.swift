@@ -95,10 +95,12 @@ public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
 
   /// Whether the place is all that keeps its instance alive.
   public mutating func isOnlyReference() -> Bool {
-    guard var instance = take() else { return false }
-    let isOnly = isKnownUniquelyReferenced(&instance)
-    fill(instance)
-    return isOnly
+    // SAFETY: an optional reference is one word, 0 for nil, and the place owns what it names. It is looked at where it lies:
+    // an optimiser may count a reference that is taken out once more.
+    unsafe withUnsafeMutablePointer(to: &borrowed) { place in
+      let reference = unsafe UnsafeMutableRawPointer(place).assumingMemoryBound(to: Instance?.self)
+      return unsafe isKnownUniquelyReferenced(&reference.pointee)
+    }
   }
 }
 
