@@ -30,7 +30,7 @@ struct SystemCallEntry: BitwiseCopyable {
 }
 
 /// A system call that exists. `unknown` does not exist in FreeBSD either and posts SIGSYS; `missing` is a call of FreeBSD that
-/// does not exist here yet and only gives ENOSYS.
+/// does not exist here and only gives ENOSYS, since programs try calls and do without those that are not there.
 enum SystemCall: UInt8, BitwiseCopyable {
   case unknown, missing, indirect
   // Processes
@@ -52,10 +52,10 @@ enum SystemCall: UInt8, BitwiseCopyable {
 
 /// All entries, by number.
 struct SystemCallTable {
-  /// Numbers below this can mean something.
-  static let count = 592
+  /// Numbers below this can mean something: those of FreeBSD's table.
+  static let count = Int(SystemCallNumber.tableEnd)
 
-  private var entries: [592 of SystemCallEntry]
+  private var entries: [603 of SystemCallEntry]
   private var bounds = [128 of HeapAmount](repeating: .none)
 
   subscript(number: Int) -> SystemCallEntry {
@@ -80,7 +80,7 @@ struct SystemCallTable {
   func heapBound(of call: SystemCall) -> HeapAmount { bounds[Int(call.rawValue)] }
 
   init() {
-    entries = [592 of SystemCallEntry](
+    entries = [603 of SystemCallEntry](
       repeating: SystemCallEntry(call: .unknown, allocation: .none, makesObjects: false, copiesIn: false))
     addMissing()
     add(.syscall, .indirect)
@@ -92,20 +92,11 @@ struct SystemCallTable {
     addSystem()
   }
 
+  /// All calls that FreeBSD has; those that exist here are put over them.
   private mutating func addMissing() {
-    let numbers: [92 of SystemCallNumber] = [
-      .recvmsg, .sendmsg, .recvfrom, .accept, .access, .ktrace, .sigaltstack, .msync, .madvise, .mincore, .setitimer,
-      .swapon, .getitimer, .select, .socket, .connect, .bind, .setsockopt, .listen, .getsockopt, .readv, .writev,
-      .sendto, .shutdown, .socketpair, .mlock, .munlock, .poll, .clockSettime, .clockNanosleep, .minherit, .rfork,
-      .preadv, .pwritev, .mlockall, .munlockall, .jail, .sigprocmask, .sigsuspend, .sigpending, .sigtimedwait,
-      .sigwaitinfo, .kqueue, .kevent2008, .sendfile, .sigreturn, .getcontext, .setcontext, .swapcontext, .sigwait,
-      .thrCreate, .thrExit, .thrKill, .thrSuspend, .thrWake, .umtxOp, .thrNew, .sigqueue, .abort2, .thrSetName,
-      .truncate, .thrKill2, .cpusetGetaffinity, .cpusetSetaffinity, .faccessat, .fchmodat, .fchownat, .readlinkat,
-      .unlinkat, .capEnter, .capGetmode, .pdfork, .posixFallocate, .wait6, .capRightsLimit, .capFcntlsLimit,
-      .capFcntlsGet, .accept4, .pipe, .pipe2, .procctl, .ppoll, .fstatat, .kevent, .copyFileRange, .shmRename,
-      .fspacectl, .swapoff, .kqueuex, .membarrier, .kcmp, .getrlimitusage,
-    ]
-    for index in numbers.indices { add(numbers[index], .missing) }
+    for number in entries.indices where SystemCallNumber(rawValue: UInt32(number)).existsInFreeBSD {
+      entries[number].call = .missing
+    }
   }
 
   private mutating func addProcesses() {

@@ -150,6 +150,23 @@ import Testing
     #expect(kernel.call(.socketpair)?.errno == .enosys)
     kernel.perform(100_000, [])
     #expect(kernel.report?.status == 12)
+    kernel = try TestKernel()
+    kernel.perform(603, [])
+    #expect(kernel.report?.status == 12)
+  }
+
+  @Test func callsOfFreeBSDThatAreNotHereGiveENOSYSWithoutASignal() throws {
+    let kernel = try TestKernel()
+    let table = kernel.kernel.table
+    var count = 0
+    for number in 0..<SystemCallTable.count where table[number].call == .missing {
+      // Directly, and through both indirect calls.
+      #expect(kernel.perform(UInt64(number), [])?.errno == .enosys, "\(number)")
+      #expect(kernel.call(.syscall, UInt64(number))?.errno == .enosys, "\(number)")
+      #expect(kernel.call(.syscallWide, UInt64(number))?.errno == .enosys, "\(number)")
+      count += 1
+    }
+    #expect(count > 300 && kernel.report == nil)
   }
 
   @Test func indirectCallsShiftTheirArguments() throws {

@@ -73,12 +73,12 @@ import Testing
     let (_, status) = kernel.wait {
       kernel.storeWord(1, at: data)
       #expect(kernel.call(.sigaction, 12, data, 0)?.integer == 0)
-      #expect(kernel.perform(590, [])?.errno == .enosys)
+      #expect(kernel.perform(603, [])?.errno == .enosys)
       #expect(kernel.perform(100_000, [])?.errno == .enosys)
-      #expect(kernel.perform(0, [591])?.errno == .enosys)
+      #expect(kernel.perform(0, [604])?.errno == .enosys)
       kernel.storeWord(0, at: data)
       #expect(kernel.call(.sigaction, 12, data, 0)?.integer == 0)
-      kernel.perform(590, [])
+      kernel.perform(603, [])
     }
     #expect(status == .terminated(.sigsys))
   }

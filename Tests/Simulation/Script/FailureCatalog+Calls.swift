@@ -83,7 +83,7 @@ extension FailureCase {
     ("thr_self", .threadIdentifier),
     ("sched_yield", .yield),
     ("getrusage", .resourceUsage(who: 0)),
-    ("a call that does not exist", .unknownCall(590)),
+    ("a call that does not exist", .unknownCall(603)),
   ]
 
   private static let systemCalls: [(String, Operation)] = [

@@ -4,9 +4,10 @@ public import ABI
 
 extension Operation {
   /// Numbers that mean nothing in FreeBSD either.
-  static let unknownCalls: [UInt64] = [590, 591, 592, 1000, 70_000, UInt64(UInt32.max)]
-  /// Calls of FreeBSD that do not exist here: ktrace(2), jail(2).
-  static let missingCalls: [UInt64] = [45, 338]
+  static let unknownCalls: [UInt64] = [8, 11, 91, 215, 399, 521, 549, 603, 604, 1000, 70_000, UInt64(UInt32.max)]
+  /// Calls of FreeBSD that do not exist here: link(2), readlink(2), ktrace(2), getlogin(2), FreeBSD 6's lseek(2), jail(2),
+  /// sigfastblock(2), exterrctl(2), renameat2(2).
+  static let missingCalls: [UInt64] = [9, 45, 49, 58, 199, 338, 573, 592, 602]
 
   /// The operation inside those that only change how it is called.
   public var innermost: Operation {

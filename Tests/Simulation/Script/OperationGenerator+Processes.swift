@@ -186,7 +186,7 @@ extension OperationGenerator {
       return .kill(who, signal: random.pick([0, 0, 0, 28, 19, 19, 17, 15, 129]) ?? 0)
     case 3 where random.chance(oneIn: 2):
       let isUnknown = random.chance(oneIn: 2)
-      return .unknownCall(random.pick(isUnknown ? Operation.unknownCalls : Operation.missingCalls) ?? 590)
+      return .unknownCall(random.pick(isUnknown ? Operation.unknownCalls : Operation.missingCalls) ?? 603)
     default:
       guard let number = random.pick(model.processes.keys.sorted()) else { return nil }
       let signals: [Int32] = [0, 0, 0, 9, 15, 30, 20, 28, 19, 19, 17, 17, 18, 21, 22, 65, 128, 200, -1]
