@@ -1,6 +1,9 @@
 // The console: bytes that arrived and were not read yet, and the way out (DESIGN, "Booted interface": input is raw).
 //
-// Invariant: the `count` bytes from `start` on, round the end of the buffer, are waiting, oldest first.
+// Invariants
+// - The `count` bytes from `start` on, round the end of the buffer, are waiting, oldest first.
+// - The device may interrupt for input exactly while the buffer has room. What finds none stays in the device, which holds
+//   the sender back, silently: a device that goes on asking could not ask for anything else, since its interrupt is an edge.
 
 import Memory
 
@@ -14,17 +17,24 @@ public final class Console {
 
   init(_ memory: MemorySystem) {
     self.memory = memory
+    memory.processor.setConsoleInterrupts(.input)
   }
 
-  /// Whether another byte can wait.
-  public var hasRoom: Bool { count < FileLimits.consoleInputByteCount }
+  private var hasRoom: Bool { count < FileLimits.consoleInputByteCount }
 
-  /// Takes a byte from the machine and wakes those who wait for one. A byte that finds the buffer full is lost.
-  public func receive(_ byte: UInt8) {
-    guard hasRoom else { return }
-    input[(start + count) % FileLimits.consoleInputByteCount] = byte
-    count += 1
-    memory.waker.instance?.wake(.consoleInput)
+  /// Answers an interrupt of the device: takes what it has received, as far as there is room, and wakes those who wait.
+  public func serve() {
+    let before = count
+    while hasRoom, let byte = memory.processor.receiveFromConsole() {
+      input[(start + count) % FileLimits.consoleInputByteCount] = byte
+      count += 1
+    }
+    if count > before { memory.waker.instance?.wake(.consoleInput) }
+    allowInterrupts()
+  }
+
+  private func allowInterrupts() {
+    memory.processor.setConsoleInterrupts(hasRoom ? .input : [])
   }
 
   /// Sends bytes out, each line feed as carriage return and line feed.
@@ -51,8 +61,11 @@ public final class Console {
     let piece = RawSpan(_elements: input.span.extracting(start..<start + byteCount))
     let outcome = space.copyOut(piece, to: address, progress: &progress)
     if case .complete = outcome {
+      let wasFull = !hasRoom
       start = (start + byteCount) % FileLimits.consoleInputByteCount
       count -= byteCount
+      // Nobody else would ask for what the device has kept: the machine may be asleep from now on.
+      if wasFull && byteCount > 0 { allowInterrupts() }
     }
     return (outcome, UInt64(byteCount))
   }

@@ -20,7 +20,7 @@ public enum FileLimits {
   static let pagesPerTransferStep = 64
   /// Pages that shrinking an object removes before it lets others run.
   static let pagesPerResizeStep = 512
-  /// Bytes of console input that wait for a reader; more are dropped.
+  /// Bytes of console input that wait for a reader; more stay in the device.
   static let consoleInputByteCount = 4096
   /// Bytes that a write to the console hands over at a time.
   static let consoleOutputByteCount = 256

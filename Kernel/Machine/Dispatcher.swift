@@ -59,7 +59,6 @@ final class Dispatcher {
   @inline(__always)
   private func timerInterrupt(isMonitored: Bool) {
     ticker.fired()
-    takeInput(isMonitored: isMonitored)
     if isMonitored { kernel.monitoredTimerTick() } else { kernel.timerTick() }
   }
 
@@ -70,18 +69,9 @@ final class Dispatcher {
     case LegacyInterruptController.timerLine:
       timerInterrupt(isMonitored: isMonitored)
     case LegacyInterruptController.serialLine:
-      takeInput(isMonitored: isMonitored)
+      if isMonitored { kernel.monitoredConsoleInterrupt() } else { kernel.consoleInterrupt() }
     default:
       break
-    }
-  }
-
-  /// Moves input into the kernel while it has room. What stays in the device holds the sender back, and is asked for again at
-  /// the next tick: somebody has to run to make room.
-  @inline(__always)
-  private func takeInput(isMonitored: Bool) {
-    while kernel.hasConsoleInputRoom, let byte = SerialLine.read() {
-      if isMonitored { kernel.monitoredConsoleInput(byte) } else { kernel.consoleInput(byte) }
     }
   }
 

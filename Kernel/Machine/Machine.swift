@@ -73,7 +73,6 @@ public final class Machine {
     controller?.finishMeasuring()
     processor.setClock(clock)
     ticker = Ticker(controller, clock)
-    SerialLine.enableInput()
     LegacyInterruptController.unmask(LegacyInterruptController.serialLine)
   }
 

@@ -43,4 +43,10 @@ final class MachineProcessor: Processor {
   override func writeConsole(_ bytes: RawSpan) {
     MachineConsole.send(bytes)
   }
+
+  /// The oldest byte that the serial line has received.
+  override func receiveFromConsole() -> UInt8? { SerialLine.read() }
+
+  /// Chooses what the serial line interrupts for.
+  override func setConsoleInterrupts(_ events: ConsoleEvents) { SerialLine.setInterrupts(events) }
 }

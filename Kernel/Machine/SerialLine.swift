@@ -1,6 +1,7 @@
 // The first serial line: a 16550 at port 0x3F8, 115200 baud, 8 data bits, no parity, one stop bit.
 
 internal import MachineSupport
+internal import Memory
 
 /// The serial line that carries the console. It has no state of its own: everything is in the device.
 enum SerialLine {
@@ -14,7 +15,7 @@ enum SerialLine {
   private static let dataReady: UInt8 = 0x01
   private static let transmitterEmpty: UInt8 = 0x20
 
-  /// Sets speed and format; interrupts of the device stay off until `enableInput()`.
+  /// Sets speed and format; interrupts of the device stay off until `setInterrupts`.
   static func initialize() {
     port_write8(interruptEnable, 0)
     port_write8(lineControl, 0x80)
@@ -26,9 +27,11 @@ enum SerialLine {
     port_write8(modemControl, 0x0B)
   }
 
-  /// Lets the device interrupt when a byte has arrived.
-  static func enableInput() {
-    port_write8(interruptEnable, 0x01)
+  /// Chooses what the device interrupts for. Its line goes down in between, so that what is so already is an edge for the
+  /// interrupt controller: a device that had one thing to say when another came would else keep its line up for ever.
+  static func setInterrupts(_ events: ConsoleEvents) {
+    port_write8(interruptEnable, 0)
+    port_write8(interruptEnable, events.rawValue)
   }
 
   /// Sends one byte as it is, waiting for room. A machine without the device loses the byte after a bounded wait.

@@ -19,6 +19,22 @@ open class Processor {
   open var realTimeOffsetNanoseconds: UInt64 { preconditionFailure("abstract") }
   /// Sends bytes to the console as they are.
   open func writeConsole(_ bytes: RawSpan) { preconditionFailure("abstract") }
+  /// The oldest byte that the console's device has received, which it gives up; nil when it has none.
+  open func receiveFromConsole() -> UInt8? { preconditionFailure("abstract") }
+  /// Chooses what the console's device interrupts for. It interrupts anew for what is so already, whatever it did before.
+  open func setConsoleInterrupts(_ events: ConsoleEvents) { preconditionFailure("abstract") }
+}
+
+/// What the console's device interrupts for. Its interrupt is an edge: as long as it has something to say and the kernel
+/// does not silence it, it will not interrupt for something else.
+public struct ConsoleEvents: OptionSet, BitwiseCopyable, Sendable {
+  /// The bits; those of a 16550's interrupt enable register.
+  public let rawValue: UInt8
+  /// A set of these bits.
+  public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// Bytes have been received.
+  public static let input = ConsoleEvents(rawValue: 1)
 }
 
 /// The allocator behind Swift objects, which must never fail: it keeps a reserve that is filled up before each event.

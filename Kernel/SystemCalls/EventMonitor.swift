@@ -14,7 +14,7 @@ public import Memory
 enum EventKind: Equatable, BitwiseCopyable {
   /// A call, from its beginning or from where it was parked.
   case call(SystemCall)
-  case pageFault, exception, tick, consoleInput, deviceInterrupt
+  case pageFault, exception, tick, console, deviceInterrupt
   /// What `next()` does: releases, reclaim, ends of processes, choosing whose turn it is.
   case betweenEvents
 
@@ -29,7 +29,7 @@ enum EventKind: Equatable, BitwiseCopyable {
     case .pageFault: EventKind.firstOther
     case .exception: EventKind.firstOther + 1
     case .tick: EventKind.firstOther + 2
-    case .consoleInput: EventKind.firstOther + 3
+    case .console: EventKind.firstOther + 3
     case .deviceInterrupt: EventKind.firstOther + 4
     case .betweenEvents: EventKind.firstOther + 5
     }
@@ -40,7 +40,7 @@ enum EventKind: Equatable, BitwiseCopyable {
     case EventKind.firstOther: self = .pageFault
     case EventKind.firstOther + 1: self = .exception
     case EventKind.firstOther + 2: self = .tick
-    case EventKind.firstOther + 3: self = .consoleInput
+    case EventKind.firstOther + 3: self = .console
     case EventKind.firstOther + 4: self = .deviceInterrupt
     case EventKind.firstOther + 5: self = .betweenEvents
     default:
@@ -55,7 +55,7 @@ enum EventKind: Equatable, BitwiseCopyable {
     case .pageFault: "page fault"
     case .exception: "exception"
     case .tick: "timer tick"
-    case .consoleInput: "console input"
+    case .console: "console interrupt"
     case .deviceInterrupt: "device interrupt"
     case .betweenEvents: "between events"
     }

@@ -42,10 +42,10 @@ extension Kernel {
     monitor?.end()
   }
 
-  /// `consoleInput(_:)`, watched.
-  public func monitoredConsoleInput(_ byte: UInt8) {
-    monitor?.begin(.consoleInput)
-    consoleInput(byte)
+  /// `consoleInterrupt()`, watched.
+  public func monitoredConsoleInterrupt() {
+    monitor?.begin(.console)
+    consoleInterrupt()
     monitor?.end()
   }
 

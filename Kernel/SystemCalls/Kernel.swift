@@ -127,12 +127,9 @@ public final class Kernel {
     processes.endTurn()
   }
 
-  /// Whether another byte of console input finds room.
-  public var hasConsoleInputRoom: Bool { files.console.hasRoom }
-
-  /// A byte arrived on the console.
-  public func consoleInput(_ byte: UInt8) {
-    files.console.receive(byte)
+  /// The console's device has interrupted.
+  public func consoleInterrupt() {
+    files.console.serve()
   }
 
   /// A device interrupt whose work the driver has already reported to `MemorySystem` (transfers completed).

@@ -182,9 +182,8 @@ struct ConsoleTests {
       let file = try machine.table.file(at: descriptor)
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100)
       #expect(try file.read(&transfer, machine.space) == .wait(.consoleInput))
-      machine.files.console.receive(UInt8(ascii: "h"))
-      machine.files.console.receive(UInt8(ascii: "i"))
-      #expect(machine.waker.channels == [.consoleInput, .consoleInput])
+      machine.type("hi".utf8)
+      #expect(machine.waker.channels == [.consoleInput])
       #expect(try file.read(&transfer, machine.space) == .complete)
       #expect(transfer.moved == 2)
       #expect(machine.load(2, at: Machine.buffer) == Array("hi".utf8))
@@ -192,29 +191,29 @@ struct ConsoleTests {
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 10) } == .eagain)
       #expect(try machine.read(descriptor, 0) == [])
       #expect(file.poll(0x5) == 0x4)
-      machine.files.console.receive(3)
+      machine.type([3])
       #expect(file.poll(0x5) == 0x5)
       #expect(try machine.read(descriptor, 1) == [3])
     }
   }
 
-  @Test("input that nobody reads is kept up to 4096 bytes, round the end of the buffer too")
+  @Test("input that nobody reads waits, in the buffer up to 4096 bytes and then in the device, and comes in order")
   func queue() throws {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
       var next = 0
       var expected = 0
       for round in 0..<10 {
-        for _ in 0..<(round % 2 == 0 ? 3000 : 5000) {
-          let hasRoom = machine.files.console.count < 4096
-          machine.files.console.receive(UInt8(truncatingIfNeeded: next))
-          if hasRoom { next += 1 }
-        }
+        let count = round % 2 == 0 ? 3000 : 5000
+        machine.type((next..<next + count).map { UInt8(truncatingIfNeeded: $0) })
+        next += count
+        #expect(machine.files.console.count == min(count, 4096))
         while machine.files.console.count > 0 {
           for byte in try machine.read(descriptor, 700) {
             #expect(byte == UInt8(truncatingIfNeeded: expected))
             expected += 1
           }
+          machine.answerConsole()
         }
         #expect(expected == next)
       }
@@ -225,7 +224,7 @@ struct ConsoleTests {
   func fault() throws {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
-      for byte in 0..<20 as Range<UInt8> { machine.files.console.receive(byte) }
+      machine.type(0..<20 as Range<UInt8>)
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: 0x1000, 10) } == .efault)
       #expect(error { () throws(Errno) in _ = try machine.write(descriptor, from: 0x1000, 10) } == .efault)
       let end = Machine.buffer + Machine.bufferPageCount << 12
@@ -245,7 +244,7 @@ struct ConsoleTests {
       #expect(data.span.loadUInt32(at: 12) == 0)
       try file.control(.getWindowSize, &data)
       #expect(data.span.loadUInt16(at: 0) == 24 && data.span.loadUInt16(at: 2) == 80)
-      machine.files.console.receive(1)
+      machine.type([1])
       try file.control(.bytesToRead, &data)
       #expect(data.span.loadUInt32(at: 0) == 1)
       #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 0) } == .espipe)

@@ -132,6 +132,17 @@ final class Machine {
     return initialFree - system.freeFrameCount
   }
 
+  /// Somebody types on the console.
+  func type(_ bytes: some Sequence<UInt8>) {
+    processor.console.type(bytes)
+    answerConsole()
+  }
+
+  /// Answers the interrupts of the console's device.
+  func answerConsole() {
+    while processor.console.takeInterrupt() { files.console.serve() }
+  }
+
   // MARK: System calls
 
   func open2(

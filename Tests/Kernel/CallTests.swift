@@ -221,8 +221,7 @@ import Testing
     #expect(kernel.call(.write, 1, TestKernel.data, 3)?.integer == 3)
     #expect(kernel.hardware.processor.takeConsoleOutput() == Array("hi\r\n".utf8))
     #expect(kernel.call(.read, 0, TestKernel.data, 10) == nil)
-    kernel.kernel.monitoredConsoleInput(65)
-    kernel.advance()
+    kernel.type([65])
     #expect(kernel.result.integer == 1)
     #expect(kernel.load(TestKernel.data, 1) == [65])
     #expect(kernel.call(.ioctl, 0, 0x402c_7413, TestKernel.data)?.integer == 0)
@@ -231,5 +230,27 @@ import Testing
     #expect(kernel.call(.open, kernel.string("/bin/prog"), 0, 0)?.integer == 4)
     #expect(kernel.call(.read, 4, TestKernel.data, 4)?.integer == 4)
     #expect(kernel.load(TestKernel.data, 4) == [0x7F, 0x45, 0x4C, 0x46])
+  }
+
+  @Test(arguments: [1, 4095, 4096, 4097, 10_000])
+  func inputThatFoundNoRoomComesAsSoonAsTheProgramHasRead(typedByteCount: Int) throws {
+    let kernel = try TestKernel()
+    kernel.type((0..<typedByteCount).map { UInt8(truncatingIfNeeded: $0 / 7) })
+    var received: [UInt8] = []
+    // No tick comes while the program reads, nor while everybody sleeps.
+    while received.count < typedByteCount {
+      guard let count = kernel.call(.read, 0, TestKernel.data, 500)?.integer, count > 0 else { break }
+      received += kernel.load(TestKernel.data, count) ?? []
+    }
+    #expect(received == (0..<typedByteCount).map { UInt8(truncatingIfNeeded: $0 / 7) })
+    #expect(kernel.call(.read, 0, TestKernel.data, 500) == nil)
+    kernel.type([99])
+    #expect(kernel.result.integer == 1 && kernel.load(TestKernel.data, 1) == [99])
+  }
+
+  @Test func inputBeforeTheKernelStartsIsNotLost() throws {
+    let kernel = try TestKernel { console in console.type([7, 8]) }
+    #expect(kernel.call(.read, 0, TestKernel.data, 10)?.integer == 2)
+    #expect(kernel.load(TestKernel.data, 2) == [7, 8])
   }
 }

@@ -94,9 +94,7 @@ import Testing
     #expect(kernel.call(.fcntl, 0, 3)?.integer == 2 | 0x40)
     #expect(error(kernel.call(.ioctl, 0, 0x8004_667e, 8)) == .efault)
     // FIONREAD counts what was typed.
-    kernel.kernel.monitoredConsoleInput(65)
-    kernel.kernel.monitoredConsoleInput(66)
-    #expect(kernel.kernel.hasConsoleInputRoom)
+    kernel.type([65, 66])
     #expect(kernel.call(.ioctl, 0, 0x4004_667f, data)?.integer == 0)
     #expect(kernel.loadWord(data) == 2)
     #expect(error(kernel.call(.ioctl, 0, 0x4004_667f, 8)) == .efault)

@@ -72,7 +72,7 @@ import Testing
     let values = values
     for _ in 0..<700 where kernel.report == nil {
       for _ in 0..<30 where kernel.context == nil && kernel.report == nil {
-        kernel.kernel.monitoredConsoleInput(65)
+        kernel.type([65])
         kernel.sleepUntilDeadline()
         _ = kernel.hardware.deliverTransfers()
       }

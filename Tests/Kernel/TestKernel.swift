@@ -42,12 +42,13 @@ final class TestKernel {
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
     maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true, isQuiet: Bool = false,
-    unitsPerTurn: Int? = nil
+    unitsPerTurn: Int? = nil, prepareConsole: (SimulatedConsole) -> Void = { _ in }
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
     configuration.swapBlockCount = swapBlocks
     hardware = SimulatedHardware(configuration, modules: modules.map(\.1))
+    prepareConsole(hardware.processor.console)
     var boot: [BootModule] = []
     for (index, module) in modules.enumerated() {
       boot.append(
@@ -115,6 +116,20 @@ final class TestKernel {
       isIdle = false
       self.report = report
     }
+    answerConsole()
+  }
+
+  /// Somebody types on the console.
+  func type(_ text: some Sequence<UInt8>) {
+    hardware.processor.console.type(text)
+    answerConsole()
+  }
+
+  /// Takes the interrupts of the console's device, as the processor does in ring 3 and while it waits.
+  private func answerConsole() {
+    guard report == nil, hardware.processor.console.takeInterrupt() else { return }
+    kernel.monitoredConsoleInterrupt()
+    advance()
   }
 
   /// A timer tick, and what follows.
@@ -158,7 +173,7 @@ final class TestKernel {
     let offsets: [UInt64] = [40, 32, 24, 80, 64, 72]
     for index in 0..<6 { setRegister(offsets[index], index < arguments.count ? arguments[index] : 0) }
     setRegister(144 - 8, register(136) & ~1)
-    if !kernel.monitoredSystemCall() { advance() }
+    if kernel.monitoredSystemCall() { answerConsole() } else { advance() }
     finishTransfers()
     return context == nil ? nil : result
   }

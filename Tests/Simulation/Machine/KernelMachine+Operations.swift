@@ -73,8 +73,8 @@ extension KernelMachine {
       _ = hardware.system.makeAvailable(hardware.system.managedFrameCount)
       return .value(0)
     case .type(let text):
-      for byte in text.utf8 { kernel.monitoredConsoleInput(byte) }
-      try advance()
+      hardware.processor.console.type(text.utf8)
+      try deliverInterrupts()
       return .value(0)
     case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
       return try simpleCall(

@@ -97,6 +97,7 @@ public final class KernelMachine: SimulatedSystem {
       case .again:
         current = nil
         if hardware.deliverTransfers() { kernel.deviceInterrupt() }
+        answerConsole()
       }
     }
     throw Difference("the machine never comes to run a program")
@@ -120,12 +121,24 @@ public final class KernelMachine: SimulatedSystem {
   }
 
   private func idle(_ deadline: UInt64?) throws(Difference) {
+    if answerConsole() { return }
     let completion = hardware.swap?.nextCompletion
     guard let instant = [deadline, completion].compactMap({ $0 }).min() else {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }
     hardware.clock.advance(to: instant)
     if hardware.deliverTransfers() { kernel.monitoredDeviceInterrupt() } else { kernel.monitoredTimerTick() }
+  }
+
+  /// Answers the interrupts of the console's device; whether there was one.
+  @discardableResult
+  private func answerConsole() -> Bool {
+    var hasInterrupted = false
+    while hardware.processor.console.takeInterrupt() {
+      hasInterrupted = true
+      kernel.monitoredConsoleInterrupt()
+    }
+    return hasInterrupted
   }
 
   /// A timer interrupt while a program runs.
@@ -137,10 +150,9 @@ public final class KernelMachine: SimulatedSystem {
 
   /// Device interrupts that are due.
   func deliverInterrupts() throws(Difference) {
-    if hardware.deliverTransfers() {
-      kernel.monitoredDeviceInterrupt()
-      try advance()
-    }
+    let hasTransferred = hardware.deliverTransfers()
+    if hasTransferred { kernel.monitoredDeviceInterrupt() }
+    if answerConsole() || hasTransferred { try advance() }
   }
 
   // MARK: Turns

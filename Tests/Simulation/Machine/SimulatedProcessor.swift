@@ -10,8 +10,8 @@ public final class SimulatedProcessor: Processor {
   public let memoryUnit: SoftwareMMU
   /// Time.
   public let clock: SimulatedClock
-  /// Everything written to the console so far.
-  public private(set) var consoleOutput: [UInt8] = []
+  /// The console's device.
+  public let console = SimulatedConsole()
   /// Mistakes planted on purpose.
   public var defects = ProcessorDefects()
   /// How many invalidations the kernel asked for.
@@ -82,15 +82,21 @@ public final class SimulatedProcessor: Processor {
   public override func writeConsole(_ bytes: RawSpan) {
     for offset in bytes.byteOffsets {
       let byte = bytes.unsafeLoadByte(offset)
-      SimulatedHeap.outside { consoleOutput.append(byte) }
+      SimulatedHeap.outside { console.show(byte) }
     }
   }
 
+  /// What was typed and has reached the machine.
+  public override func receiveFromConsole() -> UInt8? { SimulatedHeap.outside { console.receive() } }
+
+  /// What the console's device interrupts for.
+  public override func setConsoleInterrupts(_ events: ConsoleEvents) { console.interruptEvents = events }
+
+  /// Everything written to the console so far.
+  public var consoleOutput: [UInt8] { console.output }
+
   /// Forgets the console output so far and returns it.
-  public func takeConsoleOutput() -> [UInt8] {
-    defer { consoleOutput.removeAll() }
-    return consoleOutput
-  }
+  public func takeConsoleOutput() -> [UInt8] { console.takeOutput() }
 }
 
 /// Mistakes that a test plants in the processor's double, standing for the same mistake in the kernel.
