@@ -40,6 +40,14 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   /// A write to the swap device.
   case transferWrite
 
+  /// Whether a page fault can meet it.
+  var isMetByFaults: Bool {
+    switch self {
+    case .frame, .pageFrame, .pageTable, .kernelFrame, .heapReserve, .indexNode, .mappingRecord, .mapEntry: true
+    default: false
+    }
+  }
+
   /// How many there are.
   static let count = 18
 

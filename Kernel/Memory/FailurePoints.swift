@@ -50,6 +50,16 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
   /// Evaluations of a point since `fail`, until nothing was set any more.
   public func count(_ point: FailurePoint) -> UInt32 { evaluations[Int(point.rawValue)] }
 
+  /// Whether something that a fault needs fails for a process for ever: its thread waits, and nothing but another setting
+  /// can help it.
+  public func stopFaultsForEver(of process: Int32) -> Bool {
+    for number in 0..<UInt8(FailurePoint.count) {
+      guard let point = FailurePoint(rawValue: number), point.isMetByFaults else { continue }
+      if self[point].failsForEver(for: process) { return true }
+    }
+    return false
+  }
+
   private mutating func updateArmed() {
     isArmed = false
     for index in 0..<FailurePoint.count {

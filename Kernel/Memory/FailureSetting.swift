@@ -81,6 +81,23 @@ public struct FailureSetting: BitwiseCopyable, Sendable {
     } while try reader.takeArrow()
   }
 
+  /// Whether every evaluation for this process fails from now on, whatever is drawn.
+  func failsForEver(for process: Int32) -> Bool {
+    for index in 0..<termCount {
+      let term = terms[index]
+      if term.count == 0 || term.process != FailureTerm.anybody && term.process != process { continue }
+      let isCertain = term.probability == FailureTerm.certainty
+      switch term.action {
+      case .fail: if isCertain && term.count == FailureTerm.unlimited { return true }
+      case .print: if term.argument == 0 { return false }
+      case .off, .panic: return false
+      }
+      // A term with a count runs out, and what comes then is seen then.
+      if term.count > 0 { return false }
+    }
+    return false
+  }
+
   /// Writes the terms that can still execute, or `off`.
   public func write(to line: inout ConsoleLine) {
     var isFirst = true

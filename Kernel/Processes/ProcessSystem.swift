@@ -118,6 +118,22 @@ public final class ProcessSystem {
   /// Whether a process group exists.
   public func groupExists(_ identifier: Int32) -> Bool { groups.first(identifier) != nil }
 
+  /// Whether every thread that could run only tries again what a fail point refuses for ever, as it has since those who wait
+  /// for frames were woken so often; and at least one does.
+  public func onlyFaultsRun(since wakeCount: UInt64) -> Bool {
+    guard scheduler.frameWakeCount > wakeCount else { return false }
+    for slot in threads.indices {
+      guard let thread = threads[slot], let process = self[thread.process] else { continue }
+      let index = UInt32(slot)
+      if scheduler.hasWaitedForFrames(index, since: wakeCount) {
+        if !memory.failures.stopFaultsForEver(of: process.identifier) { return false }
+      } else if current === thread || scheduler.isReady(index) {
+        return false
+      }
+    }
+    return true
+  }
+
   // MARK: Making and forgetting
 
   /// An identifier that no process, group or session goes by. FreeBSD's order: ascending, after the highest from 100 on.

@@ -35,6 +35,10 @@ public final class Scheduler: Waker {
   public private(set) var readyCount = 0
   /// Threads parked until frames can be had.
   public private(set) var frameWaiterCount = 0
+  /// How often those who wait for frames were woken.
+  public private(set) var frameWakeCount: UInt64 = 0
+  /// What `frameWakeCount` was when a thread last began to wait for frames.
+  private var frameWaits: [UInt64]
   /// Threads parked on any channel.
   public private(set) var parkedCount = 0
 
@@ -42,6 +46,7 @@ public final class Scheduler: Waker {
   public init(slotCount: Int) {
     places = Array(repeating: .absent, count: slotCount)
     channels = Array(repeating: 0, count: slotCount)
+    frameWaits = Array(repeating: 0, count: slotCount)
     nexts = Array(repeating: Scheduler.none, count: slotCount)
     previouses = Array(repeating: Scheduler.none, count: slotCount)
     buckets = Array(repeating: List(), count: Scheduler.bucketCount)
@@ -79,7 +84,10 @@ public final class Scheduler: Waker {
     channels[Int(slot)] = channel.raw
     append(slot, to: &buckets[bucket(channel.raw)])
     parkedCount += 1
-    if channel == .frames { frameWaiterCount += 1 }
+    if channel == .frames {
+      frameWaiterCount += 1
+      frameWaits[Int(slot)] = frameWakeCount
+    }
     if let deadlineNanoseconds { timers.insert(slot, deadlineNanoseconds: deadlineNanoseconds) }
   }
 
@@ -108,6 +116,12 @@ public final class Scheduler: Waker {
   /// Whether the thread is ready or parked.
   func isListed(_ slot: UInt32) -> Bool { places[Int(slot)] != .absent }
 
+  /// Whether the thread began to wait for frames after they were woken so often.
+  func hasWaitedForFrames(_ slot: UInt32, since wakeCount: UInt64) -> Bool { frameWaits[Int(slot)] >= wakeCount }
+
+  /// Whether the thread is in the run queue.
+  func isReady(_ slot: UInt32) -> Bool { places[Int(slot)] == .ready }
+
   /// Whether the thread is parked on this channel.
   public func isParked(_ slot: UInt32, on channel: WaitChannel) -> Bool {
     places[Int(slot)] == .parked && channels[Int(slot)] == channel.raw
@@ -127,6 +141,7 @@ public final class Scheduler: Waker {
   /// Makes every thread that is parked on the channel ready, in the order in which they parked.
   public override func wake(_ channel: WaitChannel) {
     guard parkedCount != 0 else { return }
+    if channel == .frames { frameWakeCount &+= 1 }
     var slot = buckets[bucket(channel.raw)].head
     while slot != Scheduler.none {
       let next = nexts[Int(slot)]

@@ -130,7 +130,7 @@ extension Kernel {
   }
 
   /// Tells what becomes of a process.
-  private func report(_ process: Int32, _ what: String) {
+  func report(_ process: Int32, _ what: String) {
     report { line in
       line.append("process ")
       line.append(UInt64(process))

@@ -26,6 +26,8 @@ public final class Kernel {
   var lastTickNanoseconds: UInt64 = 0
   /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
   var starvedSinceNanoseconds: UInt64?
+  /// Looks for fail points that let nobody get on.
+  var standstill = Standstill()
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
@@ -123,6 +125,7 @@ public final class Kernel {
     lastTickNanoseconds = now
     processes.scheduler.fireTimers(now: now)
     endStarvation(now: now)
+    if memory.failures.isArmed { endStandstill(now: now) }
     memory.heap?.giveBackExcess()
     processes.endTurn()
   }

@@ -91,6 +91,7 @@ static void one_round(long round) {
 
 // Every round in a child, so that what it leaves behind goes with it, and that a page lost on the device ends only that.
 static void all_rounds(void) {
+  check_module("end");
   long rounds = check_argument_count > 1 ? atoi(check_arguments[1]) : 300;
   long started = 0;
   for (long round = 0; round < rounds; round++) {

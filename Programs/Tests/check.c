@@ -45,6 +45,26 @@ uint64_t check_sysctl(const char *name) {
   return value;
 }
 
+static const char *program_name(void) {
+  const char *slash = strrchr(check_arguments[0], '/');
+  return slash ? slash + 1 : check_arguments[0];
+}
+
+void check_module(const char *name) {
+  char path[128];
+  snprintf(path, sizeof path, "/bin/%s", name);
+  int descriptor = open(path, O_RDONLY);
+  if (descriptor >= 0) {
+    close(descriptor);
+    return;
+  }
+  // Injected failures have errors of their own.
+  if (errno != ENOENT) return;
+  printf("# %s is not there: make run PROGRAM=build/programs/%s WITH=\"build/programs/%s …\"\n", path, program_name(),
+         name);
+  _exit(1);
+}
+
 const char *check_name(void) {
   static char name[48];
   static int count;
@@ -55,8 +75,7 @@ const char *check_name(void) {
 int main(int argument_count, char **arguments) {
   check_argument_count = argument_count;
   check_arguments = arguments;
-  const char *program = strrchr(arguments[0], '/');
-  program = program ? program + 1 : arguments[0];
+  const char *program = program_name();
   const char *only = NULL;
   for (int index = 1; index < argument_count; index++)
     if (strncmp(arguments[index], "only=", 5) == 0) only = arguments[index] + 5;

@@ -83,6 +83,9 @@ void check_exit(const char *file, int line, int code, int status);
 // A 4- or 8-byte sysctl as a number; ends the case when there is none.
 uint64_t check_sysctl(const char *name);
 
+// Ends the case unless /bin/NAME is there, and says how to run the program so that it is.
+void check_module(const char *name);
+
 // A shared memory name of this process that no other case uses.
 const char *check_name(void);
 

@@ -1,5 +1,6 @@
 // process_test: fork, wait4, exit, kill, stopping, execve, credentials, sleeping and clocks (spec abi.md, sections 11 to 17).
-// Needs /bin/arguments and /bin/descriptors for execve.
+// For execve it needs two programs more: make run PROGRAM=build/programs/process_test
+// WITH="build/programs/arguments build/programs/descriptors".
 
 #include "check.h"
 
@@ -210,6 +211,7 @@ TEST(floating_point_state_is_kept_per_process) {
 }
 
 TEST(execve_runs_a_program_with_its_arguments) {
+  check_module("arguments");
   CHECK_EXIT(42, {
     char *arguments[] = {"arguments", "status", "42", NULL};
     char *environment[] = {"ONE=1", "TWO=2", NULL};
@@ -219,6 +221,7 @@ TEST(execve_runs_a_program_with_its_arguments) {
 }
 
 TEST(execve_errors) {
+  check_module("arguments");
   char *arguments[] = {"x", NULL};
   CHECK_ERRNO(ENOENT, execve("/bin/no-such-program", arguments, environ));
   CHECK_ERRNO(ENOENT, execve("/nowhere/arguments", arguments, environ));
@@ -233,6 +236,7 @@ TEST(execve_errors) {
 }
 
 TEST(execve_refuses_arguments_without_end) {
+  check_module("arguments");
   enum { WORD = 100000, COUNT = 8 };
   char *word = malloc(WORD);
   memset(word, 'a', WORD - 1);
@@ -245,6 +249,7 @@ TEST(execve_refuses_arguments_without_end) {
 }
 
 TEST(execve_closes_what_is_marked) {
+  check_module("descriptors");
   CHECK_EXIT(0, {
     for (int descriptor = 3; descriptor < 64; descriptor++) close(descriptor);
     CHECK_EQUAL(dup2(1, 10), 10);

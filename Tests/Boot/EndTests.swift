@@ -22,6 +22,14 @@ struct EndTests {
     #expect(result.lines.contains { $0.contains("names no fail point, or its setting is wrong") }, "\(result)")
   }
 
+  @Test("Fail points that refuse every fault for ever end the machine", arguments: ["frame", "page_frame"])
+  func standstill(point: String) throws {
+    let result = try boot(program: "end", arguments: "exit 0", append: "fail=\(point):return", timeLimit: 60)
+    #expect(result.exit == .failure, "\(result)")
+    #expect(result.lines.contains("martlet: process 1 ended: fail points let nobody get on"), "\(result)")
+    #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
+  }
+
   @Test("A fail point prints, and panics, when it is told to")
   func failPointActions() throws {
     let printing = try boot(program: "end", arguments: "exit 0", append: "fail=page_frame:1*print")

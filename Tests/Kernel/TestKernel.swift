@@ -209,6 +209,17 @@ final class TestKernel {
     }
   }
 
+  /// One attempt of whoever runs to store a byte, and what the kernel makes of it.
+  func touch(_ address: UInt64) {
+    let unit = hardware.processor.memoryUnit
+    do throws(PageFault) {
+      try unit.storeBytes([1], at: address)
+    } catch {
+      let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
+      if !kernel.monitoredException(event) { advance() }
+    }
+  }
+
   @discardableResult
   func store(_ bytes: [UInt8], at address: UInt64) -> Bool {
     var position = 0
