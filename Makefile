@@ -14,11 +14,12 @@ export PATH := $(PATH):$(SWIFT_TOOLS)
 # What `make run` takes (DESIGN.md, "Booted interface").
 PROGRAM ?=
 ARGS ?=
+WITH ?=
 APPEND ?=
 MEMORY ?= 256M
 ACCEL ?= tcg
 QEMU_FLAGS ?=
-export PROGRAM ARGS APPEND MEMORY ACCEL QEMU_FLAGS
+export PROGRAM ARGS WITH APPEND MEMORY ACCEL QEMU_FLAGS
 
 .PHONY: help
 help:
@@ -26,7 +27,7 @@ help:
 	@echo 'kernel       build/martlet.elf (GRUB) and build/martlet-multiboot.elf (QEMU -kernel)'
 	@echo 'programs     the programs of ring 3, in build/programs'
 	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE ARGS="…" as process 1'
-	@echo '             (MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
+	@echo '             (WITH="FILE…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
@@ -34,6 +35,7 @@ help:
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
+	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 
@@ -57,7 +59,7 @@ $(BUILD)/Start.o: Boot/Start.asm Boot/Layout.inc | setup
 $(KERNEL): $(BUILD)/Start.o Linker/kernel.ld FORCE
 	@if [ Linker/kernel.ld -nt $(KERNEL_PRODUCT) ] || [ $(BUILD)/Start.o -nt $(KERNEL_PRODUCT) ]; then \
 	  rm -f $(KERNEL_PRODUCT); fi
-	MARTLET_BUILD=kernel swift build -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
+	MARTLET_BUILD=kernel swift build --no-color-diagnostics -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
 	  --scratch-path .build-kernel --product Main \
 	  -Xlinker $(CURDIR)/$(BUILD)/Start.o -Xlinker -T -Xlinker $(CURDIR)/Linker/kernel.ld
 	@cmp -s $(KERNEL_PRODUCT) $@ || cp $(KERNEL_PRODUCT) $@
@@ -85,7 +87,7 @@ $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 
 .PHONY: test test-host test-optimised test-boot test-format test-address test-thread
 test: setup kernel programs iso
-	@Boot/Tools/test format host simulation boot
+	@Boot/Tools/test format host simulation boot stress
 
 test-host:
 	@Boot/Tools/test host
@@ -97,10 +99,10 @@ test-optimised:
 # The same tests under the sanitizers; too slow for every `make test`.
 test-address:
 	LSAN_OPTIONS=suppressions=$(CURDIR)/Tests/expected-leaks.txt \
-	  swift test --sanitize=address --scratch-path .build-address --skip BootTests
+	  swift test --no-color-diagnostics --sanitize=address --scratch-path .build-address --skip BootTests
 
 test-thread:
-	swift test --sanitize=thread --scratch-path .build-thread --skip BootTests
+	swift test --no-color-diagnostics --sanitize=thread --scratch-path .build-thread --skip BootTests
 
 test-boot: setup kernel programs iso
 	@Boot/Tools/test boot
@@ -117,6 +119,15 @@ include Tests/simulate.mk
 .PHONY: coverage
 coverage:
 	@Boot/Tools/coverage
+
+# Many boots of random calls, each on another machine; a few of them are part of `make test`.
+.PHONY: stress
+BOOTS ?= 6
+SEED ?= 1
+CALLS ?= 17000
+JOBS ?= 1
+stress: setup kernel programs
+	@BOOTS=$(BOOTS) SEED=$(SEED) CALLS=$(CALLS) JOBS=$(JOBS) Boot/Tools/stress
 
 .PHONY: heap-table
 heap-table: setup kernel programs

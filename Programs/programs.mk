@@ -16,7 +16,7 @@ PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
-  $(PROGRAMS_OUTPUT)/demonstration-c
+  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/stress
 # Tests, one source file each, with the framework.
 PROGRAMS_TESTS := $(patsubst Programs/Tests/%_test.c,$(PROGRAMS_OUTPUT)/%_test,$(wildcard Programs/Tests/*_test.c))
 # Programs that bring their own entry point, in assembly.
@@ -52,6 +52,12 @@ $(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
 	@echo "  building $@"
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
 
+# The stressor has several source files.
+$(PROGRAMS_OUTPUT)/stress: $(wildcard Programs/Stress/*.c Programs/Stress/*.h) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  building $@"
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $(filter %.c,$^) $(PROGRAMS_LIBRARY) -o $@
+
 # Files that execve(2) and the boot must refuse.
 PROGRAMS_BAD := $(PROGRAMS_OUTPUT)/bad/.made
 $(PROGRAMS_BAD): Programs/Tests/make-bad-executables.sh $(PROGRAMS_OUTPUT)/demonstration-c
@@ -64,7 +70,7 @@ programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
 # The package manager decides itself what is out of date, so it is always asked.
 .PHONY: programs-swift
 programs-swift:
-	MARTLET_BUILD=programs swift build -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
+	MARTLET_BUILD=programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
 	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
 	@mkdir -p $(PROGRAMS_OUTPUT)
 	for program in demonstration; do \
