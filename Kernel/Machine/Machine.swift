@@ -37,6 +37,7 @@ public final class Machine {
     let information = BootInformation.read()
     options = KernelOptions(information.commandLine)
     unsafe MachineConsole.isQuiet = options.isQuiet
+    if options.inspectionInterval != nil { FrameBackedHeap.startChecking() }
     modules = information.modules
 
     var map = MemoryMap(

@@ -132,6 +132,9 @@ func runtimeFailed(_ kind: UInt32) -> Never {
   case runtime_failure_stack_smashed.rawValue: panic("a stack frame was overrun")
   case runtime_failure_heap_empty.rawValue: panic("the kernel heap's reserve is used up")
   case runtime_failure_heap_misused.rawValue: panic("the kernel heap was given an address that it did not hand out")
+  case runtime_failure_heap_overrun.rawValue: panic("an object of the kernel heap was overrun")
+  case runtime_failure_heap_used_after_release.rawValue:
+    panic("an object of the kernel heap was written to after its release")
   default: panic("an allocation is larger than the kernel heap can serve")
   }
 }

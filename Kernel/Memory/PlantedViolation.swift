@@ -16,7 +16,7 @@ extension MemorySystem {
     } else if name.spells("record") {
       _ = mappingNodes.allocate(MappingNode(entry: PhysicalAddress(0), rest: MappingList()), self)
     } else {
-      return false
+      return heap?.plantDamage(name) ?? false
     }
     return true
   }

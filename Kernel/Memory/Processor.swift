@@ -53,6 +53,10 @@ open class KernelHeap {
   open func byteCount(of object: AnyObject) -> Int? { nil }
   /// Frames that the heap holds, reserve included.
   open var heldFrameCount: Int { preconditionFailure("abstract") }
+  /// The address of an object that was written to where nothing may be written, if there is one and it is known.
+  open var damagedObject: UInt64? { nil }
+  /// Damages an object on purpose; false when there is no such damage (kernel option `inspect-test`).
+  open func plantDamage(_ name: Span<UInt8>) -> Bool { false }
   /// Gives back the frames of the reserve and those that nothing lives in.
   open func trim() { preconditionFailure("abstract") }
 }

@@ -78,6 +78,28 @@ public final class FrameBackedHeap: KernelHeap {
   /// Frames that the heap holds, reserve included; the boot arena is not among them.
   public override var heldFrameCount: Int { unsafe Int(SlabAllocator.state.pointee.frame_count) }
 
+  /// Puts what is allocated from now on between red zones, and poisons what is released (CheckedSlab.swift).
+  public static func startChecking() { CheckedSlab.start() }
+
+  /// The address of an object that was written behind its end or after its release, where objects are checked.
+  public override var damagedObject: UInt64? { CheckedSlab.firstDamage() ?? LargeAllocation.firstDamage() }
+
+  /// Does what no part of the kernel may do with an object; false: there is no damage of that name.
+  public override func plantDamage(_ name: Span<UInt8>) -> Bool {
+    let isOverrun = name.spells("heap-overrun") || name.spells("heap-overrun-released")
+    let isReleased = !name.spells("heap-overrun")
+    guard isOverrun || name.spells("heap-write-released") || name.spells("heap-write-reused") else { return false }
+    // SAFETY: none; that is what it is for.
+    let object = UnsafeMutableRawPointer.allocate(byteCount: 200, alignment: 16)
+    if isOverrun { unsafe object.storeBytes(of: 0, toByteOffset: 201, as: UInt8.self) }
+    if isReleased { unsafe object.deallocate() }
+    if !isOverrun { unsafe object.storeBytes(of: 0, toByteOffset: 100, as: UInt8.self) }
+    if name.spells("heap-write-reused") {
+      unsafe UnsafeMutableRawPointer.allocate(byteCount: 200, alignment: 16).deallocate()
+    }
+    return true
+  }
+
   /// Gives back the frames of the reserve and those that nothing lives in.
   public override func trim() {
     SlabAllocator.releaseEmptyPages()

@@ -78,7 +78,7 @@ enum SlabAllocator {
     let page = unsafe header(of: object)
     let size = unsafe page.pointee.object_byte_count
     let used = unsafe page.pointee.used
-    guard size != 0, used != 0 else { return unsafe releaseOther(page) }
+    guard size != 0, used != 0 else { return unsafe releaseOther(memory, page) }
     unsafe word(at: object).pointee = page.pointee.free
     unsafe page.pointee.free = object
     unsafe state.pointee.released_byte_count &+= UInt64(size)
@@ -99,16 +99,24 @@ enum SlabAllocator {
   }
 
   @inline(never)
-  private static func releaseOther(_ page: UnsafeMutablePointer<slab>) {
+  private static func releaseOther(_ memory: UnsafeMutableRawPointer, _ page: UnsafeMutablePointer<slab>) {
     guard unsafe page.pointee.object_byte_count == 0 else { runtime_failed(runtime_failure_heap_misused.rawValue) }
+    if unsafe page.pointee.fresh != 0 { return unsafe CheckedSlab.release(memory, page) }
     unsafe LargeAllocation.release(page)
   }
 
   /// Bytes that the object at an address takes, as the header of its page says.
-  static func byteCount(ofObjectAt address: UInt64) -> Int { unsafe Int(header(of: address).pointee.object_byte_count) }
+  static func byteCount(ofObjectAt address: UInt64) -> Int {
+    let page = unsafe header(of: address)
+    if unsafe page.pointee.object_byte_count == 0 && page.pointee.fresh != 0 {
+      return unsafe Int(page.pointee.capacity)
+    }
+    return unsafe Int(page.pointee.object_byte_count)
+  }
 
   /// Puts the pages without an object in use back into the reserve.
   static func releaseEmptyPages() {
+    CheckedSlab.releaseEmptyPages()
     for index in 0..<Int(SLAB_CLASS_COUNT) {
       var next = unsafe partial(index).pointee
       while let page = unsafe next {
@@ -220,17 +228,20 @@ extension SlabAllocator {
 /// What posix_memalign asks for.
 @c(martlet_heap_allocate)
 func allocate(_ alignment: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
-  if alignment <= 16 && UInt(bitPattern: byteCount &- 1) < 512 {
+  if unsafe alignment <= 16 && UInt64(UInt(bitPattern: byteCount &- 1)) < SlabAllocator.state.pointee.quick_limit {
     let index = (byteCount &+ 15) &>> 4
     return unsafe SlabAllocator.allocate(index, index &<< 4)
   }
   return unsafe allocateUnusual(alignment, byteCount)
 }
 
-/// Objects that are large, or aligned to more than 16. An object is aligned to the largest power of two that divides its
+/// Objects that are large, aligned to more than 16, or checked. An object is aligned to the largest power of two that divides its
 /// size, because the last one ends where its page ends.
 @inline(never)
 private func allocateUnusual(_ alignment: Int, _ byteCount: Int) -> UnsafeMutableRawPointer {
+  if CheckedSlab.isOn && alignment <= 16 && byteCount <= SizeClass.largest {
+    return unsafe CheckedSlab.allocate(byteCount)
+  }
   let rounded = alignment <= 16 ? max(byteCount, 1) : (max(byteCount, 1) + alignment - 1) & ~(alignment - 1)
   if rounded <= SizeClass.largest && (alignment <= 16 || rounded <= 512) {
     let (index, size) = SizeClass.of(rounded)

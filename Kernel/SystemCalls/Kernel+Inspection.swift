@@ -40,6 +40,9 @@ extension Kernel {
       memory.kernelFrameCount == kernelFrames, "kernel frames that nobody owns", UInt64(memory.kernelFrameCount))
     memory.require(
       memory.waiterCount == waiters, "frames kept for threads that do not wait", UInt64(memory.waiterCount))
+    if let damaged = heap?.damagedObject {
+      memory.require(false, "an object of the heap was written to behind its end or after its release", damaged)
+    }
     if let heap, heap.byteCount(of: self) != nil {
       let alive = heap.allocatedByteCount - baseline.heapBytes
       memory.require(alive == memory.heapByteCount, "bytes of the heap that nothing reaches", UInt64(max(0, alive)))

@@ -46,6 +46,8 @@ struct InspectionTests {
     ("charge", "reserved swap differs from the charges"), ("frame", "kernel frames that nobody owns"),
     ("object", "live objects that nothing reaches"), ("record", "mapping records that no page has"),
     ("swap-block", "swap blocks that nothing owns"), ("heap-use", "heap use of between events: 1 objects"),
+    ("heap-overrun", "an object of the heap was written to behind its end"),
+    ("heap-write-released", "an object of the heap was written to behind its end or after its release"),
   ]
 
   @Test("A violation is found and told, and fails the run", arguments: violations.indices)
@@ -55,6 +57,19 @@ struct InspectionTests {
     #expect(result.lines.contains { $0.hasPrefix("martlet: inspection: \(message)") }, "\(result)")
     #expect(result.lines.contains("martlet: an inspection found a violation"), "\(result)")
     #expect(result.exit == .failure, "\(result)")
+  }
+
+  static let damages = [
+    ("heap-overrun-released", "an object of the kernel heap was overrun"),
+    ("heap-write-reused", "an object of the kernel heap was written to after its release"),
+  ]
+
+  @Test("Damage of the heap is found when the object is released or handed out again", arguments: damages.indices)
+  func damaged(index: Int) throws {
+    let (kind, message) = InspectionTests.damages[index]
+    let result = try boot(program: "end", arguments: "exit 0", append: "inspect inspect-test=\(kind)")
+    #expect(result.exit == .panic, "\(result)")
+    #expect(result.lines.contains { $0.contains(message) }, "\(result)")
   }
 
   @Test("Reading vm.martlet.inspect inspects")

@@ -27,7 +27,7 @@ _Noreturn void __stack_chk_fail(void) { runtime_failed(runtime_failure_stack_sma
 
 _Static_assert(sizeof(struct slab) == SLAB_HEADER_BYTE_COUNT, "objects begin behind the header");
 
-struct heap_state heap_state;
+struct heap_state heap_state = {.quick_limit = 512};
 static _Alignas(4096) uint8_t boot_arena[BOOT_ARENA_PAGE_COUNT * 4096];
 
 uint64_t boot_arena_address(void) { return (uint64_t)boot_arena; }
