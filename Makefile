@@ -11,6 +11,11 @@ SWIFT_TOOLS := $(shell swiftc -print-target-info 2>/dev/null | \
   sed -nE 's|.*"runtimeResourcePath": "(.*)/lib/swift".*|\1/bin|p')
 export PATH := $(PATH):$(SWIFT_TOOLS)
 
+# V=1 shows every command and all its output; else build/logs has it.
+V ?= 0
+export V
+QUIETLY := Boot/Tools/quietly
+
 # What `make run` takes (DESIGN.md, "Booted interface").
 PROGRAM ?=
 ARGS ?=
@@ -26,18 +31,21 @@ help:
 	@echo 'setup        install the tools that are missing (Debian; as root or through sudo)'
 	@echo 'kernel       build/martlet.elf (GRUB) and build/martlet-multiboot.elf (QEMU -kernel)'
 	@echo 'programs     the programs of ring 3, in build/programs'
-	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE ARGS="…" as process 1'
+	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE (also FILE.c) ARGS="…" as process 1'
 	@echo '             (WITH="FILE…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
 	@echo 'test         everything: format, host tests, simulation, booted tests'
+	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
+	@echo
+	@echo 'V=1 shows every command and all it says; otherwise that is in build/logs.'
 
 .DEFAULT_GOAL := help
 
@@ -52,20 +60,20 @@ kernel: $(MULTIBOOT_KERNEL)
 
 $(BUILD)/Start.o: Boot/Start.asm Boot/Layout.inc | setup
 	@mkdir -p $(BUILD)
-	nasm -f elf64 -g -F dwarf -o $@ Boot/Start.asm
+	@nasm -f elf64 -g -F dwarf -o $@ Boot/Start.asm
 
 # SwiftPM decides itself what is out of date, so it is always asked; it does not know the files that are only linked.
 .PHONY: FORCE
 $(KERNEL): $(BUILD)/Start.o Linker/kernel.ld FORCE
 	@if [ Linker/kernel.ld -nt $(KERNEL_PRODUCT) ] || [ $(BUILD)/Start.o -nt $(KERNEL_PRODUCT) ]; then \
 	  rm -f $(KERNEL_PRODUCT); fi
-	MARTLET_BUILD=kernel swift build --no-color-diagnostics -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
+	@MARTLET_BUILD=kernel $(QUIETLY) kernel swift build --no-color-diagnostics -c release --triple $(TRIPLE) --toolset Linker/kernel.json \
 	  --scratch-path .build-kernel --product Main \
 	  -Xlinker $(CURDIR)/$(BUILD)/Start.o -Xlinker -T -Xlinker $(CURDIR)/Linker/kernel.ld
 	@cmp -s $(KERNEL_PRODUCT) $@ || cp $(KERNEL_PRODUCT) $@
 
 $(MULTIBOOT_KERNEL): $(KERNEL)
-	llvm-objcopy -O elf32-i386 $< $@
+	@llvm-objcopy -O elf32-i386 $< $@
 
 .PHONY: run
 run: setup kernel programs
@@ -83,14 +91,18 @@ profile: setup kernel programs
 .PHONY: iso
 iso: $(BUILD)/martlet.iso
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
-	Boot/Tools/make-iso $@
+	@Boot/Tools/make-iso $@
 
-.PHONY: test test-host test-optimised test-boot test-format test-address test-thread
+.PHONY: test test-host test-quick test-optimised test-boot test-format test-address test-thread
 test: setup kernel programs iso
 	@Boot/Tools/test format host simulation boot stress
 
 test-host:
 	@Boot/Tools/test host
+
+# Under a minute once it is built: what is not random and boots nothing.
+test-quick:
+	@Boot/Tools/test format quick
 
 # The same tests with optimised code, where variables live no longer than they are used.
 test-optimised:

@@ -6,6 +6,7 @@
 
 PROGRAMS_OUTPUT := build/programs
 PROGRAMS_OBJECTS := build/programs/objects
+PROGRAMS_SAY = @[ "$(V)" != 1 ] || echo "  building $@"
 PROGRAMS_CFLAGS := --target=x86_64-unknown-freebsd -std=c11 -ffreestanding -fno-pic -fno-stack-protector -O2 \
   -ffunction-sections -fdata-sections -Wall -Wextra -Werror -IPrograms/C/include
 PROGRAMS_LDFLAGS := --target=x86_64-unknown-freebsd -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,-z,noexecstack
@@ -16,7 +17,7 @@ PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
-  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/stress
+  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/pages $(PROGRAMS_OUTPUT)/stress
 # Tests, one source file each, with the framework.
 PROGRAMS_TESTS := $(patsubst Programs/Tests/%_test.c,$(PROGRAMS_OUTPUT)/%_test,$(wildcard Programs/Tests/*_test.c))
 # Programs that bring their own entry point, in assembly.
@@ -24,39 +25,54 @@ PROGRAMS_BARE := $(patsubst Programs/Tests/%.S,$(PROGRAMS_OUTPUT)/%,$(wildcard P
 
 $(PROGRAMS_OBJECTS)/library/%.c.o: Programs/C/library/%.c $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) -fno-builtin -c $< -o $@
 
 $(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) -c $< -o $@
 
 $(PROGRAMS_OUTPUT)/demonstration-c: Programs/Demonstration/demonstration.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%: Programs/Tools/%.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+
+$(PROGRAMS_OUTPUT)/%: Programs/Demonstration/%.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%_test: Programs/Tests/%_test.c Programs/Tests/check.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< Programs/Tests/check.c $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
 
 # The stressor has several source files.
 $(PROGRAMS_OUTPUT)/stress: $(wildcard Programs/Stress/*.c Programs/Stress/*.h) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@echo "  building $@"
+	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $(filter %.c,$^) $(PROGRAMS_LIBRARY) -o $@
+
+# A C source as PROGRAM is built with Martlet's headers and library.
+ifneq ($(filter %.c,$(PROGRAM)),)
+PROGRAM_SOURCE := $(PROGRAM)
+override PROGRAM := build/own/$(basename $(notdir $(PROGRAM)))
+$(PROGRAM): $(PROGRAM_SOURCE) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	@clang $(PROGRAMS_CFLAGS) -Wno-error $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+programs-c: $(PROGRAM)
+endif
 
 # Files that execve(2) and the boot must refuse.
 PROGRAMS_BAD := $(PROGRAMS_OUTPUT)/bad/.made
@@ -70,10 +86,10 @@ programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
 # The package manager decides itself what is out of date, so it is always asked.
 .PHONY: programs-swift
 programs-swift:
-	MARTLET_BUILD=programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
+	@MARTLET_BUILD=programs Boot/Tools/quietly programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
 	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
 	@mkdir -p $(PROGRAMS_OUTPUT)
-	for program in demonstration; do \
+	@for program in demonstration; do \
 	  llvm-objcopy -g .build-programs/x86_64-unknown-none-elf/release/$$program $(PROGRAMS_OUTPUT)/$$program; done
 
 programs: programs-c programs-swift

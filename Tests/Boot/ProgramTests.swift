@@ -15,6 +15,22 @@ struct ProgramTests {
     #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
   }
 
+  @Test("Free pages show demand paging and copy-on-write to the page")
+  func pages() throws {
+    let result = try boot(program: "pages", append: "quiet")
+    let counts = result.programLines.compactMap { line in
+      line.split(separator: ":").last.map { words in
+        words.split(separator: " ").first.flatMap { Int($0) } ?? -1
+      }
+    }
+    try #require(counts.count == 7, "\(result)")
+    // Page tables and the child's own stack and tables come on top.
+    #expect(counts[0] == 0 && (1000...1008).contains(counts[1]) && counts[2] == 1, "\(result)")
+    #expect(counts[3] < 20 && (100...104).contains(counts[4]), "\(result)")
+    #expect(counts[5] >= counts[4] && counts[6] >= 1000, "\(result)")
+    #expect(result.exit == .success, "\(result)")
+  }
+
   @Test("A quiet kernel leaves only the program's bytes, with a carriage return before each line feed")
   func quiet() throws {
     let result = try boot(program: "arguments", arguments: "one two", append: "quiet")
