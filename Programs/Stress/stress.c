@@ -1,5 +1,5 @@
-// stress seed=N [calls=N] [seconds=N] [checkers=N] [wild=N] [user=UID] [root_wild=1] [faults=1|2] [overcommit=N]:
-// random calls from several processes at once; exits 0 when everything that was checked was right (stress.h).
+// stress seed=N [calls=N] [seconds=N] [checkers=N] [wild=N] [user=UID] [root_wild=1] [faults=1|2] [overcommit=N]
+// [pressure=PERCENT]: random calls from several processes at once; exits 0 when everything that was checked was right (stress.h).
 //
 // Kills, stops and continues only processes that it started, calls neither reboot(2) nor anything that outlives it, and ends
 // after so many calls or seconds whatever its workers do.
@@ -27,7 +27,7 @@ volatile uint64_t *arena;
 
 enum { WILD_USER = 2000, LATE_SECONDS = 60 };
 
-// A worker as its parent sees it. Checking ones come first.
+// A worker as its parent sees it. One that takes memory, if there is one, comes first, then checking ones, then wild ones.
 static struct worker {
   pid_t process;
   int is_wild, is_stopped;
@@ -66,7 +66,8 @@ static void start(int index) {
     setpgid(0, 0);
     if (!worker->is_wild) {
       if (options.user && setuid((uid_t)options.user) != 0) _exit(1);
-      check_without_end(index, seed);
+      if (options.pressure && index == 0) hold_without_end(index, seed);
+      else check_without_end(index, seed);
       _exit(0);
     }
     limit_wild();
@@ -229,6 +230,13 @@ static int is_sound(void) {
   return getuid() != 0 || (sysctlbyname("vm.martlet.inspect", &value, &length, NULL, 0) == 0 && value == 0);
 }
 
+static unsigned pages_out(void) {
+  unsigned value = 0;
+  size_t length = sizeof value;
+  sysctlbyname("vm.stats.vm.v_swappgsout", &value, &length, NULL, 0);
+  return value;
+}
+
 static int prepare(void) {
   board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
   arena_descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
@@ -238,6 +246,7 @@ static int prepare(void) {
   arena = mapped;
   int overcommit = (int)options.overcommit;
   sysctlbyname("vm.overcommit", NULL, NULL, &overcommit, sizeof overcommit);
+  if (options.pressure) options.checkers++;
   worker_count = (int)(options.checkers + options.wild);
   for (int index = 0; index < worker_count; index++) workers[index].is_wild = index >= options.checkers;
   return 1;
@@ -250,7 +259,7 @@ static int read_options(int count, char **words) {
   } known[] = {
       {"calls=", &options.calls},         {"seconds=", &options.seconds}, {"checkers=", &options.checkers},
       {"wild=", &options.wild},           {"user=", &options.user},       {"root_wild=", &options.root_wild},
-      {"faults=", &options.faults},       {"overcommit=", &options.overcommit},
+      {"faults=", &options.faults},       {"overcommit=", &options.overcommit}, {"pressure=", &options.pressure},
       {"seed=", (long *)&options.seed},
   };
   for (int index = 1; index < count; index++) {
@@ -260,7 +269,7 @@ static int read_options(int count, char **words) {
     *known[option].value = strtol(words[index] + strlen(known[option].name), NULL, 0);
   }
   return count > 1 && strncmp(words[1], "seed=", 5) == 0 && options.checkers >= 0 && options.wild >= 0 &&
-         options.checkers + options.wild <= WORKERS_MAXIMUM;
+         options.checkers + options.wild < WORKERS_MAXIMUM;
 }
 
 int main(int count, char **words) {
@@ -278,7 +287,7 @@ int main(int count, char **words) {
     printf("stress: seed %lu: the inspection found a violation\n", options.seed);
     good = 0;
   }
-  printf("stress: seed %lu: %lu calls, %u workers started, %u stops, %u killed for memory, %u lost a page: %s\n",
-         options.seed, calls_made(), restarts, stops, killed, lost, good ? "verified" : "FAILED");
+  printf("stress: seed %lu: %lu calls, %u workers, %u stops, %u pages out, %u killed for memory, %u lost a page: %s\n",
+         options.seed, calls_made(), restarts, stops, pages_out(), killed, lost, good ? "verified" : "FAILED");
   return good ? 0 : 1;
 }

@@ -21,6 +21,7 @@ struct options {
   long root_wild;  // whether wild workers are the superuser's (they are bounded less)
   long faults;     // whether fail points are set at random; 2: the kernel's command line sets some
   long overcommit;
+  long pressure;   // hundredths of the free memory that one worker more takes; 0: there is none such
 };
 
 // What all processes share.
@@ -60,6 +61,9 @@ extern volatile uint64_t *arena;
 void check_without_end(int worker, uint64_t seed);
 void worker_name(char *name, size_t size, int worker, int number);
 enum { NAMES_PER_WORKER = 4 };
+
+// A worker that takes memory; returns when it is told to stop.
+void hold_without_end(int worker, uint64_t seed);
 
 // What a program started by a checking worker does: verify DESCRIPTOR SIZE HASH. Its exit status.
 int verify_object(char **arguments);
