@@ -43,8 +43,9 @@ public final class BootFile: OpenFile {
       let start = UInt64(transfer.offset)
       transfer.remaining = min(transfer.remaining, start < content.byteCount ? content.byteCount - start : 0)
       transfer.isStarted = true
+      transfer.hasBegun = true
     }
-    var pageBudget = FileLimits.pagesPerTransferStep
+    var pageBudget = fileSystem.pagesPerTransferStep
     while transfer.remaining > 0 {
       if pageBudget == 0 { return park(&transfer, .again) }
       pageBudget -= 1

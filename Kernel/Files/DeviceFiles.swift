@@ -65,7 +65,7 @@ public final class ZeroFile: NullFile {
       if let channel = settleOffset(of: &transfer) { return .wait(channel) }
       transfer.isStarted = true
     }
-    var pageBudget = FileLimits.pagesPerTransferStep
+    var pageBudget = fileSystem.pagesPerTransferStep
     while transfer.remaining > 0 {
       if pageBudget == 0 { return park(&transfer, .again) }
       pageBudget -= 1

@@ -63,7 +63,7 @@ public struct FileInspector: ~Copyable {
     file.inspectedReferences = 1
     fileCount += 1
     memory.count(file)
-    if file.offsetIsHeld { heldOffsetCount += 1 }
+    heldOffsetCount += file.offsetLine.count
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
   }
 
@@ -75,31 +75,31 @@ public struct FileInspector: ~Copyable {
     frameCount += result.frameCount
   }
 
-  /// Visits what a parked read or write holds besides its file.
-  public mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) {
+  /// Visits what a parked read or write holds besides its file, and gives it.
+  public mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = transfer.hold { visit(hold, &memory) }
+    return transfer.hold
   }
 
-  /// Visits what a parked change of size holds besides its file.
-  public mutating func visit(_ resize: Resize, _ memory: inout MemoryInspector) {
+  /// Visits what a parked change of size holds besides its file, and gives it.
+  public mutating func visit(_ resize: Resize, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = resize.hold { visit(hold, &memory) }
+    return resize.hold
   }
 
-  /// Visits an open that waits.
-  public mutating func visit(_ pending: PendingOpen, _ memory: inout MemoryInspector) {
+  /// Visits an open that waits, and gives what it holds.
+  public mutating func visit(_ pending: PendingOpen, _ memory: inout MemoryInspector) -> TransferHold? {
     visit(pending.file, &memory)
-    visit(pending.resize, &memory)
+    return visit(pending.resize, &memory)
   }
 
-  private mutating func visit(_ hold: TransferHold, _ memory: inout MemoryInspector) {
+  /// Visits what a call keeps from others.
+  public mutating func visit(_ hold: TransferHold, _ memory: inout MemoryInspector) {
     holdCount += 1
     memory.count(hold)
-    visit(hold.inspectedFile, &memory)
+    visit(hold.file, &memory)
     if hold.holdsRange { rangeHoldCount += 1 }
-    if let file = hold.fileOfOffset {
-      offsetHolderCount += 1
-      memory.require(file.offsetIsHeld, "file offset that somebody holds is free", UInt64(file.number))
-    }
+    if hold.isInLine { offsetHolderCount += 1 }
   }
 
   private mutating func visit(_ object: SharedMemoryObject, _ memory: inout MemoryInspector) {

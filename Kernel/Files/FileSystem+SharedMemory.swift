@@ -19,6 +19,12 @@ public struct PendingOpen {
   public let descriptor: Int32
   let file: OpenFile
   var resize: Resize
+
+  /// Whether the object is being emptied: the open runs to its end, whatever becomes of its process meanwhile.
+  public var hasBegun: Bool { resize.hasBegun }
+
+  /// Gives up the place in the line for the object, because the process stops. The open must not have begun.
+  public mutating func giveUpPlace() { resize.giveUpPlace() }
 }
 
 extension FileSystem {

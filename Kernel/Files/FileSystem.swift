@@ -69,8 +69,12 @@ public final class FileSystem {
   var liveCredentialsCount = 0
   var liveGroupListCount = 0
   var liveHoldCount = 0
-  private var lastFileNumber: UInt32 = 0
+  /// Pages that a transfer moves before it lets others run.
+  private(set) var pagesPerTransferStep = FileLimits.pagesPerTransferStep
+  /// Pages that shrinking an object removes before it lets others run.
+  private(set) var pagesPerResizeStep = FileLimits.pagesPerResizeStep
   private var lastInode: UInt64 = 0
+  private var lastHoldNumber: UInt32 = 0
   private var nameCursor: UInt32 = 0
 
   /// Makes the files of a kernel; allocates for good, at boot.
@@ -87,6 +91,12 @@ public final class FileSystem {
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     console = Console(memory)
+  }
+
+  /// Makes steps smaller than they are by themselves: a transfer or a change of size handles at most so many pages in one.
+  public func limitSteps(toPageCount pageCount: Int) {
+    pagesPerTransferStep = min(FileLimits.pagesPerTransferStep, pageCount)
+    pagesPerResizeStep = min(FileLimits.pagesPerResizeStep, pageCount)
   }
 
   /// What is alive now.
@@ -133,12 +143,10 @@ extension FileSystem {
     }
   }
 
-  /// Counts a new open file and numbers it.
+  /// Counts a new open file.
   @inline(__always)
-  func countOpenFile() -> UInt32 {
+  func countOpenFile() {
     openFileCount &+= 1
-    lastFileNumber &+= 1
-    return lastFileNumber
   }
 
   @inline(__always)
@@ -150,6 +158,12 @@ extension FileSystem {
   func nextInode() -> UInt64 {
     lastInode &+= 1
     return lastInode
+  }
+
+  /// Names a hold among wait channels. Numbers come again after 2^32; a wake-up too many does no harm.
+  func nextHoldNumber() -> UInt32 {
+    lastHoldNumber &+= 1
+    return lastHoldNumber
   }
 
   /// Nanoseconds since 1970, in the precision that timestamps have.

@@ -18,6 +18,12 @@ public enum FileLimits {
   static let privilegedFileShare = 20
   /// Pages that a transfer moves before it lets others run.
   static let pagesPerTransferStep = 64
+  /// Bytes of a read after which it lets those have their turn who wait to change what it reads.
+  static let longestReadHoldByteCount: UInt64 = 1 << 30
+  /// A read of which more than this is left ends with its process when that is killed.
+  static let longestFinishedReadByteCount: UInt64 = 1 << 30
+  /// How often a read that has slept may find others in its way before it keeps its range while it sleeps.
+  static let mostMissedTurns: UInt8 = 3
   /// Pages that shrinking an object removes before it lets others run.
   static let pagesPerResizeStep = 512
   /// Bytes of console input that wait for a reader; more stay in the device.

@@ -1,16 +1,27 @@
-// The file offset as a lock: read(2), write(2) and lseek(2) on one open file happen one after the other (spec fd.md, 5).
+// The file offset as a lock: read(2), write(2) and lseek(2) on one open file happen one after the other (spec fd.md, 5), in
+// the order in which they came.
 
 import Memory
 
 extension OpenFile {
-  /// Settles where a transfer that has not begun starts. Returns the channel to wait on while another transfer that is
-  /// parked has the file's offset.
+  /// Waits for the file's offset. Returns the channel to wait on while others are ahead; nil when nobody is, or it is the
+  /// holder's turn. Allocates one small object when it has to wait and has no place in line yet.
+  final func awaitOffset(_ hold: inout TransferHold?) -> WaitChannel? {
+    if let hold { return hold.hasOffset ? nil : hold.turnChannel }
+    if offsetLine.isEmpty { return nil }
+    let place = TransferHold(self)
+    place.lineUp()
+    hold = place
+    return place.turnChannel
+  }
+
+  /// Settles where a transfer that has not begun starts. Returns the channel to wait on while others have the offset.
   @inline(__always)
   final func settleOffset(of transfer: inout Transfer) -> WaitChannel? {
     if let position = transfer.position {
       transfer.offset = position
     } else {
-      if offsetIsHeld && transfer.hold == nil { return .fileOffset(number) }
+      if transfer.hold != nil || !offsetLine.isEmpty, let channel = awaitOffset(&transfer.hold) { return channel }
       transfer.offset = offset
     }
     return nil
@@ -20,7 +31,7 @@ extension OpenFile {
   final func hold(for transfer: inout Transfer) -> TransferHold {
     if let hold = transfer.hold { return hold }
     let hold = TransferHold(self)
-    if transfer.position == nil && isSeekable { hold.takeOffset() }
+    if transfer.position == nil && isSeekable { hold.lineUp() }
     transfer.hold = hold
     return hold
   }

@@ -3,7 +3,7 @@
 // Invariants
 // - The instance lives as long as a descriptor, a continuation or a message in flight refers to it; references are
 //   ownership and are counted by the language. `deinit` is the close of the last one.
-// - `offsetIsHeld` is set exactly while a parked transfer that uses the file's own offset exists.
+// - `offsetLine` holds those who use the file's own offset and are parked or cut, and those who wait for it.
 // - The final methods make the checks that come before any type's own; subclasses override the `perform` ones.
 
 public import ABI
@@ -13,7 +13,7 @@ public import Memory
 public enum SeekOutcome: Equatable, Sendable {
   /// The new offset.
   case offset(Int64)
-  /// A parked transfer has the offset: park and ask again.
+  /// Others have the offset: park with the place in line, and ask again.
   case wait(WaitChannel)
 }
 
@@ -26,9 +26,7 @@ public class OpenFile {
   public internal(set) final var offset: Int64 = 0
   /// Whether lseek(2), pread(2) and pwrite(2) are possible (DFLAG_SEEKABLE).
   public final let isSeekable: Bool
-  /// Identifies the file among wait channels.
-  final let number: UInt32
-  final var offsetIsHeld = false
+  final var offsetLine = OffsetLine()
   /// References found by the inspection in progress, and which inspection that is.
   final var inspectedReferences: UInt32 = 0
   final var inspection: UInt32 = 0
@@ -38,7 +36,7 @@ public class OpenFile {
     fileSystemReference = fileSystem
     self.flags = flags
     self.isSeekable = isSeekable
-    number = fileSystem.borrow { $0.countOpenFile() }
+    fileSystem.borrow { $0.countOpenFile() }
   }
 
   deinit { fileSystemReference.borrow { $0.uncountOpenFile() } }
@@ -78,9 +76,8 @@ public class OpenFile {
   /// fchown(2); nil leaves an identifier as it is.
   public func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .einval }
 
-  /// F_ADD_SEALS; to be asked again when it has to wait for a parked transfer.
-  @discardableResult
-  public func addSeals(_ seals: Seals) throws(Errno) -> Progress { throw .einval }
+  /// F_ADD_SEALS; to be asked again with the same `place` when it has to wait for others.
+  public func addSeals(_ seals: Seals, _ place: inout TransferHold?) throws(Errno) -> Progress { throw .einval }
 
   /// F_GET_SEALS.
   public func seals() throws(Errno) -> Seals { throw .einval }
@@ -133,14 +130,28 @@ extension OpenFile {
     return try performTruncate(&resize)
   }
 
-  /// lseek(2).
+  /// lseek(2); to be asked again with the same `place` when it has to wait for others.
   ///
   /// Throws ESPIPE when the file has no offset; and what the type says.
-  public final func seek(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> SeekOutcome {
+  public final func seek(
+    _ offset: Int64, _ origin: SeekOrigin, _ place: inout TransferHold?
+  ) throws(Errno) -> SeekOutcome {
     guard isSeekable else { throw .espipe }
-    if offsetIsHeld { return .wait(.fileOffset(number)) }
+    if let channel = awaitOffset(&place) { return .wait(channel) }
     self.offset = try performSeek(offset, origin)
+    place = nil
     return .offset(self.offset)
+  }
+
+  /// lseek(2) when nobody has the offset; nil when it would have to wait.
+  ///
+  /// Throws what `seek` throws.
+  @inline(__always)
+  public final func seekAtOnce(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Int64? {
+    guard isSeekable else { throw .espipe }
+    guard offsetLine.isEmpty else { return nil }
+    self.offset = try performSeek(offset, origin)
+    return self.offset
   }
 
   /// ioctl(2) after the requests about the descriptor. `data` holds what was copied in, and then what to copy out.

@@ -14,8 +14,3 @@ public enum Progress: Equatable, Sendable {
   /// It has done as much as one event should; call again when the thread has its next turn.
   case again
 }
-
-extension WaitChannel {
-  /// The release of an open file's offset by a transfer that is parked with it.
-  static func fileOffset(_ number: UInt32) -> WaitChannel { .other(kind: 16, number) }
-}

@@ -1,12 +1,16 @@
 // The byte-range reader/writer lock of a shared memory object (spec vm.md, section 12): first come, first served.
 //
 // An event runs to its end undisturbed, so an operation that completes in one event needs no entry: it only has to see that
-// nobody is in its way (`isFree`). Entries exist for operations that are parked or cut in the middle, and for those that
+// nobody is in its way (`isFree`). Entries exist for operations that are cut in the middle or that sleep, and for those that
 // wait for them.
 //
 // Invariants
 // - Entries stand in order of arrival. An entry has its turn when no earlier one conflicts with it.
 // - Two conflicting entries never both have their turn, and an entry that has its turn keeps it: later ones queue behind.
+// - An entry without its turn knows the latest earlier one that conflicts with it, and follows that one only. So whoever
+//   leaves looks at its own followers and at nobody else, each of which goes on looking where it stopped: among n writers of
+//   the whole object entering and leaving is constant work.
+// - Whoever owns an entry keeps it until it has left; links between entries do not own.
 
 import Memory
 
@@ -25,94 +29,116 @@ struct LockedRange: BitwiseCopyable {
   }
 }
 
-/// Names an entry of a range lock; not reused.
-struct RangeLockTicket: Equatable, BitwiseCopyable {
-  let raw: UInt64
+/// A place in a range lock.
+final class RangeLockEntry {
+  fileprivate let range: LockedRange
+  /// Names whoever waits here among wait channels.
+  let number: UInt32
+  fileprivate var previous = BackReference<RangeLockEntry>()
+  fileprivate var next = BackReference<RangeLockEntry>()
+  fileprivate var blocker = BackReference<RangeLockEntry>()
+  fileprivate var firstFollower = BackReference<RangeLockEntry>()
+  fileprivate var nextFollower = BackReference<RangeLockEntry>()
+  fileprivate var previousFollower = BackReference<RangeLockEntry>()
+
+  fileprivate init(_ range: LockedRange, _ number: UInt32) {
+    self.range = range
+    self.number = number
+  }
+
+  /// Whether no entry ahead of this one is in its way.
+  @inline(__always)
+  var hasTurn: Bool { blocker.isEmpty }
+
+  fileprivate func follow(_ entry: BackReference<RangeLockEntry>) {
+    blocker = entry
+    previousFollower = BackReference()
+    nextFollower = BackReference()
+    guard let entry = entry.instance else { return }
+    nextFollower = entry.firstFollower
+    nextFollower.instance?.previousFollower = BackReference(self)
+    entry.firstFollower = BackReference(self)
+  }
+
+  fileprivate func stopFollowing() {
+    guard let entry = blocker.instance else { return }
+    if let previous = previousFollower.instance {
+      previous.nextFollower = nextFollower
+    } else {
+      entry.firstFollower = nextFollower
+    }
+    nextFollower.instance?.previousFollower = previousFollower
+    blocker = BackReference()
+  }
 }
 
 /// The parked and waiting holders of ranges of one object.
 struct RangeLock {
-  private final class Entry {
-    let range: LockedRange
-    let ticket: RangeLockTicket
-    var next: Entry?
-
-    init(_ range: LockedRange, _ ticket: RangeLockTicket) {
-      self.range = range
-      self.ticket = ticket
-    }
-  }
-
-  private var first: Entry?
-  private var lastTicket: UInt64 = 0
+  private var last = BackReference<RangeLockEntry>()
+  private var exclusiveCount = 0
 
   /// Whether nobody holds or awaits anything.
   @inline(__always)
-  var isEmpty: Bool { first == nil }
+  var isEmpty: Bool { last.isEmpty }
 
   /// Whether `range` could be had at once.
   @inline(__always)
   func isFree(_ range: LockedRange) -> Bool {
-    first == nil || !hasConflict(range, before: RangeLockTicket(raw: UInt64.max))
+    last.isEmpty || latestConflict(with: range, from: last).isEmpty
   }
 
-  /// Whether no entry ahead of this one is in its way.
-  func hasTurn(_ ticket: RangeLockTicket) -> Bool {
-    var entry = first
-    while let candidate = entry, candidate.ticket != ticket { entry = candidate.next }
-    guard let mine = entry else { preconditionFailure("no such entry in the range lock") }
-    return !hasConflict(mine.range, before: ticket)
+  /// Queues up for `range`, or marks it as held when it is free. Allocates one small object, which the caller keeps.
+  mutating func enter(_ range: LockedRange, number: UInt32) -> RangeLockEntry {
+    let entry = RangeLockEntry(range, number)
+    entry.follow(latestConflict(with: range, from: last))
+    entry.previous = last
+    last.instance?.next = BackReference(entry)
+    last = BackReference(entry)
+    if range.isExclusive { exclusiveCount += 1 }
+    return entry
   }
 
-  /// Queues up for `range`, or marks it as held when it is free. Allocates one small object.
-  mutating func enter(_ range: LockedRange) -> RangeLockTicket {
-    lastTicket += 1
-    let entry = Entry(range, RangeLockTicket(raw: lastTicket))
-    guard var last = first else {
-      first = entry
-      return entry.ticket
+  /// Takes an entry out, and calls `wake` with each that has its turn by that.
+  mutating func leave(_ entry: RangeLockEntry, _ wake: (RangeLockEntry) -> Void) {
+    let ahead = entry.previous
+    ahead.instance?.next = entry.next
+    if let next = entry.next.instance { next.previous = ahead } else { last = ahead }
+    if entry.range.isExclusive { exclusiveCount -= 1 }
+    entry.stopFollowing()
+    var follower = entry.firstFollower
+    entry.firstFollower = BackReference()
+    while let waiting = follower.instance {
+      follower = waiting.nextFollower
+      waiting.follow(latestConflict(with: waiting.range, from: ahead))
+      if waiting.hasTurn { wake(waiting) }
     }
-    while let next = last.next { last = next }
-    last.next = entry
-    return entry.ticket
   }
 
-  /// Takes an entry out. Whoever waits behind it may have its turn now.
-  mutating func leave(_ ticket: RangeLockTicket) {
-    guard let head = first else { preconditionFailure("no such entry in the range lock") }
-    if head.ticket == ticket {
-      first = head.next
-      return
+  /// The last entry up to `start` that conflicts with `range`.
+  private func latestConflict(
+    with range: LockedRange, from start: BackReference<RangeLockEntry>
+  ) -> BackReference<RangeLockEntry> {
+    if exclusiveCount == 0 && !range.isExclusive { return BackReference() }
+    var position = start
+    while let entry = position.instance {
+      if entry.range.conflicts(with: range) { return position }
+      position = entry.previous
     }
-    var previous = head
-    while let entry = previous.next {
-      if entry.ticket == ticket {
-        previous.next = entry.next
-        return
-      }
-      previous = entry
-    }
-    preconditionFailure("no such entry in the range lock")
+    return BackReference()
   }
 
-  /// Counts the entries for an inspection.
+  /// Counts the entries for an inspection, and sees that each follows whom it should.
   func inspect(_ memory: inout MemoryInspector) -> Int {
     var count = 0
-    var entry = first
-    while let current = entry {
+    var position = last
+    while let entry = position.instance {
       count += 1
-      memory.count(current)
-      entry = current.next
+      memory.count(entry)
+      memory.require(
+        latestConflict(with: entry.range, from: entry.previous).instance === entry.blocker.instance,
+        "range lock: an entry waits for another than it should", UInt64(entry.number))
+      position = entry.previous
     }
     return count
-  }
-
-  private func hasConflict(_ range: LockedRange, before ticket: RangeLockTicket) -> Bool {
-    var entry = first
-    while let candidate = entry, candidate.ticket != ticket {
-      if candidate.range.conflicts(with: range) { return true }
-      entry = candidate.next
-    }
-    return false
   }
 }

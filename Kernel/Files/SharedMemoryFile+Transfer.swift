@@ -2,6 +2,13 @@
 //
 // A transfer has the range lock from its first byte to its last: within one event because nothing else runs, across events
 // through an entry in the lock, which is made when the transfer parks. So others see it as one step.
+//
+// A write keeps the lock until its end, also while it sleeps: others may see what it has stored already. It only ever sleeps
+// for a page under way or for frames, which come without its doing (the last resort kills for them). A read has changed
+// nothing, so while it sleeps it gives up its range ("away"): who may only read an object must not hold up its owner for as
+// long as memory is short. When it comes back it goes on if nobody has begun to change the object since, and otherwise
+// begins anew; one that has found others in its way too often keeps its range, so that it gets to its end at last. Reads
+// longer than `FileLimits.longestReadHoldByteCount` are one step for every so many bytes.
 
 import ABI
 import Memory
@@ -18,12 +25,17 @@ extension SharedMemoryFile {
   /// Settles offset, range and length of a read. Returns the channel to wait on while someone is in the way.
   @inline(__always)
   func beginRead(_ transfer: inout Transfer) -> WaitChannel? {
-    if transfer.isStarted { return nil }
+    if transfer.isStarted && !transfer.isAway { return nil }
+    if transfer.isAway {
+      if let channel = comeBack(&transfer) { return channel }
+      if transfer.isStarted { return nil }
+    }
     if let channel = waitForTurn(&transfer, .reading) { return channel }
     let end = UInt64(object.size)
     let start = UInt64(transfer.offset)
     transfer.remaining = min(transfer.remaining, start < end ? end - start : 0)
     transfer.isStarted = true
+    transfer.hasBegun = true
     return nil
   }
 
@@ -42,12 +54,13 @@ extension SharedMemoryFile {
     }
     guard !object.seals.contains(.write) else { throw .eperm }
     if object.flags.contains(.growOnWrite) && end > UInt64(object.size) {
-      // Growing needs no page, so it never waits.
-      _ = try object.setSize(Int64(end))
+      try object.grow(to: Int64(end))
     }
     end = min(end, UInt64(object.size))
     transfer.remaining = start < end ? end - start : 0
     transfer.isStarted = true
+    transfer.hasBegun = true
+    object.contentGeneration &+= 1
     return .complete
   }
 
@@ -57,10 +70,15 @@ extension SharedMemoryFile {
   /// object cannot be read from swap.
   @inline(__always)
   func move(_ transfer: inout Transfer, _ space: AddressSpace, _ movement: Movement) throws(Errno) -> Progress {
-    var pageBudget = FileLimits.pagesPerTransferStep
+    var pageBudget = object.fileSystemReference.borrow { $0.pagesPerTransferStep }
+    let begin = transfer.moved
     while transfer.remaining > 0 {
       if pageBudget == 0 {
-        park(&transfer, movement)
+        if movement == .reading && isHeldForLong(begin, transfer.moved) {
+          goAway(&transfer, generation: nil)
+        } else {
+          park(&transfer, movement)
+        }
         return .again
       }
       pageBudget -= 1
@@ -91,7 +109,11 @@ extension SharedMemoryFile {
       case .complete:
         transfer.advance(byteCount)
       case .wait(let channel):
-        park(&transfer, movement)
+        if movement == .reading && transfer.missedTurns < FileLimits.mostMissedTurns {
+          goAway(&transfer, generation: object.contentGeneration)
+        } else {
+          park(&transfer, movement)
+        }
         return .wait(channel)
       default:
         finish(&transfer)
@@ -105,29 +127,69 @@ extension SharedMemoryFile {
   /// Waits for the file's offset and then for the range. Nil when the transfer has both.
   @inline(__always)
   private func waitForTurn(_ transfer: inout Transfer, _ movement: Movement) -> WaitChannel? {
-    if let hold = transfer.hold { return hold.hasTurn ? nil : object.rangeChannel }
+    if let hold = transfer.hold, hold.holdsRange { return hold.turnChannel }
     if let channel = settleOffset(of: &transfer) { return channel }
+    return waitForRange(&transfer, movement)
+  }
+
+  @inline(__always)
+  private func waitForRange(_ transfer: inout Transfer, _ movement: Movement) -> WaitChannel? {
     if object.rangeLock.isEmpty { return nil }
     let range = lockedRange(of: transfer, movement)
     if object.rangeLock.isFree(range) { return nil }
-    hold(for: &transfer).take(object.rangeLock.enter(range), of: object)
-    return object.rangeChannel
-  }
-
-  /// Keeps range and offset while the thread is away, and shows how far the transfer got.
-  private func park(_ transfer: inout Transfer, _ movement: Movement) {
-    publishOffset(of: transfer)
-    if transfer.hold != nil { return }
     let hold = hold(for: &transfer)
-    hold.take(object.rangeLock.enter(lockedRange(of: transfer, movement)), of: object)
+    hold.enter(range, of: object)
+    return hold.turnChannel
   }
 
-  /// The range that a transfer needs: all of the object for write(2), otherwise what it moves.
+  /// Keeps range and offset while others run. What a write has stored so far counts for the offset even if no more comes.
+  private func park(_ transfer: inout Transfer, _ movement: Movement) {
+    if movement == .writing { publishOffset(of: transfer) }
+    let hold = hold(for: &transfer)
+    if !hold.holdsRange { hold.enter(lockedRange(of: transfer, movement), of: object) }
+  }
+
+  /// The range that a transfer needs: all of the object for write(2), otherwise what the program asked for.
   private func lockedRange(of transfer: Transfer, _ movement: Movement) -> LockedRange {
     if movement == .writing && transfer.position == nil { return .whole }
-    let offset = UInt64(transfer.offset)
-    return LockedRange(
-      start: offset - transfer.moved, end: offset + transfer.remaining, isExclusive: movement == .writing)
+    let start = UInt64(transfer.offset) - transfer.moved
+    return LockedRange(start: start, end: start + transfer.requested, isExclusive: movement == .writing)
+  }
+}
+
+// MARK: Reads that sleep
+
+extension SharedMemoryFile {
+  /// Gives up the range of a read that is about to sleep, or has held it for long.
+  ///
+  /// - Parameter generation: the object's, if the read must begin anew when that has changed.
+  private func goAway(_ transfer: inout Transfer, generation: UInt32?) {
+    transfer.isAway = true
+    transfer.hasBegun = false
+    transfer.generation = generation
+    if transfer.position == nil { hold(for: &transfer).leaveRange() } else { transfer.hold = nil }
+  }
+
+  /// Whether a read that got from one length to another in this event has come to where it lets others have their turn.
+  private func isHeldForLong(_ before: UInt64, _ after: UInt64) -> Bool {
+    before / FileLimits.longestReadHoldByteCount != after / FileLimits.longestReadHoldByteCount
+  }
+
+  /// Takes the range again. Returns the channel to wait on while others are in the way.
+  private func comeBack(_ transfer: inout Transfer) -> WaitChannel? {
+    if let hold = transfer.hold, hold.holdsRange {
+      if let channel = hold.turnChannel { return channel }
+    } else if let channel = waitForRange(&transfer, .reading) {
+      transfer.missedTurns = min(transfer.missedTurns + 1, FileLimits.mostMissedTurns)
+      return channel
+    }
+    if let generation = transfer.generation, generation != object.contentGeneration {
+      transfer.rewind()
+    } else {
+      transfer.isAway = false
+      transfer.hasBegun = true
+    }
+    return nil
   }
 }
 

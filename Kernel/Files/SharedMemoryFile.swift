@@ -15,27 +15,37 @@ public class SharedMemoryFile2008: OpenFile {
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
-    if let hold = resize.hold {
-      if !hold.hasTurn { return .wait(object.rangeChannel) }
-    } else if !object.rangeLock.isFree(.whole) {
-      return park(&resize, .wait(object.rangeChannel))
-    }
-    let progress = try object.setSize(resize.length)
-    if progress == .complete {
-      resize.hold = nil
+    if let channel = awaitWhole(&resize.hold) { return .wait(channel) }
+    // As a call that gives back it begins without a reserve of the heap; where it would need that to keep its place, it frees
+    // some more first, and where it has to wait, it waits without one.
+    while true {
+      let progress = try object.setSize(&resize)
+      if progress == .complete {
+        resize.hold = nil
+        return progress
+      }
+      if resize.hold == nil {
+        guard fileSystem.memory.hasHeapReserve else {
+          if case .again = progress { continue }
+          return .wait(.frames)
+        }
+        let hold = TransferHold(self)
+        hold.enter(.whole, of: object)
+        resize.hold = hold
+      }
       return progress
     }
-    return park(&resize, progress)
   }
 
-  /// Keeps or takes the place in the range lock while the thread is away.
-  private func park(_ resize: inout Resize, _ progress: Progress) -> Progress {
-    if resize.hold == nil {
-      let hold = TransferHold(self)
-      hold.take(object.rangeLock.enter(.whole), of: object)
-      resize.hold = hold
-    }
-    return progress
+  /// Waits for the whole object. Returns the channel to wait on while others have some of it.
+  fileprivate final func awaitWhole(_ place: inout TransferHold?) -> WaitChannel? {
+    if let place { return place.turnChannel }
+    if object.rangeLock.isFree(.whole) { return nil }
+    guard fileSystem.memory.hasHeapReserve else { return .frames }
+    let hold = TransferHold(self)
+    hold.enter(.whole, of: object)
+    place = hold
+    return hold.turnChannel
   }
 
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
@@ -144,14 +154,14 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   /// F_ADD_SEALS (spec shm.md, 3.24): any bits are kept, and the descriptor need not be writable.
   ///
   /// Throws EPERM once F_SEAL_SEAL is set, EBUSY for F_SEAL_WRITE while writable shared mappings exist.
-  @discardableResult
-  public override func addSeals(_ seals: Seals) throws(Errno) -> Progress {
-    guard object.rangeLock.isFree(.whole) else { return .wait(object.rangeChannel) }
+  public override func addSeals(_ seals: Seals, _ place: inout TransferHold?) throws(Errno) -> Progress {
+    if let channel = awaitWhole(&place) { return .wait(channel) }
     guard !object.seals.contains(.seal) else { throw .eperm }
     if seals.contains(.write) && !object.seals.contains(.write) {
       guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
     }
     object.seals.formUnion(seals)
+    place = nil
     return .complete
   }
 

@@ -32,6 +32,8 @@ public final class SharedMemoryObject {
   var kernelMappingCount = 0
   var isNamed = false
   var rangeLock = RangeLock()
+  /// Counts the writes and changes of size that have begun.
+  var contentGeneration: UInt32 = 0
   /// The inspection that visited the object last.
   var inspection: UInt32 = 0
 
@@ -74,12 +76,9 @@ public final class SharedMemoryObject {
   /// One more reference to the pageable store, for a mapping.
   func reference() -> VMObjectReference { storage.copy() }
 
-  /// The channel on which those wait who queue for the range lock.
-  var rangeChannel: WaitChannel { .rangeLock(UInt32(truncatingIfNeeded: inode)) }
-
-  /// Leaves the range lock and wakes those who queue behind, and those who wait without a place in the queue (seals).
-  func releaseRange(_ ticket: RangeLockTicket) {
-    rangeLock.leave(ticket)
-    fileSystem.wake(rangeChannel)
+  /// Leaves the range lock and wakes those whose turn it is.
+  func releaseRange(_ entry: RangeLockEntry) {
+    let fileSystem = fileSystem
+    rangeLock.leave(entry) { fileSystem.wake(.turn($0.number)) }
   }
 }

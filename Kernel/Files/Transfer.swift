@@ -3,8 +3,11 @@
 // Invariants
 // - Everything up to `offset` has been moved and counted in `moved`; `pieceProgress` bytes of the piece at `offset` have
 //   been moved but are not counted.
-// - `hold` is nil unless the transfer is parked or cut; then it holds the range lock and the file offset, so that other
-//   calls see the transfer as one step. Dropping the value gives them up.
+// - `hold` is nil unless the transfer is parked or cut; it keeps the file offset and the range of the object from others, so
+//   that they see the transfer as one step. Dropping the value gives them up.
+// - Once `hasBegun` is set the transfer goes on to its end, whatever becomes of its process meanwhile: a stop, a signal or a
+//   kill acts afterwards (DESIGN, "Steps are invisible"). Before, and while it is away (SharedMemoryFile+Transfer), it can be
+//   dropped or taken back to its start (`giveUpPlace`) and nobody knows that it was there.
 
 public import ABI
 public import Memory
@@ -15,6 +18,8 @@ public struct Transfer {
   var address: VirtualAddress
   /// Bytes still to move, fewer than the program asked for when the file ends sooner.
   var remaining: UInt64
+  /// Bytes that the program asked for.
+  let requested: UInt64
   /// Bytes moved and counted: the result of the call.
   public internal(set) var moved: UInt64 = 0
   /// The offset that pread(2) and pwrite(2) were given; nil means the file's own.
@@ -23,6 +28,14 @@ public struct Transfer {
   var offset: Int64 = 0
   /// Whether offset and range have been settled.
   var isStarted = false
+  /// Whether the transfer is to be seen as a whole or not at all, and others may see a part of it already.
+  public internal(set) var hasBegun = false
+  /// Whether a read that has moved something has given up its range for a while.
+  var isAway = false
+  /// How often a read that was away found others in its way when it came back.
+  var missedTurns: UInt8 = 0
+  /// The object's `contentGeneration` when the read went away; nil if that does not matter.
+  var generation: UInt32?
   /// Bytes already moved of the piece at `offset`.
   var pieceProgress = 0
   var hold: TransferHold?
@@ -36,8 +49,12 @@ public struct Transfer {
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     self.address = address
     remaining = byteCount
+    requested = byteCount
     self.position = position
   }
+
+  /// Whether the transfer, a read, is so long that nobody can wait for its end once its process is killed.
+  public var isTooLongToFinish: Bool { remaining > FileLimits.longestFinishedReadByteCount }
 
   /// Notes that the piece at `offset` has been moved whole.
   @inline(__always)
@@ -51,54 +68,26 @@ public struct Transfer {
     pieceProgress = 0
   }
 
+  /// Takes a read back to its start: it has changed nothing but the program's own buffer.
+  mutating func rewind() {
+    address = VirtualAddress(address.raw &- moved)
+    offset -= Int64(moved)
+    remaining = requested
+    moved = 0
+    pieceProgress = 0
+    isStarted = false
+    isAway = false
+  }
+
+  /// Gives up whatever the transfer keeps from others, because its process stops: it queues up anew when that goes on. The
+  /// transfer must not have begun.
+  public mutating func giveUpPlace() {
+    precondition(!hasBegun)
+    if isAway { rewind() }
+    hold = nil
+  }
+
   /// The largest piece that stays inside one page of the program's memory.
   @inline(__always)
   var bytesLeftInUserPage: UInt64 { min(remaining, Page.byteCount - address.pageOffset) }
-}
-
-/// What a parked transfer keeps from others: a range of an object, an offset of an open file, or both.
-final class TransferHold {
-  private let file: OpenFile
-  private var lock: (object: SharedMemoryObject, ticket: RangeLockTicket)?
-  private var holdsOffset = false
-
-  init(_ file: OpenFile) {
-    self.file = file
-    file.fileSystem.liveHoldCount += 1
-  }
-
-  /// Takes the file's offset. Nobody else may have it.
-  func takeOffset() {
-    precondition(!file.offsetIsHeld)
-    file.offsetIsHeld = true
-    holdsOffset = true
-  }
-
-  /// Takes over a place in an object's range lock.
-  func take(_ ticket: RangeLockTicket, of object: SharedMemoryObject) {
-    precondition(lock == nil)
-    lock = (object, ticket)
-  }
-
-  /// Whether a place in a range lock is held.
-  var holdsRange: Bool { lock != nil }
-  /// The file whose offset is held, if one is.
-  var fileOfOffset: OpenFile? { holdsOffset ? file : nil }
-  /// The file that the hold keeps alive.
-  var inspectedFile: OpenFile { file }
-
-  /// Whether a place in a range lock is held, and it is our turn.
-  var hasTurn: Bool {
-    guard let (object, ticket) = lock else { return true }
-    return object.rangeLock.hasTurn(ticket)
-  }
-
-  deinit {
-    if let (object, ticket) = lock { object.releaseRange(ticket) }
-    if holdsOffset {
-      file.offsetIsHeld = false
-      file.fileSystem.wake(.fileOffset(file.number))
-    }
-    file.fileSystem.liveHoldCount -= 1
-  }
 }

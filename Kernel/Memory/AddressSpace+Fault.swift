@@ -112,6 +112,7 @@ extension AddressSpace {
   /// Finds the page at `topIndex` of a chain of objects, bringing it in, copying it or making it as the access demands.
   @inline(__always)
   private func locate(_ topIndex: UInt64, in top: VMObject, _ access: AccessType) -> Location {
+    if let channel = top.waitForShrinking(topIndex) { return .wait(channel) }
     switch top.pages.lookup(topIndex, system.indexNodes) {
     case .resident(let frame):
       switch top.readyFrame(frame, topIndex, system) {
@@ -143,6 +144,7 @@ extension AddressSpace {
     while let next = object.backingObject {
       index += object.backingOffset
       object = next
+      if let channel = object.waitForShrinking(index) { return .wait(channel) }
       var found: PageLookup
       switch object.pages.lookup(index, system.indexNodes) {
       case .resident(let frame): found = object.readyFrame(frame, index, system)

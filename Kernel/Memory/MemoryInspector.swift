@@ -269,6 +269,9 @@ public struct MemoryInspector: ~Copyable {
     indexNodeCount += object.pages.nodeCount(system.indexNodes)
   }
 
+  /// Whether a device is reading or writing a frame.
+  public func isUnderWay(_ frame: FrameNumber) -> Bool { system.frames[frame].flags.contains(.busy) }
+
   private func orphanBlocks() -> Int {
     var count = 0
     for raw in 0..<system.frames.count {

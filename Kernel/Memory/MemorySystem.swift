@@ -76,6 +76,8 @@ public final class MemorySystem {
   /// Counts that only grow, and live instances.
   public internal(set) var counters = MemoryCounters()
   var inspections: UInt32 = 0
+  /// Counts the shrinkings of objects, to number them.
+  var shrinkCount: UInt32 = 0
 
   /// Takes over the machine's memory.
   ///

@@ -104,16 +104,23 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public static let consoleInput = WaitChannel(kind: 3, 0)
   /// A change of state of a child of the process in `slot`.
   public static func child(ofSlot slot: UInt32) -> WaitChannel { WaitChannel(kind: 4, slot) }
-  /// A range lock's release.
-  public static func rangeLock(_ identifier: UInt32) -> WaitChannel { WaitChannel(kind: 5, identifier) }
+  /// One's turn in a line of those who wait for the same thing.
+  public static func turn(_ number: UInt32) -> WaitChannel { WaitChannel(kind: 5, number) }
   /// Nothing but a deadline or a signal.
   public static func sleep(slot: UInt32) -> WaitChannel { WaitChannel(kind: 6, slot) }
+  /// The end of the shrinking of an object.
+  static func shrinking(_ number: UInt32) -> WaitChannel { WaitChannel(kind: 7, number) }
   /// For channels of the modules above; `kind` from 16 to 2^16.
   public static func other(kind: UInt16, _ value: UInt32) -> WaitChannel {
     precondition(kind >= 16)
     return WaitChannel(kind: UInt64(kind), value)
   }
 
+  /// Whether this is a turn in a line.
+  public var isTurn: Bool { raw >> 32 == 5 }
+  /// Whether what is waited for comes without the doing of any process: a page under way, free frames, the end of a
+  /// shrinking, which goes on whatever becomes of its process.
+  public var comesByItself: Bool { raw >> 32 == 1 || raw >> 32 == 2 || raw >> 32 == 7 }
   /// The frame, when this is a frame's channel.
   public var frame: FrameNumber? { raw >> 32 == 1 ? FrameNumber(UInt32(truncatingIfNeeded: raw)) : nil }
 }

@@ -35,8 +35,10 @@ extension VMObject {
   /// Finds the page at `index` of an object without backing, making or reading it as `use` demands.
   ///
   /// For writing, the page is marked dirty and its stale swap block is dropped. The frame may be used until the end of the
-  /// event.
-  public func page(at index: UInt64, for use: PageUse) -> PageLookup {
+  /// event. `priority` is for the frame of a page that is brought in from swap.
+  public func page(
+    at index: UInt64, for use: PageUse, _ priority: AllocationPriority = .normal
+  ) -> PageLookup {
     let system = system
     switch pages.lookup(index, system.indexNodes) {
     case .resident(let frame):
@@ -47,7 +49,7 @@ extension VMObject {
       }
       return ready
     case .swapped(let block):
-      let ready = pageIn(index, block, system)
+      let ready = pageIn(index, block, system, priority)
       if use == .write, case .frame(let frame) = ready { system.markDirty(frame) }
       return ready
     case .empty:
@@ -61,22 +63,6 @@ extension VMObject {
   /// Whether the page at `index` holds anything, without bringing it in.
   public func isPresent(_ index: UInt64) -> Bool {
     pages.lookup(index, system.indexNodes) != .empty
-  }
-
-  /// Zeroes the bytes from `start` up to `end` of the object, which lie in one page. An absent page stays absent.
-  public func zero(from start: UInt64, to end: UInt64) -> PageOutcome {
-    precondition(start <= end && (start == end || start >> Page.shift == (end - 1) >> Page.shift))
-    guard start < end else { return .complete }
-    let index = start >> Page.shift
-    guard isPresent(index) else { return .complete }
-    switch page(at: index, for: .write) {
-    case .frame(let frame):
-      system.physical.zero(frame.address + (start & Page.offsetMask), byteCount: Int(end - start))
-      return .complete
-    case .absent: return .complete
-    case .wait(let channel): return .wait(channel)
-    case .failed: return .failed
-    }
   }
 
   /// Changes the size. Growing reserves swap; shrinking removes every page at or above the new size from the object and
@@ -94,32 +80,6 @@ extension VMObject {
       charge -= pageCount - newCount
     }
     pageCount = newCount
-  }
-
-  /// Shrinks to `newCount` pages from the end, removing at most `budget` pages, which are taken off it. Returns whether
-  /// that size is reached; if not, the object has a size in between and can be used with it.
-  public func shrink(toPageCount newCount: UInt64, budget: inout Int) -> Bool {
-    let system = system
-    var reached = newCount
-    while let last = pages.last(system.indexNodes), last >= newCount {
-      if budget <= 0 {
-        reached = last + 1
-        break
-      }
-      if budget >= 64 {
-        // A whole leaf of the index at a time.
-        var left = budget
-        removePages(from: max(newCount, last & ~63), to: UInt64.max, &left, system)
-        budget = left
-      } else {
-        budget -= 1
-        removePage(at: last, system)
-      }
-    }
-    system.release(pageCount - reached, of: account)
-    charge -= pageCount - reached
-    pageCount = reached
-    return reached == newCount
   }
 
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
@@ -199,8 +159,10 @@ extension VMObject {
   }
 
   /// Starts reading a page from swap.
-  func pageIn(_ index: UInt64, _ block: SwapBlock, _ system: MemorySystem) -> PageLookup {
-    guard let frame = system.allocateFrame(.object) else { return .wait(.frames) }
+  func pageIn(
+    _ index: UInt64, _ block: SwapBlock, _ system: MemorySystem, _ priority: AllocationPriority = .normal
+  ) -> PageLookup {
+    guard let frame = system.allocateFrame(.object, priority) else { return .wait(.frames) }
     adopt(frame, index, system)
     system.frames[frame].swapBlock = block
     pages.replace(index, with: .resident(frame), system.indexNodes)

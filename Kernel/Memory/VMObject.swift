@@ -35,6 +35,12 @@ public final class VMObject: AnyOwner {
   var residentCount = 0
   var swappedCount = 0
   var blockCount = 0
+  /// While the object shrinks: the first page that nobody may see until it has (VMObject+Shrink); otherwise beyond all.
+  var hiddenFrom = UInt64.max
+  /// Pages that are gone but still count, while the object shrinks.
+  var hiddenPageCount = 0
+  /// Names the shrinking among wait channels.
+  var shrinkNumber: UInt32 = 0
   var charge: UInt64 = 0
   /// Whose reservation `charge` is: the creator's, whoever keeps the object alive.
   var account: UserAccount?
@@ -74,7 +80,7 @@ public final class VMObject: AnyOwner {
   }
 
   /// Pages in memory or in swap: `st_blocks` of a shared memory object.
-  public var allocatedPageCount: Int { residentCount + swappedCount }
+  public var allocatedPageCount: Int { residentCount + swappedCount + hiddenPageCount }
 
   @inline(__always)
   fileprivate func addReference() {

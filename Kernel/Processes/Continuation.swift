@@ -2,6 +2,15 @@
 //
 // A continuation owns everything it names: open files, transfers with the locks they hold, address spaces under
 // construction, staged strings. Dropping it releases all of that; nothing is resolved or read from user memory twice.
+//
+// What a continuation keeps from others, and what becomes of it when its thread stops, dies or sleeps for another reason:
+// - A file's offset and a range of an object (`TransferHold`): a read, write or truncate that has begun goes on to its end,
+//   stopped or killed; one that has not gives up its places when it stops. A read that sleeps gives up its range.
+// - A page that was brought in (`Thread.awaitedFrame`): kept for the thread's next turn, given up when it stops or dies.
+// - Half-built address spaces and tables, a child's place among the processes: nobody waits for those. A kill drops them; a
+//   stop lets the call finish first, so that a stopped process does not sit on them, and nobody finds it half done.
+// - Nothing of it is held by a thread that waits for its own doing, or for another process: such calls (`.call`, `.sleep`,
+//   `.waitForChild`, a read of the console) keep nothing.
 
 public import ABI
 public import Files
@@ -11,7 +20,7 @@ public import Memory
 public enum Continuation {
   /// Nothing: the thread goes on in ring 3.
   case none
-  /// The whole call: nothing has been done for it yet.
+  /// The whole call: nothing has been done for it yet, but that it may stand in line (`Thread.place`).
   case call
   /// The arguments that are on the stack are being copied in; `progress` bytes of them have been.
   case stackArguments(progress: Int)
@@ -41,6 +50,8 @@ public enum Continuation {
   case protect(PendingProtection)
   /// A mapping takes the place of others; the call returns this value.
   case map(PendingMapping, value: UInt64)
+  /// Descriptors from the first number to the second are being closed.
+  case closeRange(UInt32, UInt32)
   /// Descriptors from the first number to the second are being marked close-on-exec.
   case markCloseOnExec(UInt32, UInt32)
   /// The end of the process.
@@ -50,6 +61,56 @@ public enum Continuation {
   public var isNone: Bool {
     if case .none = self { return true }
     return false
+  }
+}
+
+extension Continuation {
+  /// Whether a kill, or a signal that ends the process, acts only when the call has stored its result: others may see a part
+  /// of what it changes already.
+  public var outlastsKill: Bool {
+    switch self {
+    case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
+    case .write(_, let transfer): transfer.hasBegun
+    case .truncate(_, let resize): resize.hasBegun
+    case .open(let pending): pending.hasBegun
+    default: false
+    }
+  }
+
+  /// Whether a stop acts only when the call has stored its result. Calls that are only asleep stop at once.
+  public var outlastsStop: Bool {
+    switch self {
+    case .read(_, let transfer): transfer.hasBegun
+    case .copyOut, .execute, .fork, .unmap, .protect, .map, .closeRange, .markCloseOnExec: true
+    default: outlastsKill
+    }
+  }
+
+  /// Whether the call goes on without a reserve of the heap: it gives back, and sees to it itself that it needs none.
+  public var needsNoReserve: Bool {
+    switch self {
+    case .truncate, .open: true
+    default: false
+    }
+  }
+
+  /// Gives up what a call that has not begun keeps from others.
+  mutating func giveUpPlace() {
+    switch self {
+    case .read(let file, var transfer):
+      transfer.giveUpPlace()
+      self = .read(file, transfer)
+    case .write(let file, var transfer):
+      transfer.giveUpPlace()
+      self = .write(file, transfer)
+    case .truncate(let file, var resize):
+      resize.giveUpPlace()
+      self = .truncate(file, resize)
+    case .open(var pending):
+      pending.giveUpPlace()
+      self = .open(pending)
+    default: break
+    }
   }
 }
 

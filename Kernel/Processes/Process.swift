@@ -98,6 +98,8 @@ public final class Process {
   public internal(set) var isStopped = false
   var stopSignal = Signal.sigstop
   var stopIsUnreported = false
+  /// Whether the stop acts only when the call that the thread is in has stored its result.
+  var stopIsAhead = false
   var continuationIsUnreported = false
 
   // The end

@@ -14,10 +14,12 @@ extension ProcessSystem {
     process.state = .exiting
     process.exitStatus = status
     process.isStopped = false
+    process.stopIsAhead = false
     process.pendingSignals = SignalSet()
     releaseAwaitedFrame(thread)
     if case .fork(let pending) = thread.continuation { process.unfinishedFiles = pending.takeFiles() }
     thread.continuation = .exit(.files)
+    thread.place = nil
     if thread.isSuspended {
       thread.isSuspended = false
       scheduler.enqueue(thread.slot)

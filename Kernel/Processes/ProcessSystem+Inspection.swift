@@ -77,14 +77,16 @@ extension ProcessSystem {
       (isCurrent ? 1 : 0) + (scheduler.isListed(thread.slot) ? 1 : 0) + (thread.isSuspended ? 1 : 0) == 1,
       "thread that is nowhere, or in two places", identifier)
     if thread.awaitedFrame != .none { counts.waiters += 1 }
+    var place = thread.place
+    if let place { files.visit(place, &memory) }
     switch thread.continuation {
     case .read(let file, let transfer), .write(let file, let transfer):
       files.visit(file, &memory)
-      files.visit(transfer, &memory)
+      place = files.visit(transfer, &memory) ?? place
     case .truncate(let file, let resize):
       files.visit(file, &memory)
-      files.visit(resize, &memory)
-    case .open(let pending): files.visit(pending, &memory)
+      place = files.visit(resize, &memory) ?? place
+    case .open(let pending): place = files.visit(pending, &memory) ?? place
     case .execute(let execution):
       memory.count(execution)
       memory.count(execution.staging)
@@ -98,6 +100,31 @@ extension ProcessSystem {
       if let table = pending.files { files.visit(table, &memory) }
     case .map(let pending, _): memory.visit(pending)
     default: break
+    }
+    inspectLiveness(thread, place, identifier, &memory)
+  }
+
+  /// Who is stopped or dead keeps nothing that others wait for, and who waits is woken by somebody who runs: it stands
+  /// behind others in a line, whose holders are looked at in their turn, or a device is at work for it.
+  private func inspectLiveness(
+    _ thread: Thread, _ place: TransferHold?, _ identifier: UInt64, _ memory: inout MemoryInspector
+  ) {
+    var isExiting = false
+    if case .exit = thread.continuation { isExiting = true }
+    let mayKeep = !thread.isSuspended && !isExiting
+    memory.require(mayKeep || place == nil, "place in a line of a thread that is stopped or ends", identifier)
+    memory.require(
+      mayKeep || thread.awaitedFrame == .none, "page kept for a thread that is stopped or ends", identifier)
+    if let channel = scheduler.parkedChannel(thread.slot) {
+      if channel.isTurn {
+        memory.require(place?.turnChannel == channel, "thread that waits for a turn which it has", identifier)
+      } else {
+        memory.require(
+          place == nil || channel.comesByItself, "holder that waits for what nobody has promised", identifier)
+      }
+      if let frame = channel.frame {
+        memory.require(memory.isUnderWay(frame), "thread that waits for a page which is not under way", identifier)
+      }
     }
   }
 

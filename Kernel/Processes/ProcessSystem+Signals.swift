@@ -2,7 +2,9 @@
 //
 // Invariants
 // - Posting never ends a process on the spot: it marks it and makes its thread ready; the process ends in its own turn.
-// - Stopping and continuing take effect at once, because the parent may be waiting to see it.
+// - A call that has begun to change what others may see finishes before a signal ends or stops the process (`Continuation`).
+// - Otherwise stopping and continuing take effect at once, because the parent may be waiting to see it, and a stopped thread
+//   is in no list of the scheduler and keeps nothing from others.
 
 public import ABI
 import Files
@@ -108,15 +110,50 @@ extension ProcessSystem {
     guard !process.isStopped else { return }
     process.isStopped = true
     process.stopSignal = signal
-    process.stopIsUnreported = true
     process.continuationIsUnreported = false
-    if let thread = process.thread, thread === current { needsAttention = true }
+    guard let thread = process.thread else { return }
+    if thread === current {
+      needsAttention = true
+    } else if thread.continuation.outlastsStop {
+      process.stopIsAhead = true
+      return
+    } else {
+      setAside(thread)
+    }
+    tellOfStop(process)
+  }
+
+  private func tellOfStop(_ process: Process) {
+    process.stopIsAhead = false
+    process.stopIsUnreported = true
     tellParent(of: process)
+  }
+
+  /// Stops the current thread, which has come to where the stop of its process acts.
+  public func suspend(_ thread: Thread, of process: Process) {
+    setAside(thread)
+    if process.stopIsAhead { tellOfStop(process) }
+  }
+
+  /// Takes the thread of a stopped process out of the scheduler, whatever it waits for, with all that it keeps from others.
+  /// When the process goes on, the thread looks again at what it waited for.
+  private func setAside(_ thread: Thread) {
+    if thread === current { leaveTurn(thread) } else { scheduler.remove(thread.slot) }
+    thread.isSuspended = true
+    releaseAwaitedFrame(thread)
+    giveUpPlaces(thread)
+  }
+
+  /// Gives up what a call keeps from others, unless it has begun.
+  public func giveUpPlaces(_ thread: Thread) {
+    thread.place = nil
+    if !thread.continuation.outlastsStop { thread.continuation.giveUpPlace() }
   }
 
   private func resume(_ process: Process, isContinuation: Bool) {
     guard process.isStopped else { return }
     process.isStopped = false
+    process.stopIsAhead = false
     process.stopIsUnreported = false
     if isContinuation { process.continuationIsUnreported = true }
     if let thread = process.thread, thread.isSuspended {
@@ -130,6 +167,20 @@ extension ProcessSystem {
   func tellParent(of process: Process) {
     guard let parent = self[process.parent] else { return }
     scheduler.wake(.child(ofSlot: parent.slot.raw))
+  }
+
+  /// Ends a killed process whose call has begun but cannot go on for want of memory that nobody can free: what the call was
+  /// to do cannot be done. Whether there was one.
+  public func endKilledWaiter() -> Bool {
+    guard scheduler.frameWaiterCount > 0 else { return false }
+    for index in slots.indices {
+      guard let process = slots[index], process.state == .running, process.pendingSignals.contains(.sigkill),
+        let thread = process.thread, scheduler.isParked(thread.slot, on: .frames)
+      else { continue }
+      beginExit(process, .terminated(.sigkill))
+      return true
+    }
+    return false
   }
 
   /// The signal that ends a running process, if one is pending.

@@ -239,6 +239,7 @@ public final class ProcessSystem {
     scheduler.remove(thread.slot)
     releaseAwaitedFrame(thread)
     thread.continuation = .none
+    thread.place = nil
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
     if current === thread {
       forgetCurrent()
@@ -307,12 +308,6 @@ extension ProcessSystem {
     precondition(thread === current)
     leaveTurn(thread)
     scheduler.enqueue(thread.slot)
-  }
-
-  /// Leaves the current thread, whose process is stopped, out of the run queue.
-  public func suspend(_ thread: Thread) {
-    leaveTurn(thread)
-    thread.isSuspended = true
   }
 
   /// The thread is not the current one any more.

@@ -25,7 +25,7 @@ public final class Scheduler: Waker {
   }
 
   private var places: [Place]
-  private var channels: [UInt64]
+  private var channels: [WaitChannel]
   private var nexts: [UInt32]
   private var previouses: [UInt32]
   private var ready = List()
@@ -45,7 +45,7 @@ public final class Scheduler: Waker {
   /// Makes a scheduler for threads in slots below `slotCount`.
   public init(slotCount: Int) {
     places = Array(repeating: .absent, count: slotCount)
-    channels = Array(repeating: 0, count: slotCount)
+    channels = Array(repeating: .frames, count: slotCount)
     frameWaits = Array(repeating: 0, count: slotCount)
     nexts = Array(repeating: Scheduler.none, count: slotCount)
     previouses = Array(repeating: Scheduler.none, count: slotCount)
@@ -81,8 +81,8 @@ public final class Scheduler: Waker {
   public func park(_ slot: UInt32, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
     precondition(places[Int(slot)] == .absent)
     places[Int(slot)] = .parked
-    channels[Int(slot)] = channel.raw
-    append(slot, to: &buckets[bucket(channel.raw)])
+    channels[Int(slot)] = channel
+    append(slot, to: &buckets[bucket(channel)])
     parkedCount += 1
     if channel == .frames {
       frameWaiterCount += 1
@@ -124,15 +124,20 @@ public final class Scheduler: Waker {
 
   /// Whether the thread is parked on this channel.
   public func isParked(_ slot: UInt32, on channel: WaitChannel) -> Bool {
-    places[Int(slot)] == .parked && channels[Int(slot)] == channel.raw
+    places[Int(slot)] == .parked && channels[Int(slot)] == channel
+  }
+
+  /// The channel that a thread is parked on; nil when it is not parked.
+  func parkedChannel(_ slot: UInt32) -> WaitChannel? {
+    places[Int(slot)] == .parked ? channels[Int(slot)] : nil
   }
 
   /// Whether any thread is parked on this channel.
   public func hasWaiter(on channel: WaitChannel) -> Bool {
     guard parkedCount != 0 else { return false }
-    var slot = buckets[bucket(channel.raw)].head
+    var slot = buckets[bucket(channel)].head
     while slot != Scheduler.none {
-      if channels[Int(slot)] == channel.raw { return true }
+      if channels[Int(slot)] == channel { return true }
       slot = nexts[Int(slot)]
     }
     return false
@@ -142,10 +147,10 @@ public final class Scheduler: Waker {
   public override func wake(_ channel: WaitChannel) {
     guard parkedCount != 0 else { return }
     if channel == .frames { frameWakeCount &+= 1 }
-    var slot = buckets[bucket(channel.raw)].head
+    var slot = buckets[bucket(channel)].head
     while slot != Scheduler.none {
       let next = nexts[Int(slot)]
-      if channels[Int(slot)] == channel.raw { unpark(slot) }
+      if channels[Int(slot)] == channel { unpark(slot) }
       slot = next
     }
   }
@@ -158,15 +163,15 @@ public final class Scheduler: Waker {
     }
   }
 
-  private func bucket(_ channel: UInt64) -> Int {
-    Int((channel &* 0x9e37_79b9_7f4a_7c15) >> 56) & (Scheduler.bucketCount - 1)
+  private func bucket(_ channel: WaitChannel) -> Int {
+    Int((channel.raw &* 0x9e37_79b9_7f4a_7c15) >> 56) & (Scheduler.bucketCount - 1)
   }
 
   private func leaveBucket(_ slot: UInt32) {
     unlink(slot, from: &buckets[bucket(channels[Int(slot)])])
     places[Int(slot)] = .absent
     parkedCount -= 1
-    if channels[Int(slot)] == WaitChannel.frames.raw { frameWaiterCount -= 1 }
+    if channels[Int(slot)] == .frames { frameWaiterCount -= 1 }
   }
 
   private func append(_ slot: UInt32, to list: inout List) {

@@ -3,6 +3,7 @@
 // Invariant: a thread without a continuation goes on in ring 3 when it is picked; one with a continuation goes on with
 // that first.
 
+public import Files
 public import Memory
 
 /// A thread of a process.
@@ -19,6 +20,8 @@ public final class Thread {
   public let frame: PinnedRecord<ThreadRecord>
   /// What remains of the call, or of the end of the process.
   public var continuation = Continuation.none
+  /// Where a call that has done nothing yet stands in line, if it does.
+  public var place: TransferHold?
   /// A frame that must stay until the thread has had its turn, or `.none`.
   public var awaitedFrame = FrameNumber.none
   /// The sixth argument of a call made through `syscall`, once it has been fetched from the stack.

@@ -59,12 +59,19 @@ extension Kernel {
   // MARK: Offset and size
 
   func seek(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    var place = thread.place.take()
     let file = try fileTable(process).file(at: descriptor(arguments.first))
     let origin = SeekOrigin(rawValue: integer(arguments.third))
-    switch try file.seek(Int64(bitPattern: arguments.second), origin) {
+    switch try file.seek(Int64(bitPattern: arguments.second), origin, &place) {
     case .offset(let offset): return .value(UInt64(bitPattern: offset))
-    case .wait(let channel): return park(thread, .call, on: channel)
+    case .wait(let channel): return stand(in: place, thread, on: channel)
     }
+  }
+
+  /// Parks a call that has done nothing yet with its place in a line.
+  private func stand(in place: TransferHold?, _ thread: Thread, on channel: WaitChannel) -> Outcome {
+    thread.place = place
+    return park(thread, .call, on: channel)
   }
 
   func truncate(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
@@ -140,9 +147,13 @@ extension Kernel {
       guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
       if flags != 0 { return markRange(low, high, thread, process) }
     }
-    // What is closed already is not found again, so a call that was cut simply starts over.
+    return continueCloseRange(low, high, thread, process)
+  }
+
+  func continueCloseRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
+    // What is closed already is not found again.
     var budget = ProcessLimits.descriptorsPerTurn
-    return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .call)
+    return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .closeRange(low, high))
   }
 
   func markRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
@@ -200,8 +211,9 @@ extension Kernel {
       return .value(UInt64(data.span.loadUInt32(at: 0)))
     case .getLock, .setLock, .setLockWait, .readAhead, .readAheadSwitch: throw .ebadf
     case .addSeals:
-      if case .wait(let channel) = try file.addSeals(Seals(rawValue: argument)) {
-        return park(thread, .call, on: channel)
+      var place = thread.place.take()
+      if case .wait(let channel) = try file.addSeals(Seals(rawValue: argument), &place) {
+        return stand(in: place, thread, on: channel)
       }
       return .value(0)
     case .getSeals: return .value(UInt64(try file.seals().rawValue))

@@ -23,7 +23,7 @@ enum HeapCost {
   static var groupList: HeapAmount { object(160) }
   static var resourceLimits: HeapAmount { object(320) }
   /// What a transfer or a change of size that waits keeps from others: the hold and its entry in a range lock.
-  static var transferHold: HeapAmount { object(80) + object(80) }
+  static var transferHold: HeapAmount { object(96) + object(112) }
   static var argumentStaging: HeapAmount { object(672) }
 
   // MARK: Events

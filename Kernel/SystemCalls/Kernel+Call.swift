@@ -107,6 +107,7 @@ extension Kernel {
 
   private func parkWholeCall(_ thread: Thread) -> Bool {
     thread.continuation = .call
+    thread.place = nil
     processes.park(thread, on: .frames)
     return false
   }
@@ -276,7 +277,11 @@ extension Kernel {
   /// Goes on with the call of a thread whose turn it is again.
   func resume(_ thread: Thread, _ process: Process) {
     // A call that only gives back goes on without a reserve.
-    guard hasHeapReserve() || table.heapBound(of: callInProgress(of: thread)) == .none else {
+    guard
+      thread.continuation.needsNoReserve || hasHeapReserve()
+        || table.heapBound(of: callInProgress(of: thread)) == .none
+    else {
+      processes.giveUpPlaces(thread)
       processes.park(thread, on: .frames)
       return
     }

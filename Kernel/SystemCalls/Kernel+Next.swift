@@ -56,13 +56,14 @@ extension Kernel {
       if processes.continueExit(process, thread, phase) && processes.scheduler.hasReady { processes.endTurn() }
       return false
     }
-    // A stopped process looks at its other signals when it is continued.
+    // A stopped process looks at its other signals when it is continued. What has begun finishes before either.
     if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
-      processes.beginExit(process, .terminated(signal))
-      return false
-    }
-    if process.isStopped {
-      processes.suspend(thread)
+      if !thread.continuation.outlastsKill {
+        processes.beginExit(process, .terminated(signal))
+        return false
+      }
+    } else if process.isStopped && !thread.continuation.outlastsStop {
+      processes.suspend(thread, of: process)
       return false
     }
     if thread.continuation.isNone { return true }
@@ -94,6 +95,7 @@ extension Kernel {
     starvedSinceNanoseconds = now
     memory.forgetFutility()
     guard case .exhausted = memory.makeAvailable(Kernel.frameBatch) else { return }
+    if processes.endKilledWaiter() { return }
     if let victim = processes.killLargest() {
       report(victim.identifier, " killed: out of memory")
     }
@@ -121,6 +123,7 @@ extension Kernel {
 
   /// The last resort: nothing can run and nothing can be reclaimed.
   private func killForMemory() {
+    if processes.endKilledWaiter() { return }
     if let victim = processes.killLargest() {
       report(victim.identifier, " killed: out of memory")
     } else if let initial = processes[.initial] {

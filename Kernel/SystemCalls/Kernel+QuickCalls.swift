@@ -65,11 +65,10 @@ extension Kernel {
   private func quickSeek(_ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
     let offset = Int64(bitPattern: thread.context.rsi)
     let origin = SeekOrigin(rawValue: integer(thread.context.rdx))
-    let outcome = try file(thread, process).tryBorrow { file throws(Errno) in
-      try file.seek(offset, origin)
+    let result = try file(thread, process).tryBorrow { file throws(Errno) in
+      try file.seekAtOnce(offset, origin)
     }
-    guard case .offset(let result) = outcome else { return nil }
-    return UInt64(bitPattern: result)
+    return result.map { UInt64(bitPattern: $0) }
   }
 
   @inline(__always)

@@ -58,6 +58,7 @@ public final class Kernel {
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileSystem(configuration.memory)
+    files.limitSteps(toPageCount: configuration.unitsPerTurn)
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,
       maximumProcessCount: configuration.maximumProcessCount

@@ -155,6 +155,7 @@ extension Kernel {
     case .protect(let pending): return try continueProtect(pending, thread, process)
     case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
+    case .closeRange(let low, let high): return continueCloseRange(low, high, thread, process)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
     default: preconditionFailure("not a continuation of a call")
     }

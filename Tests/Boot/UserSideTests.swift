@@ -34,6 +34,7 @@ struct UserSideTests {
       name: "processes and descriptors",
       programs: ["process_test", "descriptor_test", "system_test", "start_state_test", "stale_bytes_test"],
       others: ["arguments", "descriptors"]),
+    Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(name: "hostile programs", programs: ["hostile_test", "bad_arguments_test"]),
     Batch(
       name: "hostile programs on a processor without SMEP and SMAP", programs: ["hostile_test", "system_test"],

@@ -213,7 +213,7 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("shrinking many pages is cut, each cut leaves a smaller object, and stores in the tail meanwhile are zeroed")
+  @Test("shrinking many pages is cut, and nobody sees the object half made: size, pages, reservation, content")
   func steps() throws {
     try withMachine(frameCount: 4096) { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
@@ -222,21 +222,45 @@ struct SharedMemoryResizeTests {
       try machine.truncate(descriptor, Int64(pages) << 12 - 10)
       for page in 0..<pages { try machine.write(descriptor, [1], at: Int64(page) << 12) }
       let address = try machine.map(descriptor, pages: UInt64(pages))
-      var resize: Resize? = try Resize(length: 100)
-      #expect(try file.truncate(&resize!) == .again)
-      #expect(try machine.status(descriptor).size == Int64(pages - 512) << 12)
-      #expect(machine.system.accounting.reserved == UInt64(pages - 512) + Machine.bufferPageCount)
-      #expect(machine.load(1, at: address + UInt64(pages - 512) << 12) == nil)
-      #expect(machine.load(1, at: address + UInt64(pages - 513) << 12) == [1])
+      for page in [0, pages / 2, pages - 1] { #expect(machine.load(1, at: address + UInt64(page) << 12) == [1]) }
       #expect(machine.store([9], at: address + 200))
-      #expect(try file.truncate(&resize!) == .again)
-      // A thread that is killed now leaves an object of a size in between.
-      resize = nil
-      #expect(try machine.status(descriptor).size == Int64(pages - 1024) << 12)
+      let before = try machine.status(descriptor)
+      func isUnchanged() throws -> Bool {
+        let now = try machine.status(descriptor)
+        #expect(now.changeTime == before.changeTime && now.blockCount == before.blockCount)
+        #expect(try machine.seek(descriptor, 0, .end) == before.size)
+        #expect(machine.system.accounting.reserved == UInt64(pages) + Machine.bufferPageCount)
+        return now.size == before.size
+      }
+      let free = machine.system.freeFrameCount
+      var resize = try Resize(length: 100)
+      #expect(try file.truncate(&resize) == .again)
+      #expect(try resize.hasBegun && isUnchanged())
+      #expect(machine.system.freeFrameCount >= free + 512)
+      // What is still mapped shows what it was; a fault on the rest, the new last page included, waits for the end.
+      #expect(machine.space.translate(VirtualAddress(address + UInt64(pages / 2) << 12), .read) != nil)
+      for page in [0, 1, pages - 513, pages - 1] as [Int] {
+        guard
+          case .wait(let channel) = machine.space.resolveFault(
+            at: VirtualAddress(address + UInt64(page) << 12), page % 2 == 0 ? .read : .write)
+        else {
+          Issue.record("a fault in the middle of a change of size")
+          return
+        }
+        #expect(channel.comesByItself && channel.frame == nil)
+      }
+      #expect(machine.waker.channels.isEmpty)
+      #expect(try file.truncate(&resize) == .again)
+      #expect(try isUnchanged())
+      machine.clock.advance(by: 1_000_000)
+      #expect(try file.truncate(&resize) == .complete)
+      #expect(machine.waker.channels.count == 1)
+      let after = try machine.status(descriptor)
+      #expect(after.size == 100 && after.changeTime != before.changeTime && after.modificationTime == after.changeTime)
+      #expect(machine.system.accounting.reserved == 1 + Machine.bufferPageCount)
+      #expect(machine.load(1, at: address + UInt64(pages / 2) << 12) == nil)
+      #expect(machine.load(201, at: address)?.last == 0)
       #expect(file.object.rangeLock.isEmpty)
-      resize = try Resize(length: 100)
-      #expect(try file.truncate(&resize!) == .complete)
-      #expect(try machine.status(descriptor).size == 100)
       #expect(try machine.status(descriptor).blockCount == 1)
       try machine.truncate(descriptor, 4096)
       #expect(try machine.read(descriptor, 4096, at: 0) == [1] + [UInt8](repeating: 0, count: 4095))

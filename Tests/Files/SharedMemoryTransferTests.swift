@@ -163,7 +163,7 @@ struct SharedMemoryTransferTests {
       #expect(error { () throws(Errno) in _ = try machine.write(descriptor, from: address, 4 * 4096) } == .efault)
       #expect(try machine.seek(descriptor, 0, .current) == 2 * 4096)
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: 1 << 46, 1, at: 0) } == .efault)
-      #expect(try machine.table.file(at: descriptor).offsetIsHeld == false)
+      #expect(try machine.table.file(at: descriptor).offsetLine.isEmpty)
     }
   }
 
@@ -192,35 +192,54 @@ struct SharedMemoryTransferTests {
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: UInt64(pages) << 12)
       #expect(try file.write(&transfer, machine.space) == .again)
       #expect(transfer.moved == 64 << 12)
-      // Nobody reads, writes, resizes or seeks meanwhile.
-      let channel = file.object.rangeChannel
-      #expect(try file.addSeals([]) == .wait(channel))
+      #expect(transfer.hasBegun)
+      // Nobody reads, writes, seals, resizes or seeks meanwhile.
       var reader: Transfer? = try Transfer(
         address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(pages - 1) << 12)
-      #expect(try file.read(&reader!, machine.space) == .wait(channel))
+      #expect(try file.read(&reader!, machine.space).isTurn)
+      var seal: TransferHold?
+      #expect(try file.addSeals([], &seal).isTurn)
       var resize: Resize? = try Resize(length: 0)
-      #expect(try file.truncate(&resize!) == .wait(channel))
-      #expect(try file.seek(0, .current) == .wait(.fileOffset(file.number)))
-      var second = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1)
-      #expect(try file.read(&second, machine.space) == .wait(.fileOffset(file.number)))
+      #expect(try file.truncate(&resize!).isTurn)
+      var seek: TransferHold?
+      guard case .wait(let turn) = try file.seek(0, .current, &seek), turn.isTurn else {
+        Issue.record("a seek in the middle of a write")
+        return
+      }
+      #expect(try file.seekAtOnce(0, .current) == nil)
+      var second: Transfer? = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1)
+      #expect(try file.read(&second!, machine.space).isTurn)
+      #expect(!(reader!.hasBegun || resize!.hasBegun || second!.hasBegun))
+      #expect(machine.waker.channels.isEmpty)
       while try file.write(&transfer, machine.space) == .again {}
       #expect(transfer.moved == UInt64(pages) << 12)
-      #expect(machine.waker.channels.contains(channel))
-      #expect(machine.waker.channels.contains(.fileOffset(file.number)))
-      // First come, first served: the reader, then the resize; a later writer is behind both.
-      #expect(try file.truncate(&resize!) == .wait(channel))
+      // First come, first served, and only those are woken whose turn it is: the reader, and the seek.
+      #expect(machine.waker.channels == [try #require(turnOf(reader?.hold)), turn])
+      #expect(reader!.hold!.turnChannel == nil && seal!.turnChannel != nil && resize!.hold!.turnChannel != nil)
+      #expect(try file.truncate(&resize!).isTurn)
+      #expect(try file.addSeals([], &seal).isTurn)
+      #expect(try file.read(&second!, machine.space).isTurn)
       var late = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: 0)
-      #expect(try file.write(&late, machine.space) == .wait(channel))
+      #expect(try file.write(&late, machine.space).isTurn)
+      machine.waker.channels = []
+      #expect(try file.seek(0, .current, &seek) == .offset(Int64(pages) << 12))
+      #expect(machine.waker.channels == [try #require(turnOf(second?.hold))])
       #expect(try file.read(&reader!, machine.space) == .complete)
+      #expect(try file.addSeals([], &seal) == .complete)
       #expect(try file.truncate(&resize!) == .complete)
       #expect(try file.write(&late, machine.space) == .complete)
       #expect(late.moved == 0)
+      #expect(try file.read(&second!, machine.space) == .complete)
       reader = nil
       resize = nil
-      #expect(file.object.rangeLock.isEmpty && !file.offsetIsHeld)
+      second = nil
+      #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
       #expect(file.offset == Int64(pages) << 12)
     }
   }
+
+  /// The channel of a hold, whether it waits or not.
+  private func turnOf(_ hold: TransferHold?) -> WaitChannel? { hold.map { .turn($0.number) } }
 
   @Test("a cut pwrite keeps its range, with what it has moved already; a cut write keeps the whole object")
   func cutRanges() throws {
@@ -228,21 +247,22 @@ struct SharedMemoryTransferTests {
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 300 << 12)
       let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
-      let wait = Progress.wait(file.object.rangeChannel)
-      func read(_ page: Int64) throws -> Progress {
+      func waits(_ page: Int64) throws -> Bool {
         var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: page << 12)
-        return try file.read(&transfer, machine.space)
+        let progress = try file.read(&transfer, machine.space)
+        #expect(progress.isTurn || progress == .complete)
+        return progress.isTurn
       }
       for position in [0, nil] as [Int64?] {
         var transfer: Transfer? = try Transfer(
           address: VirtualAddress(Machine.buffer), byteCount: 200 << 12, at: position)
         #expect(try file.write(&transfer!, machine.space) == .again)
-        #expect(try read(0) == wait && read(199) == wait)
-        #expect(try read(200) == (position == nil ? wait : .complete))
+        #expect(try waits(0) && waits(199))
+        #expect(try waits(200) == (position == nil))
         transfer = nil
-        #expect(try read(0) == .complete)
+        #expect(try !waits(0))
       }
-      #expect(file.object.rangeLock.isEmpty && !file.offsetIsHeld)
+      #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
     }
   }
 
@@ -255,14 +275,152 @@ struct SharedMemoryTransferTests {
       var transfer: Transfer? = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100 << 12)
       #expect(try file.write(&transfer!, machine.space) == .again)
       var waiting = try Resize(length: 1)
-      #expect(try file.truncate(&waiting) == .wait(file.object.rangeChannel))
+      guard case .wait(let turn) = try file.truncate(&waiting), turn.isTurn else {
+        Issue.record("a change of size in the middle of a write")
+        return
+      }
       #expect(machine.waker.channels.isEmpty)
       transfer = nil
       // What had been moved counts for the offset.
       #expect(file.offset == 64 << 12)
-      #expect(machine.waker.channels == [file.object.rangeChannel, .fileOffset(file.number)])
+      #expect(machine.waker.channels == [turn])
       #expect(try file.truncate(&waiting) == .complete)
-      #expect(!file.offsetIsHeld && file.object.rangeLock.isEmpty)
+      #expect(file.offsetLine.isEmpty && file.object.rangeLock.isEmpty)
+    }
+  }
+
+  @Test("of a thousand writers each release wakes one, and whoever goes away with its turn passes it on")
+  func herd() throws {
+    try withMachine(frameCount: 4096) { machine in
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      try machine.truncate(descriptor, 100 << 12)
+      let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+      for position in [nil, 0] as [Int64?] {
+        var writers: [Transfer?] = []
+        for _ in 0..<1000 {
+          var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 65 << 12, at: position)
+          let progress = try file.write(&transfer, machine.space)
+          #expect(writers.isEmpty ? progress == .again : progress.isTurn)
+          writers.append(transfer)
+        }
+        machine.waker.channels = []
+        for index in writers.indices {
+          if index % 3 == 1 {
+            writers[index] = nil
+          } else {
+            var progress = try file.write(&writers[index]!, machine.space)
+            while progress == .again { progress = try file.write(&writers[index]!, machine.space) }
+            #expect(progress == .complete)
+            if position == nil { file.offset = 0 }
+            writers[index] = nil
+          }
+          let next = index + 1 < writers.count ? [try #require(turnOf(writers[index + 1]?.hold))] : []
+          #expect(machine.waker.channels == next)
+          machine.waker.channels = []
+        }
+        #expect(file.offsetLine.isEmpty && file.object.rangeLock.isEmpty)
+      }
+    }
+  }
+
+  @Test("a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew")
+  func sleepingRead() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      let pages = 1000
+      try machine.truncate(descriptor, Int64(pages) << 12)
+      for page in 0..<pages { try machine.write(descriptor, [UInt8](repeating: 1, count: 4096), at: Int64(page) << 12) }
+      let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+      for (position, changes) in [(0, false), (0, true), (nil, false), (nil, true)] as [(Int64?, Bool)] {
+        #expect(machine.system.makeAvailable(300) == .ready)
+        #expect(machine.store([UInt8](repeating: 1, count: 8 << 12), at: Machine.buffer))
+        // A page that is there, before one that is not.
+        let first = try #require((0..<900).first { !file.object.vmObject.isResident(UInt64($0 + 1)) })
+        let start = Int64(first) << 12
+        try machine.write(descriptor, [1], at: start)
+        _ = try machine.seek(descriptor, start)
+        machine.disk.isDelayed = true
+        var read = try Transfer(
+          address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: position == nil ? nil : start)
+        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+          Issue.record("the disk was not asked")
+          return
+        }
+        #expect(read.moved == 4096 && !read.hasBegun)
+        #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty == (position != nil))
+        machine.disk.isDelayed = false
+        machine.disk.completeAll(machine.system)
+        // The owner is not held up.
+        if changes { try machine.write(descriptor, [UInt8](repeating: 2, count: 4096), at: start) }
+        while try machine.step(file.read(&read, machine.space)) {}
+        #expect(read.moved == 8 << 12)
+        #expect(machine.load(1, at: Machine.buffer) == [changes ? 2 : 1])
+        #expect(machine.load(1, at: Machine.buffer + 4096) == [1])
+        #expect(file.offset == start + (position == nil ? 8 << 12 : 0))
+        try machine.write(descriptor, [1], at: start)
+        #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
+      }
+    }
+  }
+
+  @Test("a read that is stopped while it sleeps leaves no trace, and begins anew")
+  func stoppedRead() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      let pages = 1000
+      try machine.truncate(descriptor, Int64(pages) << 12)
+      for page in 0..<pages { try machine.write(descriptor, [UInt8](repeating: 1, count: 4096), at: Int64(page) << 12) }
+      let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+      #expect(machine.system.makeAvailable(300) == .ready)
+      _ = try machine.seek(descriptor, 0)
+      machine.disk.isDelayed = true
+      var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 20 << 12)
+      guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      read.giveUpPlace()
+      #expect(read.moved == 0 && file.offsetLine.isEmpty && file.object.rangeLock.isEmpty && file.offset == 0)
+      machine.disk.isDelayed = false
+      machine.disk.completeAll(machine.system)
+      #expect(try machine.seek(descriptor, 4096) == 4096)
+      while try machine.step(file.read(&read, machine.space)) {}
+      #expect(read.moved == 20 << 12 && file.offset == 21 << 12)
+    }
+  }
+
+  @Test("a read that finds others in its way again and again keeps its range at last")
+  func readComesToItsEnd() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      let pages = 1000
+      try machine.truncate(descriptor, Int64(pages) << 12)
+      for page in 0..<pages { try machine.write(descriptor, [UInt8](repeating: 1, count: 4096), at: Int64(page) << 12) }
+      let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
+      var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: 0)
+      for round in 0...3 {
+        // Nothing is there, not even what the last round brought in.
+        machine.disk.isDelayed = false
+        _ = machine.system.makeAvailable(machine.system.managedFrameCount)
+        machine.disk.isDelayed = true
+        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+          Issue.record("the disk was not asked")
+          return
+        }
+        #expect(read.missedTurns == round && read.hasBegun == (round == 3))
+        #expect(file.object.rangeLock.isEmpty == (round < 3))
+        machine.disk.completeAll(machine.system)
+        if round == 3 { break }
+        // A writer that is in the middle of its work when the read comes back.
+        let write = TransferHold(file)
+        write.enter(.whole, of: file.object)
+        #expect(try file.read(&read, machine.space).isTurn)
+        write.leaveRange()
+      }
+      machine.disk.isDelayed = false
+      machine.disk.completeAll(machine.system)
+      while try machine.step(file.read(&read, machine.space)) {}
+      #expect(read.moved == 8 << 12 && file.object.rangeLock.isEmpty)
     }
   }
 

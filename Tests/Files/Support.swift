@@ -190,7 +190,8 @@ final class Machine {
   func status(_ descriptor: Int32) throws(Errno) -> Stat { try table.file(at: descriptor).status() }
 
   func seek(_ descriptor: Int32, _ offset: Int64, _ origin: SeekOrigin = .start) throws(Errno) -> Int64 {
-    switch try table.file(at: descriptor).seek(offset, origin) {
+    var place: TransferHold?
+    switch try table.file(at: descriptor).seek(offset, origin, &place) {
     case .offset(let result): return result
     case .wait: preconditionFailure("nobody else runs")
     }
@@ -293,6 +294,23 @@ func error(_ body: () throws(Errno) -> Void) -> Errno? {
     return nil
   } catch {
     return error
+  }
+}
+
+extension OpenFile {
+  /// F_ADD_SEALS while nobody else runs.
+  func addSeals(_ seals: Seals) throws(Errno) {
+    var place: TransferHold?
+    let progress = try addSeals(seals, &place)
+    precondition(progress == .complete)
+  }
+}
+
+extension Progress {
+  /// Whether somebody waits for its turn in a line.
+  var isTurn: Bool {
+    if case .wait(let channel) = self { return channel.isTurn }
+    return false
   }
 }
 

@@ -70,15 +70,18 @@ extension MemoryMachine {
 
   private func truncate(_ file: ObjectOwner, _ length: Int64) throws(Difference) -> Observation {
     let object = file.reference.object
-    if length < file.size && length % 4096 != 0 {
-      let end = min(file.size + 4095, length + 4095) / 4096 * 4096
-      zeroing: while true {
-        switch object.zero(from: UInt64(length), to: UInt64(end)) {
-        case .complete: break zeroing
+    if length < file.size {
+      beginning: while true {
+        switch object.beginShrinking(toByteCount: UInt64(length)) {
+        case .complete: break beginning
         case .wait(let channel): try wait(channel)
         case .failed: return .error(Errno.eio.rawValue)
         }
       }
+      var budget = 0
+      while !object.continueShrinking(toPageCount: UInt64((length + 4095) / 4096), &budget) { budget = 16 }
+      file.size = length
+      return .value(0)
     }
     return attempt { () throws(Errno) in
       try object.resize(toPageCount: UInt64((length + 4095) / 4096))

@@ -172,12 +172,17 @@ public final class ConcurrentRun {
     machine.report == nil && machine.kernel.inspectedProcesses.process(identifier)?.state == .running
   }
 
-  /// Has one process perform its next action to the end, the others only passing time; false when it has none or is gone.
+  private func isStopped(_ identifier: Int32) -> Bool {
+    machine.kernel.inspectedProcesses.process(identifier)?.isStopped ?? false
+  }
+
+  /// Has one process perform its next action to the end, the others only passing time; false when it has none, is
+  /// stopped or gone.
   func performNext(of process: Int32) throws(Difference) -> Bool {
     let count = queues[process, default: []].count
     guard count > 0 else { return false }
     for _ in 0..<1000 {
-      guard isAlive(process) else { return false }
+      guard isAlive(process), !isStopped(process) else { return false }
       if running == process {
         try checkReturn(process)
         if queues[process, default: []].count < count && returning[process] == nil { return true }

@@ -102,7 +102,9 @@ public struct ConcurrentSimulation {
     if process == 1 {
       if limitsReservations && begun.insert(process).inserted { return overcommit() }
       if living < 5 { return [.call(.fork, [])] }
-      return [.call(.wait4, [UInt64(UInt32.max), Program.output, 1, 0]), .call(.schedYield, [])]
+      // Everybody who is stopped goes on some time.
+      let goOn: [Action] = random.chance(oneIn: 3) ? [.call(.kill, [UInt64.max, 19])] : []
+      return goOn + [.call(.wait4, [UInt64(UInt32.max), Program.output, 3, 0]), .call(.schedYield, [])]
     }
     if begun.insert(process).inserted { return (limitsReservations ? limit() : []) + beginning() }
     let page = UInt64(random.number(below: Int(Self.pageCount)))
@@ -122,7 +124,10 @@ public struct ConcurrentSimulation {
     case 23: return [.call(.munmap, [address & ~4095, 8192])]
     case 24: return living < 7 ? [.call(.fork, [])] : [.call(.schedYield, [])]
     case 25: return random.chance(oneIn: 4) ? [.call(.exit, [3])] : []
-    case 26: return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])]
+    case 26:
+      // Kill, stop or continue somebody, in the middle of whatever it does.
+      let target = UInt64(2 + random.number(below: 40))
+      return [.call(.kill, [target, random.pick([9, 15, 17, 17, 17, 19, 19]) ?? 9])]
     case 27: return [.store(Self.path, Array("/a".utf8) + [0]), .call(.shmUnlink, [Self.path])]
     case 28: return [.call(.close, [3])]
     case 29, 30: return [.call(.fstat, [3, address])]

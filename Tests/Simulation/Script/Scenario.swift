@@ -2,8 +2,8 @@
 // kernel inside a test", Interleavings).
 //
 // Every action is to look as if it happened at one instant between its beginning and its end: what the programs see in any
-// order of steps must be what they see in some order of whole actions, each complete before the next one begins. (A write
-// whose process is killed in its middle is the exception, and is not among them: what it has moved stays.)
+// order of steps must be what they see in some order of whole actions, each complete before the next one begins. That goes for
+// a process that is stopped or killed in the middle of its actions, too.
 
 import ABI
 
@@ -16,6 +16,12 @@ public struct Scenario: Sendable {
   let child: [Action]
   /// What process 1 looks at when both are through.
   let after: [Action]
+  /// How much of a longer call is done before others have their turn; nil: as much as usual.
+  var unitsPerTurn: Int?
+  /// Whether nobody sees what the child saw: it was killed, perhaps in a call that took effect and never returned.
+  var hidesTheKilled = false
+  /// How many steps are tried in every order by `make simulate KIND=orders`.
+  public private(set) var length = 7
 
   private static let window = Program.window
   private static let path = Program.path
@@ -81,7 +87,43 @@ public struct Scenario: Sendable {
         name: "kill against a parked read", before: open,
         parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])], child: read(3, at: 90),
         after: content),
+    ] + interruptions(open, content)
+  }
+
+  /// What the child does is interrupted by a stop or a kill, while its parent wants the same object.
+  private static func interruptions(_ open: [Action], _ content: [Action]) -> [Scenario] {
+    let calls: [(name: String, child: [Action])] = [
+      ("pwrite", [.call(.pwrite, [3, Program.buffer, 9000, 10])]),
+      ("write", [.call(.write, [3, Program.buffer, 9000])]),
+      ("pread", read(3, at: 90)),
+      ("read", [.call(.read, [3, Program.buffer, 9000])]),
+      ("truncate", [.call(.ftruncate, [3, 100])]),
     ]
+    let wants: [(name: String, parent: [Action])] = [
+      ("pwrite", [.call(.pwrite, [3, Program.buffer + 40, 4200, 4000])]),
+      ("pread", read(3, at: 0)),
+      ("truncate", [.call(.ftruncate, [3, 5000])]),
+      ("lseek", [.call(.lseek, [3, 0, 1])]),
+      ("seal", [.call(.fcntl, [3, 19, 4])]),
+    ]
+    var scenarios: [Scenario] = []
+    for call in calls {
+      for want in wants {
+        let waiting = "in a \(call.name) that a \(want.name) waits for"
+        let stop = [.call(.kill, [2, 17])] + want.parent + [.call(.kill, [2, 19])]
+        let kill = [.call(.kill, [2, 9])] + want.parent + [.call(.wait4, [2, Program.output, 0, 0])]
+        for (name, parent) in [("stop", stop), ("kill", kill)] as [(String, [Action])] {
+          var scenario = Scenario(
+            name: "\(name) \(waiting)", before: open, parent: parent, child: call.child, after: content)
+          // A page a step: every call of more is cut.
+          scenario.unitsPerTurn = 1
+          scenario.hidesTheKilled = name == "kill"
+          scenario.length = 5
+          scenarios.append(scenario)
+        }
+      }
+    }
+    return scenarios
   }
 
   /// The machine after `before`: the child runs, everything is in swap if `isSwapped`.
@@ -102,7 +144,8 @@ public struct Scenario: Sendable {
     while try concurrent.performNext(of: Self.parentIdentifier) {}
     // A killed process is gone when it has had its turn.
     for _ in 0..<8 { try concurrent.tick() }
-    let outcome = concurrent.outcome(of: [Self.parentIdentifier, Self.childIdentifier])
+    let outcome = concurrent.outcome(
+      of: hidesTheKilled ? [Self.parentIdentifier] : [Self.parentIdentifier, Self.childIdentifier])
     try concurrent.finish()
     return outcome
   }
@@ -113,6 +156,7 @@ public struct Scenario: Sendable {
     var configuration = HardwareConfiguration()
     configuration.frameCount = 160
     configuration.immediateTransferOneIn = 1_000_000
+    configuration.unitsPerTurn = unitsPerTurn
     var run: ConcurrentRun?
     do throws(Difference) {
       let concurrent = try ConcurrentRun(configuration)
@@ -152,6 +196,8 @@ public struct Scenario: Sendable {
         let process = pattern >> position & 1 == 1 ? Self.childIdentifier : Self.parentIdentifier
         _ = try concurrent.performNext(of: process)
       }
+      // What it did not come to while it was stopped.
+      while try concurrent.performNext(of: Self.childIdentifier) {}
       outcomes.insert(try end(concurrent))
     }
     return outcomes
