@@ -32,17 +32,24 @@ public struct PendingProtection: BitwiseCopyable, Sendable {
 extension AddressSpace {
   /// Goes on setting the protection of every mapping in a range; holes are skipped. Taking rights away reaches the page
   /// tables at once, granting them is left to the next fault. Takes the entries and translations that it looks at off
-  /// `budget`. Returns whether all is done.
+  /// `budget`. A change that makes nothing writable gives back, or costs nothing: it waits for memory that a cut needs, where
+  /// others are refused.
   ///
   /// - Throws: `EACCES` when an entry's maximum does not allow it, `ENOMEM` when a private mapping that becomes writable
   ///   cannot be reserved or memory for a cut cannot be had. Nothing visible changed then.
-  public func protect(_ pending: inout PendingProtection, _ budget: inout Int) throws(Errno) -> Bool {
+  public func protect(_ pending: inout PendingProtection, _ budget: inout Int) throws(Errno) -> StepOutcome {
     var first = findFirst(endingAfter: pending.position) ?? .none
     if !pending.isChecked {
-      guard try check(&pending, from: first, &budget) else { return false }
+      guard try check(&pending, from: first, &budget) else { return .again }
       if pending.needsCut {
-        try clip(at: pending.range.start)
-        try clip(at: pending.range.end)
+        do throws(Errno) {
+          try clip(at: pending.range.start)
+          try clip(at: pending.range.end)
+        } catch {
+          if pending.protection.contains(.write) { throw error }
+          pending = PendingProtection(pending.range, pending.protection, maximum: pending.maximum)
+          return .wait(.frames)
+        }
       }
       if pending.needsCut || pending.position != pending.range.start {
         pending.position = pending.range.start
@@ -54,18 +61,18 @@ extension AddressSpace {
     } else if pending.charges {
       pending.charges = system.reserveAgain(pending.unchargedPageCount, for: account)
     }
-    if apply(&pending, from: first, &budget) { return true }
+    if apply(&pending, from: first, &budget) { return .complete }
     if pending.charges { system.release(pending.unchargedPageCount, of: account) }
-    return false
+    return .again
   }
 
   /// Sets the protection of every mapping in a range in one go.
   ///
-  /// - Throws: what the steps throw.
+  /// - Throws: what the steps throw, and `ENOMEM` where they would wait.
   public func protect(_ range: AddressRange, _ protection: Protection, maximum: Protection?) throws(Errno) {
     var pending = PendingProtection(range, protection, maximum: maximum)
     var budget = Int.max
-    _ = try protect(&pending, &budget)
+    if case .wait = try protect(&pending, &budget) { throw .enomem }
   }
 
   @inline(__always)

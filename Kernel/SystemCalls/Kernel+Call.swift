@@ -83,7 +83,7 @@ extension Kernel {
     _ entry: SystemCallEntry, _ arguments: Arguments, _ thread: Thread, _ process: Process
   ) -> Bool {
     if entry.allocation != .none && (memory.isShort || (entry.makesObjects && !hasHeapReserve())) {
-      guard admitShort(entry.allocation, thread) else { return false }
+      guard givesBack(entry.call, arguments, process) || admitShort(entry.allocation, thread) else { return false }
     }
     if entry.copiesIn { return copyIn(entry.call, arguments, thread, process, progress: 0) }
     return run(entry.call, arguments, thread, process, stagedByteCount: 0)
@@ -103,6 +103,20 @@ extension Kernel {
     }
     if hasHeapReserve() { return true }
     return allocation == .waits ? parkWholeCall(thread) : refuse(allocation, thread)
+  }
+
+  /// Whether a call that can need memory only gives back this time: it is never refused, and what it needs on the way it takes
+  /// from the reserve or waits for (munmap(2), close(2) and others need nothing at all). Bad arguments are left to the call.
+  private func givesBack(_ call: SystemCall, _ arguments: Arguments, _ process: Process) -> Bool {
+    switch call {
+    case .ftruncate:
+      guard let status = try? fileTable(process).file(at: descriptor(arguments.first)).status() else { return true }
+      return Int64(bitPattern: arguments.second) <= status.size
+    case .setBreak: return arguments.first <= process.breakAddress
+    case .mprotect:
+      return !Protection(argument: UInt32(truncatingIfNeeded: arguments.third)).contains(.write)
+    default: return false
+    }
   }
 
   private func parkWholeCall(_ thread: Thread) -> Bool {

@@ -201,10 +201,14 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     var pending = pending
     var budget = unitsPerTurn
-    let isDone = try spaceReference(process).tryBorrow { space throws(Errno) in
+    let outcome = try spaceReference(process).tryBorrow { space throws(Errno) in
       try space.protect(&pending, &budget)
     }
-    return isDone ? .value(0) : cutProtect(pending, thread)
+    switch outcome {
+    case .complete: return .value(0)
+    case .again: return cutProtect(pending, thread)
+    case .wait(let channel): return park(thread, .protect(pending), on: channel)
+    }
   }
 
   @inline(never)

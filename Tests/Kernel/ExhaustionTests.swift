@@ -49,6 +49,38 @@ import Testing
     #expect(yields < 10_000, "\(yields)")
   }
 
+  @Test(arguments: [0, 300] as [UInt32]) func callsThatGiveBackAreNeverRefused(swapBlocks: UInt32) throws {
+    let kernel = try TestKernel(frames: 1024, swapBlocks: swapBlocks)
+    let first = kernel.context
+    kernel.call(.shmOpen2, kernel.string("/back"), 0x202, 0o600, 0, 0)
+    kernel.call(.ftruncate, 3, 8 * 4096)
+    let low: UInt64 = 0x2_0000_0000
+    kernel.call(.mmap, low, 8 * 4096, 3, 0x11, 3, 0)
+    for page in 0..<UInt64(8) { kernel.store([1], at: low + page * 4096) }
+    kernel.call(.mmap, low + 0x10_0000, 64 * 4096, 3, 0x1012, UInt64.max, 0)
+    for page in 0..<UInt64(64) { kernel.store([1], at: low + 0x10_0000 + page * 4096) }
+    let end = try #require(kernel.kernel.inspectedProcesses.process(1)?.breakAddress)
+    #expect(kernel.call(.break, end + 4 * 4096)?.failed == false)
+    _ = kernel.string("/back")
+    exhaust(kernel, pages: 3000)
+    func isDone(_ what: String, _ result: CallResult?) {
+      #expect(kernel.context == first && result?.failed == false, "\(what): \(String(describing: result))")
+    }
+    // What takes is refused, or would be.
+    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+    #expect(kernel.call(.ftruncate, 3, 9 * 4096)?.errno == .enomem)
+    let middle = low + 0x10_0000
+    for page in [20, 21, 40] as [UInt64] {
+      isDone("mprotect", kernel.call(.mprotect, middle + page * 4096, 4096, page == 21 ? 0 : 1))
+    }
+    isDone("munmap", kernel.call(.munmap, middle + 30 * 4096, 4096))
+    isDone("break", kernel.call(.break, end))
+    isDone("ftruncate in the middle of a page", kernel.call(.ftruncate, 3, 3 * 4096 + 100))
+    isDone("ftruncate", kernel.call(.ftruncate, 3, 0))
+    isDone("shm_unlink", kernel.call(.shmUnlink, TestKernel.data))
+    isDone("close", kernel.call(.close, 3))
+  }
+
   /// Processes that have been told to end.
   private func doomed(_ kernel: TestKernel) -> Int {
     var count = 0

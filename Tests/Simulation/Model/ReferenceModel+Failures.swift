@@ -17,6 +17,9 @@ extension ReferenceModel {
       try apply(step.operation, by: step.process, observed)
       return true
     }
+    if error == Errno.enomem.rawValue && givesBack(step.operation.innermost, process) {
+      throw Difference("a call that gives back was refused")
+    }
     switch step.operation.innermost {
     case .map(_, _, _, _, let descriptor, _):
       // mmap(2) marks the object as accessed even when the mapping is refused in the end (spec shm.md 2.5).
@@ -29,6 +32,18 @@ extension ReferenceModel {
     default: break
     }
     return !step.leavesPartialTransfers
+  }
+
+  /// Whether a call only gives back: for that no memory is ever lacking.
+  private func givesBack(_ operation: Operation, _ process: ModelProcess) -> Bool {
+    switch operation {
+    case .truncate(let descriptor, let length):
+      process.file(descriptor)?.object.map { length <= $0.size } ?? false
+    case .protect(_, _, let protection): protection & 2 == 0
+    case .setBreak(let address): address <= process.breakAddress
+    case .unmap: true
+    default: false
+    }
   }
 
   /// The operation of a step as far as it got: where a page of the program could not be read from swap, a write to the
