@@ -48,11 +48,7 @@ extension AddressSpace {
       }
     } else if entries[handle].objectOrNil == nil {
       guard system.hasHeapReserve else { return .wait(.frames) }
-      system.counters.objectsMadeByFaults &+= 1
-      let object = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
-      object.isSeenOnce = true
-      entries[handle].object = VMObjectReference(object)
-      entries[handle].offset = 0
+      makeObject(for: handle)
     }
     guard let object = entries[handle].objectOrNil.map({ BackReference($0) }) else {
       preconditionFailure("entry without object")
@@ -73,6 +69,16 @@ extension AddressSpace {
     case .wait(let channel): return .wait(channel)
     case .outside: return .signal(.sigbus, code: .busObject)
     }
+  }
+
+  /// Gives an entry without an object one of its own. The caller has looked at the heap's reserve right before.
+  @inline(__always)
+  func makeObject(for handle: Handle<MapEntry>) {
+    system.counters.objectsMadeByFaults &+= 1
+    let object = VMObject(system, .anonymous, pageCount: system.entries[handle].pageCount)
+    object.isSeenOnce = true
+    system.entries[handle].object = VMObjectReference(object)
+    system.entries[handle].offset = 0
   }
 
   /// Gives an entry that shares its object an object of its own, in front of the shared one.

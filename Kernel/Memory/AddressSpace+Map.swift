@@ -26,7 +26,7 @@ public final class PendingMapping {
   public func step(_ budget: inout Int) -> StepOutcome {
     let outcome = space.unmap(range, &budget)
     if case .complete = outcome {
-      space.insert(handle)
+      space.enter(handle)
       handle = .none
     }
     return outcome
@@ -99,8 +99,21 @@ extension AddressSpace {
       case .again, .wait: return (VirtualAddress(address), .pending(PendingMapping(self, range, handle)))
       }
     }
-    insert(handle)
+    enter(handle)
     return (VirtualAddress(address), .complete)
+  }
+
+  /// Puts a new entry, whose range is free, into the map, or lets the one in front of it have the range.
+  @inline(__always)
+  fileprivate func enter(_ handle: Handle<MapEntry>) {
+    let entry = system.entries.pin(handle)
+    let (previous, next) = neighbours(of: entry.value.start)
+    if !previous.isNone && extend(previous, by: entry.value, before: next) {
+      _ = system.entries.take(handle, system)
+      return
+    }
+    insert(handle, between: previous, next)
+    mergeWithNext(handle)
   }
 
   /// The address of a request.

@@ -2,7 +2,8 @@
 //
 // Everything is checked before anything changes. Between two steps the map stays as it is, because its only thread waits in
 // mprotect(2). An entry gets its new protection when its translations allow no more than that. Swap is only reserved on
-// behalf of entries: what is meant for those that are still to come is given up between two steps.
+// behalf of entries: what is meant for those that are still to come is given up between two steps. An entry that is done
+// becomes one with the one in front of it if it is like it now.
 public import ABI
 
 /// How far a change of protection is.
@@ -40,16 +41,13 @@ extension AddressSpace {
     var first = findFirst(endingAfter: pending.position) ?? .none
     if !pending.isChecked {
       guard try check(&pending, from: first, &budget) else { return false }
-      if pending.needsCut {
-        try clip(at: pending.range.start)
-        try clip(at: pending.range.end)
-      }
+      pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
+      if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
+      if pending.needsCut { try cut(pending) }
       if pending.needsCut || pending.position != pending.range.start {
         pending.position = pending.range.start
         first = findFirst(endingAfter: pending.position) ?? .none
       }
-      pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
-      if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
       pending.isChecked = true
     } else if pending.charges {
       pending.charges = system.reserveAgain(pending.unchargedPageCount, for: account)
@@ -66,6 +64,18 @@ extension AddressSpace {
     var pending = PendingProtection(range, protection, maximum: maximum)
     var budget = Int.max
     _ = try protect(&pending, &budget)
+  }
+
+  /// Cuts the entries that the range begins and ends in.
+  private func cut(_ pending: PendingProtection) throws(Errno) {
+    do throws(Errno) {
+      try clip(at: pending.range.start)
+      try clip(at: pending.range.end)
+    } catch {
+      if let handle = find(pending.range.start) { mergeWithPrevious(handle, system.entries.pin(handle)) }
+      if pending.charges { system.release(pending.unchargedPageCount, of: account) }
+      throw error
+    }
   }
 
   @inline(__always)
@@ -103,7 +113,10 @@ extension AddressSpace {
     var handle = first
     while !handle.isNone {
       let entry = system.entries.pin(handle)
-      guard entry.value.start < pending.range.end else { break }
+      guard entry.value.start < pending.range.end else {
+        if entry.value.start == pending.range.end { mergeWithPrevious(handle, entry) }
+        break
+      }
       if budget <= 0 { return false }
       let end = entry.value.end
       let rest = AddressRange(uncheckedStart: max(entry.value.start, pending.position), end: end)
@@ -118,7 +131,9 @@ extension AddressSpace {
       }
       entry.value.protection = protection
       if let maximum = pending.maximum { entry.value.maximum = maximum }
-      handle = entry.value.next
+      let next = entry.value.next
+      mergeWithPrevious(handle, entry)
+      handle = next
     }
     return true
   }

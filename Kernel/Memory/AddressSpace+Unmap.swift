@@ -102,11 +102,13 @@ extension AddressSpace {
     }
   }
 
-  /// Makes sure that no entry spans `address`.
+  /// Makes sure that no entry spans `address`. Memory without an object gets one first, if the heap has room for it: then
+  /// both parts go on showing the same object when they are touched, and can become one entry again.
   ///
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
   func clip(at address: UInt64) throws(Errno) {
     guard let handle = find(address), system.entries[handle].start < address else { return }
+    if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
   }
 

@@ -17,7 +17,8 @@ public enum Sharing: UInt8, Sendable {
 ///   heights of two siblings differ by at most one.
 /// - `largestGap` is the largest `start - previous.end` in the entry's subtree.
 /// - `needsCopy`: the object belongs to others too; it is shadowed before the first store.
-/// - `charge` pages of swap are reserved for a private mapping that can be written.
+/// - `charge` pages of swap are reserved for a private mapping that can be written: all of its pages, or none.
+/// - Two entries that touch differ in something (`isLike`), or show what does not belong together.
 struct MapEntry: ~Copyable {
   var start: UInt64
   var end: UInt64
@@ -41,11 +42,28 @@ struct MapEntry: ~Copyable {
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
+  /// Whether both are the same in all but where they lie and what they show.
+  borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
+    protection == other.protection && maximum == other.maximum && sharing == other.sharing
+      && inheritance == other.inheritance && needsCopy == other.needsCopy
+      && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
+      && account === other.account
+  }
+
   @inline(__always)
   var objectOrNil: VMObject? {
     switch object {
     case .some(let reference): reference.object
     case .none: nil
+    }
+  }
+
+  /// The object, to be compared with others.
+  @inline(__always)
+  var objectReference: BackReference<VMObject> {
+    switch object {
+    case .some(let reference): BackReference(reference.object)
+    case .none: BackReference()
     }
   }
 
