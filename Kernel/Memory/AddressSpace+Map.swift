@@ -82,7 +82,7 @@ extension AddressSpace {
     let new = MapEntry(
       start: address, end: address + byteCount, offset: request.offset, object: object, charge: charge,
       account: charge == 0 ? nil : account, protection: request.protection, maximum: request.maximum,
-      sharing: request.sharing,
+      kind: request.isGuard ? .guardRange : .memory, sharing: request.sharing,
       inheritance: request.sharing == .shared ? .share : .copy, needsCopy: isPrivateView,
       countsAsWritable: request.countsAsWritable)
     guard let handle = system.entries.allocate(new, system) else {
@@ -125,7 +125,7 @@ extension AddressSpace {
       guard byteCount < UserSpace.end else { throw .enomem }
       guard
         let found = findSpace(byteCount, from: address, alignment: request.alignment, below: request.limit)
-          ?? findSpace(byteCount, from: UserSpace.start, alignment: request.alignment, below: request.limit)
+          ?? findSpace(byteCount, from: request.fallback, alignment: request.alignment, below: request.limit)
       else { throw .enomem }
       return found
     case .fixed, .exclusive:

@@ -66,7 +66,7 @@ extension AddressSpace {
     entry.value.charge += new.charge
     entry.value.end = new.end
     refreshGap(of: next)
-    virtualByteCount += new.end - new.start
+    virtualByteCount += new.countedByteCount
     lastFound = handle
     mergeWithNext(handle)
     return true

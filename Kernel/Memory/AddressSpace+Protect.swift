@@ -31,7 +31,7 @@ public struct PendingProtection: BitwiseCopyable, Sendable {
 }
 
 extension AddressSpace {
-  /// Goes on setting the protection of every mapping in a range; holes are skipped. Taking rights away reaches the page
+  /// Goes on setting the protection of every mapping in a range; holes are skipped, and guards stay guards. Taking rights away reaches the page
   /// tables at once, granting them is left to the next fault. Takes the entries and translations that it looks at off
   /// `budget`. Returns whether all is done.
   ///
@@ -91,6 +91,10 @@ extension AddressSpace {
         return false
       }
       budget -= 1
+      if entry.value.kind != .memory {
+        handle = entry.value.next
+        continue
+      }
       let limit = entry.value.maximum
       if !limit.isSuperset(of: pending.protection) { throw .eacces }
       if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { throw .eacces }
@@ -118,6 +122,11 @@ extension AddressSpace {
         break
       }
       if budget <= 0 { return false }
+      if entry.value.kind != .memory {
+        budget -= 1
+        handle = entry.value.next
+        continue
+      }
       let end = entry.value.end
       let rest = AddressRange(uncheckedStart: max(entry.value.start, pending.position), end: end)
       let lost = entry.value.protection.subtracting(protection)

@@ -104,7 +104,6 @@ extension AddressSpace {
   /// Puts an entry into the map between two that are neighbours.
   @inline(__always)
   func insert(_ handle: Handle<MapEntry>, between previous: Handle<MapEntry>, _ next: Handle<MapEntry>) {
-    let start = nodes[handle].start
     // Thread it.
     nodes[handle].next = next
     nodes[handle].previous = previous
@@ -114,7 +113,7 @@ extension AddressSpace {
     tree = insert(handle, into: tree)
     lastFound = handle
     entryCount += 1
-    virtualByteCount += nodes[handle].end - start
+    virtualByteCount += nodes[handle].countedByteCount
   }
 
   /// Takes an entry out of the map; `release` drops it.

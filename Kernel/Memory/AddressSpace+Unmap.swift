@@ -91,7 +91,7 @@ extension AddressSpace {
 
   /// Takes bytes that an entry is about to lose out of what is counted.
   private func discount(_ handle: Handle<MapEntry>, _ byteCount: UInt64) {
-    virtualByteCount -= byteCount
+    if system.entries[handle].kind == .memory { virtualByteCount -= byteCount }
     if system.entries[handle].charge != 0 {
       let pages = byteCount >> Page.shift
       system.entries[handle].charge -= pages
@@ -102,12 +102,14 @@ extension AddressSpace {
     }
   }
 
-  /// Makes sure that no entry spans `address`. Memory without an object gets one first, if the heap has room for it: then
+  /// Makes sure that no entry for memory spans `address`. Memory without an object gets one first, if the heap has room for it: then
   /// both parts go on showing the same object when they are touched, and can become one entry again.
   ///
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
   func clip(at address: UInt64) throws(Errno) {
-    guard let handle = find(address), system.entries[handle].start < address else { return }
+    guard let handle = find(address), system.entries[handle].start < address,
+      system.entries[handle].kind == .memory
+    else { return }
     if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
   }
@@ -122,13 +124,13 @@ extension AddressSpace {
     let upper = MapEntry(
       start: address, end: end, offset: entries[handle].index(of: address), object: entries[handle].copyReference(),
       charge: upperCharge, account: entries[handle].account, protection: entries[handle].protection,
-      maximum: entries[handle].maximum,
+      maximum: entries[handle].maximum, kind: entries[handle].kind,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
       needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable)
     guard let new = entries.allocate(upper, system, priority) else { return false }
     entries[handle].end = address
     entries[handle].charge -= upperCharge
-    virtualByteCount -= end - address
+    virtualByteCount -= entries[new].countedByteCount
     insert(new)
     return true
   }

@@ -10,6 +10,19 @@
 // - `retire` is called exactly once; afterwards only the teardown list reaches the space.
 public import ABI
 
+/// Where a program and the data segment that break(2) moves lie.
+public struct ProgramExtent: BitwiseCopyable, Sendable {
+  /// The program's lowest page.
+  public var start: UInt64 = 0
+  /// Where the data segment starts, page-aligned.
+  public var dataStart: UInt64 = 0
+  /// Where the data segment ends now, page-aligned: what break(2) returns.
+  public var dataEnd: UInt64 = 0
+
+  /// Nowhere.
+  public init() {}
+}
+
 /// An address space.
 public final class AddressSpace: AnyOwner {
   /// The system that frames come from.
@@ -20,8 +33,10 @@ public final class AddressSpace: AnyOwner {
   var lastFound = Handle<MapEntry>.none
   /// Mappings.
   public internal(set) var entryCount = 0
-  /// Bytes of all mappings.
+  /// Bytes of all mappings but guards: what RLIMIT_AS limits.
   public internal(set) var virtualByteCount: UInt64 = 0
+  /// Where the program and its data segment lie.
+  public var program = ProgramExtent()
   /// Present page-table entries of the lowest level.
   public internal(set) var residentPageCount = 0
   /// Whom new reservations are charged to: the process's real user.
@@ -97,7 +112,7 @@ public final class AddressSpace: AnyOwner {
   func release(_ handle: Handle<MapEntry>) {
     let entry = system.entries.take(handle, system)
     entryCount -= 1
-    virtualByteCount -= entry.end - entry.start
+    virtualByteCount -= entry.countedByteCount
     if entry.charge != 0 { system.release(entry.charge, of: entry.account) }
     if entry.countsAsWritable, let object = entry.objectOrNil {
       object.writableMappingByteCount -= entry.end - entry.start

@@ -9,6 +9,14 @@ public enum Sharing: UInt8, Sendable {
   case `private`
 }
 
+/// What a mapping is for.
+enum EntryKind: UInt8, Sendable {
+  /// Memory.
+  case memory
+  /// A range that is kept free: nothing in it can be reached, no protection makes it so, and no limit counts it (MAP_GUARD).
+  case guardRange
+}
+
 /// One mapping: the range `start ..< end` shows `object` from page `offset` on.
 ///
 /// Invariants
@@ -35,6 +43,7 @@ struct MapEntry: ~Copyable {
   var height: UInt8 = 0
   var protection: Protection
   var maximum: Protection
+  var kind: EntryKind
   var sharing: Sharing
   var inheritance: Inheritance
   var needsCopy: Bool
@@ -42,9 +51,13 @@ struct MapEntry: ~Copyable {
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
+  /// What counts for RLIMIT_AS.
+  @inline(__always)
+  var countedByteCount: UInt64 { kind == .memory ? end - start : 0 }
+
   /// Whether both are the same in all but where they lie and what they show.
   borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
-    protection == other.protection && maximum == other.maximum && sharing == other.sharing
+    protection == other.protection && kind == other.kind && maximum == other.maximum && sharing == other.sharing
       && inheritance == other.inheritance && needsCopy == other.needsCopy
       && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
       && account === other.account
@@ -102,6 +115,10 @@ public struct MapRequest: ~Copyable {
   public var alignment: UInt64 = Page.byteCount
   /// The first address that the mapping may not reach (`.anywhere` only).
   public var limit: UInt64 = UserSpace.end
+  /// Where to look next when there is no room from the address on (`.anywhere` only).
+  public var fallback: UInt64 = UserSpace.start
+  /// Whether the range is only kept free.
+  public var isGuard = false
   /// What may be done.
   public var protection: Protection
   /// What `mprotect` may allow later.

@@ -126,7 +126,7 @@ public struct MemoryInspector: ~Copyable {
       charges += system.entries[handle].charge
       if let object = system.entries[handle].objectOrNil { visit(object) }
       previousEnd = end
-      bytes += end - start
+      bytes += system.entries[handle].countedByteCount
       count += 1
       handle = system.entries[handle].next
     }

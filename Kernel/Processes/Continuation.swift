@@ -36,7 +36,7 @@ public enum Continuation {
   /// A child is being made.
   case fork(PendingFork)
   /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
-  case unmap(AddressRange, breakAddress: UInt64?)
+  case unmap(AddressRange, dataEnd: UInt64?)
   /// The protection of mappings is being changed.
   case protect(PendingProtection)
   /// A mapping takes the place of others; the call returns this value.

@@ -54,6 +54,7 @@ public final class PendingFork {
     case .memory:
       guard let source = parent.addressSpace, let space else { preconditionFailure("fork of a process without memory") }
       guard try source.copy(into: space, from: &position, &budget) else { return false }
+      space.program = source.program
       phase = .descriptors
       return try copyDescriptors(parent, &budget)
     case .descriptors: return try copyDescriptors(parent, &budget)

@@ -75,12 +75,6 @@ public final class Process {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
   public var nameByteCount = 0
-  /// The end of the data segment that `break` moves, and where it starts.
-  public var breakAddress: UInt64 = 0
-  /// Where the data segment that `break` moves starts.
-  public var breakStart: UInt64 = 0
-  /// Where the program starts: its lowest page.
-  public internal(set) var programStart: UInt64 = 0
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
   /// Whether the process has executed a program since it was forked.

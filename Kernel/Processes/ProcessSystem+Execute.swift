@@ -25,9 +25,7 @@ extension ProcessSystem {
       process.hasChangedIdentity
       && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
     process.saveIdentity()
-    process.programStart = layout.startAddress & ~Page.offsetMask
-    process.breakStart = (layout.endAddress + Page.offsetMask) & ~Page.offsetMask
-    process.breakAddress = process.breakStart
+    space.program = layout.extent
     setName(process, execution.path, execution.pathByteCount - 1)
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
     reset(&thread.context, layout, stack)

@@ -99,9 +99,6 @@ extension ProcessSystem {
     child.creationMask = parent.creationMask
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
-    child.programStart = parent.programStart
-    child.breakStart = parent.breakStart
-    child.breakAddress = parent.breakAddress
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals
     child.forgetsChildren = parent.forgetsChildren

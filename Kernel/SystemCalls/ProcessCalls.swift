@@ -153,7 +153,7 @@ extension Kernel {
     case .execute(let execution): return try continueExecution(execution, thread, process)
     case .fork(let pending): return try continueFork(pending, thread, process)
     case .protect(let pending): return try continueProtect(pending, thread, process)
-    case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
+    case .unmap(let range, let dataEnd): return continueUnmap(range, dataEnd: dataEnd, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
     default: preconditionFailure("not a continuation of a call")

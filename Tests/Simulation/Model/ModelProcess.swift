@@ -17,6 +17,8 @@ struct ModelView {
   var chargedUser: UInt32?
   /// A SHARED mapping from a writable descriptor: blocks F_SEAL_WRITE.
   var countsAsWritable = false
+  /// Whether it is only kept free (MAP_GUARD).
+  var isGuard = false
   /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
   var isUncertain = false
 
@@ -122,7 +124,7 @@ final class ModelProcess {
   var isRunnable: Bool { state == .running && blocked == nil && !signals.isStopped }
 
   /// What counts for RLIMIT_AS, in bytes.
-  var virtualByteCount: UInt64 { UInt64(memory.count) * 4096 + stackByteCount }
+  var virtualByteCount: UInt64 { UInt64(memory.values.count { !$0.isGuard }) * 4096 + stackByteCount }
 
   /// The lowest descriptor not in use, from `minimum` on.
   func freeDescriptor(from minimum: Int32 = 0) -> Int32 {

@@ -38,7 +38,10 @@ extension ReferenceModel {
       view.object = object
     }
     if !isShared && view.protection & 2 != 0 { view.chargedUser = process.credentials.realUser }
-    if arguments.flags & 0x2000 != 0 { view.maximum = 0 }
+    if arguments.flags & 0x2000 != 0 {
+      view.maximum = 0
+      view.isGuard = true
+    }
     let limit = arguments.protection >> 16 & 7
     if limit != 0 { view.maximum &= limit }
     let isNew = view.object != nil && (isAnonymous || arguments.descriptor >= 0 && isZeroFile(process, arguments))
@@ -173,13 +176,24 @@ extension ReferenceModel {
     _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
     let hint = arguments.address
-    let behindData = (Program.dataEnd + UInt64(process.limits[2].hard) + 4095) & ~4095
+    let behindData = (Program.data + UInt64(process.limits[2].hard) + 4095) & ~4095
     if hint == 0 || hint >= Program.text && hint < behindData {
       if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
       return
     }
+    let rounded = (hint &+ 4095) & ~4095
+    if rounded == 0 || rounded >= Self.userEnd {
+      if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
+      return
+    }
+    try checkFreeHint(process, rounded, start, byteCount)
+  }
+
+  private func checkFreeHint(
+    _ process: ModelProcess, _ hint: UInt64, _ start: UInt64, _ byteCount: UInt64
+  ) throws(Difference) {
     let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
-    guard hint & 4095 == 0, hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
+    guard hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
       !stack.overlaps(hint..<hint + byteCount)
     else { return }
     if !ModelProcess.pages(hint, byteCount).contains(where: { process.memory[$0] != nil }) {
@@ -189,8 +203,10 @@ extension ReferenceModel {
 
   func unmap(_ process: ModelProcess, _ address: UInt64, _ byteCount: UInt64) -> Expectation {
     if byteCount == 0 { return .error(.einval) }
-    if address >= Self.userEnd || byteCount > Self.userEnd - address { return .error(.einval) }
-    for page in ModelProcess.pages(address, byteCount) { process.memory[page] = nil }
+    let start = address & ~4095
+    let end = start &+ ((byteCount &+ (address & 4095) &+ 4095) & ~4095)
+    if start < 0x1000 || end < start || end > Self.userEnd { return .error(.einval) }
+    for page in ModelProcess.pages(start, end - start) { process.memory[page] = nil }
     return .value(0)
   }
 
@@ -202,9 +218,12 @@ extension ReferenceModel {
     let start = address & ~4095
     let size = (byteCount &+ (address & 4095) &+ 4095) & ~4095
     if start &+ size < start { return .error(.einval) }
+    if size == 0 { return .value(0) }
     if limit != 0 && protection & 7 & ~limit != 0 { return .error(.eopnotsupp) }
-    if byteCount == 0 || address >= Self.userEnd { return .value(0) }
-    let pages = ModelProcess.pages(address, min(byteCount, Self.userEnd - address))
+    if start >= Self.userEnd { return .value(0) }
+    let pages = ModelProcess.pages(start, min(size, Self.userEnd - start)).filter {
+      process.memory[$0].map { !$0.isGuard } ?? true
+    }
     let wanted = protection & 7 | limit
     if pages.contains(where: { page in process.memory[page].map { wanted & ~$0.maximum != 0 } ?? false }) {
       return .error(.eacces)
