@@ -7,7 +7,7 @@
 //   more rights than the map entry grants, and stands in that frame's mapping list.
 // - Only the space whose root is loaded has translations cached by the processor; every entry that loses rights or goes is
 //   invalidated before its frame can be reused.
-// - `retire` is called exactly once; afterwards only the teardown list reaches the space.
+// - Each of the `userCount` users calls `retire` exactly once; after the last only the teardown list reaches the space.
 public import ABI
 
 /// Where a program and the data segment that break(2) moves lie.
@@ -43,7 +43,10 @@ public final class AddressSpace: AnyOwner {
   public var account: UserAccount?
   var cachedTableBase = UInt64.max
   var cachedTable = FrameNumber.none
-  private var isRetired = false
+  /// Processes that run in the space: more than one between vfork(2) and execve(2) or the end of the child.
+  public private(set) var userCount = 1
+  /// The inspection that visited the space last.
+  var inspection: UInt32 = 0
 
   private init(_ system: MemorySystem, root: FrameNumber) {
     self.system = system
@@ -58,7 +61,7 @@ public final class AddressSpace: AnyOwner {
   }
 
   deinit {
-    precondition(isRetired, "address space dropped without retire")
+    precondition(userCount == 0, "address space dropped without retire")
     system.counters.liveSpaces -= 1
   }
 
@@ -83,11 +86,15 @@ public final class AddressSpace: AnyOwner {
     }
   }
 
-  /// Gives the space up: everything in it is released in bounded steps by the teardown list. The caller drops its
-  /// reference.
+  /// One more process runs in the space, and gives it up with a `retire` of its own.
+  public func share() { userCount += 1 }
+
+  /// A user gives the space up. After the last, everything in it is released in bounded steps by the teardown list. The
+  /// caller drops its reference.
   public func retire() {
-    precondition(!isRetired)
-    isRetired = true
+    precondition(userCount > 0)
+    userCount -= 1
+    guard userCount == 0 else { return }
     system.loadKernelRoot(insteadOf: root)
     system.teardown.append(self)
   }

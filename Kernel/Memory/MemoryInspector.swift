@@ -75,6 +75,9 @@ public struct MemoryInspector: ~Copyable {
 
   /// Checks an address space: its map, its tables, and that they agree.
   public mutating func visit(_ space: AddressSpace) {
+    // Several processes may run in it.
+    if space.inspection == generation { return }
+    space.inspection = generation
     spaceCount += 1
     count(space)
     visitEntries(space)

@@ -35,6 +35,8 @@ public enum Continuation {
   case execute(Execution)
   /// A child is being made.
   case fork(PendingFork)
+  /// Waiting until a child that runs in the process' memory executes a program or ends; the call returns its identifier.
+  case lend(child: ProcessSlot, identifier: Int32)
   /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
   case unmap(AddressRange, dataEnd: UInt64?)
   /// The protection of mappings is being changed.
@@ -50,6 +52,23 @@ public enum Continuation {
   public var isNone: Bool {
     if case .none = self { return true }
     return false
+  }
+}
+
+extension Continuation {
+  /// Whether a kill, or a signal that ends the process, acts only when the call has stored its result: it waits for a child
+  /// that runs in the process' memory (FreeBSD's wait in vfork(2) is not interrupted by any signal).
+  public var outlastsKill: Bool {
+    if case .lend = self { return true }
+    return false
+  }
+
+  /// Whether it is a change of the map that others who run in the memory see when it is half done.
+  public var changesMap: Bool {
+    switch self {
+    case .unmap, .protect, .map: true
+    default: false
+    }
   }
 }
 

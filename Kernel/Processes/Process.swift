@@ -54,6 +54,8 @@ public final class Process {
   var firstZombie = ProcessSlot.none
   var nextSibling = ProcessSlot.none
   var previousSibling = ProcessSlot.none
+  /// What tells the parent of the end; wait4(2) without WLINUXCLONE is for those that end with SIGCHLD.
+  var endSignal = Signal.sigchld
 
   // What the process owns
 
@@ -61,6 +63,8 @@ public final class Process {
   public internal(set) var thread: Thread?
   /// The address space.
   public var addressSpace: AddressSpace?
+  /// The process that waits until this one, which runs in its memory as a rule, executes a program or ends (vfork(2)).
+  public internal(set) var lender = ProcessSlot.none
   /// The descriptor table.
   public var files: FileTable?
   /// The descriptors of a child that was being made when the process was killed.

@@ -16,6 +16,7 @@ extension ProcessSystem {
       old.retire()
     }
     process.addressSpace = space
+    returnMemory(process)
     process.hasExecuted = true
     // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
     process.forgetsChildren = false

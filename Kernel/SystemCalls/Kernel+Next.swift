@@ -57,7 +57,9 @@ extension Kernel {
       return false
     }
     // A stopped process looks at its other signals when it is continued.
-    if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
+    if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped,
+      !processes.outlastsKill(thread, process)
+    {
       processes.beginExit(process, .terminated(signal))
       return false
     }

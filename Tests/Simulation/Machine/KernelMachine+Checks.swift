@@ -19,7 +19,7 @@ extension KernelMachine {
     var pending: [MapEntryInspection] = []
     kernel.inspectedProcesses.inspectProcesses { process in
       processCount += 1
-      if let space = process.addressSpace { spaces.append(space) }
+      if let space = process.addressSpace, !spaces.contains(where: { $0 === space }) { spaces.append(space) }
       if let table = process.files {
         tables += 1
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }

@@ -108,8 +108,9 @@ extension ReferenceModel {
   func wait(
     _ process: ModelProcess, _ target: ProcessTarget, _ options: UInt32, _ usage: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    if options & ~63 != 0 { return .error(.einval) }
-    if children(of: process, target).isEmpty { return .error(.echild) }
+    if options & ~0x8000_003F != 0 { return .error(.einval) }
+    // WLINUXCLONE: for children that do not end with SIGCHLD, and there are none.
+    if options >> 31 != 0 || children(of: process, target).isEmpty { return .error(.echild) }
     let ready = reporting(to: process, target, options)
     if ready.isEmpty { return options & 1 != 0 ? .value(0) : .blocked }
     let reaches =
