@@ -76,7 +76,7 @@ extension AddressSpace {
   private func joins(_ entry: borrowing MapEntry, _ other: borrowing MapEntry) -> Bool {
     let shown = entry.objectReference
     let behind = other.objectReference
-    guard behind.isEmpty || behind == shown, entry.isLike(other) else { return false }
+    guard behind.isEmpty || behind == shown, entry.isLike(other), entry.kind != .stackGap else { return false }
     guard let object = shown.instance else { return true }
     let end = entry.offset + entry.pageCount
     if !behind.isEmpty { return other.offset == end }

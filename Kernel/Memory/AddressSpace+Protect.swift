@@ -91,7 +91,7 @@ extension AddressSpace {
         return false
       }
       budget -= 1
-      if entry.value.kind != .memory {
+      if entry.value.isGuard {
         handle = entry.value.next
         continue
       }
@@ -122,7 +122,7 @@ extension AddressSpace {
         break
       }
       if budget <= 0 { return false }
-      if entry.value.kind != .memory {
+      if entry.value.isGuard {
         budget -= 1
         handle = entry.value.next
         continue

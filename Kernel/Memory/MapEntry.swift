@@ -13,6 +13,10 @@ public enum Sharing: UInt8, Sendable {
 enum EntryKind: UInt8, Sendable {
   /// Memory.
   case memory
+  /// The part of a stack that has grown: memory below which a gap may lie.
+  case stack
+  /// What a stack may grow into, with the guard at its low end; `offset` is a `StackGap`.
+  case stackGap
   /// A range that is kept free: nothing in it can be reached, no protection makes it so, and no limit counts it (MAP_GUARD).
   case guardRange
 }
@@ -51,9 +55,16 @@ struct MapEntry: ~Copyable {
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
+  /// Whether nothing in it can be reached, whatever is done to its protection.
+  @inline(__always)
+  var isGuard: Bool { kind.rawValue >= EntryKind.stackGap.rawValue }
+
   /// What counts for RLIMIT_AS.
   @inline(__always)
-  var countedByteCount: UInt64 { kind == .memory ? end - start : 0 }
+  var countedByteCount: UInt64 { isGuard ? 0 : end - start }
+
+  /// The offset of the part from `address` on.
+  func offset(from address: UInt64) -> UInt64 { kind == .stackGap ? offset : index(of: address) }
 
   /// Whether both are the same in all but where they lie and what they show.
   borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
@@ -119,6 +130,8 @@ public struct MapRequest: ~Copyable {
   public var fallback: UInt64 = UserSpace.start
   /// Whether the range is only kept free.
   public var isGuard = false
+  /// If it is a stack, how.
+  public var stack: StackRequest?
   /// What may be done.
   public var protection: Protection
   /// What `mprotect` may allow later.

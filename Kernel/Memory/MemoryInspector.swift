@@ -62,6 +62,7 @@ public struct MemoryInspector: ~Copyable {
     guard let entry = pending.inspected else { return }
     entryCount += 1
     charges += entry.charge
+    if pending.inspectedGap != nil { entryCount += 1 }
     if let object = entry.object { visit(object) }
   }
 

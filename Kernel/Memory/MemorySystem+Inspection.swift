@@ -180,7 +180,7 @@ extension AddressSpace {
       start: system.entries[handle].start, end: system.entries[handle].end,
       object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
       protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
-      isGuard: system.entries[handle].kind != .memory, isShared: system.entries[handle].sharing == .shared,
+      isGuard: system.entries[handle].isGuard, isShared: system.entries[handle].sharing == .shared,
       needsCopy: system.entries[handle].needsCopy,
       countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge,
       account: system.entries[handle].account)

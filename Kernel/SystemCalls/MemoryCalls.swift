@@ -30,12 +30,13 @@ private struct MapArguments {
     maximum = limit ?? .all
     var flags = MapFlags(rawValue: UInt32(truncatingIfNeeded: arguments.fourth)).subtracting(.ignored)
     descriptor = Int32(truncatingIfNeeded: arguments.fifth)
-    let position = arguments.sixth
+    var position = arguments.sixth
     guard arguments.second != 0 else { throw .einval }
     if flags.contains(.anonymous) && (descriptor != -1 || position != 0) { throw .einval }
     if flags.contains(.stack) {
       guard descriptor == -1, wanted.isSuperset(of: [.read, .write]) else { throw .einval }
       flags.insert(.anonymous)
+      position = 0
     }
     guard flags.subtracting(.alignmentMask).isSubset(of: .known) else { throw .einval }
     if flags.contains(.exclusive) && !flags.contains(.fixed) { throw .einval }
@@ -111,6 +112,7 @@ extension Kernel {
       protection: map.protection, maximum: map.flags.contains(.guardRange) ? [] : map.maximum,
       sharing: isShared ? .shared : .private, object: nil)
     request.isGuard = map.flags.contains(.guardRange)
+    if map.flags.contains(.stack) { request.stack = StackRequest(guardPageCount: memory.stackGuardPageCount) }
     return try place(request, map, thread, process)
   }
 

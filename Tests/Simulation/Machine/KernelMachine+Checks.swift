@@ -27,6 +27,7 @@ extension KernelMachine {
       if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
       if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
         pending.append(entry)
+        if let gap = mapping.inspectedGap { pending.append(gap) }
       }
       // A child that is being made, or was when its parent was killed.
       var copied = process.unfinishedFiles

@@ -13,12 +13,15 @@ struct MapArguments {
 
 extension ReferenceModel {
   static let userEnd: UInt64 = 1 << 46
-  /// The first address past the initial stack.
-  static let stackTop: UInt64 = 0x3FFF_FFFF_F000
+  /// What is kept for the initial stack.
+  static let stack: Range<UInt64> = 0x3FFF_FFFF_F000 - 512 << 20..<0x3FFF_FFFF_F000
 
   func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference)
     -> Expectation
   {
+    var arguments = arguments
+    // A stack has no offset.
+    if arguments.flags & 0x1400 == 0x400 { arguments.offset = 0 }
     if let error = argumentError(arguments) { return .error(error) }
     let isShared = arguments.flags & 1 != 0
     let isAnonymous = arguments.flags & 0x3400 != 0
@@ -31,9 +34,10 @@ extension ReferenceModel {
       if arguments.flags & 3 == 0 { return .error(.einval) }
       if let error = lookAtFile(file, arguments, byteCount, &view) { return .error(error) }
     }
+    let memoryByteCount = memoryByteCount(arguments, byteCount)
     if isShared && view.object == nil {
       let object = ModelObject()
-      object.size = Int64(byteCount)
+      object.size = Int64(memoryByteCount)
       object.creator = process.credentials.realUser
       view.object = object
     }
@@ -123,13 +127,21 @@ extension ReferenceModel {
     return nil
   }
 
+  /// The bytes of a mapping that are memory at first: all of it, but of a stack only the top, and never the lowest page.
+  private func memoryByteCount(_ arguments: MapArguments, _ byteCount: UInt64) -> UInt64 {
+    arguments.flags & 0x400 == 0 ? byteCount : min(byteCount - 4096, ModelProcess.initialStackByteCount)
+  }
+
   private func place(
     _ process: ModelProcess, _ arguments: MapArguments, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
     _ reserves: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
     if exceedsAddressSpace(process, byteCount) { return .error(.enomem) }
     let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
-    let isRefused = reserves && isRefused(byteCount / 4096, for: process.credentials.realUser, by: process)
+    let memoryByteCount = memoryByteCount(arguments, byteCount)
+    // Nothing but the guard.
+    if memoryByteCount == 0 { return .error(.einval) }
+    let isRefused = reserves && isRefused(memoryByteCount / 4096, for: process.credentials.realUser, by: process)
     let start: UInt64
     if arguments.flags & 0x10 != 0 {
       start = arguments.address - pageOffset
@@ -144,8 +156,13 @@ extension ReferenceModel {
     for (index, page) in ModelProcess.pages(start, byteCount).enumerated() {
       var view = view
       view.objectPage = firstPage + index
-      // The lowest page of a stack is a guard on FreeBSD; whether it is here is left open.
-      if index == 0 && arguments.flags & 0x400 != 0 { view.isUncertain = true }
+      if UInt64(index) * 4096 < byteCount - memoryByteCount {
+        view = ModelView(protection: 0, maximum: 0, isShared: false)
+        view.isGuard = true
+        view.isGap = true
+      } else {
+        view.objectPage -= Int((byteCount - memoryByteCount) / 4096)
+      }
       process.memory[page] = view
     }
     return .value(start + pageOffset)
@@ -155,12 +172,11 @@ extension ReferenceModel {
   private func checkChoice(
     _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
-    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
     if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
       throw Difference("address \(hexadecimal(start)) cannot be a mapping")
     }
     let taken = ModelProcess.pages(start, byteCount).first(where: { process.memory[$0] != nil })
-    if taken != nil || stack.overlaps(start..<start + byteCount) {
+    if taken != nil || Self.stack.overlaps(start..<start + byteCount) {
       throw Difference("address \(hexadecimal(start)) covers the mapping at \(hexadecimal((taken ?? 0) << 12))")
     }
     let alignment = arguments.flags >> 24
@@ -192,9 +208,8 @@ extension ReferenceModel {
   private func checkFreeHint(
     _ process: ModelProcess, _ hint: UInt64, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
-    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
     guard hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
-      !stack.overlaps(hint..<hint + byteCount)
+      !Self.stack.overlaps(hint..<hint + byteCount)
     else { return }
     if !ModelProcess.pages(hint, byteCount).contains(where: { process.memory[$0] != nil }) {
       throw Difference("address \(hexadecimal(start)) is not at the hint \(hexadecimal(hint)), which is free")

@@ -60,7 +60,7 @@ extension ReferenceModel {
     }
     // The new program's memory is there before the old one's is gone.
     let user = process.credentials.realUser
-    let stackByteCount = UInt64(min(process.limits[3].soft, 512 << 20)) & ~4095
+    let stackByteCount = ModelProcess.initialStackByteCount
     if isRefused(stackByteCount / 4096 + Program.pageCount, for: user, by: process) { return .error(.enomem) }
     process.memory = Program.initialMemory(of: user)
     process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
