@@ -39,6 +39,8 @@ public final class AddressSpace: AnyOwner {
   public var program = ProgramExtent()
   /// Present page-table entries of the lowest level.
   public internal(set) var residentPageCount = 0
+  /// The largest `residentPageCount` that was noted before it became less.
+  private var notedResidentPageCount = 0
   /// Whom new reservations are charged to: the process's real user.
   public var account: UserAccount?
   var cachedTableBase = UInt64.max
@@ -124,6 +126,15 @@ public final class AddressSpace: AnyOwner {
     if entry.countsAsWritable, let object = entry.objectOrNil {
       object.writableMappingByteCount -= entry.end - entry.start
     }
+  }
+
+  /// The most pages that were present at a time.
+  public var largestResidentPageCount: Int { max(notedResidentPageCount, residentPageCount) }
+
+  /// Pages are about to go: so the maximum needs no attention where they come.
+  @inline(__always)
+  func noteResidentPages() {
+    if residentPageCount > notedResidentPageCount { notedResidentPageCount = residentPageCount }
   }
 
   /// The pages that the records of the map take.

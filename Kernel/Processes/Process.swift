@@ -123,6 +123,21 @@ public final class Process {
   /// Whether children leave nothing behind when they end: SIGCHLD is ignored, or SA_NOCLDWAIT set (sigaction(2)).
   var ignoresChildren: Bool { forgetsChildren || ignoredSignals.contains(.sigchld) }
 
+  /// What the process used so far, its present memory included.
+  public var currentUsage: ResourceUsage {
+    var result = usage
+    if let addressSpace { result.noteResidentPages(addressSpace.largestResidentPageCount) }
+    return result
+  }
+
+  /// Gives up the address space, which other processes may go on using.
+  func leaveAddressSpace() {
+    guard let space = addressSpace else { return }
+    usage.noteResidentPages(space.largestResidentPageCount)
+    addressSpace = nil
+    space.retire()
+  }
+
   /// A limit of getrlimit(2).
   public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[identifier] }
 
@@ -161,6 +176,8 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   public var voluntarySwitchCount = 0
   /// Times the process gave way because its turn was over.
   public var involuntarySwitchCount = 0
+  /// The most pages present at a time in an address space of the process that is gone.
+  public var largestResidentPageCount = 0
 
   /// No usage.
   public init() {}
@@ -172,6 +189,12 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     majorFaultCount &+= other.majorFaultCount
     voluntarySwitchCount &+= other.voluntarySwitchCount
     involuntarySwitchCount &+= other.involuntarySwitchCount
+    noteResidentPages(other.largestResidentPageCount)
+  }
+
+  /// Notes how many pages were present at a time.
+  mutating func noteResidentPages(_ count: Int) {
+    largestResidentPageCount = max(largestResidentPageCount, count)
   }
 
   /// The usage as getrusage(2) reports it.
@@ -182,6 +205,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     result.majorFaults = Int64(majorFaultCount)
     result.voluntarySwitches = Int64(voluntarySwitchCount)
     result.involuntarySwitches = Int64(involuntarySwitchCount)
+    result.maximumResidentKibibytes = Int64(largestResidentPageCount) * Int64(Page.byteCount / 1024)
     return result
   }
 }

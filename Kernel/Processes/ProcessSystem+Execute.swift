@@ -11,10 +11,7 @@ extension ProcessSystem {
     guard let space = execution.takeSpace(), let layout = execution.layout, let stack = execution.stack else {
       preconditionFailure("execution is not ready")
     }
-    if let old = process.addressSpace {
-      process.addressSpace = nil
-      old.retire()
-    }
+    process.leaveAddressSpace()
     process.addressSpace = space
     returnMemory(process)
     process.hasExecuted = true

@@ -40,10 +40,7 @@ extension ProcessSystem {
       thread.continuation = .exit(.memory)
       return true
     case .memory:
-      if let space = process.addressSpace {
-        process.addressSpace = nil
-        space.retire()
-      }
+      process.leaveAddressSpace()
       returnMemory(process)
       thread.continuation = .exit(.children)
       return true

@@ -71,11 +71,11 @@ extension ProcessSystem {
     }
     if options.contains(.stopped) && child.isStopped && child.stopIsUnreported {
       if !options.contains(.noWait) { child.stopIsUnreported = false }
-      return .found(identifier: child.identifier, status: .stopped(child.stopSignal), usage: child.usage)
+      return .found(identifier: child.identifier, status: .stopped(child.stopSignal), usage: child.currentUsage)
     }
     if options.contains(.continued) && child.continuationIsUnreported {
       if !options.contains(.noWait) { child.continuationIsUnreported = false }
-      return .found(identifier: child.identifier, status: .continued, usage: child.usage)
+      return .found(identifier: child.identifier, status: .continued, usage: child.currentUsage)
     }
     return nil
   }

@@ -149,7 +149,7 @@ extension Kernel {
   func usage(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let usage: ResourceUsage
     switch integer(arguments.first) {
-    case 0, 1: usage = process.usage
+    case 0, 1: usage = process.currentUsage
     case -1: usage = process.childUsage
     default: throw .einval
     }
