@@ -91,13 +91,15 @@ extension AddressSpace {
         return false
       }
       budget -= 1
-      if entry.value.isGuard {
+      let limit = entry.value.maximum
+      var isAllowed = limit.isSuperset(of: pending.protection)
+      if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { isAllowed = false }
+      if !isAllowed {
+        // A guard's maximum is nothing at all; what asks for nothing changes nothing of it either.
+        guard entry.value.isGuard else { throw .eacces }
         handle = entry.value.next
         continue
       }
-      let limit = entry.value.maximum
-      if !limit.isSuperset(of: pending.protection) { throw .eacces }
-      if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { throw .eacces }
       let start = max(entry.value.start, pending.range.start)
       let end = min(entry.value.end, pending.range.end)
       if start != entry.value.start || end != entry.value.end { pending.needsCut = true }

@@ -29,8 +29,9 @@ import Testing
     return status == .exited(0)
   }
 
-  private func space(_ kernel: TestKernel) throws -> AddressSpace {
-    try #require(kernel.kernel.processes.process(1)?.addressSpace)
+  private func space(_ kernel: TestKernel) -> AddressSpace {
+    guard let space = kernel.kernel.processes.process(1)?.addressSpace else { preconditionFailure("process 1 is gone") }
+    return space
   }
 
   // MARK: MAP_STACK
@@ -57,31 +58,31 @@ import Testing
     let kernel = try TestKernel()
     let system = kernel.hardware.system
     let before = system.accounting.reserved
-    let mapped = try space(kernel).virtualByteCount
+    let mapped = space(kernel).virtualByteCount
     let start = try #require(map(kernel, 0, pages: 2048, stack)).value
     let end = start + 2048 * page
-    func grown() throws -> UInt64 {
-      #expect(try space(kernel).virtualByteCount - mapped == (system.accounting.reserved - before) * page)
+    func grown() -> UInt64 {
+      #expect(space(kernel).virtualByteCount - mapped == (system.accounting.reserved - before) * page)
       return (system.accounting.reserved - before) * page
     }
-    #expect(try grown() == step)
+    #expect(grown() == step)
     #expect(kernel.store([1], at: end - step) && kernel.load(end - 1, 1) == [0])
-    #expect(try grown() == step)
+    #expect(grown() == step)
     // A load grows it as a store does, in whole steps from where it is.
     #expect(kernel.load(end - step - 1, 1) == [0])
-    #expect(try grown() == 2 * step)
+    #expect(grown() == 2 * step)
     #expect(kernel.store([2], at: end - 5 * step + 5))
-    #expect(try grown() == 5 * step)
+    #expect(grown() == 5 * step)
     // So does the kernel on behalf of a program.
     #expect(kernel.call(.clockGettime, 0, end - 6 * step)?.integer == 0)
-    #expect(try grown() == 6 * step)
+    #expect(grown() == 6 * step)
     // Down to the guard, and no further.
     #expect(kernel.store([3], at: start + page))
-    #expect(try grown() == 2047 * page)
+    #expect(grown() == 2047 * page)
     #expect(kernel.call(.clockGettime, 0, start + 8)?.errno == .efault)
     #expect(kernel.load(end - step, 1) == [1] && kernel.load(end - 5 * step + 5, 1) == [2])
     #expect(kernel.call(.munmap, start, 2048 * page)?.integer == 0)
-    #expect(system.accounting.reserved == before && (try space(kernel)).virtualByteCount == mapped)
+    #expect(system.accounting.reserved == before && space(kernel).virtualByteCount == mapped)
   }
 
   @Test func aStackThatCannotBeReservedDoesNotGrow() throws {
@@ -97,7 +98,7 @@ import Testing
     kernel.hardware.system.setOvercommit(0)
     #expect(kernel.call(.clockGettime, 0, end - (300 << 12))?.integer == 0)
     // Nor beyond RLIMIT_AS.
-    let limit = (try space(kernel)).virtualByteCount + step
+    let limit = space(kernel).virtualByteCount + step
     #expect(kernel.setLimit(10, limit)?.integer == 0)
     #expect(kernel.call(.clockGettime, 0, end - (400 << 12))?.errno == .efault)
     let grown = kernel.hardware.system.accounting.reserved
@@ -150,12 +151,39 @@ import Testing
     #expect(kernel.wait(other).0 == other)
   }
 
+  /// security.bsd.stack_guard_page: one page, unless root says otherwise; a stack keeps what it was made with.
+  @Test func theSizeOfTheGuardCanBeSet() throws {
+    let kernel = try TestKernel()
+    let name = kernel.string("security.bsd.stack_guard_page", at: data)
+    func set(_ count: UInt64) -> CallResult? {
+      kernel.storeWord(count, at: data + 0x100)
+      return kernel.call(.sysctlbyname, name, 29, 0, 0, data + 0x100, 4)
+    }
+    kernel.storeWord(8, at: data + 0x180)
+    #expect(kernel.call(.sysctlbyname, name, 29, data + 0x188, data + 0x180, 0, 0)?.integer == 0)
+    #expect(kernel.loadWord(data + 0x180) == 4 && kernel.loadWord(data + 0x188) & 0xFFFF_FFFF == 1)
+    let old = try #require(map(kernel, 0, pages: 64, stack)).value
+    #expect(set(3)?.integer == 0)
+    #expect(map(kernel, 0, pages: 3, stack)?.errno == .einval)
+    let start = try #require(map(kernel, 0, pages: 64, stack)).value
+    #expect(!isReachable(kernel, start + 2 * page) && isReachable(kernel, start + 3 * page))
+    #expect(!isReachable(kernel, old) && isReachable(kernel, old + page))
+    #expect(set(0)?.integer == 0)
+    let bare = try #require(map(kernel, 0, pages: 1, stack)).value
+    #expect(isReachable(kernel, bare))
+    let long = try #require(map(kernel, 0, pages: 64, stack)).value
+    #expect(isReachable(kernel, long) && kernel.store([1], at: long))
+    #expect(set(UInt64(UInt32.max))?.integer == 0)
+    #expect(map(kernel, 0, pages: 64, stack)?.errno == .einval)
+    #expect(set(1)?.integer == 0)
+  }
+
   // MARK: The program's stack
 
   @Test func theProgramsStackGrowsToItsLimitAsItIsNow() throws {
     let kernel = try TestKernel()
     let limit = UserSpace.defaultStackByteCount
-    #expect((try space(kernel)).virtualByteCount < 1 << 20)
+    #expect(space(kernel).virtualByteCount < 1 << 20)
     #expect(
       isReachable(kernel, top - step) && isReachable(kernel, top - limit) && !isReachable(kernel, top - limit - 1))
     // Raised: further, up to all that is kept for it but the guard.
@@ -191,10 +219,10 @@ import Testing
 
   @Test func theAddressSpaceLimitCountsWhatTheProgramsStackHasGrown() throws {
     let kernel = try TestKernel()
-    let before = (try space(kernel)).virtualByteCount
+    let before = space(kernel).virtualByteCount
     #expect(kernel.setLimit(10, before + 2 * step)?.integer == 0)
     #expect(isReachable(kernel, top - 3 * step) && !isReachable(kernel, top - 3 * step - 1))
-    #expect(kernel.store([1], at: top - 2 * step) && (try space(kernel)).virtualByteCount == before + step)
+    #expect(kernel.store([1], at: top - 2 * step) && space(kernel).virtualByteCount == before + step)
     #expect(kernel.call(.mmap, 0, step + page, 3, 0x1002, nobody, 0)?.errno == .enomem)
     #expect(kernel.call(.mmap, 0, step, 3, 0x1002, nobody, 0)?.failed == false)
   }
@@ -208,7 +236,7 @@ import Testing
     for index in 0..<20 as Range<UInt64> { kernel.storeWord(text, at: vector + 8 * index) }
     kernel.storeWord(0, at: vector + 160)
     #expect(kernel.call(.execve, path, vector, 0)?.failed == false)
-    #expect((try space(kernel)).virtualByteCount > 4 * step)
+    #expect(space(kernel).virtualByteCount > 4 * step)
     #expect(isReachable(kernel, top - (8 << 20)))
     // A limit below what a stack has at first does not make it less, but more than it does not fit.
     _ = kernel.fork()
