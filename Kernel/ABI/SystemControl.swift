@@ -18,6 +18,8 @@ public enum SystemControl {
     public static let debug: Int32 = 5
     /// CTL_HW
     public static let hw: Int32 = 6
+    /// The first number that FreeBSD gives out at boot, here that of `security`.
+    public static let security: Int32 = 0x100
   }
 
   /// Below `Top.meta`.

@@ -13,6 +13,8 @@ public enum UserSpace {
   public static let stackTop: UInt64 = 0x3fff_ffff_f000
   /// MAXSSIZ: the address space kept for the initial stack, in bytes.
   public static let maximumStackByteCount: UInt64 = 512 << 20
+  /// SGROWSIZ: how much of a stack is there at first, and what it grows by, in bytes.
+  public static let stackGrowthByteCount: UInt64 = 128 << 10
   /// DFLSSIZ: the soft limit of the stack that a process starts with, in bytes.
   public static let defaultStackByteCount: UInt64 = 8 << 20
   /// MAXDSIZ: the hard limit of the data segment, in bytes. Mappings without a wish start above it.

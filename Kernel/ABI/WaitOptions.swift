@@ -24,9 +24,11 @@ extension WaitOptions {
   public static let exited = WaitOptions(rawValue: 16)
   /// WTRAPPED
   public static let trapped = WaitOptions(rawValue: 32)
+  /// WLINUXCLONE: children whose end is told by another signal than SIGCHLD, and no others.
+  public static let otherSignal = WaitOptions(rawValue: 0x8000_0000)
 }
 
 extension WaitOptions {
   /// What wait4(2) accepts; any other bit is EINVAL.
-  public static let known: WaitOptions = [.noHang, .stopped, .continued, .noWait, .exited, .trapped]
+  public static let known: WaitOptions = [.noHang, .stopped, .continued, .noWait, .exited, .trapped, .otherSignal]
 }

@@ -38,7 +38,7 @@ extension AddressSpace {
     }
     let entries = system.entries
     let protection = entries[handle].protection
-    guard protection.contains(access.protection) else { return .signal(.sigsegv, code: .segmentAccess) }
+    guard protection.contains(access.protection) else { return resolveFault(in: handle, at: address, access) }
     // Every store and load of the kernel for a program comes here too, many in one event: so this is where the heap's
     // reserve is looked after, and not only where an event begins.
     if entries[handle].needsCopy {
@@ -48,11 +48,7 @@ extension AddressSpace {
       }
     } else if entries[handle].objectOrNil == nil {
       guard system.hasHeapReserve else { return .wait(.frames) }
-      system.counters.objectsMadeByFaults &+= 1
-      let object = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
-      object.isSeenOnce = true
-      entries[handle].object = VMObjectReference(object)
-      entries[handle].offset = 0
+      makeObject(for: handle)
     }
     guard let object = entries[handle].objectOrNil.map({ BackReference($0) }) else {
       preconditionFailure("entry without object")
@@ -73,6 +69,31 @@ extension AddressSpace {
     case .wait(let channel): return .wait(channel)
     case .outside: return .signal(.sigbus, code: .busObject)
     }
+  }
+
+  /// A fault in an entry that does not allow the access: a stack may grow into its gap.
+  @inline(never)
+  private func resolveFault(
+    in handle: Handle<MapEntry>, at address: VirtualAddress, _ access: AccessType
+  ) -> FaultOutcome {
+    if system.entries[handle].kind == .stackGap {
+      switch growStack(into: handle, at: address.raw) {
+      case .grown: return resolveFault(at: address, access)
+      case .wait: return .wait(.frames)
+      case .refused: break
+      }
+    }
+    return .signal(.sigsegv, code: .segmentAccess)
+  }
+
+  /// Gives an entry without an object one of its own. The caller has looked at the heap's reserve right before.
+  @inline(__always)
+  func makeObject(for handle: Handle<MapEntry>) {
+    system.counters.objectsMadeByFaults &+= 1
+    let object = VMObject(system, .anonymous, pageCount: system.entries[handle].pageCount)
+    object.isSeenOnce = true
+    system.entries[handle].object = VMObjectReference(object)
+    system.entries[handle].offset = 0
   }
 
   /// Gives an entry that shares its object an object of its own, in front of the shared one.

@@ -87,7 +87,7 @@ extension AddressSpace {
       start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,
       object: inheritance == .zero ? nil : entries[handle].copyReference(), charge: charge,
       account: charge == 0 ? nil : child.account, protection: entries[handle].protection,
-      maximum: entries[handle].maximum, sharing: entries[handle].sharing,
+      maximum: entries[handle].maximum, kind: entries[handle].kind, sharing: entries[handle].sharing,
       inheritance: inheritance, needsCopy: inheritance == .zero ? false : entries[handle].needsCopy,
       countsAsWritable: entries[handle].countsAsWritable)
     guard let copy = entries.allocate(new, system) else {

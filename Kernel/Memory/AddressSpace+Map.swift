@@ -8,25 +8,35 @@ public final class PendingMapping {
   private let space: AddressSpace
   private let range: AddressRange
   private var handle: Handle<MapEntry>
+  /// What a new stack may grow into, if it is one.
+  private let gap: Handle<MapEntry>
 
-  fileprivate init(_ space: AddressSpace, _ range: AddressRange, _ handle: Handle<MapEntry>) {
+  fileprivate init(
+    _ space: AddressSpace, _ range: AddressRange, _ handle: Handle<MapEntry>, _ gap: Handle<MapEntry>
+  ) {
     self.space = space
     self.range = range
     self.handle = handle
+    self.gap = gap
   }
 
   deinit {
-    if !handle.isNone { space.abandon(handle) }
+    if handle.isNone { return }
+    space.abandon(handle)
+    if !gap.isNone { space.abandon(gap) }
   }
 
   /// The mapping, for invariant checkers; nil once it is made.
   public var inspected: MapEntryInspection? { handle.isNone ? nil : space.inspect(handle) }
+  /// What goes with it if it is a stack; nil once it is made.
+  public var inspectedGap: MapEntryInspection? { handle.isNone || gap.isNone ? nil : space.inspect(gap) }
 
   /// Goes on.
   public func step(_ budget: inout Int) -> StepOutcome {
     let outcome = space.unmap(range, &budget)
     if case .complete = outcome {
-      space.insert(handle)
+      if !gap.isNone { space.insert(gap) }
+      space.enter(handle)
       handle = .none
     }
     return outcome
@@ -45,7 +55,7 @@ extension AddressSpace {
   /// Makes a mapping and returns its address. On failure nothing changed, and the request's reference is dropped.
   ///
   /// - Throws: `ENOMEM` when there is no room, `.exclusive` hits a mapping, `vm.overcommit` refuses the reservation, or
-  ///   memory for the entry cannot be had.
+  ///   memory for the entry cannot be had; `EINVAL` for a stack without room for more than its guard.
   public func map(_ request: consuming MapRequest) throws(Errno) -> VirtualAddress {
     if request.placement == .fixed {
       let (end, overflow) = request.address.addingReportingOverflow(request.byteCount)
@@ -63,9 +73,15 @@ extension AddressSpace {
   public func map(
     _ request: consuming MapRequest, _ budget: inout Int
   ) throws(Errno) -> (VirtualAddress, MapOutcome) {
-    let byteCount = request.byteCount
+    let whole = request.byteCount
+    var byteCount = whole
+    if let stack = request.stack {
+      guard let initial = stack.initialByteCount(of: whole) else { throw .einval }
+      byteCount = initial
+    }
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
-    let address = try place(request)
+    let place = try place(request)
+    let address = place + (whole - byteCount)
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
     try system.reserve(charge, for: account)
     var object = request.object.take()
@@ -82,7 +98,7 @@ extension AddressSpace {
     let new = MapEntry(
       start: address, end: address + byteCount, offset: request.offset, object: object, charge: charge,
       account: charge == 0 ? nil : account, protection: request.protection, maximum: request.maximum,
-      sharing: request.sharing,
+      kind: request.isGuard ? .guardRange : request.stack == nil ? .memory : .stack, sharing: request.sharing,
       inheritance: request.sharing == .shared ? .share : .copy, needsCopy: isPrivateView,
       countsAsWritable: request.countsAsWritable)
     guard let handle = system.entries.allocate(new, system) else {
@@ -92,15 +108,48 @@ extension AddressSpace {
     if request.countsAsWritable, let object = system.entries[handle].objectOrNil {
       object.writableMappingByteCount += byteCount
     }
+    var gap = Handle<MapEntry>.none
+    if let stack = request.stack, byteCount < whole {
+      guard let new = makeGap(place, address, stack, request.protection, request.maximum) else {
+        abandon(handle)
+        throw .enomem
+      }
+      gap = new
+    }
     if request.placement == .fixed {
-      let range = AddressRange(uncheckedStart: address, end: address + byteCount)
+      let range = AddressRange(uncheckedStart: place, end: place + whole)
       switch unmap(range, &budget) {
       case .complete: break
-      case .again, .wait: return (VirtualAddress(address), .pending(PendingMapping(self, range, handle)))
+      case .again, .wait: return (VirtualAddress(place), .pending(PendingMapping(self, range, handle, gap)))
       }
     }
-    insert(handle)
-    return (VirtualAddress(address), .complete)
+    if !gap.isNone { insert(gap) }
+    enter(handle)
+    return (VirtualAddress(place), .complete)
+  }
+
+  /// Makes the entry of what a stack may grow into; nil when memory for it cannot be had.
+  private func makeGap(
+    _ start: UInt64, _ end: UInt64, _ stack: StackRequest, _ protection: Protection, _ maximum: Protection
+  ) -> Handle<MapEntry>? {
+    let description = StackGap(guardPageCount: stack.guardPageCount, protection: protection, maximum: maximum)
+    let new = MapEntry(
+      start: start, end: end, offset: description.word, object: nil, charge: 0, account: nil, protection: [],
+      maximum: [], kind: .stackGap, sharing: .private, inheritance: .copy, needsCopy: false, countsAsWritable: false)
+    return system.entries.allocate(new, system)
+  }
+
+  /// Puts a new entry, whose range is free, into the map, or lets the one in front of it have the range.
+  @inline(__always)
+  fileprivate func enter(_ handle: Handle<MapEntry>) {
+    let entry = system.entries.pin(handle)
+    let (previous, next) = neighbours(of: entry.value.start)
+    if !previous.isNone && extend(previous, by: entry.value, before: next) {
+      _ = system.entries.take(handle, system)
+      return
+    }
+    insert(handle, between: previous, next)
+    mergeWithNext(handle)
   }
 
   /// The address of a request.
@@ -112,7 +161,7 @@ extension AddressSpace {
       guard byteCount < UserSpace.end else { throw .enomem }
       guard
         let found = findSpace(byteCount, from: address, alignment: request.alignment, below: request.limit)
-          ?? findSpace(byteCount, from: UserSpace.start, alignment: request.alignment, below: request.limit)
+          ?? findSpace(byteCount, from: request.fallback, alignment: request.alignment, below: request.limit)
       else { throw .enomem }
       return found
     case .fixed, .exclusive:

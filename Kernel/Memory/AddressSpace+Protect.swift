@@ -2,7 +2,8 @@
 //
 // Everything is checked before anything changes. Between two steps the map stays as it is, because its only thread waits in
 // mprotect(2). An entry gets its new protection when its translations allow no more than that. Swap is only reserved on
-// behalf of entries: what is meant for those that are still to come is given up between two steps.
+// behalf of entries: what is meant for those that are still to come is given up between two steps. An entry that is done
+// becomes one with the one in front of it if it is like it now.
 public import ABI
 
 /// How far a change of protection is.
@@ -30,7 +31,7 @@ public struct PendingProtection: BitwiseCopyable, Sendable {
 }
 
 extension AddressSpace {
-  /// Goes on setting the protection of every mapping in a range; holes are skipped. Taking rights away reaches the page
+  /// Goes on setting the protection of every mapping in a range; holes are skipped, and guards stay guards. Taking rights away reaches the page
   /// tables at once, granting them is left to the next fault. Takes the entries and translations that it looks at off
   /// `budget`. A change that makes nothing writable gives back, or costs nothing: it waits for memory that a cut needs, where
   /// others are refused.
@@ -41,11 +42,10 @@ extension AddressSpace {
     var first = findFirst(endingAfter: pending.position) ?? .none
     if !pending.isChecked {
       guard try check(&pending, from: first, &budget) else { return .again }
+      pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
+      if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
       if pending.needsCut {
-        do throws(Errno) {
-          try clip(at: pending.range.start)
-          try clip(at: pending.range.end)
-        } catch {
+        do throws(Errno) { try cut(pending) } catch {
           if pending.protection.contains(.write) { throw error }
           pending = PendingProtection(pending.range, pending.protection, maximum: pending.maximum)
           return .wait(.frames)
@@ -55,8 +55,6 @@ extension AddressSpace {
         pending.position = pending.range.start
         first = findFirst(endingAfter: pending.position) ?? .none
       }
-      pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
-      if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
       pending.isChecked = true
     } else if pending.charges {
       pending.charges = system.reserveAgain(pending.unchargedPageCount, for: account)
@@ -75,6 +73,18 @@ extension AddressSpace {
     if case .wait = try protect(&pending, &budget) { throw .enomem }
   }
 
+  /// Cuts the entries that the range begins and ends in.
+  private func cut(_ pending: PendingProtection) throws(Errno) {
+    do throws(Errno) {
+      try clip(at: pending.range.start)
+      try clip(at: pending.range.end)
+    } catch {
+      if let handle = find(pending.range.start) { mergeWithPrevious(handle, system.entries.pin(handle)) }
+      if pending.charges { system.release(pending.unchargedPageCount, of: account) }
+      throw error
+    }
+  }
+
   @inline(__always)
   private func check(
     _ pending: inout PendingProtection, from first: Handle<MapEntry>, _ budget: inout Int
@@ -89,8 +99,14 @@ extension AddressSpace {
       }
       budget -= 1
       let limit = entry.value.maximum
-      if !limit.isSuperset(of: pending.protection) { throw .eacces }
-      if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { throw .eacces }
+      var isAllowed = limit.isSuperset(of: pending.protection)
+      if let maximum = pending.maximum, !limit.isSuperset(of: maximum) { isAllowed = false }
+      if !isAllowed {
+        // A guard's maximum is nothing at all; what asks for nothing changes nothing of it either.
+        guard entry.value.isGuard else { throw .eacces }
+        handle = entry.value.next
+        continue
+      }
       let start = max(entry.value.start, pending.range.start)
       let end = min(entry.value.end, pending.range.end)
       if start != entry.value.start || end != entry.value.end { pending.needsCut = true }
@@ -110,8 +126,16 @@ extension AddressSpace {
     var handle = first
     while !handle.isNone {
       let entry = system.entries.pin(handle)
-      guard entry.value.start < pending.range.end else { break }
+      guard entry.value.start < pending.range.end else {
+        if entry.value.start == pending.range.end { mergeWithPrevious(handle, entry) }
+        break
+      }
       if budget <= 0 { return false }
+      if entry.value.isGuard {
+        budget -= 1
+        handle = entry.value.next
+        continue
+      }
       let end = entry.value.end
       let rest = AddressRange(uncheckedStart: max(entry.value.start, pending.position), end: end)
       let lost = entry.value.protection.subtracting(protection)
@@ -125,7 +149,9 @@ extension AddressSpace {
       }
       entry.value.protection = protection
       if let maximum = pending.maximum { entry.value.maximum = maximum }
-      handle = entry.value.next
+      let next = entry.value.next
+      mergeWithPrevious(handle, entry)
+      handle = next
     }
     return true
   }

@@ -16,6 +16,7 @@ extension AddressSpace {
   func removeTranslations(
     _ range: AddressRange, emptyTables: EmptyTables = .giveBack, _ budget: inout Int
   ) -> UInt64 {
+    noteResidentPages()
     var empty = FrameList()
     var removed = 0
     let position = visitTranslations(range, &budget) { slot, table, address, _ in
@@ -147,6 +148,7 @@ extension MemorySystem {
       gather(old, frame)
       frames[slot.frame].count &-= 1
       guard let space = frames[slot.frame].owner.space else { continue }
+      space.noteResidentPages()
       space.residentPageCount &-= 1
       if frames[slot.frame].count == 0 { space.releaseEmptyTables(covering: frames[slot.frame].index) }
     }

@@ -88,26 +88,32 @@ extension AddressSpace {
     return end
   }
 
+  /// The entries between which an address lies that is mapped by none.
+  @inline(__always)
+  func neighbours(of address: UInt64) -> (previous: Handle<MapEntry>, next: Handle<MapEntry>) {
+    guard let next = findFirst(endingAfter: address) else { return (lastEntry(), .none) }
+    return (nodes[next].previous, next)
+  }
+
   /// Puts an entry whose range is free into the map.
   func insert(_ handle: Handle<MapEntry>) {
-    let start = nodes[handle].start
+    let (previous, next) = neighbours(of: nodes[handle].start)
+    insert(handle, between: previous, next)
+  }
+
+  /// Puts an entry into the map between two that are neighbours.
+  @inline(__always)
+  func insert(_ handle: Handle<MapEntry>, between previous: Handle<MapEntry>, _ next: Handle<MapEntry>) {
     // Thread it.
-    if let next = findFirst(endingAfter: start) {
-      let previous = nodes[next].previous
-      nodes[handle].next = next
-      nodes[handle].previous = previous
-      nodes[next].previous = handle
-      if previous.isNone { first = handle } else { nodes[previous].next = handle }
-    } else {
-      let previous = lastEntry()
-      nodes[handle].previous = previous
-      if previous.isNone { first = handle } else { nodes[previous].next = handle }
-    }
+    nodes[handle].next = next
+    nodes[handle].previous = previous
+    if !next.isNone { nodes[next].previous = handle }
+    if previous.isNone { first = handle } else { nodes[previous].next = handle }
     // The entry behind is on the way to the new leaf, so that its gap is brought up to date with the way.
     tree = insert(handle, into: tree)
     lastFound = handle
     entryCount += 1
-    virtualByteCount += nodes[handle].end - start
+    virtualByteCount += nodes[handle].countedByteCount
   }
 
   /// Takes an entry out of the map; `release` drops it.

@@ -75,7 +75,7 @@ extension AddressSpace {
   }
 
   /// Shortens an entry from behind.
-  private func trimEnd(_ handle: Handle<MapEntry>, to address: UInt64) {
+  func trimEnd(_ handle: Handle<MapEntry>, to address: UInt64) {
     discount(handle, system.entries[handle].end - address)
     system.entries[handle].end = address
     refreshGap(of: system.entries[handle].next)
@@ -84,14 +84,14 @@ extension AddressSpace {
   /// Shortens an entry from the front. Its place in the order stays.
   private func trimStart(_ handle: Handle<MapEntry>, to address: UInt64) {
     discount(handle, address - system.entries[handle].start)
-    system.entries[handle].offset = system.entries[handle].index(of: address)
+    system.entries[handle].offset = system.entries[handle].offset(from: address)
     system.entries[handle].start = address
     refreshGap(of: handle)
   }
 
   /// Takes bytes that an entry is about to lose out of what is counted.
   private func discount(_ handle: Handle<MapEntry>, _ byteCount: UInt64) {
-    virtualByteCount -= byteCount
+    if !system.entries[handle].isGuard { virtualByteCount -= byteCount }
     if system.entries[handle].charge != 0 {
       let pages = byteCount >> Page.shift
       system.entries[handle].charge -= pages
@@ -102,11 +102,15 @@ extension AddressSpace {
     }
   }
 
-  /// Makes sure that no entry spans `address`.
+  /// Makes sure that no entry for memory spans `address`. Memory without an object gets one first, if the heap has room for it: then
+  /// both parts go on showing the same object when they are touched, and can become one entry again.
   ///
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
   func clip(at address: UInt64) throws(Errno) {
-    guard let handle = find(address), system.entries[handle].start < address else { return }
+    guard let handle = find(address), system.entries[handle].start < address,
+      !system.entries[handle].isGuard
+    else { return }
+    if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
   }
 
@@ -118,15 +122,15 @@ extension AddressSpace {
     let upperPages = (end - address) >> Page.shift
     let upperCharge = entries[handle].charge == 0 ? 0 : upperPages
     let upper = MapEntry(
-      start: address, end: end, offset: entries[handle].index(of: address), object: entries[handle].copyReference(),
+      start: address, end: end, offset: entries[handle].offset(from: address), object: entries[handle].copyReference(),
       charge: upperCharge, account: entries[handle].account, protection: entries[handle].protection,
-      maximum: entries[handle].maximum,
+      maximum: entries[handle].maximum, kind: entries[handle].kind,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
       needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable)
     guard let new = entries.allocate(upper, system, priority) else { return false }
     entries[handle].end = address
     entries[handle].charge -= upperCharge
-    virtualByteCount -= end - address
+    virtualByteCount -= entries[new].countedByteCount
     insert(new)
     return true
   }

@@ -7,8 +7,21 @@
 //   more rights than the map entry grants, and stands in that frame's mapping list.
 // - Only the space whose root is loaded has translations cached by the processor; every entry that loses rights or goes is
 //   invalidated before its frame can be reused.
-// - `retire` is called exactly once; afterwards only the teardown list reaches the space.
+// - Each of the `userCount` users calls `retire` exactly once; after the last only the teardown list reaches the space.
 public import ABI
+
+/// Where a program and the data segment that break(2) moves lie.
+public struct ProgramExtent: BitwiseCopyable, Sendable {
+  /// The program's lowest page.
+  public var start: UInt64 = 0
+  /// Where the data segment starts, page-aligned.
+  public var dataStart: UInt64 = 0
+  /// Where the data segment ends now, page-aligned: what break(2) returns.
+  public var dataEnd: UInt64 = 0
+
+  /// Nowhere.
+  public init() {}
+}
 
 /// An address space.
 public final class AddressSpace: AnyOwner {
@@ -20,15 +33,22 @@ public final class AddressSpace: AnyOwner {
   var lastFound = Handle<MapEntry>.none
   /// Mappings.
   public internal(set) var entryCount = 0
-  /// Bytes of all mappings.
+  /// Bytes of all mappings but guards: what RLIMIT_AS limits.
   public internal(set) var virtualByteCount: UInt64 = 0
+  /// Where the program and its data segment lie.
+  public var program = ProgramExtent()
   /// Present page-table entries of the lowest level.
   public internal(set) var residentPageCount = 0
+  /// The largest `residentPageCount` that was noted before it became less.
+  private var notedResidentPageCount = 0
   /// Whom new reservations are charged to: the process's real user.
   public var account: UserAccount?
   var cachedTableBase = UInt64.max
   var cachedTable = FrameNumber.none
-  private var isRetired = false
+  /// Processes that run in the space: more than one between vfork(2) and execve(2) or the end of the child.
+  public private(set) var userCount = 1
+  /// The inspection that visited the space last.
+  var inspection: UInt32 = 0
 
   private init(_ system: MemorySystem, root: FrameNumber) {
     self.system = system
@@ -43,7 +63,7 @@ public final class AddressSpace: AnyOwner {
   }
 
   deinit {
-    precondition(isRetired, "address space dropped without retire")
+    precondition(userCount == 0, "address space dropped without retire")
     system.counters.liveSpaces -= 1
   }
 
@@ -68,11 +88,15 @@ public final class AddressSpace: AnyOwner {
     }
   }
 
-  /// Gives the space up: everything in it is released in bounded steps by the teardown list. The caller drops its
-  /// reference.
+  /// One more process runs in the space, and gives it up with a `retire` of its own.
+  public func share() { userCount += 1 }
+
+  /// A user gives the space up. After the last, everything in it is released in bounded steps by the teardown list. The
+  /// caller drops its reference.
   public func retire() {
-    precondition(!isRetired)
-    isRetired = true
+    precondition(userCount > 0)
+    userCount -= 1
+    guard userCount == 0 else { return }
     system.loadKernelRoot(insteadOf: root)
     system.teardown.append(self)
   }
@@ -97,11 +121,20 @@ public final class AddressSpace: AnyOwner {
   func release(_ handle: Handle<MapEntry>) {
     let entry = system.entries.take(handle, system)
     entryCount -= 1
-    virtualByteCount -= entry.end - entry.start
+    virtualByteCount -= entry.countedByteCount
     if entry.charge != 0 { system.release(entry.charge, of: entry.account) }
     if entry.countsAsWritable, let object = entry.objectOrNil {
       object.writableMappingByteCount -= entry.end - entry.start
     }
+  }
+
+  /// The most pages that were present at a time.
+  public var largestResidentPageCount: Int { max(notedResidentPageCount, residentPageCount) }
+
+  /// Pages are about to go: so the maximum needs no attention where they come.
+  @inline(__always)
+  func noteResidentPages() {
+    if residentPageCount > notedResidentPageCount { notedResidentPageCount = residentPageCount }
   }
 
   /// The pages that the records of the map take.

@@ -9,6 +9,18 @@ public enum Sharing: UInt8, Sendable {
   case `private`
 }
 
+/// What a mapping is for.
+enum EntryKind: UInt8, Sendable {
+  /// Memory.
+  case memory
+  /// The part of a stack that has grown: memory below which a gap may lie.
+  case stack
+  /// What a stack may grow into, with the guard at its low end; `offset` is a `StackGap`.
+  case stackGap
+  /// A range that is kept free: nothing in it can be reached, no protection makes it so, and no limit counts it (MAP_GUARD).
+  case guardRange
+}
+
 /// One mapping: the range `start ..< end` shows `object` from page `offset` on.
 ///
 /// Invariants
@@ -17,7 +29,8 @@ public enum Sharing: UInt8, Sendable {
 ///   heights of two siblings differ by at most one.
 /// - `largestGap` is the largest `start - previous.end` in the entry's subtree.
 /// - `needsCopy`: the object belongs to others too; it is shadowed before the first store.
-/// - `charge` pages of swap are reserved for a private mapping that can be written.
+/// - `charge` pages of swap are reserved for a private mapping that can be written: all of its pages, or none.
+/// - Two entries that touch differ in something (`isLike`), or show what does not belong together.
 struct MapEntry: ~Copyable {
   var start: UInt64
   var end: UInt64
@@ -34,6 +47,7 @@ struct MapEntry: ~Copyable {
   var height: UInt8 = 0
   var protection: Protection
   var maximum: Protection
+  var kind: EntryKind
   var sharing: Sharing
   var inheritance: Inheritance
   var needsCopy: Bool
@@ -41,11 +55,39 @@ struct MapEntry: ~Copyable {
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
+  /// Whether nothing in it can be reached, whatever is done to its protection.
+  @inline(__always)
+  var isGuard: Bool { kind.rawValue >= EntryKind.stackGap.rawValue }
+
+  /// What counts for RLIMIT_AS.
+  @inline(__always)
+  var countedByteCount: UInt64 { isGuard ? 0 : end - start }
+
+  /// The offset of the part from `address` on.
+  func offset(from address: UInt64) -> UInt64 { kind == .stackGap ? offset : index(of: address) }
+
+  /// Whether both are the same in all but where they lie and what they show.
+  borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
+    protection == other.protection && kind == other.kind && maximum == other.maximum && sharing == other.sharing
+      && inheritance == other.inheritance && needsCopy == other.needsCopy
+      && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
+      && account === other.account
+  }
+
   @inline(__always)
   var objectOrNil: VMObject? {
     switch object {
     case .some(let reference): reference.object
     case .none: nil
+    }
+  }
+
+  /// The object, to be compared with others.
+  @inline(__always)
+  var objectReference: BackReference<VMObject> {
+    switch object {
+    case .some(let reference): BackReference(reference.object)
+    case .none: BackReference()
     }
   }
 
@@ -84,6 +126,12 @@ public struct MapRequest: ~Copyable {
   public var alignment: UInt64 = Page.byteCount
   /// The first address that the mapping may not reach (`.anywhere` only).
   public var limit: UInt64 = UserSpace.end
+  /// Where to look next when there is no room from the address on (`.anywhere` only).
+  public var fallback: UInt64 = UserSpace.start
+  /// Whether the range is only kept free.
+  public var isGuard = false
+  /// If it is a stack, how.
+  public var stack: StackRequest?
   /// What may be done.
   public var protection: Protection
   /// What `mprotect` may allow later.

@@ -62,6 +62,7 @@ public struct MemoryInspector: ~Copyable {
     guard let entry = pending.inspected else { return }
     entryCount += 1
     charges += entry.charge
+    if pending.inspectedGap != nil { entryCount += 1 }
     if let object = entry.object { visit(object) }
   }
 
@@ -75,6 +76,9 @@ public struct MemoryInspector: ~Copyable {
 
   /// Checks an address space: its map, its tables, and that they agree.
   public mutating func visit(_ space: AddressSpace) {
+    // Several processes may run in it.
+    if space.inspection == generation { return }
+    space.inspection = generation
     spaceCount += 1
     count(space)
     visitEntries(space)
@@ -126,7 +130,7 @@ public struct MemoryInspector: ~Copyable {
       charges += system.entries[handle].charge
       if let object = system.entries[handle].objectOrNil { visit(object) }
       previousEnd = end
-      bytes += end - start
+      bytes += system.entries[handle].countedByteCount
       count += 1
       handle = system.entries[handle].next
     }

@@ -148,6 +148,8 @@ public struct MapEntryInspection {
   public let protection: Protection
   /// What may ever be allowed.
   public let maximum: Protection
+  /// Whether it is a guard.
+  public let isGuard: Bool
   /// Whether stores reach the object.
   public let isShared: Bool
   /// Whether the object is shadowed before the first store.
@@ -178,7 +180,8 @@ extension AddressSpace {
       start: system.entries[handle].start, end: system.entries[handle].end,
       object: system.entries[handle].objectOrNil, offset: system.entries[handle].offset,
       protection: system.entries[handle].protection, maximum: system.entries[handle].maximum,
-      isShared: system.entries[handle].sharing == .shared, needsCopy: system.entries[handle].needsCopy,
+      isGuard: system.entries[handle].isGuard, isShared: system.entries[handle].sharing == .shared,
+      needsCopy: system.entries[handle].needsCopy,
       countsAsWritable: system.entries[handle].countsAsWritable, charge: system.entries[handle].charge,
       account: system.entries[handle].account)
   }

@@ -42,6 +42,8 @@ public final class MemorySystem {
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
 
+  /// Pages at the low end of a new stack that stay a guard: `security.bsd.stack_guard_page`.
+  public var stackGuardPageCount: UInt64 = 1
   /// Whether fail points print nothing (kernel option `quiet`); a panic of theirs is told.
   public var isQuiet = false
 

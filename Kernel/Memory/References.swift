@@ -6,7 +6,7 @@
 /// Invariant: whoever stores one clears it before the instance goes. For frames this holds because an object leaves the
 /// teardown list only after its last frame left it.
 @safe
-public struct BackReference<Instance: AnyObject>: BitwiseCopyable {
+public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
   private let bits: UInt
 
   /// Names nothing.

@@ -31,6 +31,10 @@ open class Caller {
   open var isPrivileged: Bool { false }
   /// The caller's RLIMIT_SWAP in pages.
   open var pageLimit: UInt64 { UInt64.max }
+  /// The caller's RLIMIT_STACK in bytes.
+  open var stackByteLimit: UInt64 { UInt64.max }
+  /// The caller's RLIMIT_AS in bytes.
+  open var addressSpaceByteLimit: UInt64 { UInt64.max }
 }
 
 extension MemorySystem {

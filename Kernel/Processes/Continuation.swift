@@ -44,8 +44,10 @@ public enum Continuation {
   case execute(Execution)
   /// A child is being made.
   case fork(PendingFork)
+  /// Waiting until a child that runs in the process' memory executes a program or ends; the call returns its identifier.
+  case lend(child: ProcessSlot, identifier: Int32)
   /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
-  case unmap(AddressRange, breakAddress: UInt64?)
+  case unmap(AddressRange, dataEnd: UInt64?)
   /// The protection of mappings is being changed.
   case protect(PendingProtection)
   /// A mapping takes the place of others; the call returns this value.
@@ -66,9 +68,11 @@ public enum Continuation {
 
 extension Continuation {
   /// Whether a kill, or a signal that ends the process, acts only when the call has stored its result: others may see a part
-  /// of what it changes already.
+  /// of what it changes already, or a child runs in the process' memory (FreeBSD's wait in vfork(2) is not interrupted by any
+  /// signal).
   public var outlastsKill: Bool {
     switch self {
+    case .lend: true
     case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
     case .write(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
@@ -110,6 +114,14 @@ extension Continuation {
       pending.giveUpPlace()
       self = .open(pending)
     default: break
+    }
+  }
+
+  /// Whether it is a change of the map that others who run in the memory see when it is half done.
+  public var changesMap: Bool {
+    switch self {
+    case .unmap, .protect, .map: true
+    default: false
     }
   }
 }

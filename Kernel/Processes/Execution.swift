@@ -37,7 +37,7 @@ public final class Execution {
   let staging: ArgumentStaging
   let argumentVector: UInt64
   let environmentVector: UInt64
-  /// The size of the new stack, and the limit that it is made from.
+  /// How far the new stack can grow now, and the limit that it follows from.
   let stackByteCount: UInt64
   let stackLimit: UInt64
   let account: UserAccount?
@@ -79,7 +79,9 @@ public final class Execution {
     self.path = path
     self.pathByteCount = pathByteCount
     self.stackLimit = stackLimit
-    stackByteCount = min(stackLimit, ABI.UserSpace.maximumStackByteCount) & ~Page.offsetMask
+    // What every stack has at first is there whatever the limit says.
+    let limit = min(stackLimit, ABI.UserSpace.maximumStackByteCount) & ~Page.offsetMask
+    stackByteCount = max(limit, ABI.UserSpace.stackGrowthByteCount)
     argumentVector = arguments
     environmentVector = environment
     staging = ArgumentStaging(memory)
@@ -102,19 +104,25 @@ public final class Execution {
   /// stack.
   public func load(_ image: ExecutableImage) throws(Errno) {
     precondition(phase == .file)
-    let stackBase = InitialStack.top - stackByteCount
+    let stackBase = InitialStack.top - ABI.UserSpace.maximumStackByteCount
     let layout = try ProgramLayout(image, memory.physical, limit: stackBase)
     let stack = InitialStack(staging, pathByteCount: pathByteCount)
-    guard stack.byteCount + 2 * Page.byteCount <= stackByteCount else { throw .e2big }
+    let needed = stack.byteCount + 2 * Page.byteCount
+    guard needed <= stackByteCount else { throw .e2big }
     let space = try AddressSpace.make(memory)
     space.account = account
     self.space = space
     self.layout = layout
     self.stack = stack
-    _ = try space.map(
-      MapRequest(
-        address: stackBase, byteCount: stackByteCount, placement: .fixed, protection: [.read, .write], maximum: .all,
-        sharing: .private, object: nil))
+    // Address space is kept for all that the limit can ever be; what the arguments take is there from the beginning.
+    var request = MapRequest(
+      address: stackBase, byteCount: ABI.UserSpace.maximumStackByteCount, placement: .fixed,
+      protection: [.read, .write], maximum: .all, sharing: .private, object: nil)
+    var kind = StackRequest(guardPageCount: memory.stackGuardPageCount)
+    let step = kind.initialByteCount
+    kind.initialByteCount = min(max((needed + step - 1) / step * step, step), stackByteCount)
+    request.stack = kind
+    _ = try space.map(request)
     phase = .segments
   }
 

@@ -5,9 +5,34 @@
 // - What it owns goes to the child when everything is there, and is released otherwise: the record and the space by `deinit`
 //   (constant work), the descriptors by steps before it: here after an error, by the end of the process when that is killed.
 
-import ABI
+public import ABI
 public import Files
 public import Memory
+
+/// What a child gets that is not a copy, and what its parent does (rfork(2)).
+public struct ForkOptions: BitwiseCopyable, Sendable {
+  /// The child runs in the parent's memory; `suspendsParent` goes with it.
+  public var lendsMemory = false
+  /// The parent waits until the child executes a program or ends.
+  public var suspendsParent = false
+  /// The child's descriptor table is empty.
+  public var clearsDescriptors = false
+  /// The child is process 1's.
+  public var isForgotten = false
+  /// What tells the parent of the child's end.
+  public var endSignal = Signal.sigchld
+
+  /// fork(2)
+  public init() {}
+
+  /// vfork(2)
+  public static var virtual: ForkOptions {
+    var options = ForkOptions()
+    options.lendsMemory = true
+    options.suspendsParent = true
+    return options
+  }
+}
 
 /// A fork(2) under way.
 public final class PendingFork {
@@ -19,7 +44,9 @@ public final class PendingFork {
 
   private let system: ProcessSystem
   private var record: Handle<ThreadRecord>
-  /// The child's address space.
+  /// What the child gets.
+  public let options: ForkOptions
+  /// The child's address space; nil when it is to have the parent's.
   public private(set) var space: AddressSpace?
   /// The child's descriptor table, once the address space is complete.
   public private(set) var files: FileTable?
@@ -30,7 +57,11 @@ public final class PendingFork {
   /// Whether the child's thread has its record.
   var hasRecord: Bool { !record.isNone }
 
-  init(_ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace, _ account: UserAccount) {
+  init(
+    _ system: ProcessSystem, _ record: Handle<ThreadRecord>, _ space: AddressSpace?, _ account: UserAccount,
+    _ options: ForkOptions
+  ) {
+    self.options = options
     self.system = system
     self.record = record
     self.space = space
@@ -52,8 +83,13 @@ public final class PendingFork {
   func step(_ parent: Process, _ budget: inout Int) throws(Errno) -> Bool {
     switch phase {
     case .memory:
-      guard let source = parent.addressSpace, let space else { preconditionFailure("fork of a process without memory") }
+      guard let source = parent.addressSpace else { preconditionFailure("fork of a process without memory") }
+      guard let space else {
+        phase = .descriptors
+        return try copyDescriptors(parent, &budget)
+      }
       guard try source.copy(into: space, from: &position, &budget) else { return false }
+      space.program = source.program
       phase = .descriptors
       return try copyDescriptors(parent, &budget)
     case .descriptors: return try copyDescriptors(parent, &budget)
@@ -70,6 +106,7 @@ public final class PendingFork {
       table = FileTable(source.fileSystem)
       files = table
     }
+    if options.clearsDescriptors { return true }
     do throws(Errno) {
       return try table.copy(from: source, budget: &budget)
     } catch {
@@ -84,9 +121,9 @@ public final class PendingFork {
     throw error
   }
 
-  /// Hands over everything; nil while it is incomplete.
-  func complete() -> (record: Handle<ThreadRecord>, space: AddressSpace, files: FileTable)? {
-    guard let space, let files else { return nil }
+  /// Hands over everything; nil while it is incomplete. The address space is nil when it is to be the parent's.
+  func complete() -> (record: Handle<ThreadRecord>, space: AddressSpace?, files: FileTable)? {
+    guard let files else { return nil }
     let result = (record, space, files)
     record = .none
     self.space = nil

@@ -54,6 +54,8 @@ public final class Process {
   var firstZombie = ProcessSlot.none
   var nextSibling = ProcessSlot.none
   var previousSibling = ProcessSlot.none
+  /// What tells the parent of the end; wait4(2) without WLINUXCLONE is for those that end with SIGCHLD.
+  var endSignal = Signal.sigchld
 
   // What the process owns
 
@@ -61,6 +63,8 @@ public final class Process {
   public internal(set) var thread: Thread?
   /// The address space.
   public var addressSpace: AddressSpace?
+  /// The process that waits until this one, which runs in its memory as a rule, executes a program or ends (vfork(2)).
+  public internal(set) var lender = ProcessSlot.none
   /// The descriptor table.
   public var files: FileTable?
   /// The descriptors of a child that was being made when the process was killed.
@@ -75,12 +79,6 @@ public final class Process {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
   public var nameByteCount = 0
-  /// The end of the data segment that `break` moves, and where it starts.
-  public var breakAddress: UInt64 = 0
-  /// Where the data segment that `break` moves starts.
-  public var breakStart: UInt64 = 0
-  /// Where the program starts: its lowest page.
-  public internal(set) var programStart: UInt64 = 0
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
   /// Whether the process has executed a program since it was forked.
@@ -127,6 +125,21 @@ public final class Process {
   /// Whether children leave nothing behind when they end: SIGCHLD is ignored, or SA_NOCLDWAIT set (sigaction(2)).
   var ignoresChildren: Bool { forgetsChildren || ignoredSignals.contains(.sigchld) }
 
+  /// What the process used so far, its present memory included.
+  public var currentUsage: ResourceUsage {
+    var result = usage
+    if let addressSpace { result.noteResidentPages(addressSpace.largestResidentPageCount) }
+    return result
+  }
+
+  /// Gives up the address space, which other processes may go on using.
+  func leaveAddressSpace() {
+    guard let space = addressSpace else { return }
+    usage.noteResidentPages(space.largestResidentPageCount)
+    addressSpace = nil
+    space.retire()
+  }
+
   /// A limit of getrlimit(2).
   public func limit(_ identifier: ResourceLimitIdentifier) -> ResourceLimit { limits[identifier] }
 
@@ -165,6 +178,8 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   public var voluntarySwitchCount = 0
   /// Times the process gave way because its turn was over.
   public var involuntarySwitchCount = 0
+  /// The most pages present at a time in an address space of the process that is gone.
+  public var largestResidentPageCount = 0
 
   /// No usage.
   public init() {}
@@ -176,6 +191,12 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     majorFaultCount &+= other.majorFaultCount
     voluntarySwitchCount &+= other.voluntarySwitchCount
     involuntarySwitchCount &+= other.involuntarySwitchCount
+    noteResidentPages(other.largestResidentPageCount)
+  }
+
+  /// Notes how many pages were present at a time.
+  mutating func noteResidentPages(_ count: Int) {
+    largestResidentPageCount = max(largestResidentPageCount, count)
   }
 
   /// The usage as getrusage(2) reports it.
@@ -186,6 +207,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     result.majorFaults = Int64(majorFaultCount)
     result.voluntarySwitches = Int64(voluntarySwitchCount)
     result.involuntarySwitches = Int64(involuntarySwitchCount)
+    result.maximumResidentKibibytes = Int64(largestResidentPageCount) * Int64(Page.byteCount / 1024)
     return result
   }
 }

@@ -11,11 +11,9 @@ extension ProcessSystem {
     guard let space = execution.takeSpace(), let layout = execution.layout, let stack = execution.stack else {
       preconditionFailure("execution is not ready")
     }
-    if let old = process.addressSpace {
-      process.addressSpace = nil
-      old.retire()
-    }
+    process.leaveAddressSpace()
     process.addressSpace = space
+    returnMemory(process)
     process.hasExecuted = true
     // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
     process.forgetsChildren = false
@@ -25,9 +23,7 @@ extension ProcessSystem {
       process.hasChangedIdentity
       && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
     process.saveIdentity()
-    process.programStart = layout.startAddress & ~Page.offsetMask
-    process.breakStart = (layout.endAddress + Page.offsetMask) & ~Page.offsetMask
-    process.breakAddress = process.breakStart
+    space.program = layout.extent
     setName(process, execution.path, execution.pathByteCount - 1)
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
     reset(&thread.context, layout, stack)

@@ -42,10 +42,8 @@ extension ProcessSystem {
       thread.continuation = .exit(.memory)
       return true
     case .memory:
-      if let space = process.addressSpace {
-        process.addressSpace = nil
-        space.retire()
-      }
+      process.leaveAddressSpace()
+      returnMemory(process)
       thread.continuation = .exit(.children)
       return true
     case .children:
@@ -68,6 +66,7 @@ extension ProcessSystem {
         child.state != .zombie || !initial.ignoresChildren
       {
         if child.state == .zombie { zombies = true }
+        child.endSignal = .sigchld
         adopt(child, by: initial)
       } else {
         child.parent = .none
@@ -91,7 +90,7 @@ extension ProcessSystem {
     }
     // SIG_IGN for SIGCHLD, or SA_NOCLDWAIT: nobody wants the status (sigaction(2)).
     if parent.ignoresChildren { reap(process) }
-    post(.sigchld, to: parent)
+    if process.endSignal.isValid { post(process.endSignal, to: parent) }
     scheduler.wake(.child(ofSlot: parent.slot.raw))
   }
 
@@ -127,6 +126,8 @@ extension ProcessSystem {
       guard let process = slots[index], process.slot != .initial, process.state == .running,
         !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
       else { continue }
+      // Who waits for the child that runs in its memory could not end before it: it is the child's turn.
+      if case .lend = process.thread?.continuation { continue }
       var size = space.footprintPageCount
       // A child that is being made goes with its parent, whose pages it has not got for itself yet.
       if case .fork(let pending) = process.thread?.continuation, let child = pending.space {

@@ -39,13 +39,16 @@ extension ProcessSystem {
     return process
   }
 
-  /// Begins fork(2): checks the limits and keeps a place for the child. The caller has made sure of the heap's reserve.
+  /// Begins fork(2) or one of its kind: checks the limits and keeps a place for the child. The caller has made sure of the heap's reserve.
   ///
   /// Throws EAGAIN when there are too many processes, ENOMEM when memory for the child cannot be had.
-  public func beginFork(_ parent: Process, _ thread: Thread) throws(Errno) -> PendingFork {
+  public func beginFork(
+    _ parent: Process, _ thread: Thread, _ options: ForkOptions = ForkOptions()
+  ) throws(Errno) -> PendingFork {
     try checkProcessLimits(parent)
     if floatingPointOwner == thread.slot { saveFloatingPoint() }
     guard let record = records.allocate(copyOf: thread.record, memory) else { throw .enomem }
+    if options.lendsMemory { return PendingFork(self, record, nil, parent.credentials.account, options) }
     let space: AddressSpace
     do throws(Errno) {
       space = try AddressSpace.make(memory)
@@ -54,7 +57,7 @@ extension ProcessSystem {
       throw error
     }
     space.account = parent.credentials.account
-    return PendingFork(self, record, space, parent.credentials.account)
+    return PendingFork(self, record, space, parent.credentials.account, options)
   }
 
   /// Goes on with fork(2): when everything is copied, makes a child that returns 0 from the same call, and makes it ready.
@@ -70,10 +73,21 @@ extension ProcessSystem {
       sessionIdentifier: parent.sessionIdentifier, parent: parent.slot, credentials: parent.credentials,
       limits: parent.limits)
     inherit(child, from: parent)
-    child.addressSpace = copied.space
+    if let space = copied.space {
+      child.addressSpace = space
+    } else {
+      parent.addressSpace?.share()
+      child.addressSpace = parent.addressSpace
+    }
+    if pending.options.suspendsParent { child.lender = parent.slot }
     child.files = copied.files
     enter(child)
-    adopt(child, by: parent)
+    if pending.options.isForgotten, let initial = self[.initial] {
+      adopt(child, by: initial)
+    } else {
+      child.endSignal = pending.options.endSignal
+      adopt(child, by: parent)
+    }
     let childThread = Thread(
       slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: copied.record,
       in: records)
@@ -99,9 +113,6 @@ extension ProcessSystem {
     child.creationMask = parent.creationMask
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
-    child.programStart = parent.programStart
-    child.breakStart = parent.breakStart
-    child.breakAddress = parent.breakAddress
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals
     child.forgetsChildren = parent.forgetsChildren

@@ -18,14 +18,16 @@ extension ProcessSystem {
   /// Throws ECHILD when no child can ever match.
   public func pollChildren(_ target: Int32, _ options: WaitOptions, of parent: Process) throws(Errno) -> WaitResult {
     if target > 0 {
-      guard let child = process(target), child.parent == parent.slot, child.slot != parent.slot else { throw .echild }
+      guard let child = process(target), child.parent == parent.slot, child.slot != parent.slot,
+        tellsAsAsked(child, options)
+      else { throw .echild }
       return report(child, options, to: parent) ?? .notYet
     }
     var hasCandidate = false
     var slot = parent.firstZombie
     while let child = self[slot] {
       slot = child.nextSibling
-      guard matches(child, target, parent) else { continue }
+      guard matches(child, target, parent), tellsAsAsked(child, options) else { continue }
       if let result = report(child, options, to: parent) { return result }
       hasCandidate = true
     }
@@ -34,13 +36,18 @@ extension ProcessSystem {
     let inspects = options.contains(.stopped) || options.contains(.continued)
     while let child = self[slot] {
       slot = child.nextSibling
-      guard matches(child, target, parent) else { continue }
+      guard matches(child, target, parent), tellsAsAsked(child, options) else { continue }
       hasCandidate = true
       guard inspects else { break }
       if let result = report(child, options, to: parent) { return result }
     }
     guard hasCandidate else { throw .echild }
     return .notYet
+  }
+
+  /// Children that do not end with SIGCHLD are only for who asks for them (FreeBSD's proc_to_reap).
+  private func tellsAsAsked(_ child: Process, _ options: WaitOptions) -> Bool {
+    (child.endSignal != .sigchld) == options.contains(.otherSignal)
   }
 
   private func matches(_ child: Process, _ target: Int32, _ parent: Process) -> Bool {
@@ -64,11 +71,11 @@ extension ProcessSystem {
     }
     if options.contains(.stopped) && child.isStopped && child.stopIsUnreported {
       if !options.contains(.noWait) { child.stopIsUnreported = false }
-      return .found(identifier: child.identifier, status: .stopped(child.stopSignal), usage: child.usage)
+      return .found(identifier: child.identifier, status: .stopped(child.stopSignal), usage: child.currentUsage)
     }
     if options.contains(.continued) && child.continuationIsUnreported {
       if !options.contains(.noWait) { child.continuationIsUnreported = false }
-      return .found(identifier: child.identifier, status: .continued, usage: child.usage)
+      return .found(identifier: child.identifier, status: .continued, usage: child.currentUsage)
     }
     return nil
   }

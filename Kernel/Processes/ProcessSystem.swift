@@ -21,8 +21,17 @@ final class CurrentCaller: Caller {
   override var isPrivileged: Bool { process?.credentials.isSuperuser ?? true }
 
   override var pageLimit: UInt64 {
-    guard let limit = process?.limit(.swap).soft, limit != ResourceLimit.infinity else { return UInt64.max }
-    return UInt64(max(0, limit)) >> Page.shift
+    let limit = byteLimit(.swap)
+    return limit == UInt64.max ? limit : limit >> Page.shift
+  }
+
+  override var stackByteLimit: UInt64 { byteLimit(.stack) }
+
+  override var addressSpaceByteLimit: UInt64 { byteLimit(.addressSpace) }
+
+  private func byteLimit(_ identifier: ResourceLimitIdentifier) -> UInt64 {
+    guard let limit = process?.limit(identifier).soft, limit != ResourceLimit.infinity else { return UInt64.max }
+    return UInt64(max(0, limit))
   }
 }
 

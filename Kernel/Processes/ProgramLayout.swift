@@ -50,12 +50,20 @@ struct ProgramLayout {
   private(set) var headersAddress: UInt64 = 0
   /// The start of the lowest segment.
   private(set) var startAddress: UInt64 = 0
-  /// The end of the highest segment.
-  private(set) var endAddress: UInt64 = 0
+  /// Where the data segment is: the last one without instructions, or nothing behind the last one.
+  private var data: (start: UInt64, end: UInt64) = (0, 0)
 
   var entry: UInt64 { header.entry + base }
   var headerCount: Int { Int(header.programHeaderCount) }
   var flags: UInt32 { header.flags }
+  /// Where the program lies in memory.
+  var extent: ProgramExtent {
+    var extent = ProgramExtent()
+    extent.start = startAddress & ~Page.offsetMask
+    extent.dataStart = data.start & ~Page.offsetMask
+    extent.dataEnd = (data.end + Page.offsetMask) & ~Page.offsetMask
+    return extent
+  }
 
   /// Checks a file. `limit` is the first address that segments must leave alone.
   init(_ image: ExecutableImage, _ physical: PhysicalMemory, limit: UInt64) throws(Errno) {
@@ -92,12 +100,16 @@ struct ProgramLayout {
       previousEnd = header.virtualAddress + base + header.memoryByteCount
       if !hasSegment { startAddress = header.virtualAddress + base }
       hasSegment = true
+      if !header.protection.contains(.execute) { data = (header.virtualAddress + base, previousEnd) }
       if headersAddress == 0 && header.fileOffset == 0 && holdsHeaders(header) {
         headersAddress = header.virtualAddress + base + self.header.programHeaderOffset
       }
     }
     guard hasSegment else { throw .enoexec }
-    endAddress = previousEnd
+    if data.end == 0 {
+      let end = (previousEnd + Page.offsetMask) & ~Page.offsetMask
+      data = (end, end)
+    }
   }
 
   private func holdsHeaders(_ segment: ProgramHeader) -> Bool {

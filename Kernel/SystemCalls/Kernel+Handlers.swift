@@ -46,7 +46,9 @@ extension Kernel {
     case .gettimeofday: return timeOfDay(arguments, thread, process)
     case .nanosleep: return try sleep(thread)
     // Processes
-    case .fork: return try fork(thread, process)
+    case .fork: return try fork(ForkOptions(), thread, process)
+    case .vfork: return try fork(.virtual, thread, process)
+    case .rfork: return try forkPartly(arguments, thread, process)
     case .execve: return try execute(arguments, thread, process, stagedByteCount)
     case .exit:
       processes.beginExit(process, .exited(Int32(truncatingIfNeeded: arguments.first)))

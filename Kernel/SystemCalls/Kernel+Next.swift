@@ -58,7 +58,7 @@ extension Kernel {
     }
     // A stopped process looks at its other signals when it is continued. What has begun finishes before either.
     if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
-      if !thread.continuation.outlastsKill {
+      if !processes.outlastsKill(thread, process) {
         processes.beginExit(process, .terminated(signal))
         return false
       }

@@ -30,12 +30,13 @@ private struct MapArguments {
     maximum = limit ?? .all
     var flags = MapFlags(rawValue: UInt32(truncatingIfNeeded: arguments.fourth)).subtracting(.ignored)
     descriptor = Int32(truncatingIfNeeded: arguments.fifth)
-    let position = arguments.sixth
+    var position = arguments.sixth
     guard arguments.second != 0 else { throw .einval }
     if flags.contains(.anonymous) && (descriptor != -1 || position != 0) { throw .einval }
     if flags.contains(.stack) {
       guard descriptor == -1, wanted.isSuperset(of: [.read, .write]) else { throw .einval }
       flags.insert(.anonymous)
+      position = 0
     }
     guard flags.subtracting(.alignmentMask).isSubset(of: .known) else { throw .einval }
     if flags.contains(.exclusive) && !flags.contains(.fixed) { throw .einval }
@@ -94,7 +95,7 @@ extension Kernel {
         sharing: sharing, protection: map.protection, maximumProtection: map.maximum, byteCount: map.byteCount,
         offset: Int64(bitPattern: map.offset)))
     var request = MapRequest(
-      address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
+      address: map.address, byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: answer.maximumProtection,
       sharing: sharing, object: answer.object.take())
     request.offset = answer.pageOffset
@@ -106,10 +107,12 @@ extension Kernel {
     _ map: MapArguments, _ thread: Thread, _ process: Process
   ) throws(Errno) -> Outcome {
     let isShared = map.flags.contains(.shared)
-    let request = MapRequest(
-      address: placementAddress(map, process), byteCount: map.byteCount, placement: map.placement,
+    var request = MapRequest(
+      address: map.address, byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: map.flags.contains(.guardRange) ? [] : map.maximum,
       sharing: isShared ? .shared : .private, object: nil)
+    request.isGuard = map.flags.contains(.guardRange)
+    if map.flags.contains(.stack) { request.stack = StackRequest(guardPageCount: memory.stackGuardPageCount) }
     return try place(request, map, thread, process)
   }
 
@@ -118,9 +121,11 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     try checkAddressSpaceLimit(map.byteCount, process)
     request.alignment = map.alignment
+    let space = space(process)
+    choosePlace(&request, map, space.program, process.limit(.data))
     if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
     var budget = unitsPerTurn
-    let (address, outcome) = try space(process).map(request, &budget)
+    let (address, outcome) = try space.map(request, &budget)
     let value = address.raw &+ map.pageOffset
     guard case .pending(let pending) = outcome else { return .value(value) }
     return cut(thread, .map(pending, value: value))
@@ -144,38 +149,53 @@ extension Kernel {
   }
 
   /// Where to put a mapping, or to start looking: without a hint, or with one between the program's start and the farthest
-  /// end of the data segment, behind that end (spec shm.md 3.11, step 13).
-  private func placementAddress(_ map: MapArguments, _ process: Process) -> UInt64 {
-    if map.flags.contains(.fixed) { return map.address &- map.pageOffset }
-    let hint = map.address & ~Page.offsetMask
-    if map.flags.contains(.low32Bit) { return hint < MapArguments.low32BitEnd ? hint : 0 }
-    let data = UInt64(process.limit(.data).hard)
-    let (end, overflow) = process.breakStart.addingReportingOverflow(data)
+  /// end of the data segment, behind that end; another hint is rounded up to a page. When there is no room from a hint on,
+  /// the search begins again behind the data segment (spec shm.md 3.11, step 13).
+  private func choosePlace(
+    _ request: inout MapRequest, _ map: MapArguments, _ program: ProgramExtent, _ dataLimit: ResourceLimit
+  ) {
+    if map.flags.contains(.fixed) {
+      request.address = map.address &- map.pageOffset
+      return
+    }
+    let (end, overflow) = program.dataStart.addingReportingOverflow(UInt64(max(0, dataLimit.hard)))
     let behindData =
       overflow || end >= ABI.UserSpace.end ? ABI.UserSpace.start : (end + Page.offsetMask) & ~Page.offsetMask
-    let isInReachOfData = hint >= process.programStart && hint < behindData
-    return map.address == 0 || isInReachOfData || hint >= ABI.UserSpace.end ? behindData : hint
+    var hint = map.address
+    if map.flags.contains(.low32Bit) {
+      if map.byteCount > MapArguments.low32BitEnd || hint > MapArguments.low32BitEnd - map.byteCount { hint = 0 }
+      request.fallback = behindData > MapArguments.low32BitEnd ? ABI.UserSpace.start : behindData
+    } else {
+      if hint >= program.start && hint < behindData { hint = 0 }
+      request.fallback = behindData
+    }
+    // What is too high wraps to zero, or is refused by the search.
+    hint = (hint &+ Page.offsetMask) & ~Page.offsetMask
+    request.address = hint == 0 || hint >= ABI.UserSpace.end ? request.fallback : hint
   }
 
   // MARK: munmap, mprotect
 
+  /// munmap(2). The sums wrap as FreeBSD's do, so that a range which is empty after rounding is no error (spec shm.md 3.13).
   func unmap(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    guard let range = AddressRange(covering: VirtualAddress(arguments.first), byteCount: arguments.second) else {
-      throw .einval
-    }
-    return continueUnmap(range, breakAddress: nil, thread, process)
+    guard arguments.second > 0 else { throw .einval }
+    let start = arguments.first & ~Page.offsetMask
+    let end = start &+ ((arguments.second &+ (arguments.first & Page.offsetMask) &+ Page.offsetMask) & ~Page.offsetMask)
+    guard start >= ABI.UserSpace.start, start <= end, end <= ABI.UserSpace.end else { throw .einval }
+    guard let range = AddressRange(covering: VirtualAddress(start), byteCount: end - start) else { return .value(0) }
+    return continueUnmap(range, dataEnd: nil, thread, process)
   }
 
   func continueUnmap(
-    _ range: AddressRange, breakAddress: UInt64?, _ thread: Thread, _ process: Process
+    _ range: AddressRange, dataEnd: UInt64?, _ thread: Thread, _ process: Process
   ) -> Outcome {
     var budget = unitsPerTurn
     switch space(process).unmap(range, &budget) {
     case .complete:
-      if let breakAddress { process.breakAddress = breakAddress }
-      return .value(breakAddress ?? 0)
-    case .again: return cut(thread, .unmap(range, breakAddress: breakAddress))
-    case .wait(let channel): return park(thread, .unmap(range, breakAddress: breakAddress), on: channel)
+      if let dataEnd { space(process).program.dataEnd = dataEnd }
+      return .value(dataEnd ?? 0)
+    case .again: return cut(thread, .unmap(range, dataEnd: dataEnd))
+    case .wait(let channel): return park(thread, .unmap(range, dataEnd: dataEnd), on: channel)
     }
   }
 
@@ -186,10 +206,11 @@ extension Kernel {
     let pageOffset = arguments.first & Page.offsetMask
     let size = (arguments.second &+ pageOffset &+ Page.offsetMask) & ~Page.offsetMask
     guard start &+ size >= start else { throw .einval }
+    if size == 0 { return .value(0) }
     let protection = Protection(argument: bits)
     let maximum = Protection.maximum(inArgument: bits)
     if let maximum, !maximum.isSuperset(of: protection) { throw .enotsup }
-    guard arguments.second > 0, start < ABI.UserSpace.end else { return .value(0) }
+    guard start < ABI.UserSpace.end else { return .value(0) }
     let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(0) }
     return try continueProtect(PendingProtection(range, protection, maximum: maximum), thread, process)
@@ -218,26 +239,28 @@ extension Kernel {
 
   // MARK: break
 
-  /// Moves the end of the data segment. EINVAL below its start; ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the
-  /// memory cannot be had.
+  /// Moves the end of the data segment, which is a whole number of pages, and returns it. An address below the segment moves
+  /// nothing: that is how a program learns where it ends. ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the memory
+  /// cannot be had (spec abi.md section 3).
   func setBreak(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let wanted = arguments.first
-    guard wanted >= process.breakStart else { throw .einval }
-    guard wanted <= process.breakAddress || wanted - process.breakStart <= UInt64(max(0, process.limit(.data).soft)),
-      wanted <= ABI.UserSpace.end
-    else { throw .enomem }
-    let oldEnd = (process.breakAddress + Page.offsetMask) & ~Page.offsetMask
-    let newEnd = (wanted + Page.offsetMask) & ~Page.offsetMask
+    let space = space(process)
+    let (start, oldEnd) = (space.program.dataStart, space.program.dataEnd)
+    // What is too high wraps to zero.
+    let newEnd = (arguments.first &+ Page.offsetMask) & ~Page.offsetMask
+    guard newEnd >= start else { return .value(oldEnd) }
     if newEnd > oldEnd {
+      guard newEnd - start <= UInt64(max(0, process.limit(.data).soft)), newEnd <= ABI.UserSpace.end else {
+        throw .enomem
+      }
       try checkAddressSpaceLimit(newEnd - oldEnd, process)
-      _ = try space(process).map(
+      _ = try space.map(
         MapRequest(
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],
           maximum: .all, sharing: .private, object: nil))
+      space.program.dataEnd = newEnd
     } else if newEnd < oldEnd, let range = AddressRange(covering: VirtualAddress(newEnd), byteCount: oldEnd - newEnd) {
-      return continueUnmap(range, breakAddress: wanted, thread, process)
+      return continueUnmap(range, dataEnd: newEnd, thread, process)
     }
-    process.breakAddress = wanted
-    return .value(wanted)
+    return .value(newEnd)
   }
 }

@@ -8,8 +8,47 @@ import Processes
 extension Kernel {
   // MARK: fork
 
-  func fork(_ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    try continueFork(try processes.beginFork(process, thread), thread, process)
+  func fork(_ options: ForkOptions, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    try continueFork(try processes.beginFork(process, thread, options), thread, process)
+  }
+
+  /// rfork(2), checked in FreeBSD's order (spec abi.md section 15). RFSPAWN is refused, so that posix_spawn(3) takes vfork(2).
+  /// What cannot be shared here is refused with EINVAL: memory while the parent goes on, descriptor tables, signal
+  /// dispositions.
+  func forkPartly(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    let flags = ForkFlags(rawValue: UInt32(truncatingIfNeeded: arguments.first))
+    guard flags.isSubset(of: .known), !flags.isSuperset(of: [.copiesDescriptors, .clearsDescriptors]) else {
+      throw .einval
+    }
+    let tellsBySignal = flags.contains(.endsWithSignal)
+    guard tellsBySignal || flags.signal.rawValue == 0, flags.signal.rawValue <= Signal.maximumRawValue else {
+      throw .einval
+    }
+    guard flags.contains(.makesProcess) else { return try divorce(flags, thread, process) }
+    guard flags.isDisjoint(with: [.sharesLeader, .sharesSignals]),
+      !flags.isDisjoint(with: [.copiesDescriptors, .clearsDescriptors]),
+      flags.contains(.suspendsParent) || !flags.contains(.sharesMemory)
+    else { throw .einval }
+    var options = ForkOptions()
+    options.lendsMemory = flags.contains(.sharesMemory)
+    options.suspendsParent = flags.contains(.suspendsParent)
+    options.clearsDescriptors = flags.contains(.clearsDescriptors)
+    options.isForgotten = flags.contains(.isForgotten)
+    if flags.contains(.endsWithUserSignal) { options.endSignal = .sigusr1 }
+    if tellsBySignal { options.endSignal = flags.signal }
+    return try fork(options, thread, process)
+  }
+
+  /// rfork(2) without RFPROC: what the flags say happens to the caller. Its descriptors are its own already.
+  private func divorce(_ flags: ForkFlags, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    // Memory that was lent by a parent who waits stays that parent's.
+    guard flags.contains(.sharesMemory) || process.lender == .none else { throw .einval }
+    if flags.contains(.clearsDescriptors) {
+      // What is closed already is not found again, so a call that was cut simply starts over.
+      var budget = ProcessLimits.descriptorsPerTurn
+      guard fileTable(process).closeRange(0, UInt32.max, budget: &budget) else { return cut(thread, .call) }
+    }
+    return .pair(0, 0)
   }
 
   private func continueFork(
@@ -17,7 +56,20 @@ extension Kernel {
   ) throws(Errno) -> Outcome {
     var budget = unitsPerTurn
     guard let child = try processes.continueFork(pending, process, &budget) else { return cut(thread, .fork(pending)) }
-    return .pair(UInt64(child.identifier), 0)
+    guard pending.options.suspendsParent else { return .pair(UInt64(child.identifier), 0) }
+    return park(
+      thread, .lend(child: child.slot, identifier: child.identifier), on: .lentMemory(toSlot: child.slot.raw))
+  }
+
+  private func continueLending(
+    _ child: ProcessSlot, _ identifier: Int32, _ thread: Thread, _ process: Process
+  ) -> Outcome {
+    if processes.isLent(to: child, identifier, by: process) {
+      return park(thread, .lend(child: child, identifier: identifier), on: .lentMemory(toSlot: child.raw))
+    }
+    // The child may have become another user while it ran in this memory.
+    space(process).account = process.credentials.account
+    return .pair(UInt64(identifier), 0)
   }
 
   // MARK: execve
@@ -97,7 +149,7 @@ extension Kernel {
   func usage(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let usage: ResourceUsage
     switch integer(arguments.first) {
-    case 0, 1: usage = process.usage
+    case 0, 1: usage = process.currentUsage
     case -1: usage = process.childUsage
     default: throw .einval
     }
@@ -152,8 +204,9 @@ extension Kernel {
     case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
     case .execute(let execution): return try continueExecution(execution, thread, process)
     case .fork(let pending): return try continueFork(pending, thread, process)
+    case .lend(let child, let identifier): return continueLending(child, identifier, thread, process)
     case .protect(let pending): return try continueProtect(pending, thread, process)
-    case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
+    case .unmap(let range, let dataEnd): return continueUnmap(range, dataEnd: dataEnd, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
     case .closeRange(let low, let high): return continueCloseRange(low, high, thread, process)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)

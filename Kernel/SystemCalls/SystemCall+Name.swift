@@ -9,6 +9,8 @@ extension SystemCall {
     case .indirect: "syscall"
     case .exit: "exit"
     case .fork: "fork"
+    case .vfork: "vfork"
+    case .rfork: "rfork"
     case .execve: "execve"
     case .wait4: "wait4"
     case .getpid: "getpid"

@@ -34,7 +34,8 @@ struct SystemCallEntry: BitwiseCopyable {
 enum SystemCall: UInt8, BitwiseCopyable {
   case unknown, missing, indirect
   // Processes
-  case exit, fork, execve, wait4, getpid, getppid, kill, getpgrp, setpgid, getpgid, setsid, getsid, schedYield
+  case exit, fork, vfork, rfork, execve, wait4, getpid, getppid, kill, getpgrp, setpgid, getpgid, setsid, getsid,
+    schedYield
   case thrSelf, getrusage, sigaction
   // Identity
   case getuid, geteuid, getgid, getegid, setuid, seteuid, setgid, setegid, setreuid, setregid, setresuid, setresgid
@@ -102,7 +103,8 @@ struct SystemCallTable {
   private mutating func addProcesses() {
     add(.exit, .exit)
     add(.fork, .fork, .refusesWithNoMemory, heap: HeapCost.child)
-    add(.vfork, .fork, .refusesWithNoMemory, heap: HeapCost.child)
+    add(.vfork, .vfork, .refusesWithNoMemory, heap: HeapCost.child)
+    add(.rfork, .rfork, .refusesWithNoMemory, heap: HeapCost.child)
     add(.execve, .execve, .refusesWithNoMemory, heap: HeapCost.execution, copiesIn: true)
     add(.wait4, .wait4)
     add(.getpid, .getpid)

@@ -219,6 +219,7 @@ extension Kernel {
     case .pageSize: .integer(UInt32(pageSize))
     case .inspection: .integer(0)
     case .overcommit: .integer(memory.accounting.overcommit)
+    case .stackGuardPages: .integer(UInt32(truncatingIfNeeded: memory.stackGuardPageCount))
     case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
     case .swapReserved: .long(memory.accounting.reserved &* pageSize)
     case .pageCount: .integer(UInt32(memory.managedFrameCount))
@@ -233,6 +234,7 @@ extension Kernel {
   private func set(_ node: SystemControlNode, _ value: UInt32) {
     switch node {
     case .overcommit: memory.setOvercommit(value)
+    case .stackGuardPages: memory.stackGuardPageCount = UInt64(value)
     case .signalUnknownCalls: unknownCallsRaiseSignal = value != 0
     default: break
     }

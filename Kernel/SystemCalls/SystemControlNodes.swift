@@ -14,6 +14,7 @@ enum SystemControlNode: Int, CaseIterable {
   case machine, processorCount, physicalMemory, pageSize
   case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut, heapByteCount, objectCount
   case inspection
+  case stackGuardPages
 
   /// The name.
   var name: String {
@@ -48,6 +49,7 @@ enum SystemControlNode: Int, CaseIterable {
     case .heapByteCount: "vm.martlet.heap_bytes"
     case .objectCount: "vm.martlet.live_objects"
     case .inspection: "vm.martlet.inspect"
+    case .stackGuardPages: "security.bsd.stack_guard_page"
     }
   }
 
@@ -77,6 +79,7 @@ enum SystemControlNode: Int, CaseIterable {
     case .physicalMemory: (hardware, Hardware.physicalMemory)
     case .pageSize: (hardware, Hardware.pageSize)
     case .overcommit: (memory, SystemControl.VirtualMemory.overcommit)
+    case .stackGuardPages: (SystemControl.Top.security, Int32(1000 + rawValue))
     case .openFiles, .signalUnknownCalls, .posixSharedMemory: (kern, Int32(1000 + rawValue))
     case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut, .heapByteCount, .objectCount,
       .inspection:
@@ -85,7 +88,7 @@ enum SystemControlNode: Int, CaseIterable {
   }
 
   /// Whether the superuser may set it.
-  var isWritable: Bool { self == .overcommit || self == .signalUnknownCalls }
+  var isWritable: Bool { self == .overcommit || self == .signalUnknownCalls || self == .stackGuardPages }
 
   /// The node with this name.
   init?(name: Span<UInt8>) {

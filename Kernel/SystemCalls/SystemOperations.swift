@@ -87,7 +87,23 @@ extension Kernel {
     limit.hard = min(limit.hard, ceiling)
     process.setLimit(limit, for: identifier)
     if identifier == .openFiles { fileTable(process).setLimit(limit.soft) }
+    if identifier == .stack { return limitStack(old.soft, limit.soft, thread, process) }
     return .value(0)
+  }
+
+  /// What a lowered RLIMIT_STACK excludes of the program's stack cannot be reached any more, and can again when it is raised
+  /// (FreeBSD's kern_proc_setrlimit). What has not grown yet is a guard, which this leaves alone.
+  private func limitStack(_ old: Int64, _ new: Int64, _ thread: Thread, _ process: Process) -> Outcome {
+    let top = ABI.UserSpace.stackTop
+    let start = (top - UInt64(max(old, new))) & ~Page.offsetMask
+    let end = (top - UInt64(min(old, new))) & ~Page.offsetMask
+    guard start < end, let range = AddressRange(covering: VirtualAddress(start), byteCount: end - start) else {
+      return .value(0)
+    }
+    let protection: Protection = new > old ? [.read, .write] : []
+    // That a program has made some of its stack less than this is no reason to refuse the limit.
+    let outcome = try? continueProtect(PendingProtection(range, protection, maximum: nil), thread, process)
+    return outcome ?? .value(0)
   }
 
   // MARK: Random numbers

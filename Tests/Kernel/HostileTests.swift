@@ -18,7 +18,10 @@ import Testing
     #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
     #expect(kernel.call(.ftruncate, 3, 4096)?.failed == false)
     let (flags, descriptor) = isCopy ? (2, 3) : (anonymous, minusOne)
-    let addresses = (0..<32).map { _ in kernel.call(.mmap, 0, 4096, 3, flags, descriptor, 0)?.value ?? 0 }
+    // Not one behind the other: neighbours would be one mapping.
+    let addresses = (0..<32 as Range<UInt64>).map { index in
+      kernel.call(.mmap, 0x20_0000_0000 + index * 8192, 4096, 3, flags, descriptor, 0)?.value ?? 0
+    }
     let before = kernel.hardware.heap.requestCount
     for address in addresses { #expect(kernel.call(.clockGettime, 0, address)?.integer == 0) }
     #expect(kernel.hardware.heap.requestCount >= before + addresses.count)

@@ -8,10 +8,11 @@ import Testing
 
 @Suite struct SimulationCoverageTests {
   /// The numbers of the calls that exist.
+  /// All but vfork(2): the steps of a script are those of one process at a time, whose call returns (LendingTests.swift).
   private static let existing: Set<UInt32> = {
     let table = SystemCallTable()
     let numbers = (0..<SystemCallTable.count).filter { table[$0].call != .unknown && table[$0].call != .missing }
-    return Set(numbers.map { UInt32($0) })
+    return Set(numbers.map { UInt32($0) }).subtracting([SystemCallNumber.vfork.rawValue])
   }()
 
   @Test func `every call that exists is part of the exhaustive failures`() {

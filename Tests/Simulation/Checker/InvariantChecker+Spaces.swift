@@ -27,7 +27,10 @@ extension InvariantChecker {
         entry.start >= last && entry.end > entry.start && entry.end <= 1 << 46 && (entry.start | entry.end) & 4095 == 0,
         "map entry \(hexadecimal(entry.start)) out of order")
       last = entry.end
-      bytes += entry.end - entry.start
+      if !entry.isGuard { bytes += entry.end - entry.start }
+      expect(
+        !entry.isGuard || entry.object == nil && entry.charge == 0 && entry.protection.isEmpty,
+        "guard \(hexadecimal(entry.start)) is more than a guard")
       expect(entry.maximum.isSuperset(of: entry.protection), "map entry \(hexadecimal(entry.start)) beyond its maximum")
       if let object = entry.object {
         let identifier = note(object)

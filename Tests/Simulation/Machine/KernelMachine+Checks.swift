@@ -19,7 +19,7 @@ extension KernelMachine {
     var pending: [MapEntryInspection] = []
     kernel.inspectedProcesses.inspectProcesses { process in
       processCount += 1
-      if let space = process.addressSpace { spaces.append(space) }
+      if let space = process.addressSpace, !spaces.contains(where: { $0 === space }) { spaces.append(space) }
       if let table = process.files {
         tables += 1
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
@@ -27,6 +27,7 @@ extension KernelMachine {
       if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
       if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
         pending.append(entry)
+        if let gap = mapping.inspectedGap { pending.append(gap) }
       }
       // A child that is being made, or was when its parent was killed.
       var copied = process.unfinishedFiles

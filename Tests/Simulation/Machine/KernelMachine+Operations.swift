@@ -90,7 +90,7 @@ extension KernelMachine {
 
   private func performProcessOperation(_ operation: Operation, _ number: Int) throws(Difference) -> Observation {
     switch operation {
-    case .fork(let child, let isVirtual): return try fork(number, child, isVirtual ? .vfork : .fork)
+    case .fork(let child, let isPartial): return try fork(number, child, isPartial)
     case .exit(let status):
       _ = try simpleCall(number, .exit, Self.word(status))
       return .ended
@@ -152,9 +152,9 @@ extension KernelMachine {
     }
   }
 
-  private func fork(_ number: Int, _ child: Int, _ call: SystemCallNumber) throws(Difference) -> Observation {
+  private func fork(_ number: Int, _ child: Int, _ isPartial: Bool) throws(Difference) -> Observation {
     childBeingMade = child
-    let observation = try simpleCall(number, call)
+    let observation = isPartial ? try simpleCall(number, .rfork, Self.word(0x14)) : try simpleCall(number, .fork)
     guard case .value(let identifier) = observation else {
       childBeingMade = nil
       return observation

@@ -67,7 +67,7 @@ extension KernelMachine {
       returnedCalls[number] = .value(0)
       return
     }
-    let hasSecondResult = (pending.call == .fork || pending.call == .vfork) && !failed
+    let hasSecondResult = (pending.call == .fork || pending.call == .rfork) && !failed
     for (place, value) in pending.kept where register(place) != value && !(place == .rdx && hasSecondResult) {
       throw Difference("\(place) changed from \(value) to \(register(place)) across \(pending.call.rawValue)")
     }

@@ -17,6 +17,10 @@ struct ModelView {
   var chargedUser: UInt32?
   /// A SHARED mapping from a writable descriptor: blocks F_SEAL_WRITE.
   var countsAsWritable = false
+  /// Whether it is only kept free (MAP_GUARD, and what a stack may grow into).
+  var isGuard = false
+  /// Whether a stack may grow into it: scripts do not go there.
+  var isGap = false
   /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
   var isUncertain = false
 
@@ -73,8 +77,10 @@ final class ModelProcess {
   var hasExecuted = false
   /// issetugid(2)
   var isTainted = false
-  /// Bytes of the initial stack, which is not in `memory`.
-  var stackByteCount: UInt64 = 8 << 20
+  /// What has grown of the initial stack, in bytes. It is not in `memory`, and scripts do not go further.
+  var stackByteCount = initialStackByteCount
+  /// What is there of a stack at first.
+  static let initialStackByteCount: UInt64 = 128 << 10
   /// The real user whose swap is reserved for the initial stack.
   var stackUser: UInt32 = 0
   var breakAddress = Program.dataEnd
@@ -122,7 +128,7 @@ final class ModelProcess {
   var isRunnable: Bool { state == .running && blocked == nil && !signals.isStopped }
 
   /// What counts for RLIMIT_AS, in bytes.
-  var virtualByteCount: UInt64 { UInt64(memory.count) * 4096 + stackByteCount }
+  var virtualByteCount: UInt64 { UInt64(memory.values.count { !$0.isGuard }) * 4096 + stackByteCount }
 
   /// The lowest descriptor not in use, from `minimum` on.
   func freeDescriptor(from minimum: Int32 = 0) -> Int32 {
@@ -159,6 +165,7 @@ extension ModelProcess {
 
   private func access(page: UInt64, needing needed: UInt32) -> ModelAccess {
     guard let view = memory[page] else { return .signal(11, 1) }
+    if view.isGap { return .open }
     if view.protection & needed == 0 {
       // What can be stored to or executed the processor lets be read, once it is there.
       return needed == 1 && view.protection & 6 != 0 ? .open : .signal(11, 2)

@@ -23,15 +23,16 @@ struct ModelSignals {
 
 /// What a process used, as far as the model knows: at least this, and exactly this if `isExact`.
 struct ModelUsage {
-  /// User time in microseconds, faults without and with transfers, switches that it wanted and others.
-  var values: [UInt64] = [0, 0, 0, 0, 0]
+  /// User time in microseconds, faults without and with transfers, switches that it wanted and others, and the most memory
+  /// at a time in KiB.
+  var values: [UInt64] = [0, 0, 0, 0, 0, 0]
   var isExact = true
   /// By how much the user time may differ from the sum of rounded times.
   var roundingMicroseconds: UInt64 = 0
 
   /// Reads `struct rusage`; the fields that nothing is counted in must be zero.
   init(decoding bytes: [UInt8]) throws(Difference) {
-    let counted = [64, 72, 128, 136]
+    let counted = [64, 72, 128, 136, 32]
     for offset in stride(from: 16, to: 144, by: 8) where !counted.contains(offset) {
       if littleEndian(bytes, offset) != 0 { throw Difference("rusage has \(littleEndian(bytes, offset)) at \(offset)") }
     }
@@ -54,7 +55,8 @@ struct ModelUsage {
 
   /// Adds what a child used.
   mutating func add(_ child: ModelUsage) {
-    for index in values.indices { values[index] += child.values[index] }
+    for index in 0..<5 { values[index] += child.values[index] }
+    values[5] = max(values[5], child.values[5])
     roundingMicroseconds += 1
   }
 }

@@ -9,15 +9,13 @@ extension ReferenceModel {
   }
 
   func setBreak(_ process: ModelProcess, _ address: UInt64) -> Expectation {
-    if address < Program.dataEnd { return .error(.einval) }
-    let old = (process.breakAddress + 4095) / 4096
-    let (rounded, overflows) = address.addingReportingOverflow(4095)
-    if overflows || rounded / 4096 * 4096 > Self.userEnd { return .error(.enomem) }
-    let new = rounded / 4096
-    if address > process.breakAddress && address - Program.dataEnd > UInt64(max(0, process.limits[2].soft)) {
-      return .error(.enomem)
-    }
+    let old = process.breakAddress / 4096
+    let new = (address &+ 4095) / 4096
+    // Below the data segment, or so high that it wraps: nothing but the answer.
+    if new < Program.data / 4096 { return .value(process.breakAddress) }
     if new > old {
+      if new * 4096 - Program.data > UInt64(max(0, process.limits[2].soft)) { return .error(.enomem) }
+      if new * 4096 > Self.userEnd { return .error(.enomem) }
       if exceedsAddressSpace(process, (new - old) * 4096) { return .error(.enomem) }
       if (old..<new).contains(where: { process.memory[$0] != nil }) { return .error(.enomem) }
       let user = process.credentials.realUser
@@ -30,7 +28,7 @@ extension ReferenceModel {
     } else {
       for page in new..<old { process.memory[page] = nil }
     }
-    process.breakAddress = address
-    return .value(address)
+    process.breakAddress = new * 4096
+    return .value(new * 4096)
   }
 }

@@ -62,7 +62,7 @@ extension ReferenceModel {
     case "kern.openfiles": .int(UInt32(openFileCount))
     case "kern.signosys": .int(unknownCallsRaiseSignal ? 1 : 0)
     case "kern.features.posix_shm", "hw.ncpu": .int(1)
-    case "kern.usrstack": .long(Self.stackTop)
+    case "kern.usrstack": .long(Self.stack.upperBound)
     case "vm.swap_reserved": .long(reservation.total &* 4096)
     case "kern.arandom", "vm.martlet.heap_bytes", "vm.martlet.live_objects": .anything(8)
     case "hw.physmem": .number(8, UInt64(facts.pageCount) * 4096...UInt64.max)

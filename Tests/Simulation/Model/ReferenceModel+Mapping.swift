@@ -13,12 +13,15 @@ struct MapArguments {
 
 extension ReferenceModel {
   static let userEnd: UInt64 = 1 << 46
-  /// The first address past the initial stack.
-  static let stackTop: UInt64 = 0x3FFF_FFFF_F000
+  /// What is kept for the initial stack.
+  static let stack: Range<UInt64> = 0x3FFF_FFFF_F000 - 512 << 20..<0x3FFF_FFFF_F000
 
   func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference)
     -> Expectation
   {
+    var arguments = arguments
+    // A stack has no offset.
+    if arguments.flags & 0x1400 == 0x400 { arguments.offset = 0 }
     if let error = argumentError(arguments) { return .error(error) }
     let isShared = arguments.flags & 1 != 0
     let isAnonymous = arguments.flags & 0x3400 != 0
@@ -31,14 +34,18 @@ extension ReferenceModel {
       if arguments.flags & 3 == 0 { return .error(.einval) }
       if let error = lookAtFile(file, arguments, byteCount, &view) { return .error(error) }
     }
+    let memoryByteCount = memoryByteCount(arguments, byteCount)
     if isShared && view.object == nil {
       let object = ModelObject()
-      object.size = Int64(byteCount)
+      object.size = Int64(memoryByteCount)
       object.creator = process.credentials.realUser
       view.object = object
     }
     if !isShared && view.protection & 2 != 0 { view.chargedUser = process.credentials.realUser }
-    if arguments.flags & 0x2000 != 0 { view.maximum = 0 }
+    if arguments.flags & 0x2000 != 0 {
+      view.maximum = 0
+      view.isGuard = true
+    }
     let limit = arguments.protection >> 16 & 7
     if limit != 0 { view.maximum &= limit }
     let isNew = view.object != nil && (isAnonymous || arguments.descriptor >= 0 && isZeroFile(process, arguments))
@@ -120,13 +127,21 @@ extension ReferenceModel {
     return nil
   }
 
+  /// The bytes of a mapping that are memory at first: all of it, but of a stack only the top, and never the lowest page.
+  private func memoryByteCount(_ arguments: MapArguments, _ byteCount: UInt64) -> UInt64 {
+    arguments.flags & 0x400 == 0 ? byteCount : min(byteCount - 4096, ModelProcess.initialStackByteCount)
+  }
+
   private func place(
     _ process: ModelProcess, _ arguments: MapArguments, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
     _ reserves: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
     if exceedsAddressSpace(process, byteCount) { return .error(.enomem) }
     let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
-    let isRefused = reserves && isRefused(byteCount / 4096, for: process.credentials.realUser, by: process)
+    let memoryByteCount = memoryByteCount(arguments, byteCount)
+    // Nothing but the guard.
+    if memoryByteCount == 0 { return .error(.einval) }
+    let isRefused = reserves && isRefused(memoryByteCount / 4096, for: process.credentials.realUser, by: process)
     let start: UInt64
     if arguments.flags & 0x10 != 0 {
       start = arguments.address - pageOffset
@@ -141,8 +156,13 @@ extension ReferenceModel {
     for (index, page) in ModelProcess.pages(start, byteCount).enumerated() {
       var view = view
       view.objectPage = firstPage + index
-      // The lowest page of a stack is a guard on FreeBSD; whether it is here is left open.
-      if index == 0 && arguments.flags & 0x400 != 0 { view.isUncertain = true }
+      if UInt64(index) * 4096 < byteCount - memoryByteCount {
+        view = ModelView(protection: 0, maximum: 0, isShared: false)
+        view.isGuard = true
+        view.isGap = true
+      } else {
+        view.objectPage -= Int((byteCount - memoryByteCount) / 4096)
+      }
       process.memory[page] = view
     }
     return .value(start + pageOffset)
@@ -152,12 +172,11 @@ extension ReferenceModel {
   private func checkChoice(
     _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
-    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
     if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
       throw Difference("address \(hexadecimal(start)) cannot be a mapping")
     }
     let taken = ModelProcess.pages(start, byteCount).first(where: { process.memory[$0] != nil })
-    if taken != nil || stack.overlaps(start..<start + byteCount) {
+    if taken != nil || Self.stack.overlaps(start..<start + byteCount) {
       throw Difference("address \(hexadecimal(start)) covers the mapping at \(hexadecimal((taken ?? 0) << 12))")
     }
     let alignment = arguments.flags >> 24
@@ -173,14 +192,24 @@ extension ReferenceModel {
     _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
     let hint = arguments.address
-    let behindData = (Program.dataEnd + UInt64(process.limits[2].hard) + 4095) & ~4095
+    let behindData = (Program.data + UInt64(process.limits[2].hard) + 4095) & ~4095
     if hint == 0 || hint >= Program.text && hint < behindData {
       if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
       return
     }
-    let stack = Self.stackTop - process.stackByteCount..<Self.stackTop
-    guard hint & 4095 == 0, hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
-      !stack.overlaps(hint..<hint + byteCount)
+    let rounded = (hint &+ 4095) & ~4095
+    if rounded == 0 || rounded >= Self.userEnd {
+      if start < behindData { throw Difference("address \(hexadecimal(start)) is in reach of the data segment") }
+      return
+    }
+    try checkFreeHint(process, rounded, start, byteCount)
+  }
+
+  private func checkFreeHint(
+    _ process: ModelProcess, _ hint: UInt64, _ start: UInt64, _ byteCount: UInt64
+  ) throws(Difference) {
+    guard hint < Self.userEnd, byteCount <= Self.userEnd - hint, start != hint,
+      !Self.stack.overlaps(hint..<hint + byteCount)
     else { return }
     if !ModelProcess.pages(hint, byteCount).contains(where: { process.memory[$0] != nil }) {
       throw Difference("address \(hexadecimal(start)) is not at the hint \(hexadecimal(hint)), which is free")
@@ -189,8 +218,10 @@ extension ReferenceModel {
 
   func unmap(_ process: ModelProcess, _ address: UInt64, _ byteCount: UInt64) -> Expectation {
     if byteCount == 0 { return .error(.einval) }
-    if address >= Self.userEnd || byteCount > Self.userEnd - address { return .error(.einval) }
-    for page in ModelProcess.pages(address, byteCount) { process.memory[page] = nil }
+    let start = address & ~4095
+    let end = start &+ ((byteCount &+ (address & 4095) &+ 4095) & ~4095)
+    if start < 0x1000 || end < start || end > Self.userEnd { return .error(.einval) }
+    for page in ModelProcess.pages(start, end - start) { process.memory[page] = nil }
     return .value(0)
   }
 
@@ -202,9 +233,12 @@ extension ReferenceModel {
     let start = address & ~4095
     let size = (byteCount &+ (address & 4095) &+ 4095) & ~4095
     if start &+ size < start { return .error(.einval) }
+    if size == 0 { return .value(0) }
     if limit != 0 && protection & 7 & ~limit != 0 { return .error(.eopnotsupp) }
-    if byteCount == 0 || address >= Self.userEnd { return .value(0) }
-    let pages = ModelProcess.pages(address, min(byteCount, Self.userEnd - address))
+    if start >= Self.userEnd { return .value(0) }
+    let pages = ModelProcess.pages(start, min(size, Self.userEnd - start)).filter {
+      process.memory[$0].map { !$0.isGuard } ?? true
+    }
     let wanted = protection & 7 | limit
     if pages.contains(where: { page in process.memory[page].map { wanted & ~$0.maximum != 0 } ?? false }) {
       return .error(.eacces)

@@ -60,7 +60,7 @@ extension ReferenceModel {
     }
     // The new program's memory is there before the old one's is gone.
     let user = process.credentials.realUser
-    let stackByteCount = UInt64(min(process.limits[3].soft, 512 << 20)) & ~4095
+    let stackByteCount = ModelProcess.initialStackByteCount
     if isRefused(stackByteCount / 4096 + Program.pageCount, for: user, by: process) { return .error(.enomem) }
     process.memory = Program.initialMemory(of: user)
     process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
@@ -108,8 +108,9 @@ extension ReferenceModel {
   func wait(
     _ process: ModelProcess, _ target: ProcessTarget, _ options: UInt32, _ usage: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    if options & ~63 != 0 { return .error(.einval) }
-    if children(of: process, target).isEmpty { return .error(.echild) }
+    if options & ~0x8000_003F != 0 { return .error(.einval) }
+    // WLINUXCLONE: for children that do not end with SIGCHLD, and there are none.
+    if options >> 31 != 0 || children(of: process, target).isEmpty { return .error(.echild) }
     let ready = reporting(to: process, target, options)
     if ready.isEmpty { return options & 1 != 0 ? .value(0) : .blocked }
     let reaches =

@@ -66,7 +66,7 @@ extension FailureCase {
 
   private static let processCalls: [(String, Operation)] = [
     ("fork", .fork(child: 9)),
-    ("vfork", .fork(child: 9, isVirtual: true)),
+    ("rfork", .fork(child: 9, isPartial: true)),
     ("exit", .exit(status: 4)),
     ("execve", .execute(argumentCount: 60)),
     ("wait4", .wait(for: .all, options: 3, usage: true)),

@@ -181,7 +181,7 @@ public struct ExhaustiveFailure {
 extension Operation {
   /// The operation once more: a second child has a number of its own.
   fileprivate var repeated: Operation {
-    if case .fork(let child, let isVirtual) = self { return .fork(child: child + 1, isVirtual: isVirtual) }
+    if case .fork(let child, let isPartial) = self { return .fork(child: child + 1, isPartial: isPartial) }
     return self
   }
 }

@@ -58,7 +58,7 @@ extension Operation {
 
   private var processCall: SystemCallNumber {
     switch self {
-    case .fork(_, let isVirtual): isVirtual ? .vfork : .fork
+    case .fork(_, let isPartial): isPartial ? .rfork : .fork
     case .exit: .exit
     case .wait: .wait4
     case .execute: .execve

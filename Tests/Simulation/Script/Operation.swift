@@ -48,8 +48,8 @@ public enum Operation: Equatable, Sendable, Codable {
   case closeFrom(lowest: Int32)
   /// close_range(2)
   case closeRange(lowest: UInt32, highest: UInt32, flags: UInt32)
-  /// fork(2), or vfork(2) with `isVirtual`; `child` is the number that the script gives to the child
-  case fork(child: Int, isVirtual: Bool = false)
+  /// fork(2), or rfork(2) that is asked for the same; `child` is the number that the script gives to the child
+  case fork(child: Int, isPartial: Bool = false)
   /// exit(2)
   case exit(status: Int32)
   /// wait4(2), with a structure for the usage if `usage`

@@ -34,8 +34,7 @@ extension OperationGenerator {
 
   /// Pages that the process' child, or the program when it is executed anew, needs.
   private func large(_ model: ReferenceModel, _ process: ModelProcess) -> (fork: Int, execute: Int) {
-    let stack = Int(clamping: min(process.limits[3].soft, 512 << 20) / 4096)
-    return (Int(model.reservation(of: process)), stack + Int(Program.pageCount))
+    (Int(model.reservation(of: process)), Int(ModelProcess.initialStackByteCount / 4096) + Int(Program.pageCount))
   }
 
   /// What may be needed next.

@@ -29,7 +29,10 @@ extension OperationGenerator {
     let old = which >= 0 && which < 16 ? process.limits[Int(which)] : ModelLimit()
     var soft: Int64
     switch which {
-    case 2: soft = Int64(random.number(in: 0...12)) * 4096 + Int64(random.chance(oneIn: 4) ? 5 : 0)
+    case 2:
+      soft =
+        Int64(Program.dataPageCount) * 4096 + Int64(random.number(in: -1...12)) * 4096
+        + Int64(random.chance(oneIn: 4) ? 5 : 0)
     case 3: soft = Int64(random.number(in: 1...10)) << 20
     case 7: soft = Int64(random.number(in: 1...20))
     case 8: soft = Int64(random.number(in: 0...40))

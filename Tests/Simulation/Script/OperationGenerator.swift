@@ -90,7 +90,7 @@ struct OperationGenerator {
   mutating func fork(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
     let isAllowed = model.running.count < processLimit && (isMemoryOnly || model.processes.count < 9)
     return isAllowed
-      ? .fork(child: nextProcess, isVirtual: !isMemoryOnly && random.chance(oneIn: 6)) : releasing(model, process)
+      ? .fork(child: nextProcess, isPartial: !isMemoryOnly && random.chance(oneIn: 6)) : releasing(model, process)
   }
 
   private mutating func releasing(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {

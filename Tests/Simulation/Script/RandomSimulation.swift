@@ -29,8 +29,8 @@ public struct RandomSimulation {
     hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     if limitsReservations && hardware.swapBlockCount > 0 {
-      // As much as a few processes reserve, whose stacks alone are 2048 pages each.
-      hardware.swapBlockCount = random.pick([600, 2600, 5000, 8000, 11_000, 15_000]) ?? 600
+      // As much as a few processes reserve, whose stacks alone are 32 pages each.
+      hardware.swapBlockCount = random.pick([100, 200, 300, 400, 600, 900]) ?? 600
     }
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
     // One seed in three cuts calls into small steps.
