@@ -75,6 +75,8 @@ public final class Process {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
   public var nameByteCount = 0
+  /// Where the content of the program's file starts.
+  public internal(set) var imageStart = PhysicalAddress(0)
   /// The end of the data segment that `break` moves, and where it starts.
   public var breakAddress: UInt64 = 0
   /// Where the data segment that `break` moves starts.

@@ -25,6 +25,7 @@ extension ProcessSystem {
       process.hasChangedIdentity
       && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
     process.saveIdentity()
+    process.imageStart = layout.image.start
     process.programStart = layout.startAddress & ~Page.offsetMask
     process.breakStart = (layout.endAddress + Page.offsetMask) & ~Page.offsetMask
     process.breakAddress = process.breakStart

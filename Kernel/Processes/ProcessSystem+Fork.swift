@@ -99,6 +99,7 @@ extension ProcessSystem {
     child.creationMask = parent.creationMask
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
+    child.imageStart = parent.imageStart
     child.programStart = parent.programStart
     child.breakStart = parent.breakStart
     child.breakAddress = parent.breakAddress

@@ -85,7 +85,7 @@ enum SystemControlNode: Int, CaseIterable {
   }
 
   /// Whether the superuser may set it.
-  var isWritable: Bool { self == .overcommit || self == .signalUnknownCalls }
+  var isWritable: Bool { self == .overcommit || self == .signalUnknownCalls || self == .maximumFiles }
 
   /// The node with this name.
   init?(name: Span<UInt8>) {
