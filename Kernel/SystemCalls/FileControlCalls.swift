@@ -117,7 +117,6 @@ extension Kernel {
     guard hasDirection, !request.isVoid || count == 0 || count == 4,
       count > 0 || !(request.copiesIn || request.copiesOut)
     else { throw .enotty }
-    // No file knows a request with a longer parameter than the buffer has room for; some of it shows whether it is there.
     // The parameter of a request that is void is the argument itself.
     return request.copiesIn && !request.isVoid
       ? .bytes(arguments.third, count: min(count, ProcessLimits.callBufferByteCount)) : .nothing
@@ -131,13 +130,20 @@ extension Kernel {
       try table.setFlags(request == .closeOnExec ? .closeOnExec : [], of: number)
       return .value(0)
     }
-    let file = try table.file(at: number)
-    if request == .deviceName, let name = file.deviceName { return try deviceName(name, thread) }
     var data = [64 of UInt8](repeating: 0)
     let count = min(request.parameterByteCount, data.count)
     if request.copiesIn && !request.isVoid {
       for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
+      // No file knows a request with a parameter that the buffer has no room for, but the whole of it must be there.
+      var offset = ProcessLimits.callBufferByteCount
+      while offset < request.parameterByteCount {
+        let part = min(request.parameterByteCount - offset, ProcessLimits.callBufferByteCount)
+        guard try fetch(arguments.third &+ UInt64(offset), part, thread, process) != nil else { return .parked }
+        offset += part
+      }
     }
+    let file = try table.file(at: number)
+    if request == .deviceName, let name = file.deviceName { return try deviceName(name, thread) }
     try file.control(request, &data)
     guard request.copiesOut && !request.isVoid else { return .value(0) }
     for index in 0..<count { thread.frame.value.buffer[index] = data[index] }

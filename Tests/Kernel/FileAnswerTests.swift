@@ -144,6 +144,15 @@ import Testing
       #expect(answer(kernel.call(.ioctl, 3, request, nowhere)) == -14, "\(request)")
       #expect(answer(kernel.call(.ioctl, 20, request, data)) == -9, "\(request)")
     }
+    // The whole of the longest parameter is looked for.
+    let end = data + 65536
+    for missing in [1, 1024, 7000] as [UInt64] {
+      #expect(answer(kernel.call(.ioctl, 20, 0x9FFF_6699, end - 8191 + missing)) == -14)
+      #expect(answer(kernel.call(.ioctl, 3, 0x9FFF_6699, end - 8191 + missing)) == -14)
+    }
+    #expect(answer(kernel.call(.ioctl, 20, 0x9FFF_6699, end - 8191)) == -9)
+    #expect(answer(kernel.call(.ioctl, 3, 0x9FFF_6699, end - 8191)) == -25)
+    #expect(answer(kernel.call(.ioctl, 4, 0x9FFF_6699, end - 8191)) == -45)
     // No parameter, one that is only filled, and one that is the argument itself, whatever the other bits say.
     for request in [0x2000_6601, 0x2000_6602, 0x4004_667F, 0x2004_6699, 0xA004_6699, 0x6004_6699] as [UInt64] {
       #expect(answer(kernel.call(.ioctl, 20, request, nowhere)) == -9, "\(request)")
