@@ -56,6 +56,9 @@ extension AuxiliaryType {
   public static let hardwareCapabilities2 = AuxiliaryType(rawValue: 26)
   /// AT_BSDFLAGS
   public static let bsdFlags = AuxiliaryType(rawValue: 27)
+  /// ELF_BSDF_SIGFASTBLK, a flag of AT_BSDFLAGS: as on every FreeBSD of today. A program that is then refused sigfastblock(2)
+  /// blocks signals by words of its own that nobody reads, and has no handler that could run meanwhile.
+  public static let fastSignalBlocking: UInt64 = 1
   /// ELF_BSDF_VMNOOVERCOMMIT, a flag of AT_BSDFLAGS: swap is reserved for all memory, or the memory refused.
   public static let overcommitDisabled: UInt64 = 2
   /// AT_ARGC

@@ -12,6 +12,25 @@ public struct ClockIdentifier: Equatable, BitwiseCopyable, Sendable {
 }
 
 extension ClockIdentifier {
+  /// Whose processor time a clock shows that clock_getcpuclockid(3) or pthread_getcpuclockid(3) made.
+  public enum Subject: Equatable, Sendable {
+    /// The process with this identifier.
+    case process(Int32)
+    /// The thread with this identifier.
+    case thread(Int32)
+  }
+
+  private static let processBit: Int32 = 0x4000_0000
+
+  /// Whose clock it is; nil unless the number is negative.
+  public var subject: Subject? {
+    guard rawValue < 0 else { return nil }
+    let identifier = rawValue & (ClockIdentifier.processBit - 1)
+    return rawValue & ClockIdentifier.processBit != 0 ? .process(identifier) : .thread(identifier)
+  }
+}
+
+extension ClockIdentifier {
   /// CLOCK_REALTIME
   public static let realTime = ClockIdentifier(rawValue: 0)
   /// CLOCK_VIRTUAL

@@ -36,6 +36,14 @@ extension InputOutputControl {
   public static let setLargePageConfiguration = InputOutputControl(rawValue: 0x8030_6664)
   /// FIOGSHMLPGCNF
   public static let getLargePageConfiguration = InputOutputControl(rawValue: 0x4030_6665)
+  /// FIODTYPE
+  public static let deviceType = InputOutputControl(rawValue: 0x4004_667a)
+  /// FIODGNAME
+  public static let deviceName = InputOutputControl(rawValue: 0x8010_6678)
+  /// TIOCSCTTY
+  public static let setControllingTerminal = InputOutputControl(rawValue: 0x2000_7461)
+  /// TIOCGETD
+  public static let getLineDiscipline = InputOutputControl(rawValue: 0x4004_741a)
   /// TIOCGETA
   public static let getTerminalAttributes = InputOutputControl(rawValue: 0x402c_7413)
   /// TIOCGWINSZ

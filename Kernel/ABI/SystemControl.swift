@@ -48,6 +48,8 @@ public enum SystemControl {
     public static let hostName: Int32 = 10
     /// KERN_PROC
     public static let process: Int32 = 14
+    /// KERN_PROC_PATHNAME, below KERN_PROC
+    public static let processPath: Int32 = 12
     /// KERN_FILE
     public static let file: Int32 = 15
     /// KERN_NGROUPS

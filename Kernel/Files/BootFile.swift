@@ -20,6 +20,24 @@ public final class BootFileContent {
     self.inode = inode
   }
 
+  /// Puts the path with its NUL at the front of a buffer. Returns its length.
+  public func stagePath(_ buffer: inout [1024 of UInt8]) -> Int {
+    var count = 0
+    for byte in BootFileContent.directory.utf8 {
+      buffer[count] = byte
+      count += 1
+    }
+    for byte in name where count < buffer.count - 1 {
+      buffer[count] = byte
+      count += 1
+    }
+    buffer[count] = 0
+    return count + 1
+  }
+
+  /// Where the files lie.
+  private static var directory: String { "/bin/" }
+
   func isNamed(_ component: Span<UInt8>) -> Bool {
     guard component.count == name.count else { return false }
     for index in component.indices where component[index] != name[index] { return false }
@@ -72,6 +90,8 @@ public final class BootFile: OpenFile {
     case .start: base = 0
     case .current: base = self.offset
     case .end: base = Int64(content.byteCount)
+    case .data: return try dataOffset(from: offset)
+    case .hole: return try holeOffset(from: offset)
     default: throw .einval
     }
     let (target, overflow) = base.addingReportingOverflow(offset)
@@ -80,9 +100,45 @@ public final class BootFile: OpenFile {
     return target
   }
 
-  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
-    guard request == .nonBlocking || request == .asynchronous else { throw .enotty }
+  /// All of the file is data.
+  ///
+  /// Throws ENXIO for what is not inside it.
+  private func dataOffset(from offset: Int64) throws(Errno) -> Int64 {
+    guard offset >= 0, offset < Int64(content.byteCount) else { throw .enxio }
+    return offset
   }
+
+  /// The only hole is behind the end.
+  ///
+  /// Throws ENXIO for what is not inside the file.
+  private func holeOffset(from offset: Int64) throws(Errno) -> Int64 {
+    _ = try dataOffset(from: offset)
+    return Int64(content.byteCount)
+  }
+
+  /// FIONREAD says how much is left behind the offset, FIOSEEKDATA and FIOSEEKHOLE what lseek(2) would.
+  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    let offset = Int64(bitPattern: data.span.loadUInt64(at: 0))
+    var span = data.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    switch request {
+    case .nonBlocking, .asynchronous: break
+    case .bytesToRead:
+      bytes.store(UInt32(truncatingIfNeeded: Int64(content.byteCount) &- self.offset), at: 0)
+    case .seekData: bytes.store(try dataOffset(from: offset), at: 0)
+    case .seekHole: bytes.store(try holeOffset(from: offset), at: 0)
+    default: throw .enotty
+    }
+  }
+
+  /// Throws EROFS, whoever asks.
+  public override func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) { throw .erofs }
+
+  /// Throws EROFS, whoever asks.
+  public override func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) { throw .erofs }
+
+  /// A regular file.
+  public override var kind: FileKind { .regular }
 
   /// fstat(2).
   public override func status() throws(Errno) -> Stat {

@@ -1,16 +1,11 @@
-// /dev/console: reading and writing the console, and the two terminal questions it answers.
+// /dev/console: reading and writing the console, and the questions of a terminal that it answers.
 
-public import ABI
+import ABI
 import Memory
 
 /// An open console.
-public final class ConsoleFile: OpenFile {
-  /// Identifies the console in fstat(2).
-  private static let device = DeviceIdentity(inode: 1, device: 0x300)
-
-  init(_ fileSystem: FileSystem, _ flags: FileFlags) {
-    super.init(BackReference(fileSystem), flags, isSeekable: false)
-  }
+public final class ConsoleFile: DeviceFile {
+  init(_ fileSystem: FileSystem, _ flags: FileFlags) { super.init(fileSystem, .console, flags, isSeekable: false) }
 
   /// Gives what is there, waiting only while there is nothing.
   ///
@@ -63,14 +58,17 @@ public final class ConsoleFile: OpenFile {
     return space.copyIn(from: address, into: &piece, progress: &progress)
   }
 
-  /// TIOCGETA says "raw, eight bits, line feeds go out as two bytes", TIOCGWINSZ 80 by 24, FIONREAD how much waits.
-  override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+  /// TIOCGETA says "raw, eight bits, line feeds go out as two bytes", TIOCGWINSZ 80 by 24, TIOCGETD the only discipline there
+  /// is, FIONREAD how much waits. Nobody can make it the terminal of a session.
+  override func performDeviceControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
     var span = data.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
     switch request {
     case .nonBlocking, .asynchronous: break
     case .bytesToRead: bytes.store(UInt32(fileSystem.console.count), at: 0)
     case .getTerminalAttributes: TerminalAttributes.encodeRaw(into: &bytes)
+    case .getLineDiscipline: bytes.store(TerminalAttributes.lineDiscipline, at: 0)
+    case .setControllingTerminal: throw .eperm
     case .getWindowSize:
       bytes.store(TerminalAttributes.rowCount, at: 0)
       bytes.store(TerminalAttributes.columnCount, at: 2)
@@ -78,9 +76,6 @@ public final class ConsoleFile: OpenFile {
     default: throw .enotty
     }
   }
-
-  /// fstat(2).
-  public override func status() throws(Errno) -> Stat { ConsoleFile.device.status(fileSystem) }
 
   /// Readable while input waits, always writable.
   public override func poll(_ events: UInt16) -> UInt16 {
@@ -92,6 +87,8 @@ public final class ConsoleFile: OpenFile {
 enum TerminalAttributes {
   static let rowCount: UInt16 = 24
   static let columnCount: UInt16 = 80
+  /// TTYDISC
+  static let lineDiscipline: UInt32 = 0
   /// OPOST and ONLCR.
   private static let outputFlags: UInt32 = 0x3
   /// CS8, CREAD and CLOCAL.

@@ -17,7 +17,9 @@ public enum OpenProgress {
 public struct PendingOpen {
   /// The descriptor, which other threads may see (spec shm.md, 3.1, notes).
   public let descriptor: Int32
-  let file: OpenFile
+  let file: SharedMemoryFile2008
+  /// Whether the object may not be sealed any more once the open is done.
+  let forbidsSealing: Bool
   var resize: Resize
 
   /// Whether the object is being emptied: the open runs to its end, whatever becomes of its process meanwhile.
@@ -32,7 +34,8 @@ extension FileSystem {
   ///
   /// Throws, in this order: EINVAL for a path that does not begin with a slash; ENFILE, EMFILE; ENOENT without O_CREAT;
   /// EEXIST; EINVAL for shared memory flags other than the object's; EACCES; EPERM and EBUSY when O_TRUNC may not shrink
-  /// it. ENFILE also stands for memory that cannot be had.
+  /// it. ENFILE also stands for memory that cannot be had. An open that succeeds without SHM_ALLOW_SEALING sets F_SEAL_SEAL
+  /// (spec shm.md, 3.2).
   public func openSharedMemory(
     _ request: SharedMemoryOpenRequest, path: Span<UInt8>, _ caller: Credentials, creationMask: FileMode,
     into table: FileTable
@@ -53,8 +56,12 @@ extension FileSystem {
     let file = object.borrow { makeFile($0, request) }
     if request.writes && request.flags.contains(.truncate) {
       table.fill(descriptor, file, closeOnExec: request.closesOnExec)
-      return try finish(PendingOpen(descriptor: descriptor, file: file, resize: Resize(length: 0)), in: table)
+      return try finish(
+        PendingOpen(
+          descriptor: descriptor, file: file, forbidsSealing: request.forbidsSealing, resize: Resize(length: 0)),
+        in: table)
     }
+    if request.forbidsSealing { object.borrow { $0.seals.formUnion(.seal) } }
     table.fill(descriptor, file, closeOnExec: request.closesOnExec)
     return .opened(descriptor)
   }
@@ -101,7 +108,9 @@ extension FileSystem {
     var pending = pending
     do throws(Errno) {
       switch try pending.file.truncate(&pending.resize) {
-      case .complete: return .opened(pending.descriptor)
+      case .complete:
+        if pending.forbidsSealing { pending.file.object.seals.formUnion(.seal) }
+        return .opened(pending.descriptor)
       case .wait(let channel): return .wait(channel, pending)
       case .again: return .again(pending)
       }
@@ -134,7 +143,7 @@ extension FileSystem {
   }
 
   @inline(__always)
-  private func makeFile(_ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> OpenFile {
+  private func makeFile(_ object: SharedMemoryObject, _ request: SharedMemoryOpenRequest) -> SharedMemoryFile2008 {
     switch request.generation {
     case .year2008: SharedMemoryFile2008(object, request.fileFlags)
     case .today: SharedMemoryFile(object, request.fileFlags)

@@ -47,12 +47,14 @@ public final class FileSystem {
   public let memory: MemorySystem
   /// The console.
   public let console: Console
-  /// `kern.maxfiles`.
-  public let maximumFileCount: Int
+  /// `kern.maxfiles`; the superuser may set it to any int, and below the files that are open no other can be opened.
+  public var maximumFileCount: Int {
+    didSet { unprivilegedFileCount = FileSystem.unprivilegedFileCount(of: maximumFileCount) }
+  }
   /// `kern.maxfilesperproc`.
   public let maximumFilesPerProcess: Int
   /// Where `kern.maxfiles` begins to be the superuser's alone.
-  private let unprivilegedFileCount: Int
+  private var unprivilegedFileCount: Int
   /// `vfs.timestamp_precision`.
   public var timestampPrecision = TimestampPrecision.microseconds
   /// `kern.openfiles`: open files that exist.
@@ -62,6 +64,10 @@ public final class FileSystem {
   let branches: Pool<DescriptorBranch<DescriptorLeaf>>
   let trunks: Pool<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>
   var names: SharedMemoryNamespace
+  /// Owners and modes of the devices.
+  var deviceOwnership: [5 of Ownership]
+  /// Where /dev/random has its numbers from.
+  public var randomSource = BackReference<RandomSource>()
   /// Filled at boot.
   var bootFiles: [BootFileContent] = []
   var liveSharedMemoryObjectCount = 0
@@ -84,13 +90,19 @@ public final class FileSystem {
     maximumFileCount = min(
       max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile),
       max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
-    unprivilegedFileCount = maximumFileCount - maximumFileCount / FileLimits.privilegedFileShare
+    unprivilegedFileCount = FileSystem.unprivilegedFileCount(of: maximumFileCount)
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
     leaves = Pool(memory.physical, .descriptorNode)
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     console = Console(memory)
+    deviceOwnership = [5 of Ownership](repeating: Device.null.initialOwnership)
+    for device in Device.allCases { deviceOwnership[device.rawValue] = device.initialOwnership }
+  }
+
+  private static func unprivilegedFileCount(of maximum: Int) -> Int {
+    maximum - maximum / FileLimits.privilegedFileShare
   }
 
   /// Makes steps smaller than they are by themselves: a transfer or a change of size handles at most so many pages in one.

@@ -32,6 +32,10 @@ public enum FileLimits {
   static let consoleOutputByteCount = 256
   /// Pieces that a write to the console hands over before it lets others run.
   static let consolePiecesPerStep = 16
+  /// Bytes of random numbers that a transfer moves at a time …
+  static let randomPieceByteCount: UInt64 = 512
+  /// … and how often before it lets others run.
+  static let randomPiecesPerStep = 32
   /// st_dev of all shared memory objects.
   static let sharedMemoryDevice: UInt64 = 0x1001
   /// st_dev of /dev.

@@ -17,6 +17,16 @@ public enum SeekOutcome: Equatable, Sendable {
   case wait(WaitChannel)
 }
 
+/// What an open file reaches, for the calls that are for files in the narrow sense only (FreeBSD's vnodes).
+public enum FileKind: Sendable {
+  /// An object of the kernel: shared memory.
+  case object
+  /// A device.
+  case device
+  /// A regular file.
+  case regular
+}
+
 /// An open file.
 public class OpenFile {
   private final let fileSystemReference: BackReference<FileSystem>
@@ -48,6 +58,15 @@ public class OpenFile {
   }
 
   // MARK: Methods of the type, with the answers of a type that does not have them
+
+  /// What it reaches.
+  public var kind: FileKind { .object }
+
+  /// The name in /dev, if it is a device.
+  public var deviceName: String? { nil }
+
+  /// Whether flags that F_SETFL has set stay although the type refuses them.
+  var keepsRefusedFlags: Bool { false }
 
   /// read(2) and pread(2) of at least one byte.
   func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { throw .eopnotsupp }
@@ -119,7 +138,8 @@ extension OpenFile {
   private func checkPosition(_ transfer: Transfer) throws(Errno) {
     guard let position = transfer.position else { return }
     guard isSeekable else { throw .espipe }
-    guard position >= 0 else { throw .einval }
+    // A device may be read from anywhere.
+    guard position >= 0 || kind == .device else { throw .einval }
   }
 
   /// ftruncate(2).
@@ -171,15 +191,27 @@ extension OpenFile {
   /// F_GETFL: the access mode and the status flags.
   public final var statusFlags: OpenFlags { flags.openFlags }
 
-  /// F_SETFL: changes what may be changed and tells the type, which may refuse although the flags have changed.
+  /// F_SETFL: changes what may be changed and tells the type, which may refuse.
   public final func setStatusFlags(_ wanted: OpenFlags) throws(Errno) {
+    let old = flags
     flags = flags.subtracting(.changeable).union(FileFlags(rawValue: wanted.rawValue).intersection(.changeable))
-    var data = [64 of UInt8](repeating: 0)
-    data[0] = flags.contains(.nonBlocking) ? 1 : 0
-    try performControl(.nonBlocking, &data)
-    data[0] = flags.contains(.asynchronous) ? 1 : 0
-    try performControl(.asynchronous, &data)
+    do throws(Errno) {
+      try tell(.nonBlocking, flags.contains(.nonBlocking))
+      try tell(.asynchronous, flags.contains(.asynchronous))
+    } catch {
+      if !keepsRefusedFlags { flags = old }
+      throw error
+    }
   }
+
+  private func tell(_ request: InputOutputControl, _ isOn: Bool) throws(Errno) {
+    var data = [64 of UInt8](repeating: 0)
+    data[0] = isOn ? 1 : 0
+    try performControl(request, &data)
+  }
+
+  /// F_RDAHEAD and F_READAHEAD of a regular file: only remembered, nothing here is read ahead.
+  public final func setReadAhead(_ isOn: Bool) { set(FileFlags(rawValue: OpenFlags.readAhead.rawValue), isOn) }
 }
 
 /// The event bits of poll(2) (spec abi.md, section 9).

@@ -52,6 +52,8 @@ public class SharedMemoryFile2008: OpenFile {
     throw .eopnotsupp
   }
 
+  override var keepsRefusedFlags: Bool { true }
+
   /// fstat(2), in full for both generations (spec shm.md, 3.8).
   public final override func status() throws(Errno) -> Stat {
     var stat = Stat()
@@ -146,6 +148,8 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
     guard target >= 0 && target <= object.size else { throw .einval }
     return target
   }
+
+  override var keepsRefusedFlags: Bool { false }
 
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
     guard request == .nonBlocking || request == .asynchronous else { throw .enotty }

@@ -43,6 +43,9 @@ public struct SharedMemoryOpenRequest: BitwiseCopyable, Sendable {
   var writes: Bool { flags.contains(.readWrite) }
   @inline(__always)
   var fileFlags: FileFlags { writes ? [.read, .write] : .read }
+  /// Every open without SHM_ALLOW_SEALING sets F_SEAL_SEAL, on an object that exists too (spec shm.md, 3.2).
+  @inline(__always)
+  var forbidsSealing: Bool { !sharedMemoryFlags.contains(.allowSealing) }
   @inline(__always)
   var accessRequest: AccessRequest { writes ? [.read, .write] : .read }
 }

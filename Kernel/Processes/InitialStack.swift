@@ -75,7 +75,8 @@ struct AuxiliaryVector {
     append(.pageSizes, stack.pageSizes)
     append(.pageSizesByteCount, InitialStack.pageSizesByteCount)
     append(.stackProtection, UInt64(Protection([.read, .write]).rawValue))
-    append(.bsdFlags, refusesOvercommit ? AuxiliaryType.overcommitDisabled : 0)
+    append(
+      .bsdFlags, AuxiliaryType.fastSignalBlocking | (refusesOvercommit ? AuxiliaryType.overcommitDisabled : 0))
     append(.argumentCount, UInt64(stack.argumentCount))
     append(.arguments, stack.argumentPointers)
     append(.environmentCount, UInt64(stack.environmentCount))

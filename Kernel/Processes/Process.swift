@@ -79,6 +79,8 @@ public final class Process {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
   public var nameByteCount = 0
+  /// Where the content of the program's file starts.
+  public internal(set) var imageStart = PhysicalAddress(0)
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
   /// Whether the process has executed a program since it was forked.

@@ -23,6 +23,7 @@ extension ProcessSystem {
       process.hasChangedIdentity
       && (credentials.user != credentials.effectiveUser || credentials.group != credentials.effectiveGroup)
     process.saveIdentity()
+    process.imageStart = layout.image.start
     space.program = layout.extent
     setName(process, execution.path, execution.pathByteCount - 1)
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }

@@ -113,6 +113,7 @@ extension ProcessSystem {
     child.creationMask = parent.creationMask
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
+    child.imageStart = parent.imageStart
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals
     child.forgetsChildren = parent.forgetsChildren

@@ -7,9 +7,7 @@ import Processes
 
 extension Kernel {
   /// The path or structure that a call begins with. Throws what the call gives before it looks at user memory.
-  func copyInRequest(
-    _ call: SystemCall, _ arguments: Arguments, _ process: Process
-  ) throws(Errno) -> CopyInRequest {
+  func copyInRequest(_ call: SystemCall, _ arguments: Arguments) throws(Errno) -> CopyInRequest {
     switch call {
     case .execve, .open, .shmUnlink: return .path(arguments.first)
     case .openat: return .path(arguments.second)
@@ -33,7 +31,7 @@ extension Kernel {
     case .sysarch:
       return SystemArchitecture(arguments.first)?.setsBase == true
         ? .bytes(arguments.second, count: 8) : .nothing
-    case .ioctl: return try controlRequest(arguments, process)
+    case .ioctl: return try controlRequest(arguments)
     default: return .nothing
     }
   }
@@ -42,19 +40,6 @@ extension Kernel {
     let count = Int(integer(arguments.first))
     guard count >= 0, count <= SystemCallLimits.groupCount else { throw .einval }
     return count == 0 ? .nothing : .bytes(arguments.second, count: 4 * count)
-  }
-
-  private func controlRequest(_ arguments: Arguments, _ process: Process) throws(Errno) -> CopyInRequest {
-    _ = try fileTable(process).reference(at: Int32(truncatingIfNeeded: arguments.first))
-    let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
-    let count = request.parameterByteCount
-    let hasDirection = request.isVoid || request.copiesIn || request.copiesOut
-    guard hasDirection, !request.isVoid || count == 0 || count == 4,
-      count > 0 || !(request.copiesIn || request.copiesOut)
-    else { throw .enotty }
-    // No file knows a request with a longer parameter than the buffer has room for; some of it shows whether it is there.
-    return request.copiesIn
-      ? .bytes(arguments.third, count: min(count, ProcessLimits.callBufferByteCount)) : .nothing
   }
 
   func sharedMemoryRequest(_ call: SystemCall, _ arguments: Arguments) throws(Errno) -> SharedMemoryOpenRequest {

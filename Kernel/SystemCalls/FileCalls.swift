@@ -1,4 +1,4 @@
-// Calls on descriptors: read(2), write(2), lseek(2), fcntl(2), fstat(2), ftruncate(2), open(2), ioctl(2) and their like.
+// Calls on descriptors: read(2), write(2), lseek(2), fstat(2), ftruncate(2), open(2), fsync(2) and their like.
 
 import ABI
 import Files
@@ -69,7 +69,7 @@ extension Kernel {
   }
 
   /// Parks a call that has done nothing yet with its place in a line.
-  private func stand(in place: TransferHold?, _ thread: Thread, on channel: WaitChannel) -> Outcome {
+  func stand(in place: TransferHold?, _ thread: Thread, on channel: WaitChannel) -> Outcome {
     thread.place = place
     return park(thread, .call, on: channel)
   }
@@ -165,62 +165,6 @@ extension Kernel {
     return .value(0)
   }
 
-  func fileControl(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let files = fileTable(process)
-    let number = descriptor(arguments.first)
-    let argument = integer(arguments.third)
-    switch FileControlCommand(rawValue: integer(arguments.second)) {
-    case .getDescriptorFlags: return .value(UInt64(try files.flags(of: number).rawValue))
-    case .setDescriptorFlags:
-      try files.setFlags(
-        FileDescriptorFlags(rawValue: UInt32(bitPattern: argument)).intersection(.closeOnExec), of: number)
-      return .value(0)
-    case .duplicate: return try duplicate(number, atOrAbove: argument, closeOnExec: false, files)
-    case .duplicateCloseOnExec: return try duplicate(number, atOrAbove: argument, closeOnExec: true, files)
-    case .duplicateTo: return try duplicate(number, onto: argument, closeOnExec: false, files)
-    case .duplicateToCloseOnExec: return try duplicate(number, onto: argument, closeOnExec: true, files)
-    default: return try openFileControl(arguments, files.file(at: number), thread)
-    }
-  }
-
-  private func duplicate(
-    _ number: Int32, atOrAbove minimum: Int32, closeOnExec: Bool, _ files: FileTable
-  ) throws(Errno) -> Outcome {
-    .value(UInt64(try files.duplicate(number, atOrAbove: minimum, closeOnExec: closeOnExec)))
-  }
-
-  private func duplicate(
-    _ number: Int32, onto target: Int32, closeOnExec: Bool, _ files: FileTable
-  ) throws(Errno) -> Outcome {
-    try files.duplicate(number, onto: target, closeOnExec: closeOnExec)
-    return .value(UInt64(target))
-  }
-
-  /// The commands that concern the open file rather than the descriptor.
-  private func openFileControl(_ arguments: Arguments, _ file: OpenFile, _ thread: Thread) throws(Errno) -> Outcome {
-    let argument = UInt32(truncatingIfNeeded: arguments.third)
-    switch FileControlCommand(rawValue: integer(arguments.second)) {
-    case .getStatusFlags: return .value(UInt64(file.statusFlags.rawValue))
-    case .setStatusFlags:
-      try file.setStatusFlags(OpenFlags(rawValue: argument))
-      return .value(0)
-    case .getOwner, .setOwner:
-      var data = [64 of UInt8](repeating: 0)
-      try file.control(
-        integer(arguments.second) == FileControlCommand.getOwner.rawValue ? .getOwner : .setOwner, &data)
-      return .value(UInt64(data.span.loadUInt32(at: 0)))
-    case .getLock, .setLock, .setLockWait, .readAhead, .readAheadSwitch: throw .ebadf
-    case .addSeals:
-      var place = thread.place.take()
-      if case .wait(let channel) = try file.addSeals(Seals(rawValue: argument), &place) {
-        return stand(in: place, thread, on: channel)
-      }
-      return .value(0)
-    case .getSeals: return .value(UInt64(try file.seals().rawValue))
-    default: throw .einval
-    }
-  }
-
   // MARK: Opening and the rest
 
   /// What openat(2) says to the descriptor that a relative path starts from: EBADF when it is not open, and ENOTDIR, because
@@ -253,29 +197,11 @@ extension Kernel {
     case .fchown:
       try file.changeOwner(
         user: optionalIdentifier(arguments.second), group: optionalIdentifier(arguments.third), process.credentials)
-    default: throw .einval
+    default:
+      // fsync(2) and fdatasync(2): nothing is ever behind, but shared memory is no file (spec shm.md 3.30).
+      guard file.kind != .object else { throw .einval }
     }
     return .value(0)
-  }
-
-  func deviceControl(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let number = descriptor(arguments.first)
-    let table = fileTable(process)
-    let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
-    if request == .closeOnExec || request == .noCloseOnExec {
-      try table.setFlags(request == .closeOnExec ? .closeOnExec : [], of: number)
-      return .value(0)
-    }
-    let file = try table.file(at: number)
-    var data = [64 of UInt8](repeating: 0)
-    let count = min(request.parameterByteCount, data.count)
-    if request.copiesIn {
-      for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
-    }
-    try file.control(request, &data)
-    guard request.copiesOut else { return .value(0) }
-    for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
-    return .copyOut(address: arguments.third, byteCount: count)
   }
 }
 

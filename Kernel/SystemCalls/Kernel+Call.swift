@@ -139,7 +139,7 @@ extension Kernel {
   ) -> Bool {
     let request: CopyInRequest
     do throws(Errno) {
-      request = try copyInRequest(call, arguments, process)
+      request = try copyInRequest(call, arguments)
     } catch {
       return finish(error, thread)
     }
@@ -336,5 +336,7 @@ extension SystemCall {
   var isSpecial: Bool { rawValue <= SystemCall.indirect.rawValue }
 
   /// Whether it has a sixth argument.
-  var hasSixArguments: Bool { self == .mmap || self == .sysctl || self == .sysctlbyname }
+  var hasSixArguments: Bool {
+    self == .mmap || self == .sysctl || self == .sysctlbyname || self == .copyFileRange
+  }
 }

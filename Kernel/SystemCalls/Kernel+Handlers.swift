@@ -31,6 +31,7 @@ extension Kernel {
       return try open(arguments.third, thread, process, stagedByteCount)
     case .ioctl: return try deviceControl(arguments, thread, process)
     case .fchmod, .fchown, .fsync: return try changeFile(call, arguments, process)
+    case .copyFileRange: return try copyFileRange(arguments, thread, process)
     case .getdtablesize: return .value(UInt64(fileTable(process).limit))
     case .closefrom, .closeRange: return try closeRange(call, arguments, thread, process)
     // Memory

@@ -38,6 +38,7 @@ public final class Kernel {
   var baselineKernelFrameCount = 0
   /// The seed of getrandom(2).
   var randomState: UInt64 = 0
+  private let randomSource = KernelRandomSource()
   /// Watches events, if that was asked for (Kernel+Monitored.swift).
   public internal(set) var monitor: EventMonitor?
   /// Whether an inspection or the monitor found something wrong.
@@ -63,6 +64,8 @@ public final class Kernel {
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,
       maximumProcessCount: configuration.maximumProcessCount
         ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount))
+    randomSource.kernel = BackReference(self)
+    files.randomSource = BackReference(randomSource)
     for module in modules { addToFiles(module) }
   }
 

@@ -64,6 +64,7 @@ extension SystemCall {
     case .getdtablesize: "getdtablesize"
     case .closefrom: "closefrom"
     case .closeRange: "close_range"
+    case .copyFileRange: "copy_file_range"
     case .shmOpen: "shm_open (482)"
     case .shmOpen2: "shm_open2"
     case .shmUnlink: "shm_unlink"

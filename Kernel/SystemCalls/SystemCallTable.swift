@@ -43,6 +43,7 @@ enum SystemCall: UInt8, BitwiseCopyable {
   // Files
   case read, write, pread, pwrite, open, openat, close, dup, dup2, fcntl, fstat
   case fstat2008, ioctl, lseek, ftruncate, fchmod, fchown, fsync, getdtablesize, closefrom, closeRange
+  case copyFileRange
   // Shared memory and memory
   case shmOpen, shmOpen2, shmUnlink, mmap, munmap, mprotect, setBreak
   // Time
@@ -56,7 +57,7 @@ struct SystemCallTable {
   /// Numbers below this can mean something: those of FreeBSD's table.
   static let count = Int(SystemCallNumber.tableEnd)
 
-  private var entries: [603 of SystemCallEntry]
+  private var entries: [590 of SystemCallEntry]
   private var bounds = [128 of HeapAmount](repeating: .none)
 
   subscript(number: Int) -> SystemCallEntry {
@@ -81,7 +82,7 @@ struct SystemCallTable {
   func heapBound(of call: SystemCall) -> HeapAmount { bounds[Int(call.rawValue)] }
 
   init() {
-    entries = [603 of SystemCallEntry](
+    entries = [590 of SystemCallEntry](
       repeating: SystemCallEntry(call: .unknown, allocation: .none, makesObjects: false, copiesIn: false))
     addMissing()
     add(.syscall, .indirect)
@@ -165,6 +166,7 @@ struct SystemCallTable {
     add(.getdtablesize, .getdtablesize)
     add(.closefrom, .closefrom)
     add(.closeRange, .closeRange)
+    add(.copyFileRange, .copyFileRange)
   }
 
   private mutating func addMemory() {

@@ -32,6 +32,9 @@ extension Kernel {
       let length = textLength(thread.frame.value.buffer.span, limit: stagedByteCount)
       let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
       if let point { return try control(point, rest, thread, process) }
+      if thread.frame.value.buffer.span.extracting(0..<length).spells(Kernel.processPathName) {
+        return try processPath(nil, rest, thread, process)
+      }
       let name = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
       guard let node = name else { throw .enoent }
       return try control(node, rest, thread, process)
@@ -40,6 +43,9 @@ extension Kernel {
     let second = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
       return try identifier(rest, thread, process)
+    }
+    if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
+      return try controlOfProcesses(Int(integer(arguments.second)), rest, thread, process)
     }
     if integer(arguments.second) == 2, let point = FailurePoint(first, second) {
       return try control(point, rest, thread, process)
@@ -126,14 +132,25 @@ extension Kernel {
     let count = Int(arguments.newLength)
     guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
     let length = textLength(thread.frame.value.buffer.span, limit: count)
-    let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
-    let node = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
+    let size = try stageIdentifier(ofNameWith: length, &thread.frame.value.buffer)
+    guard try deliver(size, room, arguments, thread, process) else { return .parked }
+    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
+    return end(UInt64(size), nil, arguments, thread, process)
+  }
+
+  /// Puts the numbers of the node whose name is at the front of the buffer there. Returns the length of the numbers.
+  private func stageIdentifier(ofNameWith length: Int, _ buffer: inout [1024 of UInt8]) throws(Errno) -> Int {
+    if buffer.span.extracting(0..<length).spells(Kernel.processPathName) {
+      let numbers = Kernel.processPathIdentifier
+      for index in numbers.indices { stage(numbers[index], at: 4 * index, &buffer) }
+      return 4 * numbers.count
+    }
+    let point = FailurePoint(controlName: buffer.span.extracting(0..<length))
+    let node = SystemControlNode(name: buffer.span.extracting(0..<length))
     guard let (first, second) = point?.identifier ?? node?.identifier else { throw .enoent }
-    stage(first, at: 0, &thread.frame.value.buffer)
-    stage(second, at: 4, &thread.frame.value.buffer)
-    guard try deliver(8, room, arguments, thread, process) else { return .parked }
-    if arguments.old != 0 && room < 8 { return end(room, .enomem, arguments, thread, process) }
-    return end(8, nil, arguments, thread, process)
+    stage(first, at: 0, &buffer)
+    stage(second, at: 4, &buffer)
+    return 8
   }
 
   /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
@@ -198,7 +215,7 @@ extension Kernel {
     case .hostName: .text("martlet")
     case .argumentMaximum: .integer(UInt32(InterfaceLimits.argumentByteCount))
     case .maximumProcesses: .integer(UInt32(processes.maximumProcessCount))
-    case .maximumFiles: .integer(UInt32(files.maximumFileCount))
+    case .maximumFiles: .integer(UInt32(bitPattern: Int32(truncatingIfNeeded: files.maximumFileCount)))
     case .maximumFilesPerProcess: .integer(UInt32(files.maximumFilesPerProcess))
     case .groupMaximum: .integer(UInt32(SystemCallLimits.groupCount))
     case .userStack: .long(ABI.UserSpace.stackTop)
@@ -235,6 +252,7 @@ extension Kernel {
     switch node {
     case .overcommit: memory.setOvercommit(value)
     case .stackGuardPages: memory.stackGuardPageCount = UInt64(value)
+    case .maximumFiles: files.maximumFileCount = Int(Int32(bitPattern: value))
     case .signalUnknownCalls: unknownCallsRaiseSignal = value != 0
     default: break
     }

@@ -88,7 +88,12 @@ enum SystemControlNode: Int, CaseIterable {
   }
 
   /// Whether the superuser may set it.
-  var isWritable: Bool { self == .overcommit || self == .signalUnknownCalls || self == .stackGuardPages }
+  var isWritable: Bool {
+    switch self {
+    case .overcommit, .signalUnknownCalls, .stackGuardPages, .maximumFiles: true
+    default: false
+    }
+  }
 
   /// The node with this name.
   init?(name: Span<UInt8>) {

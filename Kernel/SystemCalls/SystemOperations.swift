@@ -17,6 +17,15 @@ enum SystemArchitecture: UInt32 {
   var setsBase: Bool { self == .setFSBase || self == .setGSBase }
 }
 
+/// The numbers of /dev/random are those of getrandom(2).
+final class KernelRandomSource: RandomSource {
+  var kernel = BackReference<Kernel>()
+
+  override func next() -> UInt64 { kernel.borrow { $0.nextRandom() } }
+
+  override func stir(_ word: UInt64) { kernel.borrow { $0.randomState = $0.nextRandom() ^ word } }
+}
+
 extension Kernel {
   // MARK: sysarch
 
@@ -83,8 +92,10 @@ extension Kernel {
     case .processes: ceiling = Int64(processes.maximumProcessCount)
     default: ceiling = ResourceLimit.infinity
     }
-    limit.soft = min(limit.soft, ceiling)
-    limit.hard = min(limit.hard, ceiling)
+    // A user has one process at least: the one that asks.
+    let floor: Int64 = identifier == .processes ? 1 : 0
+    limit.soft = max(floor, min(limit.soft, ceiling))
+    limit.hard = max(floor, min(limit.hard, ceiling))
     process.setLimit(limit, for: identifier)
     if identifier == .openFiles { fileTable(process).setLimit(limit.soft) }
     if identifier == .stack { return limitStack(old.soft, limit.soft, thread, process) }

@@ -20,9 +20,23 @@ extension Kernel {
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
     case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
     case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
-    default: throw .einval
+    default: nanoseconds = try processorNanoseconds(of: clock, process)
     }
     return Timespec(nanoseconds: nanoseconds)
+  }
+
+  /// The processor time of the process, or of the thread of the caller's, that a negative clock names.
+  @inline(never)
+  private func processorNanoseconds(of clock: ClockIdentifier, _ caller: Process) throws(Errno) -> UInt64 {
+    switch clock.subject {
+    case .process(let identifier):
+      guard let subject = processes.process(identifier) else { throw .einval }
+      return subject.usage.userNanoseconds
+    case .thread(let identifier):
+      guard caller.thread?.identifier == identifier else { throw .einval }
+      return caller.usage.userNanoseconds
+    case nil: throw .einval
+    }
   }
 
   func clockTime(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
@@ -32,7 +46,8 @@ extension Kernel {
 
   func clockResolution(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
     let clock = integer(arguments.first)
-    guard clock >= 0, clock <= ClockIdentifier.processTime.rawValue, clock != 3, clock != 6 else { throw .einval }
+    // Every negative number may be the clock of some process; whether it is does not matter here.
+    guard clock <= ClockIdentifier.processTime.rawValue, clock != 3, clock != 6 else { throw .einval }
     if arguments.second == 0 { return .value(0) }
     let isSecond = clock == ClockIdentifier.second.rawValue
     stage(isSecond ? Timespec(seconds: 1, nanoseconds: 0) : Timespec(seconds: 0, nanoseconds: 1), thread)

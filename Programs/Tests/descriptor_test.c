@@ -105,6 +105,7 @@ TEST(the_limit_of_descriptors) {
   while (dup(descriptor) >= 0) {}
   CHECK_EQUAL(errno, EMFILE);
   CHECK_ERRNO(EMFILE, open("/dev/null", O_RDWR));
+  CHECK_ERRNO(ENOENT, open("/dev/nothing", O_RDWR));
 }
 
 TEST(standard_descriptors_are_the_console) {
@@ -148,8 +149,59 @@ TEST(dev_zero) {
   CHECK_EQUAL(write(zero, bytes, 100), 100);
 }
 
+// What answers on a device although it has nothing to do there, and what does not.
+TEST(devices_answer) {
+  int null = open("/dev/null", O_RDWR), type = -1, one = 1;
+  CHECK_EQUAL(ftruncate(null, 5), 0);
+  CHECK_EQUAL(ftruncate(1, 5), 0);
+  CHECK_EQUAL(fsync(null), 0);
+  CHECK_EQUAL(fdatasync(1), 0);
+  CHECK_EQUAL(ioctl(null, FIODTYPE, &type), 0);
+  CHECK_EQUAL(type, 0);
+  CHECK_EQUAL(ioctl(1, FIODTYPE, &type), 0);
+  CHECK_EQUAL(type, D_TTY);
+  CHECK_ERRNO(EINVAL, ioctl(null, FIOASYNC, &one));
+  CHECK_ERRNO(EINVAL, fcntl(null, F_SETFL, O_ASYNC));
+  CHECK_ERRNO(ENOTTY, fcntl(null, F_RDAHEAD, 1));
+  CHECK_EQUAL(ioctl(1, TIOCGETD, &type), 0);
+  CHECK_EQUAL(type, 0);
+  CHECK_ERRNO(EPERM, ioctl(1, TIOCSCTTY, 0));
+  CHECK(mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, 1, 0) == MAP_FAILED);
+  CHECK_EQUAL(errno, EINVAL);
+  CHECK_ERRNO(ENXIO, open("/dev/tty", O_RDWR));
+}
+
+TEST(dev_full_and_dev_random) {
+  int full = open("/dev/full", O_RDWR);
+  char bytes[256] = {1}, more[256] = {0};
+  CHECK_EQUAL(read(full, bytes, sizeof bytes), sizeof bytes);
+  CHECK(memcmp(bytes, more, sizeof bytes) == 0);
+  CHECK_ERRNO(ENOSPC, write(full, "x", 1));
+  int random = open("/dev/random", O_RDWR), urandom = open("/dev/urandom", O_RDONLY);
+  CHECK_EQUAL(read(random, bytes, sizeof bytes), sizeof bytes);
+  CHECK_EQUAL(read(urandom, more, sizeof more), sizeof more);
+  CHECK(memcmp(bytes, more, sizeof bytes) != 0);
+  CHECK_EQUAL(write(random, bytes, sizeof bytes), sizeof bytes);
+}
+
+TEST(dev_fd_is_another_descriptor) {
+  int file = object(), copy = open("/dev/fd/3", O_RDWR);
+  CHECK(file == 3 && copy == 4);
+  CHECK_EQUAL(ftruncate(file, 10), 0);
+  CHECK_EQUAL(lseek(file, 7, SEEK_SET), 7);
+  CHECK_EQUAL(lseek(copy, 0, SEEK_CUR), 7);
+  CHECK_EQUAL(write(open("/dev/stdout", O_WRONLY), "# stdout\n", 9), 9);
+  CHECK_ERRNO(EBADF, open("/dev/fd/99", O_RDONLY));
+  int reading = open("/dev/null", O_RDONLY);
+  CHECK_EQUAL(reading, 6);
+  CHECK_ERRNO(EACCES, open("/dev/fd/6", O_WRONLY));
+}
+
 TEST(open_errors_and_modes) {
   CHECK_ERRNO(ENOENT, open("/dev/nothing", O_RDONLY));
+  CHECK_ERRNO(EOPNOTSUPP, open("/dev/nothing", O_RDWR | O_CREAT, 0600));
+  CHECK_ERRNO(EROFS, open("/bin/nothing", O_RDWR | O_CREAT, 0600));
+  CHECK_ERRNO(EROFS, open("/nothing", O_RDWR | O_CREAT, 0600));
   CHECK_ERRNO(ENOENT, open("", O_RDONLY));
   CHECK_ERRNO(EFAULT, open((char *)8, O_RDONLY));
   CHECK_ERRNO(EBADF, write(open("/dev/null", O_RDONLY), "x", 1));

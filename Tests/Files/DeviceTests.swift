@@ -6,6 +6,19 @@ import Testing
 
 @testable import Files
 
+/// 1, then 2 · 0x0101…, and so on: no two alike.
+private final class CountingSource: RandomSource {
+  private var count: UInt64 = 0
+  var stirred: [UInt64] = []
+
+  override func next() -> UInt64 {
+    count += 1
+    return count == 1 ? 1 : count &* 0x0123_4567_89AB_CDEF
+  }
+
+  override func stir(_ word: UInt64) { stirred.append(word) }
+}
+
 @Suite("Devices and boot files")
 struct DeviceTests {
   private func openError(_ machine: Machine, _ path: String, _ flags: OpenFlags) -> Errno? {
@@ -37,7 +50,52 @@ struct DeviceTests {
       #expect(openError(machine, "/dev/null/..", .readOnly) == .enotdir)
       #expect(openError(machine, "/" + String(repeating: "x", count: 255), .readOnly) == .enoent)
       #expect(openError(machine, "/" + String(repeating: "x", count: 256), .readOnly) == .enametoolong)
-      for path in ["/", "/dev", "/bin/", "."] { #expect(openError(machine, path, .readOnly) == .eisdir) }
+      for path in ["/", "/dev", "/bin/", ".", "/dev/fd", "/dev/fd/../fd/."] {
+        #expect(openError(machine, path, .readOnly) == .eisdir)
+      }
+    }
+  }
+
+  @Test("/dev/full reads zeros and has no room; /dev/tty is no terminal of anybody's")
+  func full() throws {
+    try withMachine { machine in
+      let descriptor = try machine.open("/dev/full", .readWrite)
+      #expect(try machine.read(descriptor, 5000) == [UInt8](repeating: 0, count: 5000))
+      #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .enospc)
+      #expect(error { () throws(Errno) in try machine.write(descriptor, []) } == .enospc)
+      #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1) } == .einval)
+      #expect(try machine.status(descriptor).representedDevice == 0x303)
+      for flags in [.readOnly, .writeOnly, .readWrite] as [OpenFlags] {
+        #expect(openError(machine, "/dev/tty", flags) == .enxio)
+      }
+      #expect(openError(machine, "/dev/tty", [.readWrite, .directory]) == .enotdir)
+      #expect(openError(machine, "/dev/tty/x", .readOnly) == .enotdir)
+    }
+  }
+
+  @Test("/dev/random gives what its source says, however it is cut, and stirs what it is given")
+  func random() throws {
+    try withMachine { machine in
+      for path in ["/dev/random", "/dev/urandom"] {
+        let source = CountingSource()
+        machine.files.randomSource = BackReference(source)
+        defer { machine.files.randomSource = BackReference() }
+        let descriptor = try machine.open(path, .readWrite)
+        let bytes = try machine.read(descriptor, 100_000)
+        #expect(bytes.count == 100_000 && Set(bytes).count > 200)
+        #expect(Array(bytes[0..<8]) == [1, 0, 0, 0, 0, 0, 0, 0])
+        #expect(try machine.seek(descriptor, 0, .current) == 100_000)
+        #expect(try machine.read(descriptor, 3, at: -8).count == 3)
+        #expect(try machine.write(descriptor, Array(1...20)) == 20)
+        #expect(source.stirred == [0x0807_0605_0403_0201, 0x100F_0E0D_0C0B_0A09, 0x1413_1211])
+        let end = Machine.buffer + Machine.bufferPageCount << 12
+        #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: end - 10, 20) } == .efault)
+        #expect(error { () throws(Errno) in _ = try machine.write(descriptor, from: end - 10, 20) } == .efault)
+        #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1) } == .einval)
+      }
+      machine.caller = Credentials(machine.files, user: 7, group: 7)
+      #expect(openError(machine, "/dev/random", .readOnly) == nil)
+      #expect(openError(machine, "/dev/random", .writeOnly) == .eacces)
     }
   }
 
@@ -69,8 +127,6 @@ struct DeviceTests {
       let descriptor = try machine.open("/bin/tool", [.readOnly, .closeOnExec, .nonBlocking])
       #expect(try machine.table.flags(of: descriptor) == .closeOnExec)
       #expect(try machine.table.file(at: descriptor).statusFlags == .nonBlocking)
-      machine.table.setLimit(0)
-      #expect(openError(machine, "/nothing", .readOnly) == .emfile)
     }
   }
 
@@ -82,9 +138,14 @@ struct DeviceTests {
       #expect(try machine.write(descriptor, from: 0xdead_0000_0000, 1 << 40) == 1 << 40)
       #expect(try machine.seek(descriptor, 5) == 5)
       #expect(try machine.status(descriptor).mode.rawValue == 0o020666)
-      #expect(error { () throws(Errno) in try machine.truncate(descriptor, 0) } == .einval)
+      #expect(error { () throws(Errno) in try machine.truncate(descriptor, 5000) } == nil)
       #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1) } == .einval)
       let writeOnly = try machine.open("/dev/null", .writeOnly)
+      #expect(error { () throws(Errno) in _ = try machine.map(writeOnly, pages: 1, .private, .read) } == .eacces)
+      #expect(error { () throws(Errno) in _ = try machine.map(writeOnly, pages: 1, .private, []) } == .einval)
+      let readOnly = try machine.open("/dev/null", .readOnly)
+      #expect(error { () throws(Errno) in _ = try machine.map(readOnly, pages: 1) } == .eacces)
+      #expect(error { () throws(Errno) in try machine.truncate(readOnly, 0) } == .einval)
       #expect(error { () throws(Errno) in _ = try machine.read(writeOnly, 0) } == .ebadf)
     }
   }
@@ -100,7 +161,13 @@ struct DeviceTests {
       #expect(try machine.read(descriptor, 5000, at: Int64.max - 1).count == 5000)
       #expect(try machine.seek(descriptor, Int64.max) == Int64.max)
       #expect(try machine.read(descriptor, 5000).count == 5000)
-      #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 1, .current) } == .eoverflow)
+      // A device has no end on either side.
+      #expect(try machine.seek(descriptor, 1, .current) == Int64.min)
+      #expect(try machine.seek(descriptor, -5, .end) == -5)
+      #expect(try machine.read(descriptor, 10).count == 10)
+      #expect(try machine.seek(descriptor, 0, .current) == 5)
+      #expect(try machine.read(descriptor, 10, at: -100).count == 10)
+      #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, 0, .data) } == .einval)
       let first = try machine.map(descriptor, pages: 1, offset: 1 << 40)
       let second = try machine.map(descriptor, pages: 1)
       #expect(machine.store([1], at: first))
@@ -136,6 +203,18 @@ struct DeviceTests {
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: bad - 6000, 10_000) } == .efault)
       #expect(try machine.seek(descriptor, 0, .current) == 4096)
       #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, -1) } == .einval)
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 1, at: -1) } == .einval)
+      // All of it is data, and the hole is behind it.
+      #expect(try machine.seek(descriptor, 9999, .data) == 9999)
+      #expect(try machine.seek(descriptor, 0, .hole) == 10_000)
+      for (offset, origin) in [(10_000, SeekOrigin.data), (-1, .data), (10_000, .hole), (-1, .hole)]
+        as [(Int64, SeekOrigin)]
+      {
+        #expect(error { () throws(Errno) in _ = try machine.seek(descriptor, offset, origin) } == .enxio)
+      }
+      let file = try machine.table.file(at: descriptor)
+      #expect(error { () throws(Errno) in try file.changeMode(FileMode(rawValue: 0o600), machine.caller) } == .erofs)
+      #expect(error { () throws(Errno) in try file.changeOwner(user: 1, group: 1, machine.caller) } == .erofs)
       #expect(error { () throws(Errno) in try machine.write(descriptor, [1]) } == .ebadf)
       #expect(error { () throws(Errno) in _ = try machine.map(descriptor, pages: 1, .private) } == .enodev)
       let stat = try machine.status(descriptor)

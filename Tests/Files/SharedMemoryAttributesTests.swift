@@ -94,7 +94,7 @@ struct SharedMemoryAttributesTests {
         }
       }
       let writable = try file(machine, try machine.open2("/m", [.create, .readWrite], .allowSealing))
-      let readOnly = try file(machine, try machine.open2("/m", .readOnly))
+      let readOnly = try file(machine, try machine.open2("/m", .readOnly, .allowSealing))
       for sealed in [false, true] {
         if sealed { try writable.addSeals(.write) }
         // readonly_mmap_write: EACCES although the size is 0.
@@ -148,7 +148,7 @@ struct SharedMemoryAttributesTests {
   func writeSeal() throws {
     try withMachine { machine in
       let descriptor = try machine.open2("/s", [.create, .readWrite], .allowSealing)
-      let readOnly = try machine.open2("/s", .readOnly)
+      let readOnly = try machine.open2("/s", .readOnly, .allowSealing)
       try machine.truncate(descriptor, 1024)
       let file = try file(machine, descriptor)
       let shared = try machine.map(descriptor, pages: 1)

@@ -55,6 +55,16 @@ import Testing
     #expect(limit(kernel, 0) == [infinity, infinity])
   }
 
+  @Test func aUserHasOneProcessAtLeast() throws {
+    let kernel = try TestKernel()
+    #expect(kernel.setLimit(7, 0, 50)?.integer == 0)
+    #expect(limit(kernel, 7) == [1, 50])
+    #expect(kernel.setLimit(7, 0, 0)?.integer == 0)
+    #expect(limit(kernel, 7) == [1, 1])
+    #expect(kernel.setLimit(6, 0, 0)?.integer == 0)
+    #expect(limit(kernel, 6) == [0, 0])
+  }
+
   @Test func someLimitsHaveACeiling() throws {
     let kernel = try TestKernel(maximumProcessCount: 100)
     let files = limit(kernel, 8)[1]

@@ -151,7 +151,7 @@ import Testing
     kernel.perform(100_000, [])
     #expect(kernel.report?.status == 12)
     kernel = try TestKernel()
-    kernel.perform(603, [])
+    kernel.perform(590, [])
     #expect(kernel.report?.status == 12)
   }
 

@@ -35,6 +35,7 @@
 #define F_GETLK 11
 #define F_SETLK 12
 #define F_SETLKW 13
+#define F_RDAHEAD 16
 #define F_DUPFD_CLOEXEC 17
 #define F_DUP2FD_CLOEXEC 18
 #define F_ADD_SEALS 19

@@ -36,6 +36,7 @@ int dup(int);
 int dup2(int, int);
 int ftruncate(int, off_t);
 int fsync(int);
+int fdatasync(int);
 int fchown(int, uid_t, gid_t);
 int access(const char *, int);
 int getdtablesize(void);

@@ -86,6 +86,7 @@ errno_value:
         entry   dup2, 90
         entry   fcntl, 92
         entry   fsync, 95
+        entry   fdatasync, 550
         entry   gettimeofday, 116
         entry   getrusage, 117
         entry   readv, 120

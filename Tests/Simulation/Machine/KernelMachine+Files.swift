@@ -48,6 +48,13 @@ extension KernelMachine {
     case .deviceControl(let descriptor, let request, let word): return try control(number, descriptor, request, word)
     case .synchronize(let descriptor, let onlyData):
       return try simpleCall(number, onlyData ? .fdatasync : .fsync, Self.word(descriptor))
+    case .copyRange(let source, let target, let byteCount, let flags, let offsets):
+      for (bit, pointer) in [(1, CallPointer.input), (2, .second)] where offsets & UInt8(bit) != 0 {
+        guard try prepare(number, [UInt8](repeating: 0, count: 8), at: pointer) else { return .ended }
+      }
+      return try simpleCall(
+        number, .copyFileRange, Self.word(source), offsets & 1 == 1 ? place(.input) : 0, Self.word(target),
+        offsets & 2 == 2 ? place(.second) : 0, byteCount, UInt64(flags))
     case .descriptorTableSize: return try simpleCall(number, .getdtablesize)
     case .closeFrom(let lowest): return try simpleCall(number, .closefrom, Self.word(lowest))
     case .closeRange(let lowest, let highest, let flags):

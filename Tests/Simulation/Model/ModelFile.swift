@@ -6,6 +6,8 @@ enum ModelFileKind {
   case console
   case null
   case zero
+  case full
+  case random
   /// A file of /bin with its content.
   case program([UInt8])
 
@@ -16,9 +18,18 @@ enum ModelFileKind {
     case .console: "console"
     case .null: "null"
     case .zero: "zero"
+    case .full: "full"
+    case .random: "random"
     case .program(let content): content == Program.image ? "script" : "notes"
     }
   }
+}
+
+/// Owner, group and mode of a device.
+struct ModelOwnership {
+  var user: UInt32 = 0
+  var group: UInt32 = 0
+  var mode: UInt16 = 0o666
 }
 
 /// What fstat(2) told of a file that is no shared memory, and must tell again: it never changes. The layout of 2008 shows the
@@ -59,9 +70,25 @@ final class ModelFile {
     return nil
   }
 
+  /// A device, which has an owner and a mode under its name.
+  var isDevice: Bool {
+    switch kind {
+    case .sharedMemory, .program: false
+    default: true
+    }
+  }
+
   var isConsole: Bool {
     if case .console = kind { return true }
     return false
+  }
+
+  /// Memory that is no object cannot tell anybody that something has come (null(4), zero(4)).
+  var refusesAsynchronous: Bool {
+    switch kind {
+    case .null, .zero, .full: true
+    default: false
+    }
   }
 
   var is2008: Bool {

@@ -35,7 +35,7 @@ extension ReferenceModel {
     "vm.swap_reserved", "vm.swap_reserved", "vm.stats.vm.v_free_count", "vm.stats.vm.v_swappgsin",
     "vm.stats.vm.v_swappgsout", "vm.swap_total",
   ]
-  static let writableControls: Set<String> = ["vm.overcommit", "kern.signosys"]
+  static let writableControls: Set<String> = ["vm.overcommit", "kern.signosys", "kern.maxfiles"]
 
   /// Whether the node that a sysctl(3) is about exists.
   func knowsControl(_ operation: Operation) -> Bool {
@@ -57,7 +57,7 @@ extension ReferenceModel {
     case "kern.argmax": .int(524_288)
     case "kern.ngroups": .int(256)
     case "kern.maxproc": .int(UInt32(facts.maximumProcessCount))
-    case "kern.maxfiles": .int(UInt32(facts.maximumFileCount))
+    case "kern.maxfiles": .int(UInt32(maximumFileCount))
     case "kern.maxfilesperproc": .int(UInt32(facts.maximumFilesPerProcess))
     case "kern.openfiles": .int(UInt32(openFileCount))
     case "kern.signosys": .int(unknownCallsRaiseSignal ? 1 : 0)
@@ -92,11 +92,15 @@ extension ReferenceModel {
     case .name(let given):
       if given.isEmpty || given.utf8.count > 1024 { return .error(.einval) }
       if !reaches(process, .path, given.utf8.count, write: false) { return .error(.efault) }
+      if given == Self.processPath { return try pathControl(process, nil, room, isQuery, newValue) }
       text = given
     case .numbers(let numbers):
       if numbers.count < 2 || numbers.count > 24 { return .error(.einval) }
       if !reaches(process, .path, 4 * numbers.count, write: false) { return .error(.efault) }
       if numbers == [0, 3] { return try controlNumbers(of: newValue, process, room, isQuery) }
+      if numbers.starts(with: Self.processPathNumbers) {
+        return try pathControl(process, numbers.count == 4 ? numbers[3] : nil, room, isQuery, newValue)
+      }
       text = Self.controlNumbers.first { $0.value == numbers }?.key ?? ""
     }
     guard let value = value(of: text) else { return .error(.enoent) }
@@ -119,7 +123,27 @@ extension ReferenceModel {
   }
 
   private func set(_ name: String, _ number: UInt32) {
-    if name == "vm.overcommit" { overcommit = number } else { unknownCallsRaiseSignal = number != 0 }
+    switch name {
+    case "vm.overcommit": overcommit = number
+    case "kern.maxfiles": maximumFileCount = Int(Int32(bitPattern: number))
+    default: unknownCallsRaiseSignal = number != 0
+    }
+  }
+
+  static let processPath = "kern.proc.pathname"
+  static let processPathNumbers: [Int32] = [1, 14, 12]
+
+  /// The program of a process; there is only one.
+  private func pathControl(
+    _ process: ModelProcess, _ identifier: Int32?, _ room: Int?, _ isQuery: Bool, _ newValue: [UInt8]?
+  ) throws(Difference) -> Expectation {
+    if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
+    if newValue != nil { return .error(.eperm) }
+    guard let identifier else { return .error(.einval) }
+    guard let subject = identifier == -1 ? process : self.process(identifier) else { return .error(.esrch) }
+    let path = subject.state == .running ? ControlValue.string("/bin/script") : .exactly([])
+    let result = try deliver(path, process, room, isQuery)
+    return losesLength(process, room) ? .error(.efault) : result
   }
 
   /// {0, 3}: from a name to numbers.
@@ -130,8 +154,9 @@ extension ReferenceModel {
     guard let name, !name.isEmpty else { return .error(.enoent) }
     if !reaches(process, .input, name.count, write: false) { return .error(.efault) }
     let text = String(decoding: name, as: UTF8.self)
-    guard value(of: text) != nil else { return .error(.enoent) }
-    let bytes = Self.controlNumbers[text]?.flatMap { KernelMachine.bytes(of: UInt32(bitPattern: $0)) }
+    let numbers = text == Self.processPath ? Self.processPathNumbers : Self.controlNumbers[text]
+    guard numbers != nil || value(of: text) != nil else { return .error(.enoent) }
+    let bytes = numbers?.flatMap { KernelMachine.bytes(of: UInt32(bitPattern: $0)) }
     let result = try deliver(bytes.map { .exactly($0) } ?? .anything(8), process, room, isQuery)
     return losesLength(process, room) ? .error(.efault) : result
   }

@@ -78,6 +78,8 @@ extension Operation {
       // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
       switch self {
       case .read, .write, .truncate, .execute: return [.eio, .efault]
+      // The structure of a lock.
+      case .fileControl: return [.efault]
       default: return CallPointer.allCases.contains { use(of: $0) != nil } ? [.efault] : []
       }
     }

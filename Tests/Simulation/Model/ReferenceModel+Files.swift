@@ -16,15 +16,17 @@ extension ReferenceModel {
     return seen.count
   }
 
+  /// Whether there may not be another open file.
+  func isOutOfFiles(_ process: ModelProcess) -> Bool {
+    if maximumFileCount == Int.max { return false }
+    let count = openFileCount + 1
+    let unprivileged = maximumFileCount - maximumFileCount / 20
+    return count >= maximumFileCount || count >= unprivileged && process.credentials.effectiveUser != 0
+  }
+
   /// ENFILE and EMFILE of a call that makes an open file (spec fd.md section 3: in this order).
   func fileLimitError(_ process: ModelProcess) -> Errno? {
-    if facts.maximumFileCount < Int.max {
-      let count = openFileCount + 1
-      let unprivileged = facts.maximumFileCount - facts.maximumFileCount / 20
-      if count >= facts.maximumFileCount || count >= unprivileged && process.credentials.effectiveUser != 0 {
-        return .enfile
-      }
-    }
+    if isOutOfFiles(process) { return .enfile }
     return Int(process.freeDescriptor()) >= descriptorLimit(process) ? .emfile : nil
   }
 
@@ -79,6 +81,15 @@ extension ReferenceModel {
     {
       return .error(.einval)
     }
+    // A command that does not exist, and the structure of a lock, come before the descriptor (spec shm.md section 3.24).
+    if command < 0 || command > 22 { return .error(.einval) }
+    if let byteCount = Self.lockByteCounts[command] {
+      let address = UInt64(bitPattern: argument)
+      if process.access(address, byteCount, write: false) != .fine { return .error(.efault) }
+      _ = process.load(address, byteCount)
+      if command == 14 && process.credentials.effectiveUser != 0 { return .error(.eperm) }
+      return .error(command == 22 ? .einval : .ebadf)
+    }
     guard let entry = process.descriptors[descriptor] else { return .error(.ebadf) }
     switch command {
     case 0, 17:
@@ -92,10 +103,17 @@ extension ReferenceModel {
       let access: UInt32 = entry.file.isReadable ? (entry.file.isWritable ? 2 : 0) : 1
       return .value(UInt64(access | entry.file.statusFlags))
     case 4:
+      if entry.file.refusesAsynchronous && argument & 0x40 != 0 { return .error(.einval) }
       entry.file.statusFlags = UInt32(truncatingIfNeeded: argument) & (ModelFile.openFlags | ModelFile.readAhead)
       return entry.file.is2008 ? .error(.eopnotsupp) : .value(0)
     case 5, 6: return .error(entry.file.is2008 ? .eopnotsupp : .enotty)
-    case 11, 12, 13, 15, 16: return .error(.ebadf)
+    case 15, 16:
+      if entry.file.object != nil { return .error(.ebadf) }
+      guard case .program = entry.file.kind else { return .error(.enotty) }
+      let isOn = command == 16 || argument >= 0
+      entry.file.statusFlags = entry.file.statusFlags & ~ModelFile.readAhead | (isOn ? ModelFile.readAhead : 0)
+      return .value(0)
+    case 21: return entry.file.object != nil ? .error(.ebadf) : .value(0)
     case 19, 20:
       guard let object = entry.file.object, !entry.file.is2008 else { return .error(.einval) }
       if command == 20 { return .value(UInt64(object.seals)) }
@@ -103,6 +121,9 @@ extension ReferenceModel {
     default: return .error(.einval)
     }
   }
+
+  /// F_GETLK, F_SETLK, F_SETLKW and F_SETLK_REMOTE, the three of FreeBSD 7, and F_KINFO, whose structure is not known.
+  static let lockByteCounts: [Int32: Int] = [7: 24, 8: 24, 9: 24, 11: 32, 12: 32, 13: 32, 14: 32, 22: 4]
 
   private func addSeals(_ object: ModelObject, _ seals: UInt32) -> Expectation {
     if object.seals & 1 != 0 { return .error(.eperm) }
@@ -116,8 +137,24 @@ extension ReferenceModel {
     return .value(0)
   }
 
-  /// No file here is a vnode (spec shm.md section 3.30).
+  /// Shared memory is no vnode (spec shm.md section 3.30); of files and devices nothing is ever behind.
   func synchronize(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
-    .error(process.file(descriptor) == nil ? .ebadf : .einval)
+    guard let file = process.file(descriptor) else { return .error(.ebadf) }
+    return file.object != nil ? .error(.einval) : .value(0)
+  }
+
+  /// copy_file_range(2): between regular files only, and none can be written (spec shm.md section 3.30).
+  func copyRange(
+    _ process: ModelProcess, _ source: Int32, _ target: Int32, _ byteCount: UInt64, _ flags: UInt32, _ offsets: UInt8
+  ) -> Expectation {
+    if offsets & 1 == 1 && !reaches(process, .input, 8, write: false) { return .error(.efault) }
+    if offsets & 2 == 2 && !reaches(process, .second, 8, write: false) { return .error(.efault) }
+    if flags != 0 { return .error(.einval) }
+    guard let from = process.file(source), from.isReadable else { return .error(.ebadf) }
+    if from.object != nil { return .error(.einval) }
+    guard let to = process.file(target), to.isWritable else { return .error(.ebadf) }
+    if to.object != nil { return .error(.einval) }
+    if to.statusFlags & 8 != 0 { return .error(.ebadf) }
+    return byteCount == 0 ? .value(0) : .error(.einval)
   }
 }

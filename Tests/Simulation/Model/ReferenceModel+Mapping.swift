@@ -66,13 +66,12 @@ extension ReferenceModel {
     let isShared = arguments.flags & 1 != 0
     let wantsWriting = arguments.protection & 2 != 0
     guard let object = file.object else {
-      switch file.kind {
-      case .zero:
-        if arguments.protection & 1 != 0 && !file.isReadable { return .eacces }
-        return isShared && wantsWriting && !file.isWritable ? .eacces : nil
-      case .null: return .einval
-      default: return .enodev
-      }
+      guard file.isDevice else { return .enodev }
+      if arguments.protection & 1 != 0 && !file.isReadable { return .eacces }
+      if isShared && wantsWriting && !file.isWritable { return .eacces }
+      // Only /dev/zero can be mapped.
+      if case .zero = file.kind { return nil }
+      return .einval
     }
     let writable = file.isWritable && object.seals & 8 == 0
     if isShared && !writable {

@@ -4,10 +4,14 @@ import ABI
 extension ReferenceModel {
   /// Spec shm.md 2.1: `wanted` is 1 for reading, 2 for writing, 3 for both.
   private func mayAccess(_ process: ModelProcess, _ object: ModelObject, _ wanted: UInt16) -> Bool {
+    mayAccess(process, object.owner, object.group, object.mode, wanted)
+  }
+
+  func mayAccess(_ process: ModelProcess, _ owner: UInt32, _ group: UInt32, _ mode: UInt16, _ wanted: UInt16) -> Bool {
     let who = process.credentials
     if who.effectiveUser == 0 { return true }
-    let shift: UInt16 = who.effectiveUser == object.owner ? 6 : who.isMember(object.group) ? 3 : 0
-    let bits = (object.mode >> shift) & 7
+    let shift: UInt16 = who.effectiveUser == owner ? 6 : who.isMember(group) ? 3 : 0
+    let bits = (mode >> shift) & 7
     // Mode bits have read as 4 and write as 2.
     let granted = (bits & 4 != 0 ? 1 : 0) | (bits & 2 != 0 ? 2 : 0)
     return wanted & ~UInt16(granted) == 0
@@ -36,6 +40,8 @@ extension ReferenceModel {
           if existing.size > 0 && existing.seals & 2 != 0 { return .error(.eperm) }
           existing.resize(to: 0, at: now)
         }
+        // Section 3.2: every open without SHM_ALLOW_SEALING.
+        if extra & 1 == 0 { existing.seals |= 1 }
         object = existing
       } else {
         if flags & 0x200 == 0 { return .error(.enoent) }
@@ -85,7 +91,9 @@ extension ReferenceModel {
   func truncate(_ process: ModelProcess, _ descriptor: Int32, _ length: Int64) -> Expectation {
     if length < 0 { return .error(.einval) }
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard file.isWritable, let object = file.object else { return .error(.einval) }
+    // What is not shared memory and can be written is a device, which has no size.
+    guard file.isWritable else { return .error(.einval) }
+    guard let object = file.object else { return .value(0) }
     if length < object.size && object.seals & 2 != 0 { return .error(.eperm) }
     if length > object.size && object.seals & 4 != 0 { return .error(.eperm) }
     if isGrowthRefused(object, to: length, by: process) { return .error(.enomem) }
@@ -95,9 +103,13 @@ extension ReferenceModel {
 
   func changeMode(_ process: ModelProcess, _ descriptor: Int32, _ mode: UInt16) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    // Files without the method (spec fd.md section 5).
-    guard let object = file.object else { return .error(.einval) }
     let user = process.credentials.effectiveUser
+    guard let object = file.object else {
+      guard file.isDevice, let name = file.kind.name, let owner = devices[name] else { return .error(.erofs) }
+      if user != 0 && user != owner.user { return .error(.eperm) }
+      devices[name]?.mode = mode & 0o7777
+      return .value(0)
+    }
     if user != 0 && user != object.owner { return .error(.eperm) }
     object.mode = mode & 0o777
     return .value(0)
@@ -105,7 +117,7 @@ extension ReferenceModel {
 
   func changeOwner(_ process: ModelProcess, _ descriptor: Int32, _ user: Int32, _ group: Int32) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    guard let object = file.object else { return .error(.einval) }
+    guard let object = file.object else { return changeDeviceOwner(process, file, user, group) }
     let newUser = user == -1 ? object.owner : UInt32(bitPattern: user)
     let newGroup = group == -1 ? object.group : UInt32(bitPattern: group)
     let who = process.credentials
@@ -114,6 +126,22 @@ extension ReferenceModel {
     if !isPlain && who.effectiveUser != 0 { return .error(.eperm) }
     object.owner = newUser
     object.group = newGroup
+    return .value(0)
+  }
+
+  /// devfs(5): the owner may give it to one of his groups, the superuser to anybody; to leave all as it is everybody may.
+  private func changeDeviceOwner(
+    _ process: ModelProcess, _ file: ModelFile, _ user: Int32, _ group: Int32
+  ) -> Expectation {
+    guard file.isDevice, let name = file.kind.name, let old = devices[name] else { return .error(.erofs) }
+    var new = old
+    if user != -1 { new.user = UInt32(bitPattern: user) }
+    if group != -1 { new.group = UInt32(bitPattern: group) }
+    if new.user == old.user && new.group == old.group { return .value(0) }
+    let who = process.credentials
+    let mayGive = who.effectiveUser == old.user && new.user == old.user && who.isMember(new.group)
+    if who.effectiveUser != 0 && !mayGive { return .error(.eperm) }
+    devices[name] = new
     return .value(0)
   }
 }

@@ -77,10 +77,10 @@ extension ReferenceModel {
     try instant("st_birthtim", bytes, layout.times[3], &object.birthTime)
   }
 
-  /// Devices are character devices that everybody may read and write; programs are read-only files. Nothing that a program
-  /// can do changes what is told of them (fchmod(2) and fchown(2) are refused).
+  /// Devices are character devices with an owner and a mode; programs are read-only files, and nothing changes those.
   private func checkDevice(_ file: ModelFile, _ bytes: [UInt8], _ layout: StatusLayout) throws(Difference) {
-    var mode: UInt64 = 0o020666
+    let owner = devices[file.kind.name ?? ""] ?? ModelOwnership()
+    var mode = UInt64(0o020000 | owner.mode)
     var size: UInt64 = 0
     if case .program(let content) = file.kind {
       mode = 0o100555
@@ -89,14 +89,14 @@ extension ReferenceModel {
     try check("st_mode", bytes, layout.mode.0, 2, mode)
     try check("st_size", bytes, layout.size, 8, size)
     try check("st_nlink", bytes, layout.links.0, layout.links.1, 1)
-    try check("st_uid", bytes, layout.user, 4, 0)
-    try check("st_gid", bytes, layout.group, 4, 0)
+    try check("st_uid", bytes, layout.user, 4, UInt64(owner.user))
+    try check("st_gid", bytes, layout.group, 4, UInt64(owner.group))
     try check("st_blocks", bytes, layout.blocks, 8, (size + 4095) / 4096 * 8)
     func field(_ place: (Int, Int)) -> UInt64 { littleEndian(bytes, place.0, byteCount: place.1) }
     let told = ModelFileIdentity(
       device: field(layout.device), inode: field(layout.inode), represented: field(layout.represented),
       times: layout.times.flatMap { [field(($0, 8)), field(($0 + 8, 8))] })
-    try checkIdentity(file.kind.name ?? "", told, isDevice: mode == 0o020666)
+    try checkIdentity(file.kind.name ?? "", told, isDevice: file.isDevice)
   }
 
   /// The same file has the same identity always, two files never have the same.

@@ -9,7 +9,17 @@ extension ReferenceModel {
     switch file.kind {
     case .sharedMemory(let object, _): end = object.size
     case .program(let content): end = Int64(content.count)
-    default: end = 0
+    default:
+      // A device has no end, and may be anywhere.
+      if origin < 0 || origin > 2 { return .error(.einval) }
+      file.offset = origin == 1 ? file.offset &+ offset : offset
+      return .value(UInt64(bitPattern: file.offset))
+    }
+    if file.object == nil && (origin == 3 || origin == 4) {
+      // All of a file of /bin is data; the only hole is behind it.
+      if offset < 0 || offset >= end { return .error(.enxio) }
+      file.offset = origin == 3 ? offset : end
+      return .value(UInt64(file.offset))
     }
     let base: Int64
     switch origin {
@@ -32,7 +42,7 @@ extension ReferenceModel {
     if byteCount < 0 { return .error(.einval) }
     guard let file, isAllowed(file) else { return .error(.ebadf) }
     if offset != nil && (file.is2008 || file.isConsole) { return .error(.espipe) }
-    if let offset, offset < 0 { return .error(.einval) }
+    if let offset, offset < 0, !file.isDevice { return .error(.einval) }
     // Reading nothing is done before the file is asked, writing nothing is not.
     if byteCount == 0 && !writes { return .value(0) }
     return file.is2008 ? .error(.eopnotsupp) : nil
@@ -66,7 +76,8 @@ extension ReferenceModel {
       let count = Int(max(0, min(Int64(byteCount), object.size - start)))
       bytes = count > 0 ? object.bytes(from: Int(start), count: count) : []
     case .program(let content): bytes = Array(content.dropFirst(Int(clamping: start)).prefix(byteCount))
-    case .zero: bytes = [UInt8](repeating: 0, count: byteCount)
+    case .zero, .full: bytes = [UInt8](repeating: 0, count: byteCount)
+    case .random: return try readRandom(process, file, address, byteCount, offset)
     case .null, .console: bytes = []
     }
     let count = reachable(process, address, bytes.count, write: true)
@@ -74,8 +85,7 @@ extension ReferenceModel {
     if count < bytes.count {
       if offset == nil {
         // The pieces of devices end at pages of the caller.
-        let isDevice = if case .zero = file.kind { true } else { false }
-        file.offset += Int64(isDevice ? count : wholePieces(start, count))
+        file.offset &+= Int64(file.isDevice ? count : wholePieces(start, count))
       }
       return .error(.efault)
     }
@@ -89,6 +99,17 @@ extension ReferenceModel {
     if let at = wanted.indices.first(where: { got[$0] != wanted[$0] }) {
       throw Difference("byte \(at) read is \(got[at]), expected \(wanted[at])")
     }
+  }
+
+  /// /dev/random: nobody knows what comes, so what came is taken over.
+  private func readRandom(
+    _ process: ModelProcess, _ file: ModelFile, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
+  ) throws(Difference) -> Expectation {
+    let count = reachable(process, address, byteCount, write: true)
+    if offset == nil { file.offset &+= Int64(count) }
+    if count < byteCount { return .error(.efault) }
+    process.store(Array(try output(.output, count).prefix(count)), at: address)
+    return .value(UInt64(count))
   }
 
   private func readConsole(
@@ -115,7 +136,7 @@ extension ReferenceModel {
     let found = process.file(descriptor)
     if let result = transferResult(found, \.isWritable, byteCount, offset, writes: true) { return result }
     guard let file = found else { return .error(.ebadf) }
-    guard let object = file.object else { return try writeDevice(process, file, address, byteCount) }
+    guard let object = file.object else { return try writeDevice(process, file, address, byteCount, offset) }
     let start = offset ?? file.offset
     let (end, passes) = start.addingReportingOverflow(Int64(byteCount))
     if passes && object.creationFlags & 2 != 0 { return .error(.efbig) }
@@ -139,10 +160,17 @@ extension ReferenceModel {
     return .value(UInt64(count))
   }
 
-  /// /dev/null and /dev/zero take everything without looking; the console shows line feeds as two bytes.
+  /// /dev/null and /dev/zero take everything without looking, /dev/full nothing; the console shows line feeds as two bytes.
   private func writeDevice(
-    _ process: ModelProcess, _ file: ModelFile, _ address: UInt64, _ byteCount: Int
+    _ process: ModelProcess, _ file: ModelFile, _ address: UInt64, _ byteCount: Int, _ offset: Int64?
   ) throws(Difference) -> Expectation {
+    if case .full = file.kind { return .error(.enospc) }
+    if case .random = file.kind {
+      let count = reachable(process, address, byteCount, write: false)
+      _ = process.load(address, count)
+      if offset == nil { file.offset &+= Int64(count) }
+      return count < byteCount ? .error(.efault) : .value(UInt64(count))
+    }
     guard file.isConsole, byteCount > 0 else { return .value(UInt64(byteCount)) }
     let count = reachable(process, address, byteCount, write: false)
     if count == 0 { return .error(.efault) }

@@ -50,10 +50,18 @@ public final class ReferenceModel {
   /// What the operation gave.
   var observed = Observation.ended
   let facts: SystemFacts
+  /// Owners of the devices, by their names.
+  var devices = [
+    "console": ModelOwnership(), "null": ModelOwnership(), "zero": ModelOwnership(), "full": ModelOwnership(),
+    "random": ModelOwnership(mode: 0o644),
+  ]
+  /// kern.maxfiles
+  var maximumFileCount: Int
 
   /// A system with process 1 only, its console on 0, 1 and 2, and its memory as the loader left it.
   init(first: ModelProcess, facts: SystemFacts) {
     self.facts = facts
+    maximumFileCount = facts.maximumFileCount
     processes[0] = first
     identifiers[0] = first.identifier
     first.limits = Self.initialLimits(facts)
@@ -156,6 +164,8 @@ public final class ReferenceModel {
     case .deviceControl(let descriptor, let request, let word):
       try deviceControl(process, descriptor, request, word)
     case .synchronize(let descriptor, _): synchronize(process, descriptor)
+    case .copyRange(let source, let target, let byteCount, let flags, let offsets):
+      copyRange(process, source, target, byteCount, flags, offsets)
     case .descriptorTableSize: .value(UInt64(descriptorLimit(process)))
     case .closeFrom(let lowest): closeRange(process, UInt32(max(0, lowest)), UInt32.max, 0)
     case .closeRange(let lowest, let highest, let flags): closeRange(process, lowest, highest, flags)

@@ -29,6 +29,8 @@ extension FailureCase {
     ("shm_open2", .sharedMemoryOpen(name: "/other", flags: 0x202, mode: 0o600)),
     ("shm_unlink", .sharedMemoryUnlink(name: "/object")),
     ("open", .open(path: "/bin/notes", flags: 0)),
+    ("open of a descriptor", .open(path: "/dev/fd/3", flags: 2)),
+    ("open of /dev/random", .open(path: "/dev/random", flags: 0)),
     ("openat", .open(path: "dev/zero", flags: 2, directory: -100)),
     ("ftruncate", .truncate(descriptor: 3, length: 9 * 4096 + 7)),
     ("fstat", .status(descriptor: 3)),
@@ -50,6 +52,9 @@ extension FailureCase {
     ("ioctl of the console", .deviceControl(descriptor: 0, request: 0x402C_7413)),
     ("fsync", .synchronize(descriptor: 3)),
     ("fsync of a file of /bin", .synchronize(descriptor: 4)),
+    ("copy_file_range of nothing", .copyRange(source: 4, target: 1, byteCount: 0, offsets: 3)),
+    ("copy_file_range", .copyRange(source: 4, target: 3, byteCount: 100)),
+    ("fcntl F_SETLK", .fileControl(descriptor: 3, command: 12, argument: Int64(Program.data + 100))),
     ("fdatasync", .synchronize(descriptor: 3, onlyData: true)),
   ]
 
@@ -83,7 +88,7 @@ extension FailureCase {
     ("thr_self", .threadIdentifier),
     ("sched_yield", .yield),
     ("getrusage", .resourceUsage(who: 0)),
-    ("a call that does not exist", .unknownCall(603)),
+    ("a call that does not exist", .unknownCall(590)),
   ]
 
   private static let systemCalls: [(String, Operation)] = [

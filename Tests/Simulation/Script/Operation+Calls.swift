@@ -4,10 +4,10 @@ public import ABI
 
 extension Operation {
   /// Numbers that mean nothing in FreeBSD either.
-  static let unknownCalls: [UInt64] = [8, 11, 91, 215, 399, 521, 549, 603, 604, 1000, 70_000, UInt64(UInt32.max)]
+  static let unknownCalls: [UInt64] = [8, 11, 91, 215, 399, 521, 549, 590, 591, 599, 1000, 70_000, UInt64(UInt32.max)]
   /// Calls of FreeBSD that do not exist here: link(2), readlink(2), ktrace(2), getlogin(2), FreeBSD 6's lseek(2), jail(2),
-  /// sigfastblock(2), exterrctl(2), renameat2(2).
-  static let missingCalls: [UInt64] = [9, 45, 49, 58, 199, 338, 573, 592, 602]
+  /// sigfastblock(2), sched_getcpu(2), timerfd_settime(2).
+  static let missingCalls: [UInt64] = [9, 45, 49, 58, 199, 338, 573, 581, 587]
 
   /// The operation inside those that only change how it is called.
   public var innermost: Operation {
@@ -49,6 +49,7 @@ extension Operation {
     case .open(_, _, let directory): directory == nil ? .open : .openat
     case .deviceControl: .ioctl
     case .synchronize(_, let onlyData): onlyData ? .fdatasync : .fsync
+    case .copyRange: .copyFileRange
     case .descriptorTableSize: .getdtablesize
     case .closeFrom: .closefrom
     case .closeRange: .closeRange
@@ -131,9 +132,11 @@ extension Operation {
     case (.execute(_, let count), .input): return reads(8 * (count + 1))
     case (.status(_, let is2008), .output): return fills(is2008 ? 120 : 224)
     case (.deviceControl(_, let request, _), .input):
-      return request >> 31 == 1 ? reads(Int(request >> 16 & 0x1FFF)) : nil
+      return request >> 31 == 1 && request & 0x2000_0000 == 0 ? reads(Int(request >> 16 & 0x1FFF)) : nil
     case (.deviceControl(_, let request, _), .output):
       return request >> 30 == 1 ? fills(Int(request >> 16 & 0x1FFF)) : nil
+    case (.copyRange(_, _, _, _, let offsets), .input): return offsets & 1 == 1 ? reads(8) : nil
+    case (.copyRange(_, _, _, _, let offsets), .second): return offsets & 2 == 2 ? reads(8) : nil
     case (.wait(_, _, _), .output): return fills(4)
     case (.wait(_, _, let usage), .second): return usage ? fills(144) : nil
     case (.signalAction(_, let handler, _), .input): return handler == nil ? nil : reads(32)

@@ -42,6 +42,8 @@ public enum Operation: Equatable, Sendable, Codable {
   case deviceControl(descriptor: Int32, request: UInt32, word: UInt32 = 0)
   /// fsync(2) or fdatasync(2)
   case synchronize(descriptor: Int32, onlyData: Bool = false)
+  /// copy_file_range(2); bit 0 of `offsets`: with an offset to read from, bit 1: with one to write to
+  case copyRange(source: Int32, target: Int32, byteCount: UInt64, flags: UInt32 = 0, offsets: UInt8 = 0)
   /// getdtablesize(2)
   case descriptorTableSize
   /// closefrom(2)
@@ -247,7 +249,8 @@ extension Operation {
   public var changesState: Bool {
     switch self {
     case .status, .processIdentifier, .parentIdentifier, .identity, .clock, .yield, .sleep, .load, .fetch, .evict: false
-    case .synchronize, .descriptorTableSize, .identities, .groups, .isTainted, .processGroup, .processGroupOf,
+    case .synchronize, .copyRange, .descriptorTableSize, .identities, .groups, .isTainted, .processGroup,
+      .processGroupOf,
       .sessionOf, .threadIdentifier, .resourceUsage, .resourceLimit, .clockResolution, .timeOfDay, .systemControl,
       .randomBytes, .architecture, .restart, .unknownCall, .type, .kill, .signalAction, .setProcessGroup, .makeSession,
       .mask, .setIdentity, .setIdentities, .setGroups, .wait, .deviceControl, .setResourceLimit:

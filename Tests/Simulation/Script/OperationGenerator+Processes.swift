@@ -37,7 +37,11 @@ extension OperationGenerator {
 
   private mutating func variousFiles(_ process: ModelProcess) -> Operation? {
     let isFull = process.descriptors.count > 24
-    switch random.number(below: 18) {
+    switch random.number(below: 19) {
+    case 18:
+      return .copyRange(
+        source: anyDescriptor(process), target: anyDescriptor(process), byteCount: random.pick([0, 0, 1, 5000]) ?? 0,
+        flags: random.chance(oneIn: 6) ? 1 : 0, offsets: UInt8(random.number(below: 4)))
     case 0, 1:
       return .sharedMemoryUnlink(
         name: random.pick(["/a", "/b", "/c", "/longer name/with a slash", "/é", "/no", "a"]) ?? "")
@@ -79,6 +83,8 @@ extension OperationGenerator {
   mutating func openFile() -> Operation {
     let paths = [
       "/dev/null", "/dev/zero", "/dev/console", "/bin/script", "/bin/notes", "/dev/null", "/dev/zero", "/dev/console",
+      "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/fd/0", "/dev/fd/3", "/dev/fd/4", "/dev/fd/77",
+      "/dev/stdin", "/dev/stdout", "/dev/stderr", "/dev/fd", "/dev/fd/03", "/dev/fd/x", "/dev/fd/3/", "/dev/tty/x",
       "/", "/bin", "/dev/none", "/bin/none", "/none", "", "dev/zero", "/dev/null/x", "/bin/notes/", "//bin//notes",
       "/" + String(repeating: "n", count: 256), "/dev/" + String(repeating: "n", count: 1100),
     ]
@@ -94,7 +100,8 @@ extension OperationGenerator {
 
   private mutating func control(_ process: ModelProcess) -> Operation {
     let requests: [UInt32] = [
-      0x2000_6601, 0x2000_6602, 0x4004_667F, 0x8004_667E, 0x8004_667D, 0x8004_667C, 0x4004_667B, 0xC008_6661,
+      0x2000_6601, 0x2000_6602, 0x4004_667F, 0x4004_667A, 0x4004_741A, 0x2000_7461, 0xC008_6662, 0x8004_667E,
+      0x8004_667D, 0x8004_667C, 0x4004_667B, 0xC008_6661,
       0x8030_6664, 0x4030_6665, 0x402C_7413, 0x4008_7468, 0x4004_7400, 0x2000_0001, 0x4000_0001, 0x2008_0001, 0x1,
       0x8080_0001, 0x4100_0001,
     ]
@@ -104,17 +111,22 @@ extension OperationGenerator {
   }
 
   private mutating func fileControl(_ process: ModelProcess) -> Operation {
-    let command = random.pick([0, 1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20, 99] as [Int32]) ?? 1
+    let command =
+      random.pick([0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 99, -1] as [Int32]) ?? 1
     let argument: Int64
     switch command {
     case 0, 10, 17, 18: argument = Int64(random.number(in: -1...12)) + (random.chance(oneIn: 12) ? 60 : 0)
     case 2: argument = Int64(random.number(below: 2))
-    case 4: argument = random.pick([0, 4, 8, 12, 0x80, 0x200, 0x101_0000, 0xFFFF_FFBF]) ?? 0
-    case 11, 12, 13: argument = Int64(Program.input)
+    case 4: argument = random.pick([0, 4, 8, 12, 0x40, 0x44, 0x80, 0x200, 0x101_0000, 0xFFFF_FFBF]) ?? 0
+    case 7, 11, 12, 13, 14, 22:
+      argument = Int64(bitPattern: random.chance(oneIn: 3) ? badAddress(process) : Program.place(.input))
+    case 15, 16: argument = Int64(random.number(in: -1...1))
     case 19: argument = Int64(random.number(below: 16))
     default: argument = 0
     }
-    return .fileControl(descriptor: descriptor(process), command: command, argument: argument)
+    return .fileControl(
+      descriptor: random.chance(oneIn: 3) ? anyDescriptor(process) : descriptor(process), command: command,
+      argument: argument)
   }
 
   // MARK: Processes
@@ -186,7 +198,7 @@ extension OperationGenerator {
       return .kill(who, signal: random.pick([0, 0, 0, 28, 19, 19, 17, 15, 129]) ?? 0)
     case 3 where random.chance(oneIn: 2):
       let isUnknown = random.chance(oneIn: 2)
-      return .unknownCall(random.pick(isUnknown ? Operation.unknownCalls : Operation.missingCalls) ?? 603)
+      return .unknownCall(random.pick(isUnknown ? Operation.unknownCalls : Operation.missingCalls) ?? 590)
     default:
       guard let number = random.pick(model.processes.keys.sorted()) else { return nil }
       let signals: [Int32] = [0, 0, 0, 9, 15, 30, 20, 28, 19, 19, 17, 17, 18, 21, 22, 65, 128, 200, -1]

@@ -73,8 +73,18 @@ extension OperationGenerator {
     var isQuery = random.chance(oneIn: 6)
     if random.chance(oneIn: 8) {
       // {0, 3}: from a name to numbers.
-      let name = random.pick(numbered + ReferenceModel.controlNames + ["no.such", ""]) ?? ""
+      let name =
+        random.pick(numbered + ReferenceModel.controlNames + ["no.such", "", ReferenceModel.processPath]) ?? ""
       return .systemControl(.numbers([0, 3]), room: room, isQuery: isQuery, newValue: Array(name.utf8))
+    }
+    if random.chance(oneIn: 14) {
+      // What a process executes, and nobody's.
+      let who: [[Int32]] = [[], [-1], [process.identifier], [1], [77_777], [-1, 0]]
+      let numbers = ReferenceModel.processPathNumbers + (random.pick(who) ?? [])
+      let name = ControlName.name(ReferenceModel.processPath)
+      let newValue: [UInt8]? = random.chance(oneIn: 8) ? [1, 0, 0, 0] : nil
+      return .systemControl(
+        random.chance(oneIn: 6) ? name : .numbers(numbers), room: room, isQuery: isQuery, newValue: newValue)
     }
     if random.chance(oneIn: 10) {
       let wrong: [ControlName] = [
@@ -95,6 +105,9 @@ extension OperationGenerator {
     if random.chance(oneIn: 3) {
       let isOvercommit = name == "vm.overcommit"
       newValue = [isOvercommit ? 0 : UInt8(random.number(below: 2)), 0, 0, 0]
+      if name == "kern.maxfiles" {
+        newValue = KernelMachine.bytes(of: UInt32(random.number(in: random.chance(oneIn: 8) ? 5...60 : 100...3000)))
+      }
       if random.chance(oneIn: 8) { newValue = [1, 0] }
     }
     if newValue?.count == 2 { isQuery = true }

@@ -54,21 +54,15 @@ extension ReferenceModel {
     func isNoObject(_ descriptor: Int32) -> Bool { process.file(descriptor).map { $0.object == nil } ?? false }
     switch operation {
     case .fileControl(let descriptor, let command, let argument):
-      // O_ASYNC and owners of devices.
-      if isNoObject(descriptor) { return command == 5 || command == 6 || command == 4 && argument & 0x40 != 0 }
-      return false
-    case .deviceControl(let descriptor, let request, let word):
-      return isNoObject(descriptor)
-        && (request == 0x8004_667D && word != 0 || request == 0x4004_667B || request == 0x8004_667C)
-    case .seek(let descriptor, let offset, _):
-      // Devices may have negative offsets on FreeBSD.
-      if case .program = process.file(descriptor)?.kind { return false }
-      return isNoObject(descriptor) && offset < 0
-    case .open(let path, let flags, _):
-      guard case .error(let error) = resolve(path) else { return false }
-      if fileLimitError(process) != nil { return true }
-      // Making files outside /bin.
-      return flags & 0x200 != 0 && error == .enoent && !path.hasPrefix("/bin/")
+      if let byteCount = Self.lockByteCounts[command] {
+        // Locks of files and devices; what is in the structure.
+        return isNoObject(descriptor) && command != 22 || command == 14 && process.credentials.effectiveUser == 0
+          || process.access(UInt64(bitPattern: argument), byteCount, write: false) == .open
+      }
+      // Owners of devices.
+      return isNoObject(descriptor) && (command == 5 || command == 6)
+    case .deviceControl(let descriptor, let request, _):
+      return isNoObject(descriptor) && (request == 0x4004_667B || request == 0x8004_667C)
     default: return false
     }
   }
@@ -145,7 +139,10 @@ extension ReferenceModel {
     guard let file = process.file(descriptor), byteCount > 0 else { return false }
     let pages = ModelProcess.pages(address, UInt64(byteCount))
     if let object = file.object, pages.contains(where: { process.memory[$0]?.object === object }) { return true }
-    if process.access(address, byteCount, write: writesMemory) == .open { return true }
+    let access = process.access(address, byteCount, write: writesMemory)
+    if access == .open { return true }
+    // What came before the fault nobody knows.
+    if case .random = file.kind, writesMemory, access != .fine { return true }
     if file.isConsole && writesMemory {
       return address < Program.buffer || address &+ UInt64(byteCount) > Program.dataEnd
     }

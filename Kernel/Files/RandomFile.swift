@@ -1,0 +1,86 @@
+// /dev/random and /dev/urandom: random numbers without end (random(4)).
+
+import ABI
+import Memory
+
+/// Where the random numbers of a kernel come from; the kernel has one of its own.
+open class RandomSource {
+  /// A source that always says 0.
+  public init() {}
+
+  /// The next number.
+  open func next() -> UInt64 { 0 }
+
+  /// Takes in what somebody wrote to /dev/random.
+  open func stir(_ word: UInt64) {}
+}
+
+/// An open /dev/random.
+public final class RandomFile: DeviceFile {
+  init(_ fileSystem: FileSystem, _ flags: FileFlags) { super.init(fileSystem, .random, flags, isSeekable: true) }
+
+  override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    try move(&transfer) { address, byteCount in
+      var piece = [64 of UInt64](repeating: 0)
+      fileSystem.randomSource.borrow { source in
+        for index in 0..<(byteCount + 7) / 8 { piece[index] = source.next() }
+      }
+      var progress = 0
+      return space.copyOut(
+        RawSpan(_elements: piece.span).extracting(0..<byteCount), to: address, progress: &progress)
+    }
+  }
+
+  /// Stirs what it is given into what the numbers are made from.
+  override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    try move(&transfer) { address, byteCount in
+      var piece = [64 of UInt64](repeating: 0)
+      let outcome = RandomFile.copyIn(address, byteCount, &piece, space)
+      guard case .complete = outcome else { return outcome }
+      fileSystem.randomSource.borrow { source in
+        for index in 0..<(byteCount + 7) / 8 { source.stir(piece[index]) }
+      }
+      return outcome
+    }
+  }
+
+  private static func copyIn(
+    _ address: VirtualAddress, _ byteCount: Int, _ piece: inout [64 of UInt64], _ space: AddressSpace
+  ) -> UserCopyOutcome {
+    var progress = 0
+    var span = piece.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var part = bytes._mutatingExtracting(0..<byteCount)
+    return space.copyIn(from: address, into: &part, progress: &progress)
+  }
+
+  /// Moves pieces, each inside one page of the program's memory and whole or not at all.
+  private func move(
+    _ transfer: inout Transfer, _ movePiece: (VirtualAddress, Int) -> UserCopyOutcome
+  ) throws(Errno) -> Progress {
+    if !transfer.isStarted {
+      if let channel = settleOffset(of: &transfer) { return .wait(channel) }
+      transfer.isStarted = true
+    }
+    var budget = FileLimits.randomPiecesPerStep
+    while transfer.remaining > 0 {
+      if budget == 0 { return park(&transfer, .again) }
+      budget -= 1
+      let byteCount = min(transfer.bytesLeftInUserPage, FileLimits.randomPieceByteCount)
+      switch movePiece(transfer.address, Int(byteCount)) {
+      case .complete: transfer.advance(byteCount)
+      case .wait(let channel): return park(&transfer, .wait(channel))
+      default:
+        finish(&transfer)
+        throw .efault
+      }
+    }
+    finish(&transfer)
+    return .complete
+  }
+
+  /// O_NONBLOCK and O_ASYNC mean nothing here, but can be set.
+  override func performDeviceControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
+    guard request == .nonBlocking || request == .asynchronous else { throw .enotty }
+  }
+}
