@@ -38,6 +38,10 @@ extension InputOutputControl {
   public static let getLargePageConfiguration = InputOutputControl(rawValue: 0x4030_6665)
   /// TIOCGETA
   public static let getTerminalAttributes = InputOutputControl(rawValue: 0x402c_7413)
+  /// TIOCOUTQ
+  public static let bytesToSend = InputOutputControl(rawValue: 0x4004_7473)
+  /// TIOCDRAIN
+  public static let drainOutput = InputOutputControl(rawValue: 0x2000_745e)
   /// TIOCGWINSZ
   public static let getWindowSize = InputOutputControl(rawValue: 0x4008_7468)
 }

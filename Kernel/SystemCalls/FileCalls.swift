@@ -261,6 +261,9 @@ extension Kernel {
       for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
     }
     try file.control(request, &data)
+    if request == .drainOutput, case .wait(let channel) = file.drainOutput() {
+      return park(thread, .call, on: channel)
+    }
     guard request.copiesOut else { return .value(0) }
     for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)

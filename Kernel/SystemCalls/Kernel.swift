@@ -57,7 +57,7 @@ public final class Kernel {
     unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
-    files = FileSystem(configuration.memory)
+    files = FileSystem(configuration.memory, consoleOutputByteCount: configuration.consoleOutputByteCount)
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,
       maximumProcessCount: configuration.maximumProcessCount
