@@ -46,6 +46,10 @@ extension InputOutputControl {
   public static let getLineDiscipline = InputOutputControl(rawValue: 0x4004_741a)
   /// TIOCGETA
   public static let getTerminalAttributes = InputOutputControl(rawValue: 0x402c_7413)
+  /// TIOCOUTQ
+  public static let bytesToSend = InputOutputControl(rawValue: 0x4004_7473)
+  /// TIOCDRAIN
+  public static let drainOutput = InputOutputControl(rawValue: 0x2000_745e)
   /// TIOCGWINSZ
   public static let getWindowSize = InputOutputControl(rawValue: 0x4008_7468)
 }

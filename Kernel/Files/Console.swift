@@ -5,7 +5,7 @@
 // - The device may interrupt for input exactly while the buffer has room. What finds none stays in the device, which holds
 //   the sender back, silently: a device that goes on asking could not ask for anything else, since its interrupt is an edge.
 
-import Memory
+public import Memory
 
 /// The console of the machine.
 public final class Console {
@@ -15,14 +15,22 @@ public final class Console {
   /// Bytes that wait to be read.
   public private(set) var count = 0
 
-  init(_ memory: MemorySystem) {
+  /// The way out.
+  public let output: ConsoleOutput
+
+  init(_ memory: MemorySystem, outputByteCount: Int) {
     self.memory = memory
+    output = ConsoleOutput(
+      memory, programByteCount: outputByteCount, reserveByteCount: FileLimits.consoleReserveByteCount,
+      bytesPerEvent: FileLimits.consoleBytesPerEvent)
+    memory.consoleOutput = output
     memory.processor.setConsoleInterrupts(.input)
   }
 
   private var hasRoom: Bool { count < FileLimits.consoleInputByteCount }
 
-  /// Answers an interrupt of the device: takes what it has received, as far as there is room, and wakes those who wait.
+  /// Answers an interrupt of the device: takes what it has received, as far as there is room, gives it what it takes, and
+  /// wakes those who wait.
   public func serve() {
     let before = count
     while hasRoom, let byte = memory.processor.receiveFromConsole() {
@@ -30,27 +38,14 @@ public final class Console {
       count += 1
     }
     if count > before { memory.waker.instance?.wake(.consoleInput) }
+    output.drain()
     allowInterrupts()
   }
 
   private func allowInterrupts() {
-    memory.processor.setConsoleInterrupts(hasRoom ? .input : [])
-  }
-
-  /// Sends bytes out, each line feed as carriage return and line feed.
-  func send(_ bytes: Span<UInt8>) {
-    precondition(bytes.count <= FileLimits.consoleOutputByteCount)
-    var output = [512 of UInt8](repeating: 0)
-    var length = 0
-    for index in bytes.indices {
-      if bytes[index] == UInt8(ascii: "\n") {
-        output[length] = UInt8(ascii: "\r")
-        length += 1
-      }
-      output[length] = bytes[index]
-      length += 1
-    }
-    memory.processor.writeConsole(RawSpan(_elements: output.span.extracting(0..<length)))
+    var events = hasRoom ? ConsoleEvents.input : []
+    if output.count > 0 { events.insert(.room) }
+    memory.processor.setConsoleInterrupts(events)
   }
 
   /// Copies the oldest waiting bytes, at most `limit` and what lies in one piece, to a program and removes them.

@@ -28,17 +28,23 @@ public final class ConsoleFile: DeviceFile {
     return .wait(.consoleInput)
   }
 
+  /// Hands over what there is room for, waiting for more until everything is.
+  ///
+  /// Throws EAGAIN instead of waiting for the first byte when O_NONBLOCK is set.
   override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
+    let output = fileSystem.console.output
     var pieceBudget = FileLimits.consolePiecesPerStep
     while transfer.remaining > 0 {
       if pieceBudget == 0 { return .again }
       pieceBudget -= 1
+      let room = min(output.room, FileLimits.consolePieceByteCount)
+      if room == 0 { return try waitForRoom(transfer, output) }
       var buffer = [256 of UInt8](repeating: 0)
-      let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(FileLimits.consoleOutputByteCount)))
+      let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(room)))
       switch copyPiece(transfer.address, byteCount, &buffer, space) {
       case .complete:
-        fileSystem.console.send(buffer.span.extracting(0..<byteCount))
-        transfer.advance(UInt64(byteCount))
+        // A line of the kernel may have taken some of the room meanwhile.
+        transfer.advance(UInt64(output.write(buffer.span.extracting(0..<byteCount))))
       case .wait(let channel): return .wait(channel)
       default:
         if transfer.moved > 0 { return .complete }
@@ -46,6 +52,23 @@ public final class ConsoleFile: DeviceFile {
       }
     }
     return .complete
+  }
+
+  private func waitForRoom(_ transfer: Transfer, _ output: ConsoleOutput) throws(Errno) -> Progress {
+    guard flags.contains(.nonBlocking) else {
+      output.willBeAwaited()
+      return .wait(.consoleOutput)
+    }
+    if transfer.moved > 0 { return .complete }
+    throw .eagain
+  }
+
+  /// Waits until everything written is sent.
+  public override func drainOutput() -> Progress {
+    let output = fileSystem.console.output
+    if output.count == 0 { return .complete }
+    output.willBeAwaited()
+    return .wait(.consoleOutput)
   }
 
   private func copyPiece(
@@ -59,12 +82,13 @@ public final class ConsoleFile: DeviceFile {
   }
 
   /// TIOCGETA says "raw, eight bits, line feeds go out as two bytes", TIOCGWINSZ 80 by 24, TIOCGETD the only discipline there
-  /// is, FIONREAD how much waits. Nobody can make it the terminal of a session.
+  /// is, FIONREAD and TIOCOUTQ how much waits to be read and to be sent. Nobody can make it the terminal of a session.
   override func performDeviceControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
     var span = data.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
     switch request {
-    case .nonBlocking, .asynchronous: break
+    case .nonBlocking, .asynchronous, .drainOutput: break
+    case .bytesToSend: bytes.store(UInt32(fileSystem.console.output.count), at: 0)
     case .bytesToRead: bytes.store(UInt32(fileSystem.console.count), at: 0)
     case .getTerminalAttributes: TerminalAttributes.encodeRaw(into: &bytes)
     case .getLineDiscipline: bytes.store(TerminalAttributes.lineDiscipline, at: 0)
@@ -77,9 +101,12 @@ public final class ConsoleFile: DeviceFile {
     }
   }
 
-  /// Readable while input waits, always writable.
+  /// Readable while input waits, writable while there is room.
   public override func poll(_ events: UInt16) -> UInt16 {
-    readyPoll(events) & (fileSystem.console.count > 0 ? UInt16.max : ~PollEvents.readable)
+    var ready = readyPoll(events)
+    if fileSystem.console.count == 0 { ready &= ~PollEvents.readable }
+    if fileSystem.console.output.room == 0 { ready &= ~PollEvents.writable }
+    return ready
   }
 }
 

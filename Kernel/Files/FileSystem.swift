@@ -84,7 +84,9 @@ public final class FileSystem {
   private var nameCursor: UInt32 = 0
 
   /// Makes the files of a kernel; allocates for good, at boot.
-  public init(_ memory: MemorySystem) {
+  ///
+  /// - Parameter consoleOutputByteCount: what programs may have written to the console before the device takes it.
+  public init(_ memory: MemorySystem, consoleOutputByteCount: Int = FileLimits.consoleOutputByteCount) {
     self.memory = memory
     let pageCount = memory.managedFrameCount
     maximumFileCount = min(
@@ -96,7 +98,7 @@ public final class FileSystem {
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
-    console = Console(memory)
+    console = Console(memory, outputByteCount: consoleOutputByteCount)
     deviceOwnership = [5 of Ownership](repeating: Device.null.initialOwnership)
     for device in Device.allCases { deviceOwnership[device.rawValue] = device.initialOwnership }
   }

@@ -28,8 +28,14 @@ public enum FileLimits {
   static let pagesPerResizeStep = 512
   /// Bytes of console input that wait for a reader; more stay in the device.
   static let consoleInputByteCount = 4096
+  /// Bytes that programs may have written to the console before the device takes them; then writers wait.
+  public static let consoleOutputByteCount = 65_536
+  /// Bytes that the kernel's own lines may take up beyond that: they cannot wait.
+  static let consoleReserveByteCount = 16_384
+  /// Bytes that one event hands to the console's device at most.
+  static let consoleBytesPerEvent = 4096
   /// Bytes that a write to the console hands over at a time.
-  static let consoleOutputByteCount = 256
+  static let consolePieceByteCount = 256
   /// Pieces that a write to the console hands over before it lets others run.
   static let consolePiecesPerStep = 16
   /// Bytes of random numbers that a transfer moves at a time …

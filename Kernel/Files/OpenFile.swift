@@ -83,6 +83,9 @@ public class OpenFile {
   /// ioctl(2), after the generic requests. `data` is what was copied in, and what will be copied out.
   func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) { throw .enotty }
 
+  /// What TIOCDRAIN waits for (tty(4)).
+  public func drainOutput() -> Progress { .complete }
+
   /// fstat(2).
   public func status() throws(Errno) -> Stat { throw .eopnotsupp }
 

@@ -14,8 +14,9 @@ public enum ExitCode: UInt8 {
 
 private let debugExitPort: UInt16 = 0xF4
 
-/// Ends the run. Without the debug device a machine that panicked stays as it is, for its screen to be read.
+/// Ends the run, once everything written is sent. Without the debug device a machine that panicked stays as it is, for its screen to be read.
 public func leaveMachine(_ code: ExitCode) -> Never {
+  MachineConsole.finish()
   port_write8(debugExitPort, code.rawValue)
   if code != .panic { PowerManagement.powerOff() }
   halt_for_ever()

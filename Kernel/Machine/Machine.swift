@@ -103,6 +103,7 @@ public final class Machine {
   /// Makes the kernel the one that answers events; `end` is called when process 1 has ended. Before `Kernel.start`, which
   /// counts what exists.
   public func connect(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) {
+    if let output = memory.consoleOutput { unsafe MachineConsole.output = BackReference(output) }
     let made = Dispatcher(kernel, features, ticker, end: end)
     unsafe dispatcher = made
     // SAFETY: `dispatcher` keeps both alive.

@@ -1,7 +1,11 @@
 // The console as everything in the kernel writes it: the serial line, with the current column, so that a kernel line always
 // begins at column 0 even when a program left its own line unfinished.
+//
+// While the kernel answers events, everything goes through its ring (`ConsoleOutput`). What is written here goes out at once:
+// before process 1, at the end of the run, and in a panic; and then what waits in the ring goes first.
 
 internal import MachineSupport
+internal import Memory
 
 /// The console. One of the few pieces of state outside an object: a panic must reach it without counting references.
 public enum MachineConsole {
@@ -9,6 +13,8 @@ public enum MachineConsole {
   nonisolated(unsafe) private static var isInsideLine = false
   /// No kernel line is shown (kernel option `quiet`); a panic is.
   nonisolated(unsafe) public static var isQuiet = false
+  /// The kernel's ring, once there is one.
+  nonisolated(unsafe) static var output = BackReference<ConsoleOutput>()
 
   /// Prepares the device.
   public static func initialize() {
@@ -29,15 +35,42 @@ public enum MachineConsole {
     for index in 0..<text.utf8CodeUnitCount { write(unsafe start[index]) }
   }
 
-  /// Sends bytes as they are: what a program wrote, its line feeds already converted.
-  static func send(_ bytes: RawSpan) {
-    var last: UInt8 = 0x0A
-    for index in 0..<bytes.byteCount {
-      // SAFETY: the index is inside the span.
-      last = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
-      SerialLine.write(last)
+  /// Hands bytes to the device as they are, as many as it takes at once; returns how many. When that is not all, it
+  /// interrupts when it takes more.
+  static func send(_ bytes: RawSpan) -> Int {
+    var sent = 0
+    while sent < bytes.byteCount {
+      let end = min(bytes.byteCount, sent + SerialLine.room)
+      if end == sent {
+        SerialLine.interruptWhenEmpty()
+        break
+      }
+      while sent < end {
+        // SAFETY: the index is inside the span.
+        SerialLine.put(unsafe bytes.unsafeLoad(fromByteOffset: sent, as: UInt8.self))
+        sent &+= 1
+      }
     }
-    if bytes.byteCount > 0 { unsafe isInsideLine = last != 0x0A }
+    // SAFETY: the index is inside the span.
+    if sent > 0 { unsafe isInsideLine = bytes.unsafeLoad(fromByteOffset: sent - 1, as: UInt8.self) != 0x0A }
+    return sent
+  }
+
+  /// Sends what waits in the kernel's ring.
+  private static func sendWaiting() {
+    guard unsafe !output.isEmpty else { return }
+    unsafe output.borrow { output in
+      while let byte = output.takeByte() {
+        SerialLine.write(byte)
+        unsafe isInsideLine = byte != 0x0A
+      }
+    }
+  }
+
+  /// Sends everything and waits until the device has: the machine is about to stop, and what is in the device would be lost.
+  static func finish() {
+    sendWaiting()
+    SerialLine.finish()
   }
 
   /// Sends a number in decimal.
@@ -71,6 +104,7 @@ public enum MachineConsole {
   public static func writeTestLine(_ text: StaticString, _ value: UInt64?, _ after: StaticString, _ name: StaticString)
   {
     guard unsafe !isQuiet else { return }
+    sendWaiting()
     if unsafe isInsideLine { write(0x0A) }
     write(text)
     if let value { write(decimal: value) }
@@ -81,6 +115,7 @@ public enum MachineConsole {
 
   /// Begins a kernel line at column 0.
   static func beginLine() {
+    sendWaiting()
     if unsafe isInsideLine { write(0x0A) }
     write("martlet: ")
   }

@@ -39,10 +39,8 @@ final class MachineProcessor: Processor {
   /// Nanoseconds since the boot stub's first instruction.
   override var nanoseconds: UInt64 { clock.nanoseconds(at: read_time_stamp()) }
 
-  /// Sends bytes to the console as they are.
-  override func writeConsole(_ bytes: RawSpan) {
-    MachineConsole.send(bytes)
-  }
+  /// Hands bytes to the serial line, as many as it takes.
+  override func sendToConsole(_ bytes: RawSpan) -> Int { MachineConsole.send(bytes) }
 
   /// The oldest byte that the serial line has received.
   override func receiveFromConsole() -> UInt8? { SerialLine.read() }

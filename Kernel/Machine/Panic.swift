@@ -9,6 +9,9 @@ internal import RuntimeSupport
 /// Set while a panic is being reported, so that a fault on the way ends the run at once.
 nonisolated(unsafe) private var isPanicking = false
 
+/// How often a panic asks the serial line for room: a few seconds under emulation.
+private let patience = 10_000_000
+
 /// Reports a failure of the kernel itself and leaves the machine.
 public func panic(_ message: StaticString) -> Never {
   beginPanic()
@@ -35,6 +38,7 @@ private func beginPanic() {
     leaveMachine(.panic)
   }
   unsafe isPanicking = true
+  unsafe SerialLine.patience = patience
   MachineConsole.beginLine()
   MachineConsole.write("panic: ")
 }

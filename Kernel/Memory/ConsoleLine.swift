@@ -47,7 +47,13 @@ extension MemorySystem {
     var line = ConsoleLine()
     line.append("martlet: ")
     write(&line)
-    line.append("\r\n")
-    processor.writeConsole(line.bytes)
+    guard let consoleOutput else {
+      // Before there is a kernel nobody would send what the device does not take.
+      line.append("\r\n")
+      _ = processor.sendToConsole(line.bytes)
+      return
+    }
+    line.append("\n")
+    consoleOutput.write(line: line)
   }
 }

@@ -17,8 +17,9 @@ open class Processor {
   open var nanoseconds: UInt64 { preconditionFailure("abstract") }
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
   open var realTimeOffsetNanoseconds: UInt64 { preconditionFailure("abstract") }
-  /// Sends bytes to the console as they are.
-  open func writeConsole(_ bytes: RawSpan) { preconditionFailure("abstract") }
+  /// Hands bytes, of which there is at least one, to the console's device as they are, as many as it takes at once; returns
+  /// how many. When that is not all, the device interrupts as soon as it takes more.
+  open func sendToConsole(_ bytes: RawSpan) -> Int { preconditionFailure("abstract") }
   /// The oldest byte that the console's device has received, which it gives up; nil when it has none.
   open func receiveFromConsole() -> UInt8? { preconditionFailure("abstract") }
   /// Chooses what the console's device interrupts for. It interrupts anew for what is so already, whatever it did before.
@@ -35,6 +36,8 @@ public struct ConsoleEvents: OptionSet, BitwiseCopyable, Sendable {
 
   /// Bytes have been received.
   public static let input = ConsoleEvents(rawValue: 1)
+  /// Bytes can be sent.
+  public static let room = ConsoleEvents(rawValue: 2)
 }
 
 /// The allocator behind Swift objects, which must never fail: it keeps a reserve that is filled up before each event.
@@ -102,6 +105,8 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public static let frames = WaitChannel(kind: 2, 0)
   /// Input on the console.
   public static let consoleInput = WaitChannel(kind: 3, 0)
+  /// Room for output on the console, or everything sent.
+  public static let consoleOutput = WaitChannel(kind: 7, 0)
   /// A change of state of a child of the process in `slot`.
   public static func child(ofSlot slot: UInt32) -> WaitChannel { WaitChannel(kind: 4, slot) }
   /// One's turn in a line of those who wait for the same thing.

@@ -146,6 +146,9 @@ extension Kernel {
     let file = try table.file(at: number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name, thread) }
     try file.control(request, &data)
+    if request == .drainOutput, case .wait(let channel) = file.drainOutput() {
+      return park(thread, .call, on: channel)
+    }
     guard request.copiesOut && !request.isVoid else { return .value(0) }
     for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
     return .copyOut(address: arguments.third, byteCount: count)

@@ -58,7 +58,7 @@ public final class Kernel {
     unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
-    files = FileSystem(configuration.memory)
+    files = FileSystem(configuration.memory, consoleOutputByteCount: configuration.consoleOutputByteCount)
     files.limitSteps(toPageCount: configuration.unitsPerTurn)
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,

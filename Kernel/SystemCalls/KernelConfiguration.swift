@@ -1,5 +1,6 @@
 // What the machine (or the simulation) hands to the kernel at boot.
 
+import Files
 public import Memory
 public import Processes
 
@@ -38,6 +39,9 @@ public struct KernelConfiguration {
 
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
   public var unitsPerTurn = ProcessLimits.unitsPerTurn
+
+  /// Bytes that programs may have written to the console before its device takes them.
+  public var consoleOutputByteCount = FileLimits.consoleOutputByteCount
 
   /// Whole frames of the machine's memory, reserved ones included (`hw.physmem`); nil: those that the allocator manages.
   public var physicalFrameCount: Int?

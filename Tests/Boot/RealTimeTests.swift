@@ -19,6 +19,54 @@ struct RealTimeTests {
     #expect(result.output == "received \(byteCount)\r\n", "\(result)")
   }
 
+  /// Somebody who looks away for a second and reads a page at a time then.
+  static let slow = SlowHost(readsAfterMilliseconds: 1000, bytesPerRead: 4096, millisecondsBetweenReads: 3)
+
+  @Test("A host that reads slowly gets every byte, also those that waited when the program ended")
+  func slowHost() throws {
+    let result = try bootInRealTime(
+      program: "terminal", arguments: "write 245760 26000", append: "quiet", host: Self.slow)
+    #expect(result.exit == .success, "\(result.exit) \(result.report)")
+    #expect(Array(result.output.utf8) == Self.alphabet(245_760), "\(result.output.utf8.count) bytes")
+  }
+
+  @Test("While one process waits for a host that does not read, others run")
+  func others() throws {
+    let result = try bootInRealTime(program: "terminal", arguments: "beside 260000", append: "quiet", host: Self.slow)
+    #expect(result.exit == .success, "\(result.exit) \(result.report)")
+    #expect(Array(result.output.utf8.prefix(260_000)) == Self.alphabet(260_000))
+    let line = try #require(result.lines.first { $0.contains(" sleeps, ") })
+    // A second of them fits far more.
+    #expect(Int(line.prefix { $0.isNumber }) ?? 0 >= 100, "\(line)")
+  }
+
+  @Test("A write that must not wait is refused while there is no room; TIOCDRAIN waits until everything is sent")
+  func nonBlocking() throws {
+    let result = try bootInRealTime(program: "terminal", arguments: "try 260000", append: "quiet", host: Self.slow)
+    #expect(result.exit == .success, "\(result.exit) \(result.report)")
+    #expect(Array(result.output.utf8.prefix(260_000)) == Self.alphabet(260_000))
+    #expect(result.lines.contains("refused, 0 waiting"), "\(result.lines.suffix(2))")
+  }
+
+  @Test("Two writers both come to their end at a slow host, and no line is lost")
+  func twoWriters() throws {
+    let result = try bootInRealTime(program: "terminal", arguments: "lines 8000", append: "quiet", host: Self.slow)
+    #expect(result.exit == .success, "\(result.exit) \(result.report)")
+    for name in ["first", "second"] {
+      #expect(result.lines.filter { $0.hasPrefix(name) } == (0..<8000).map { "\(name) \($0)" })
+    }
+  }
+
+  @Test("A panic comes after what was written before it")
+  func panicking() throws {
+    let result = try bootInRealTime(
+      program: "terminal", arguments: "panic 60000", append: "quiet",
+      host: SlowHost(readsAfterMilliseconds: 300, bytesPerRead: 4096))
+    #expect(result.exit == .panic, "\(result.exit) \(result.report)")
+    let text = String(decoding: Self.alphabet(60_000), as: UTF8.self)
+    #expect(result.output.hasPrefix(text + "\r\nmartlet: fail point page_frame panicking\r\nmartlet: panic: "))
+  }
+
   @Test("Input that arrives while everybody sleeps wakes the reader, piece by piece")
   func lateInput() throws {
     let text = Self.alphabet(26 * 400)

@@ -80,6 +80,7 @@ final class TestKernel {
       for _ in 0..<1000 where report == nil {
         advance()
         if isIdle {
+          hardware.processor.console.limitRoom(to: .max)
           hardware.clock.advance(by: 10_000_000)
           _ = hardware.deliverTransfers()
         }
@@ -125,11 +126,18 @@ final class TestKernel {
     answerConsole()
   }
 
+  /// Somebody who reads the console slowly reads this many bytes more.
+  func readConsole(_ byteCount: Int) {
+    hardware.processor.console.addRoom(byteCount)
+    answerConsole()
+  }
+
   /// Takes the interrupts of the console's device, as the processor does in ring 3 and while it waits.
   private func answerConsole() {
-    guard report == nil, hardware.processor.console.takeInterrupt() else { return }
-    kernel.monitoredConsoleInterrupt()
-    advance()
+    while report == nil && hardware.processor.console.takeInterrupt() {
+      kernel.monitoredConsoleInterrupt()
+      advance()
+    }
   }
 
   /// A timer tick, and what follows.

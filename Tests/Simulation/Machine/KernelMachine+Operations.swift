@@ -45,6 +45,7 @@ extension KernelMachine {
   public var facts: SystemFacts {
     var facts = SystemFacts()
     facts.isWhole = true
+    facts.consoleIsSlow = hardware.processor.console.isSlow
     facts.maximumProcessCount = kernel.inspectedProcesses.maximumProcessCount
     facts.maximumFileCount = kernel.inspectedFiles.maximumFileCount
     facts.maximumFilesPerProcess = kernel.inspectedFiles.maximumFilesPerProcess

@@ -59,6 +59,7 @@ public final class KernelMachine: SimulatedSystem {
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.maximumProcessCount = 24
     if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
+    if configuration.consoleIsSlow { setup.consoleOutputByteCount = 600 }
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")
@@ -122,12 +123,22 @@ public final class KernelMachine: SimulatedSystem {
 
   private func idle(_ deadline: UInt64?) throws(Difference) {
     if answerConsole() { return }
+    if deadline == nil && hardware.swap?.nextCompletion == nil {
+      readConsole()
+      if answerConsole() { return }
+    }
     let completion = hardware.swap?.nextCompletion
     guard let instant = [deadline, completion].compactMap({ $0 }).min() else {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }
     hardware.clock.advance(to: instant)
     if hardware.deliverTransfers() { kernel.monitoredDeviceInterrupt() } else { kernel.monitoredTimerTick() }
+  }
+
+  /// Somebody slow reads some more of the console.
+  private func readConsole() {
+    let console = hardware.processor.console
+    if console.isSlow { console.addRoom(1 + noise.number(below: 48)) }
   }
 
   /// Answers the interrupts of the console's device; whether there was one.
@@ -150,6 +161,7 @@ public final class KernelMachine: SimulatedSystem {
 
   /// Device interrupts that are due.
   func deliverInterrupts() throws(Difference) {
+    readConsole()
     let hasTransferred = hardware.deliverTransfers()
     if hasTransferred { kernel.monitoredDeviceInterrupt() }
     if answerConsole() || hasTransferred { try advance() }

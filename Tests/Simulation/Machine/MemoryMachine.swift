@@ -65,6 +65,9 @@ public struct SystemFacts: Sendable {
   /// `vm.swap_total`, in pages: one block of the device is never used.
   public var swapPageCount: UInt64 = 0
 
+  /// Whether the console shows later what was written.
+  public var consoleIsSlow = false
+
   /// A machine without limits.
   public init() {}
 }

@@ -2,6 +2,7 @@
 //
 // Invariants
 // - The device's queue holds as much of what was typed as fits; the rest is held back.
+// - `room` bytes are taken before the device wants to be waited for; somebody who reads all the time has room without end.
 // - The line is up exactly while the device has something to say that it may interrupt for. It is going up that interrupts.
 
 import Memory
@@ -14,8 +15,11 @@ public final class SimulatedConsole {
   private var typed: [UInt8] = []
   private var queue: [UInt8] = []
   private var lineIsUp = false
+  private var isAskedForRoom = false
   /// Whether the device has interrupted and was not answered yet.
   public private(set) var interruptIsPending = false
+  /// Bytes that the device takes now.
+  public private(set) var room = Int.max
   /// Everything shown so far.
   public private(set) var output: [UInt8] = []
 
@@ -40,6 +44,7 @@ public final class SimulatedConsole {
   /// What the device interrupts for; setting it takes the line down first.
   var interruptEvents: ConsoleEvents = [] {
     didSet {
+      isAskedForRoom = false
       lineIsUp = false
       updateLine()
     }
@@ -53,7 +58,26 @@ public final class SimulatedConsole {
     return byte
   }
 
-  func show(_ byte: UInt8) { output.append(byte) }
+  func show(_ bytes: [UInt8]) -> Int {
+    let taken = min(bytes.count, room)
+    output += bytes.prefix(taken)
+    if isSlow { room -= taken }
+    if taken < bytes.count { isAskedForRoom = true }
+    updateLine()
+    return taken
+  }
+
+  /// Whether whoever reads is waited for.
+  public var isSlow: Bool { room != Int.max }
+
+  /// Whoever reads the output reads no more than this, until told again.
+  public func limitRoom(to byteCount: Int) {
+    room = byteCount
+    updateLine()
+  }
+
+  /// Room for this many more bytes.
+  public func addRoom(_ byteCount: Int) { limitRoom(to: room > Int.max - byteCount ? Int.max : room + byteCount) }
 
   func takeOutput() -> [UInt8] {
     defer { output.removeAll() }
@@ -68,7 +92,8 @@ public final class SimulatedConsole {
   }
 
   private func updateLine() {
-    let isUp = interruptEvents.contains(.input) && !queue.isEmpty
+    let hasRoom = room > 0 && (isAskedForRoom || interruptEvents.contains(.room))
+    let isUp = hasRoom || interruptEvents.contains(.input) && !queue.isEmpty
     if isUp && !lineIsUp { interruptIsPending = true }
     lineIsUp = isUp
   }

@@ -14,6 +14,9 @@ public struct HardwareConfiguration: Sendable {
   /// One transfer in this many is complete at once.
   public var immediateTransferOneIn = 1
 
+  /// Whether whoever reads the console does it a few bytes at a time; the kernel's ring is small then.
+  public var consoleIsSlow = false
+
   /// Map entries, translations, pages and descriptors that a call handles before others have a turn; nil: as many as booted.
   public var unitsPerTurn: Int?
 
@@ -55,6 +58,7 @@ public final class SimulatedHardware {
     memory = SimulatedMemory(frameCount: configuration.frameCount)
     let unit = SoftwareMMU(memory: memory, seed: configuration.seed ^ 0x4D4D_5500)
     processor = SimulatedProcessor(memoryUnit: unit, clock: clock)
+    if configuration.consoleIsSlow { processor.console.limitRoom(to: 16) }
     floatingPoint = SimulatedFloatingPoint(memory: memory)
     // Frame 0 is nobody's, frame 1 the kernel's page-table root, then the frame table and the modules.
     let kernelRoot = FrameNumber(1)

@@ -1,6 +1,7 @@
 // The processor of a simulated machine, as the kernel sees it: root loads and invalidations go to the software MMU, which
 // takes each of them as an occasion to do what processors may do at any moment.
 
+internal import HeapProbe
 public import Memory
 public import Processes
 
@@ -78,12 +79,12 @@ public final class SimulatedProcessor: Processor {
   /// The start of the wall clock.
   public override var realTimeOffsetNanoseconds: UInt64 { SimulatedClock.realTimeAtStart }
 
-  /// Keeps what the kernel prints.
-  public override func writeConsole(_ bytes: RawSpan) {
-    for offset in bytes.byteOffsets {
-      let byte = bytes.unsafeLoadByte(offset)
-      SimulatedHeap.outside { console.show(byte) }
-    }
+  /// Shows what the kernel prints, as far as the console's device takes it.
+  public override func sendToConsole(_ bytes: RawSpan) -> Int {
+    precondition(bytes.byteCount > 0)
+    heap_probe_suspend()
+    defer { heap_probe_resume() }
+    return console.show(bytes.byteOffsets.map { bytes.unsafeLoadByte($0) })
   }
 
   /// What was typed and has reached the machine.

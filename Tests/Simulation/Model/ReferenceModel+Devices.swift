@@ -147,6 +147,13 @@ extension ReferenceModel {
     case 0x4004_667F:
       if !reaches(process, .output, 4, write: true) { return .error(.efault) }
       try check("FIONREAD", output(.output, 4), 0, 4, UInt64(consoleInput.count))
+    case 0x4004_7473:
+      if !reaches(process, .output, 4, write: true) { return .error(.efault) }
+      let waiting = littleEndian(try output(.output, 4), 0, byteCount: 4)
+      if waiting > UInt64(consoleWritten.count) { throw Difference("TIOCOUTQ is \(waiting)") }
+    case 0x2000_745E:
+      // TIOCDRAIN: everything is out now.
+      if consoleOutput.count < consoleWritten.count { throw Difference("TIOCDRAIN did not wait") }
     case 0x402C_7413: if !reaches(process, .output, 44, write: true) { return .error(.efault) }
     case 0x4008_7468:
       if !reaches(process, .output, 8, write: true) { return .error(.efault) }

@@ -30,6 +30,8 @@ public final class ReferenceModel {
   var outputs: [CallOutput] = []
   /// What came out of the console during the step.
   var consoleOutput: [UInt8] = []
+  /// Bytes that were written to the console and have not come out.
+  var consoleWritten: [UInt8] = []
   /// Bytes that arrived on the console and were not read yet.
   var consoleInput: [UInt8] = []
   /// Pointers of the call that point elsewhere.

@@ -33,6 +33,7 @@ public struct RandomSimulation {
       hardware.swapBlockCount = random.pick([100, 200, 300, 400, 600, 900]) ?? 600
     }
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
+    hardware.consoleIsSlow = kind != .memory && seed % 4 == 2
     // One seed in three cuts calls into small steps.
     if seed % 3 == 1 { hardware.unitsPerTurn = 1 + Int(seed / 3 % 12) }
   }

@@ -99,11 +99,16 @@ public final class ScriptRunner {
       model.outputs = system.outputs
       for input in system.inputs { process.store(input.bytes, at: input.address) }
       var unexpected: [UInt8] = []
+      var isRefused = false
       if step.failure != nil && system.failureHappened, let error = refusal(step, observed) {
         isModelLost = !(try model.refuse(step, observed, error))
+        isRefused = true
       } else {
         try model.apply(model.performedPart(of: step, observed), by: step.process, observed)
-        unexpected = model.consoleOutput
+      }
+      if !isModelLost {
+        let rest = try model.checkConsole()
+        if !isRefused { unexpected = rest }
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
       try finishBlocked()
@@ -128,8 +133,9 @@ public final class ScriptRunner {
       if model.isReady(process) {
         let observed = try system.finishBlocked(process.number)
         model.outputs = system.outputs
-        try checkSilence(system.hardware.processor.takeConsoleOutput())
+        model.consoleOutput = system.hardware.processor.takeConsoleOutput()
         try model.complete(process, observed)
+        try checkSilence(model.checkConsole())
         for output in system.outputs { process.store(output.bytes, at: output.address) }
       } else if system.hasReturned(process.number) {
         throw Difference("the call of process \(process.number) returned although it had to wait")

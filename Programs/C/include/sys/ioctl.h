@@ -16,6 +16,8 @@
 #define TIOCGETD 0x4004741aUL
 #define TIOCGETA 0x402c7413UL
 #define TIOCGWINSZ 0x40087468UL
+#define TIOCOUTQ 0x40047473UL
+#define TIOCDRAIN 0x2000745eUL
 
 struct winsize {
   unsigned short ws_row;
