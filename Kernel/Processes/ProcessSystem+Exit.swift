@@ -12,6 +12,7 @@ extension ProcessSystem {
   public func beginExit(_ process: Process, _ status: WaitStatus) {
     guard process.state == .running, let thread = process.thread else { return }
     process.state = .exiting
+    endingCount += 1
     process.exitStatus = status
     process.isStopped = false
     process.pendingSignals = SignalSet()
@@ -20,7 +21,7 @@ extension ProcessSystem {
     thread.continuation = .exit(.files)
     if thread.isSuspended {
       thread.isSuspended = false
-      scheduler.enqueue(thread.slot)
+      scheduler.wakeUp(thread.slot)
     } else if thread !== current {
       scheduler.unpark(thread.slot)
     } else {
@@ -67,6 +68,7 @@ extension ProcessSystem {
       {
         if child.state == .zombie { zombies = true }
         adopt(child, by: initial)
+        child.isAdopted = true
       } else {
         child.parent = .none
         if child.state == .zombie { forget(child) }
@@ -79,8 +81,11 @@ extension ProcessSystem {
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
   private func becomeZombie(_ process: Process, _ thread: Thread) {
     process.thread = nil
-    forget(thread)
+    endingCount -= 1
     let parent = self[process.parent]
+    if thread === current { charge() }
+    if !process.isAdopted, let parentThread = parent?.thread { scheduler.giveBack(thread.slot, to: parentThread.slot) }
+    forget(thread)
     markZombie(process, of: parent)
     guard let parent, !isEnding, process.slot != .initial else {
       if let parent { unlink(process, from: parent) }

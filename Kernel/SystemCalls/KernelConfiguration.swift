@@ -39,6 +39,10 @@ public struct KernelConfiguration {
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
   public var unitsPerTurn = ProcessLimits.unitsPerTurn
 
+  /// Nanoseconds that a thread has the processor for in each round of turns; 0: it goes to the end of the queue whenever
+  /// somebody looks.
+  public var turnNanoseconds = ProcessLimits.turnNanoseconds
+
   /// Whole frames of the machine's memory, reserved ones included (`hw.physmem`); nil: those that the allocator manages.
   public var physicalFrameCount: Int?
 

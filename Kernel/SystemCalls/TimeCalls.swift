@@ -19,7 +19,9 @@ extension Kernel {
       nanoseconds = memory.nanoseconds
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
     case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
-    case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
+    case .virtual, .profiling, .threadTime, .processTime:
+      processes.charge()
+      nanoseconds = clock == .virtual ? process.usage.userNanoseconds : process.usage.nanoseconds
     default: throw .einval
     }
     return Timespec(nanoseconds: nanoseconds)

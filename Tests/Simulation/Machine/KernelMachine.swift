@@ -59,6 +59,7 @@ public final class KernelMachine: SimulatedSystem {
     var setup = KernelConfiguration(memory: hardware.system, floatingPoint: hardware.floatingPoint, modules: modules)
     setup.maximumProcessCount = 24
     if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
+    setup.turnNanoseconds = configuration.turnNanoseconds
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")

@@ -35,6 +35,7 @@ public struct RandomSimulation {
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
     // One seed in three cuts calls into small steps.
     if seed % 3 == 1 { hardware.unitsPerTurn = 1 + Int(seed / 3 % 12) }
+    if seed % 5 == 4 { hardware.turnNanoseconds = 10_000_000 }
   }
 
   /// Whether the script is about vm.overcommit too: two seeds in five.
