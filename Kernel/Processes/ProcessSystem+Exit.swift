@@ -83,7 +83,7 @@ extension ProcessSystem {
     process.thread = nil
     endingCount -= 1
     let parent = self[process.parent]
-    if thread === current { charge() }
+    leaveTurn(thread)
     if !process.isAdopted, let parentThread = parent?.thread { scheduler.giveBack(thread.slot, to: parentThread.slot) }
     forget(thread)
     markZombie(process, of: parent)

@@ -26,7 +26,8 @@ extension ProcessSystem {
   public func lookAtClock() -> UInt64 {
     let now = memory.nanoseconds
     charge(now)
-    scheduler.fireTimers(now: now)
+    // What it takes to wake many is nobody's.
+    if scheduler.fireTimers(now: now) { chargedNanoseconds = memory.nanoseconds }
     return now
   }
 
@@ -42,7 +43,7 @@ extension ProcessSystem {
     guard !currentThreadReference.isEmpty else { return }
     let elapsed = now &- chargedNanoseconds
     chargedNanoseconds = now
-    currentThreadReference.borrow { scheduler.use($0.slot, nanoseconds: elapsed) }
+    scheduler.use(nanoseconds: elapsed)
     currentProcessReference.borrow { process in
       if isChargedAsSystem {
         process.usage.systemNanoseconds &+= elapsed
@@ -79,7 +80,9 @@ extension ProcessSystem {
 
   /// Ends the current thread's turn if it is used up and another thread is ready.
   public func endUsedTurn() {
-    guard let thread = current, scheduler.hasUsedTurn(thread.slot) else { return }
+    guard !currentThreadReference.isEmpty, currentThreadReference.borrow({ scheduler.hasUsedTurn($0.slot) }),
+      let thread = current
+    else { return }
     currentProcess?.usage.involuntarySwitchCount &+= 1
     leaveTurn(thread)
     scheduler.enqueue(thread.slot)
@@ -87,7 +90,9 @@ extension ProcessSystem {
 
   /// Takes the processor from the current thread if another goes before it.
   public func giveWay() {
-    guard let thread = current, scheduler.givesWay(thread.slot) else { return }
+    guard !currentThreadReference.isEmpty, scheduler.hasWoken,
+      currentThreadReference.borrow({ scheduler.givesWay($0.slot) }), let thread = current
+    else { return }
     currentProcess?.usage.involuntarySwitchCount &+= 1
     leaveTurn(thread)
     scheduler.giveWay(thread.slot)
@@ -103,6 +108,7 @@ extension ProcessSystem {
   func leaveTurn(_ thread: Thread) {
     guard current === thread else { return }
     charge()
+    scheduler.settle(thread.slot)
     thread.teardownDebt &+= memory.takeNewTeardown()
     forgetCurrent()
   }

@@ -101,13 +101,19 @@ extension Scheduler {
 
   /// Makes a new thread ready, with a part of what its parent has left.
   func enqueue(_ slot: UInt32, childOf parent: UInt32) {
+    settle(parent)
     renew(parent)
     let part = min(max(0, turns[Int(parent)].left / 8), Int64(ProcessLimits.childNanoseconds))
     turns[Int(parent)].left -= part
     turns[Int(slot)] = Turn(
       left: part, round: round, isOwn: false, parent: parent, parentNumber: turns[Int(parent)].number,
       number: turns[Int(slot)].number &+ 1)
-    enter(slot, part > 0 ? queue(.woken) : queue(awakeBehindOthers, isSpent: true))
+    // Before those who go on, but not before those who woke.
+    if part > 0 {
+      enter(slot, queue(.ordinary), isFirst: true)
+    } else {
+      enter(slot, queue(awakeBehindOthers, isSpent: true))
+    }
   }
 
   /// Settles the turn of a thread that ends with that of its parent.
@@ -133,11 +139,19 @@ extension Scheduler {
     return slot
   }
 
-  /// Charges time to a thread that used it.
-  func use(_ slot: UInt32, nanoseconds: UInt64) {
-    turns[Int(slot)].left -= Int64(clamping: nanoseconds)
-    turns[Int(slot)].burstNanoseconds &+= nanoseconds
+  /// Charges time to the running thread, which used it.
+  func use(nanoseconds: UInt64) { runningNanoseconds &+= nanoseconds }
+
+  /// Takes what the running thread was charged for off its turn.
+  func settle(_ slot: UInt32) {
+    guard runningNanoseconds != 0 else { return }
+    turns[Int(slot)].left -= Int64(clamping: runningNanoseconds)
+    turns[Int(slot)].burstNanoseconds &+= runningNanoseconds
+    runningNanoseconds = 0
   }
+
+  /// Whether somebody is ready who woke and has something left.
+  var hasWoken: Bool { !isEmpty(.hurried) || !isEmpty(.woken) }
 
   /// How the running thread stands: one that woke is like everybody after a while.
   private func standing(of slot: UInt32) -> Precedence {
@@ -146,6 +160,7 @@ extension Scheduler {
 
   /// Whether somebody goes before the running thread.
   func givesWay(_ slot: UInt32) -> Bool {
+    settle(slot)
     if !isEmpty(.hurried) { return standing(of: slot) != .hurried }
     return !isEmpty(.woken) && standing(of: slot) == .ordinary
   }
@@ -153,6 +168,8 @@ extension Scheduler {
   /// Whether the running thread has used up its turn and somebody else is ready. Where nobody is, it has the turn of the next
   /// round.
   func hasUsedTurn(_ slot: UInt32) -> Bool {
+    settle(slot)
+    if turns[Int(slot)].left > 0 { return false }
     draw(slot)
     guard turns[Int(slot)].left + allowance(standing(of: slot)) <= 0 else { return false }
     if hasReady { return true }
@@ -170,9 +187,10 @@ extension Scheduler {
 
   /// When to look again at who goes first, at the latest, while a thread runs that was charged for its time up to now.
   func nextLook(_ slot: UInt32) -> UInt64 {
+    settle(slot)
     let left = turns[Int(slot)].left + allowance(standing(of: slot))
     var wait = min(left > 0 ? UInt64(left) : 0, ProcessLimits.turnNanoseconds)
-    if standing(of: slot) != .ordinary, !isEmpty(.hurried) || !isEmpty(.woken) {
+    if hasWoken, standing(of: slot) != .ordinary {
       wait = min(wait, ProcessLimits.burstNanoseconds &- turns[Int(slot)].burstNanoseconds)
     }
     if let deadline = earliestDeadlineNanoseconds { wait = min(wait, deadline > now ? deadline &- now : 0) }

@@ -28,7 +28,7 @@ public final class Scheduler: Waker {
   static let none = UInt32.max
   private static let bucketCount = 256
   /// The most threads whose deadlines are looked at between two looks at who goes first, of each kind.
-  private static let timersPerLook = 128
+  private static let timersPerLook = 64
 
   enum Place: UInt8 {
     case absent
@@ -71,6 +71,8 @@ public final class Scheduler: Waker {
   let turnNanoseconds: UInt64
   /// The round.
   var round: UInt64 = 1
+  /// Nanoseconds that the running thread used and that are not taken off its turn yet.
+  var runningNanoseconds: UInt64 = 0
   /// As what the running thread was picked.
   var running = Precedence.ordinary
   /// When somebody last looked at the clock, in nanoseconds since boot.
@@ -206,11 +208,14 @@ public final class Scheduler: Waker {
   }
 
   /// Looks at the clock: makes parked threads ready whose deadline is not after `now`, a bounded number of them. Those that
-  /// are left over are still due.
-  public func fireTimers(now: UInt64) {
+  /// are left over are still due. Whether there were any.
+  @discardableResult
+  public func fireTimers(now: UInt64) -> Bool {
     self.now = max(self.now, now)
+    guard let earliest = earliestDeadlineNanoseconds, earliest <= now else { return false }
     fire(&shortTimers)
     fire(&timers)
+    return true
   }
 
   private func fire(_ queue: inout TimerQueue) {

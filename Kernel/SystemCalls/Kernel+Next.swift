@@ -1,8 +1,8 @@
 // What happens between two events: memory is reclaimed, somebody is given the processor, and whatever stands between that thread
 // and ring 3 is done, in bounded steps.
 //
-// Invariant: before every step the clock is looked at, and who goes before the current thread takes its place. A step takes
-// less than a million instructions; interrupts are let in every few of them.
+// Invariant: before every step, who goes before the current thread takes its place; the clock is looked at before every few
+// steps, and after each that is long. So nobody is kept waiting for a million instructions, and interrupts are let in as often.
 
 import ABI
 import Files
@@ -11,7 +11,7 @@ import Processes
 
 extension Kernel {
   /// Units of released work done at a time.
-  private static let teardownBudget = 128
+  private static let teardownBudget = 256
   /// Pages that are looked at at a time when everything is looked through for one to reclaim.
   private static let reclaimLooks = 256
   /// The same before somebody is killed, at each tick.
@@ -20,6 +20,8 @@ extension Kernel {
   private static let frameBatch = 32
   /// How long threads may wait for frames that nothing can free while others run.
   private static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
+  /// Steps before the clock is looked at.
+  private static let stepsBeforeLook = 4
   /// Steps before interrupts are let in …
   private static let stepsBeforeInterrupts = 16
   /// … unless they have taken so long by then.
@@ -33,6 +35,7 @@ extension Kernel {
     while true {
       if let next = step() { return next }
       steps += 1
+      if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
       if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
     }
@@ -81,6 +84,8 @@ extension Kernel {
   private func payTeardown(_ thread: Thread) {
     thread.teardownDebt = memory.payTeardown(thread.teardownDebt, budget: Kernel.teardownBudget)
     teardownWasWorkedOff()
+    guard thread.teardownDebt > 0 else { return }
+    processes.lookAtClock()
     processes.endUsedTurn()
   }
 

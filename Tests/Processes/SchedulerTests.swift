@@ -107,7 +107,8 @@ import Testing
 
   private func use(_ scheduler: Scheduler, _ slot: UInt32, _ nanoseconds: UInt64) {
     scheduler.now += nanoseconds
-    scheduler.use(slot, nanoseconds: nanoseconds)
+    scheduler.use(nanoseconds: nanoseconds)
+    scheduler.settle(slot)
   }
 
   @Test func whoHasUsedItsTurnIsBehindThoseWhoHaveNotHoweverTheyYield() {
