@@ -98,7 +98,7 @@ final class Dispatcher {
           continue
         }
         loadSegments(address)
-        ticker.ensureTurn()
+        ticker.arm(until: kernel.nextLookNanoseconds)
         return true
       case .idle(let deadline):
         set_current_context(0)
@@ -106,7 +106,7 @@ final class Dispatcher {
         return false
       case .again:
         set_current_context(0)
-        ticker.ensureTurn()
+        ticker.keepTicking()
         answer_interrupts_only()
         return false
       case .finished(let report):

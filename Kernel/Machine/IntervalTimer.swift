@@ -1,5 +1,5 @@
 // The 8254 interval timer: the ruler that the other clocks are measured with (channel 2, whose output nothing hears), and
-// the periodic tick of a machine without a local interrupt controller (channel 0).
+// the timer of a machine without a local interrupt controller (channel 0).
 
 internal import MachineSupport
 
@@ -31,11 +31,18 @@ enum IntervalTimer {
     return UInt64(startCount &- count)
   }
 
-  /// Makes channel 0 interrupt at about this rate.
-  static func startTicking(perSecond rate: UInt64) {
-    let divisor = UInt16(frequency / rate)
-    port_write8(command, 0x34)
-    port_write8(channel0, UInt8(truncatingIfNeeded: divisor))
-    port_write8(channel0, UInt8(truncatingIfNeeded: divisor >> 8))
+  /// Makes channel 0 interrupt once after so many nanoseconds, sooner when that is beyond its range: its output goes low with
+  /// the command and high when the count is over (mode 0).
+  static func interrupt(afterNanoseconds nanoseconds: UInt64) {
+    let ticks = min(nanoseconds, 1_000_000_000) * frequency / 1_000_000_000 + 1
+    let count = UInt16(min(ticks, UInt64(startCount)))
+    port_write8(command, onceOnChannel0)
+    port_write8(channel0, UInt8(truncatingIfNeeded: count))
+    port_write8(channel0, UInt8(truncatingIfNeeded: count >> 8))
   }
+
+  /// Keeps channel 0 from interrupting: without a count it waits.
+  static func stop() { port_write8(command, onceOnChannel0) }
+
+  private static let onceOnChannel0: UInt8 = 0x30
 }

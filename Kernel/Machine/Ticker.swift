@@ -1,57 +1,61 @@
-// The timer interrupt: a turn's end in ring 3, the next deadline while idling.
+// The timer interrupt: set for the next time at which the kernel wants to look at the clock, in ring 3 and while idling.
+//
+// Without a local controller the interval timer does the same, as far as its counter reaches (55 ms); the kernel looks at the
+// clock whenever it interrupts, and if it was too early sets it again.
 
 internal import MachineSupport
 
 /// Decides when the timer interrupts next.
 struct Ticker {
   private var controller: LocalInterruptController?
-  private let timeStampsPerTurn: UInt64
   private let clock: Clock
-  private var state = State.stopped
+  /// When the timer is going to interrupt, in nanoseconds since boot; `Ticker.never`: it is not.
+  private var armed = Ticker.never
 
-  private enum State {
-    case stopped
-    case turn
-    case deadline
-  }
+  private static let never = UInt64.max
+  private static let tickNanoseconds: UInt64 = 10_000_000
+  private static let longestNanoseconds: UInt64 = 3_600_000_000_000
 
-  private static let ticksPerSecond: UInt64 = 100
-
-  /// Takes the local interrupt controller, or lets the interval timer tick all the time.
+  /// Takes the local interrupt controller, or uses the interval timer.
   init(_ controller: LocalInterruptController?, _ clock: Clock) {
     self.controller = controller
     self.clock = clock
-    timeStampsPerTurn = clock.frequency / Ticker.ticksPerSecond
-    if controller == nil {
-      IntervalTimer.startTicking(perSecond: Ticker.ticksPerSecond)
-      LegacyInterruptController.unmask(LegacyInterruptController.timerLine)
+    if controller == nil { LegacyInterruptController.unmask(LegacyInterruptController.timerLine) }
+  }
+
+  /// Makes the timer interrupt at a time in nanoseconds since boot, at the latest, unless it is set for that already.
+  @inline(__always)
+  mutating func arm(until deadline: UInt64) {
+    if deadline != armed { set(deadline) }
+  }
+
+  @inline(never)
+  private mutating func set(_ deadline: UInt64) {
+    armed = deadline
+    let now = clock.nanoseconds(at: read_time_stamp())
+    let nanoseconds = deadline > now ? min(deadline - now, Ticker.longestNanoseconds) : 0
+    if let controller {
+      controller.setTimer(timeStamps: clock.timeStamps(forNanoseconds: nanoseconds))
+    } else {
+      IntervalTimer.interrupt(afterNanoseconds: nanoseconds)
     }
   }
 
-  /// A thread is about to run: it gets at most a full turn.
-  @inline(__always)
-  mutating func ensureTurn() {
-    guard state != .turn else { return }
-    state = .turn
-    controller?.setTimer(timeStamps: timeStampsPerTurn)
+  /// The kernel is busy: the timer interrupts some time, though nobody runs for whom it would be set.
+  mutating func keepTicking() {
+    if armed == Ticker.never { set(clock.nanoseconds(at: read_time_stamp()) + Ticker.tickNanoseconds) }
   }
 
   /// Nothing can run before `deadline` (nanoseconds since boot), unless a device interrupts.
   mutating func wait(until deadline: UInt64?) {
-    guard let deadline else {
-      state = .stopped
-      controller?.stopTimer()
-      return
-    }
-    state = .deadline
-    let now = clock.nanoseconds(at: read_time_stamp())
-    let nanoseconds = deadline > now ? min(deadline - now, 3_600_000_000_000) : 0
-    controller?.setTimer(timeStamps: clock.timeStamps(forNanoseconds: nanoseconds))
+    if let deadline, deadline != Ticker.never { return arm(until: deadline) }
+    armed = Ticker.never
+    if let controller { controller.stopTimer() } else { IntervalTimer.stop() }
   }
 
   /// The timer has interrupted.
   mutating func fired() {
-    state = .stopped
+    armed = Ticker.never
     controller?.acknowledge()
   }
 

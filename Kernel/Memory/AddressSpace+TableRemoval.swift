@@ -20,11 +20,12 @@ extension AddressSpace {
     var empty = FrameList()
     var removed = 0
     let position = visitTranslations(range, &budget) { slot, table, address, _ in
-      removeTranslation(slot, table)
+      let cost = removeTranslation(slot, table)
       removed += 1
       if removed <= AddressSpace.singleInvalidations && isLoaded {
         system.invalidate(page: VirtualAddress(address))
       }
+      return cost
     } leaving: { table, address in
       guard emptyTables == .giveBack && system.frames[table].count == 0 else { return 0 }
       detachTables(covering: address, &empty)
@@ -40,13 +41,14 @@ extension AddressSpace {
   func restrictTranslations(_ range: AddressRange, clear: UInt64, set: UInt64, _ budget: inout Int) -> UInt64 {
     var changed = 0
     let position = visitTranslations(range, &budget) { slot, _, address, entry in
-      guard entry & clear != 0 || entry & set != set else { return }
+      guard entry & clear != 0 || entry & set != set else { return 0 }
       if clear != 0 { _ = system.physical.clear(bits: clear, at: slot) }
       if set != 0 { system.physical.set(bits: set, at: slot) }
       changed += 1
       if changed <= AddressSpace.singleInvalidations && isLoaded {
         system.invalidate(page: VirtualAddress(address))
       }
+      return 0
     } leaving: { table, _ in
       system.frames[table].count == 0 ? 1 : 0
     }
@@ -58,13 +60,14 @@ extension AddressSpace {
   private static var singleInvalidations: Int { 32 }
 
   @inline(__always)
-  private func removeTranslation(_ slot: PhysicalAddress, _ table: FrameNumber) {
+  private func removeTranslation(_ slot: PhysicalAddress, _ table: FrameNumber) -> Int {
     let old = system.physical.exchange(0, at: slot)
     let frame = PageTableEntry.frame(old)
-    system.removeMapping(slot, from: frame)
+    let cost = system.removeMapping(slot, from: frame)
     system.gather(old, frame)
     system.frames[table].count &-= 1
     residentPageCount &-= 1
+    return cost
   }
 
   /// Unlinks the empty table of `level` that covers `address`, and every table above that becomes empty by it, into

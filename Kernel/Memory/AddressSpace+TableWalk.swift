@@ -55,13 +55,13 @@ extension AddressSpace {
   }
 
   /// Calls `body` with the present translations of a range, about `budget` of them at most (eight more can be, and with any
-  /// budget at all there is progress), which are taken off it. Calls `leaving` with each table when its part of the range
+  /// budget at all there is progress), which are taken off it, with what `body` says that it cost more. Calls `leaving` with each table when its part of the range
   /// is done, or the budget is, and takes off the budget what it returns. Returns where to go on; the end of the range when
   /// nothing is left.
   @inline(__always)
   func visitTranslations(
     _ range: AddressRange, _ budget: inout Int,
-    _ body: (_ slot: PhysicalAddress, _ table: FrameNumber, _ address: UInt64, _ entry: UInt64) -> Void,
+    _ body: (_ slot: PhysicalAddress, _ table: FrameNumber, _ address: UInt64, _ entry: UInt64) -> Int,
     leaving: (_ table: FrameNumber, _ address: UInt64) -> Int
   ) -> UInt64 {
     var address = range.start
@@ -84,7 +84,7 @@ extension AddressSpace {
   @inline(__always)
   private func visitTable(
     _ table: FrameNumber, _ base: UInt64, _ start: UInt64, _ end: UInt64, _ budget: inout Int,
-    _ body: (_ slot: PhysicalAddress, _ table: FrameNumber, _ address: UInt64, _ entry: UInt64) -> Void
+    _ body: (_ slot: PhysicalAddress, _ table: FrameNumber, _ address: UInt64, _ entry: UInt64) -> Int
   ) -> UInt64 {
     var groups = system.frames[table].usedGroups & (~0 &<< (PageTableEntry.index(start, level: 0) >> 3))
     while groups != 0 {
@@ -100,8 +100,7 @@ extension AddressSpace {
         let entry = system.physical.load(slot)
         if entry & PageTableEntry.present != 0 {
           isUsed = true
-          budget &-= 1
-          body(slot, table, address, entry)
+          budget &-= 1 &+ body(slot, table, address, entry)
         }
         address &+= Page.byteCount
       }

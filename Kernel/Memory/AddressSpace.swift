@@ -101,6 +101,9 @@ public final class AddressSpace: AnyOwner {
     system.teardown.append(self)
   }
 
+  /// Twice what there is to release, and some: translations, entries, tables.
+  override var teardownUnitCount: Int { 2 * (residentPageCount + entryCount) + 16 }
+
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     guard releaseTables(&budget) else { return false }
     // From here on only the list of entries counts.

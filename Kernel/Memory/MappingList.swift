@@ -70,17 +70,20 @@ extension MemorySystem {
   /// Whether no further mapping can be added to a frame's list.
   func hasLongestList(_ frame: FrameNumber) -> Bool { Int(frames[frame].count) >= MappingList.longest }
 
-  /// Takes a mapping off a frame's list. It must be there.
+  /// Takes a mapping off a frame's list. It must be there. Returns how many units of work (a page, a translation) that was
+  /// more than usual.
   @inline(__always)
-  func removeMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
+  @discardableResult
+  func removeMapping(_ entry: PhysicalAddress, from frame: FrameNumber) -> Int {
     if frames[frame].mappings.word == entry.raw {
       frames[frame].mappings = MappingList()
-    } else {
-      removeSharedMapping(entry, from: frame)
+      return 0
     }
+    return removeSharedMapping(entry, from: frame)
   }
 
-  private func removeSharedMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
+  private func removeSharedMapping(_ entry: PhysicalAddress, from frame: FrameNumber) -> Int {
+    var steps = 0
     var previous: Handle<MappingNode>?
     var current = frames[frame].mappings
     while let node = current.node {
@@ -93,12 +96,13 @@ extension MemorySystem {
       } else {
         previous = node
         current = record.rest
+        steps &+= 1
         continue
       }
       if let previous { mappingNodes[previous].rest = replacement } else { frames[frame].mappings = replacement }
       _ = mappingNodes.take(node, self)
       frames[frame].count &-= 1
-      return
+      return steps >> 3
     }
     preconditionFailure("mapping not in its frame's list")
   }

@@ -63,6 +63,8 @@ public final class MemorySystem {
   var releaseCount: UInt64 = 0
   /// The last futile look at every page, if nothing was found since.
   var futility: Futility?
+  /// The look at every page that is under way, if there is one.
+  var search: ReclaimSearch?
   /// Who asks for memory; set by the kernel.
   public var caller: BackReference<Caller> = BackReference()
   /// What is counted per user.
@@ -201,11 +203,29 @@ public final class MemorySystem {
   /// Does at most `budget` units of the work that releases left behind. Returns whether none is left.
   public func drainTeardown(budget: Int) -> Bool {
     var left = budget
-    while left > 0, let owner = teardown.removeFirst() {
-      left -= 1
-      if !owner.tearDown(&left, self) { teardown.append(owner) }
-    }
+    drainTeardown(&left)
     return teardown.isEmpty
+  }
+
+  private func drainTeardown(_ budget: inout Int) {
+    while budget > 0, let owner = teardown.removeFirst() {
+      budget -= 1
+      if !owner.tearDown(&budget, self) { teardown.putBack(owner) }
+    }
+  }
+
+  /// Units of work that releases left behind since this was asked last.
+  @inline(__always)
+  public func takeNewTeardown() -> Int { teardown.takeNewUnits() }
+
+  /// Does at most `budget` units of work for somebody who owes `debt` of them. Returns what is still owed: nothing when no
+  /// work is left.
+  public func payTeardown(_ debt: Int, budget: Int) -> Int {
+    let wanted = min(debt, budget)
+    var left = wanted
+    drainTeardown(&left)
+    let more = teardown.takeNewUnits()
+    return teardown.isEmpty ? 0 : max(0, debt - (wanted - left) + more)
   }
 
   /// Whether releases left work behind.

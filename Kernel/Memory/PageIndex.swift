@@ -142,17 +142,16 @@ struct PageIndex {
   }
 
   /// Removes entries `start ..< end` of the first leaf that has any, at most `budget` of them, calling `body` with each,
-  /// which must leave this index alone. Returns where to go on, or nil when nothing is left in the range.
+  /// which must leave this index alone and says what it cost more than one unit. Returns where to go on, or nil when nothing is left in the range.
   @inline(__always)
   mutating func removeRun(
     from start: UInt64, to end: UInt64, _ budget: inout Int, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
-    _ body: (IndexEntry) -> Void
+    _ body: (IndexEntry) -> Int
   ) -> UInt64? {
     guard let (first, entry) = next(from: start, nodes), first < end else { return nil }
     if height == 0 {
       root = 0
-      budget -= 1
-      body(entry)
+      budget -= 1 + body(entry)
       return nil
     }
     let path = path(to: first, nodes)
@@ -168,8 +167,7 @@ struct PageIndex {
       nodes[leaf].entries[Int(slot)] = 0
       nodes[leaf].occupied &= ~(1 << slot)
       position += 1
-      budget -= 1
-      body(PageIndex.decode(word))
+      budget -= 1 + body(PageIndex.decode(word))
     }
     if nodes[leaf].occupied == 0 { prune(path, first, nodes, system) }
     return position

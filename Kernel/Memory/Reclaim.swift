@@ -9,6 +9,8 @@ public enum FrameAvailability: Sendable {
   case ready
   /// Page-out is under way; its completion brings frames.
   case pending
+  /// There are pages left to look at: ask again.
+  case unfinished
   /// Nothing more can be reclaimed.
   case exhausted
 }
@@ -20,6 +22,22 @@ struct Futility: Equatable {
   var freeFrameCount: Int
 }
 
+/// A look at every page that is cut into pieces.
+struct ReclaimSearch {
+  /// Pages that are still to be looked at, those that were given a second chance once more.
+  var looks: Int
+  /// From here on no page is given a second chance: the others all had one.
+  let lastLooks: Int
+}
+
+/// Which pages a look spares.
+private enum Spared {
+  /// Those that were used since the last look.
+  case used
+  /// Only those that are in use by a transfer or a parked thread.
+  case held
+}
+
 extension MemorySystem {
   /// Whether reclaim should run before the next event.
   @inline(__always)
@@ -28,20 +46,37 @@ extension MemorySystem {
   /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed. Looks at every
   /// page if it has to, but not again before something has happened that can make a difference: a frame, a swap block or a
   /// page that a thread waited for was given back, a transfer has ended, or frames have become pages.
-  public func makeAvailable(_ count: Int) -> FrameAvailability {
+  ///
+  /// - Parameter limit: about how many pages are looked at before this returns `.unfinished`; the next call goes on there.
+  public func makeAvailable(_ count: Int, looks limit: Int = Int.max) -> FrameAvailability {
     let wanted = reserveFrameCount + count
     if buddy.freeCount < wanted && isFutile {
       return queues.pendingWriteCount > 0 ? .pending : .exhausted
     }
+    var budget = limit
     while buddy.freeCount < wanted {
+      if budget <= 0 { return .unfinished }
       // Every page may get its second chance once before this gives up.
-      let looks = 2 * (queues.active.count + queues.inactive.count + queues.laundry.count) + 1
-      if reclaim(looks: looks, until: wanted) == 0 {
+      let pages = queues.active.count + queues.inactive.count + queues.laundry.count
+      var search = self.search ?? ReclaimSearch(looks: 2 * pages + 1, lastLooks: pages)
+      var looks = search.looks
+      let isLast = looks <= search.lastLooks
+      if !isLast && limit != Int.max { looks -= search.lastLooks }
+      let begin = looks
+      let gained = reclaim(&looks, &budget, until: wanted, sparing: isLast && limit != Int.max ? .held : .used)
+      search.looks -= begin - looks
+      if gained > 0 {
+        self.search = nil
+      } else if looks == begin || search.looks <= 0 {
+        self.search = nil
         if buddy.freeCount >= wanted { return .ready }
         futility = Futility(releaseCount: releaseCount, freeFrameCount: buddy.freeCount)
         return queues.pendingWriteCount > 0 ? .pending : .exhausted
+      } else {
+        self.search = search
       }
     }
+    search = nil
     return .ready
   }
 
@@ -51,7 +86,10 @@ extension MemorySystem {
   }
 
   /// Makes the next `makeAvailable` look at every page, whatever the last one found.
-  public func forgetFutility() { futility = nil }
+  public func forgetFutility() {
+    futility = nil
+    search = nil
+  }
 
   /// Looks at at most `budget` pages, going on where the last call stopped. Returns the number of frames freed or on
   /// their way to be.
@@ -60,40 +98,56 @@ extension MemorySystem {
   /// pages are left to reclaim, a program would otherwise lose the page of its last fault before it used that of the next.
   @discardableResult
   public func reclaim(budget: Int) -> Int {
-    isFutile ? 0 : reclaim(looks: min(budget, queues.active.count + queues.inactive.count), until: queues.highWater)
+    if isFutile { return 0 }
+    var looks = min(budget, queues.active.count + queues.inactive.count)
+    var budget = budget
+    return reclaim(&looks, &budget, until: queues.highWater, sparing: .used)
   }
 
-  private func reclaim(looks budget: Int, until wanted: Int) -> Int {
+  /// Looks at pages until `looks` of them are done or `budget` is used up, off which a page with many mappings takes more.
+  private func reclaim(_ looks: inout Int, _ budget: inout Int, until wanted: Int, sparing spared: Spared) -> Int {
     var gained = spareTables.isEmpty ? 0 : freeSpareTables()
-    var looks = budget
-    while looks > 0 && buddy.freeCount + queues.pendingWriteCount < wanted {
+    while looks > 0 && budget > 0 && buddy.freeCount + queues.pendingWriteCount < wanted {
       looks -= 1
+      budget -= 1
       counters.pagesExamined &+= 1
       if !queues.laundry.isEmpty, let swap, swap.freeCount > 0 {
         queues.move(queues.laundry.first, to: .inactive, frames)
       }
-      if queues.inactive.count * 2 < queues.active.count { ageActive() }
+      if queues.inactive.count * 2 < queues.active.count { ageActive(&budget, sparing: spared) }
       if queues.inactive.isEmpty {
-        if queues.active.isEmpty { break }
-        ageActive()
+        if queues.active.isEmpty {
+          // What is left waits in the laundry for a swap block.
+          looks = 0
+          break
+        }
+        ageActive(&budget, sparing: spared)
         continue
       }
-      if evict(queues.inactive.first) { gained += 1 }
+      budget -= cost(of: queues.inactive.first)
+      if evict(queues.inactive.first, sparing: spared) { gained += 1 }
     }
     return gained
   }
 
   /// Moves the longest-unexamined active page to the inactive queue, or to the back when it was used since.
-  private func ageActive() {
+  private func ageActive(_ budget: inout Int, sparing spared: Spared) {
     guard !queues.active.isEmpty else { return }
     let frame = queues.active.first
-    queues.move(frame, to: testAndClearReferenced(frame) ? .active : .inactive, frames)
+    budget -= cost(of: frame)
+    let isUsed = testAndClearReferenced(frame)
+    queues.move(frame, to: isUsed && spared == .used ? .active : .inactive, frames)
   }
 
+  /// What the mappings of a page add to the cost of a look at it.
+  private func cost(of frame: FrameNumber) -> Int { Int(frames[frame].count) >> 3 }
+
   /// Frees an inactive page, or starts writing it out, or moves it where it belongs. Returns whether a frame was gained.
-  private func evict(_ frame: FrameNumber) -> Bool {
+  private func evict(_ frame: FrameNumber, sparing spared: Spared) -> Bool {
     guard let object = frames[frame].owner.object else { preconditionFailure("queued frame without object") }
-    if frames[frame].waiterCount > 0 || frames[frame].wireCount > 0 || testAndClearReferenced(frame) {
+    if frames[frame].waiterCount > 0 || frames[frame].wireCount > 0
+      || testAndClearReferenced(frame) && spared == .used
+    {
       queues.move(frame, to: .active, frames)
       return false
     }

@@ -102,18 +102,23 @@ extension VMObject {
     return pages.next(from: position, system.indexNodes).map { $0.index >= end } ?? true
   }
 
-  /// Removes one page from the object and every address space.
-  func removePage(at index: UInt64, _ system: MemorySystem) {
+  /// Removes one page from the object and every address space. Returns what that cost more than a unit of work.
+  @discardableResult
+  func removePage(at index: UInt64, _ system: MemorySystem) -> Int {
     release(pages.remove(index, system.indexNodes, system), system)
   }
 
-  /// Gives back what an entry named that was taken out of the index.
+  /// Gives back what an entry named that was taken out of the index. Returns what that cost more than a unit of work.
   @inline(__always)
-  private func release(_ entry: IndexEntry, _ system: MemorySystem) {
+  private func release(_ entry: IndexEntry, _ system: MemorySystem) -> Int {
+    var cost = 0
     switch entry {
     case .resident(let frame):
       residentCount -= 1
-      if !system.frames[frame].mappings.isEmpty { system.removeAllMappings(of: frame) }
+      if !system.frames[frame].mappings.isEmpty {
+        cost = Int(system.frames[frame].count) >> 1
+        system.removeAllMappings(of: frame)
+      }
       releaseFrame(frame, system)
     case .swapped(let block):
       swappedCount -= 1
@@ -121,6 +126,7 @@ extension VMObject {
       system.freeSwapBlock(block)
     case .empty: break
     }
+    return cost
   }
 
   /// Gives back a frame that left the object's index and is mapped nowhere.

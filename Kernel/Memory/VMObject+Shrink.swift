@@ -35,8 +35,7 @@ extension VMObject {
         // A whole leaf of the index at a time.
         removePages(from: max(newCount, last & ~63), to: UInt64.max, &budget, system)
       } else {
-        budget -= 1
-        removePage(at: last, system)
+        budget -= 1 + removePage(at: last, system)
       }
     }
     system.release(pageCount - newCount, of: account)

@@ -40,6 +40,8 @@ public enum Continuation {
   case sleep(deadlineNanoseconds: UInt64)
   /// Waiting for a child.
   case waitForChild
+  /// A signal is being sent to many processes.
+  case kill(PendingKill)
   /// Executing a program.
   case execute(Execution)
   /// A child is being made.

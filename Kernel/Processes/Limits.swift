@@ -18,8 +18,23 @@ public enum ProcessLimits {
   public static let unitsPerTurn = 512
   /// Children that an exiting process hands over before others have a turn.
   public static let childrenPerTurn = 256
+  /// Processes that are signalled before others have a turn.
+  public static let signalsPerTurn = 128
   /// Descriptors that an exiting process closes before others have a turn.
   public static let descriptorsPerTurn = 256
+  /// Nanoseconds that a thread has the processor for in each round.
+  public static let turnNanoseconds: UInt64 = 10_000_000
+  /// Nanoseconds for which a thread that woke goes before others once it runs.
+  public static let burstNanoseconds: UInt64 = 1_000_000
+  /// Nanoseconds of its parent's turn that a child begins with, at most.
+  public static let childNanoseconds: UInt64 = 300_000
+  /// Nanoseconds that a thread which mostly waits may use beyond its turn, at the expense of its next.
+  public static let hurriedNanoseconds: UInt64 = 2_000_000
+  /// Nanoseconds up to which a wait is short.
+  public static let shortWaitNanoseconds: UInt64 = 10_000_000
+  /// Nanoseconds that a thread runs before the timer interrupts it, however near a deadline is: what is due all the time must
+  /// not keep it from getting anywhere.
+  public static let shortestRunNanoseconds: UInt64 = 20_000
   /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
   public static let callBufferByteCount = 1024
 

@@ -39,6 +39,8 @@ public final class Process {
   public let slot: ProcessSlot
   /// The process identifier.
   public let identifier: Int32
+  /// How many processes had been made before it.
+  var number: UInt64 = 0
   /// The process group.
   public internal(set) var groupIdentifier: Int32
   /// The session.
@@ -50,6 +52,8 @@ public final class Process {
 
   /// The process that will be told of the end.
   public internal(set) var parent: ProcessSlot
+  /// Whether that is not the process that made it: then they have no turns in common.
+  var isAdopted = false
   var firstChild = ProcessSlot.none
   var firstZombie = ProcessSlot.none
   var nextSibling = ProcessSlot.none
@@ -170,8 +174,12 @@ public final class ResourceLimits {
 
 /// What a process used.
 public struct ResourceUsage: BitwiseCopyable, Sendable {
-  /// Nanoseconds in ring 3, sampled at timer ticks.
+  /// Nanoseconds in ring 3, and in calls and faults that end at once.
   public var userNanoseconds: UInt64 = 0
+  /// Nanoseconds in the kernel between events: in long calls, and in ending.
+  public var systemNanoseconds: UInt64 = 0
+  /// Both.
+  public var nanoseconds: UInt64 { userNanoseconds &+ systemNanoseconds }
   /// Page faults that needed no transfer.
   public var minorFaultCount = 0
   /// Page faults that waited for a transfer.
@@ -189,6 +197,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   /// Adds what another process used.
   public mutating func add(_ other: ResourceUsage) {
     userNanoseconds &+= other.userNanoseconds
+    systemNanoseconds &+= other.systemNanoseconds
     minorFaultCount &+= other.minorFaultCount
     majorFaultCount &+= other.majorFaultCount
     voluntarySwitchCount &+= other.voluntarySwitchCount
@@ -205,6 +214,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   public var rusage: Rusage {
     var result = Rusage()
     result.userTime = Timeval(nanoseconds: userNanoseconds)
+    result.systemTime = Timeval(nanoseconds: systemNanoseconds)
     result.minorFaults = Int64(minorFaultCount)
     result.majorFaults = Int64(majorFaultCount)
     result.voluntarySwitches = Int64(voluntarySwitchCount)

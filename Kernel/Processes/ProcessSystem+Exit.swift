@@ -12,6 +12,7 @@ extension ProcessSystem {
   public func beginExit(_ process: Process, _ status: WaitStatus) {
     guard process.state == .running, let thread = process.thread else { return }
     process.state = .exiting
+    endingCount += 1
     process.exitStatus = status
     process.isStopped = false
     process.stopIsAhead = false
@@ -22,7 +23,7 @@ extension ProcessSystem {
     thread.place = nil
     if thread.isSuspended {
       thread.isSuspended = false
-      scheduler.enqueue(thread.slot)
+      scheduler.wakeUp(thread.slot)
     } else if thread !== current {
       scheduler.unpark(thread.slot)
     } else {
@@ -68,6 +69,7 @@ extension ProcessSystem {
         if child.state == .zombie { zombies = true }
         child.endSignal = .sigchld
         adopt(child, by: initial)
+        child.isAdopted = true
       } else {
         child.parent = .none
         if child.state == .zombie { forget(child) }
@@ -80,8 +82,11 @@ extension ProcessSystem {
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
   private func becomeZombie(_ process: Process, _ thread: Thread) {
     process.thread = nil
-    forget(thread)
+    endingCount -= 1
     let parent = self[process.parent]
+    leaveTurn(thread)
+    if !process.isAdopted, let parentThread = parent?.thread { scheduler.giveBack(thread.slot, to: parentThread.slot) }
+    forget(thread)
     markZombie(process, of: parent)
     guard let parent, !isEnding, process.slot != .initial else {
       if let parent { unlink(process, from: parent) }

@@ -94,7 +94,10 @@ extension ProcessSystem {
     child.thread = childThread
     enter(childThread)
     returnZero(&records[copied.record].context)
-    scheduler.enqueue(childThread.slot)
+    guard let parentThread = parent.thread else { preconditionFailure("fork of a process without a thread") }
+    // What the parent has used up to now is not to be shared.
+    charge()
+    scheduler.enqueue(childThread.slot, childOf: parentThread.slot)
     return child
   }
 

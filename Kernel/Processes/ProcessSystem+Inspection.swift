@@ -23,6 +23,7 @@ extension ProcessSystem {
       inspect(process, &memory, &files, &counts)
     }
     memory.require(counts.processes == processCount, "count of processes", UInt64(counts.processes))
+    memory.require(counts.ending == endingCount, "count of processes that are ending", UInt64(counts.ending))
     memory.require(counts.forks == pendingForkCount, "count of forks under way", UInt64(counts.forks))
     var threadCount = 0
     for index in threads.indices where threads[index] != nil { threadCount += 1 }
@@ -37,6 +38,7 @@ extension ProcessSystem {
     var threads = 0
     var records = 0
     var forks = 0
+    var ending = 0
     var waiters = 0
     var stagingFrames = 0
   }
@@ -55,6 +57,7 @@ extension ProcessSystem {
     if let table = process.files { files.visit(table, &memory) }
     if let table = process.unfinishedFiles { files.visit(table, &memory) }
     let isZombie = process.state == .zombie
+    if process.state == .exiting { counts.ending += 1 }
     let ownsNothing = process.thread == nil && process.addressSpace == nil && process.files == nil
     memory.require(!isZombie || ownsNothing, "zombie that owns something", identifier)
     memory.require(isZombie || process.thread != nil, "process without a thread", identifier)

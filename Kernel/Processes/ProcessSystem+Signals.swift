@@ -25,50 +25,6 @@ extension ProcessSystem {
       || source.effectiveUser == destination.user || source.effectiveUser == destination.savedUser
   }
 
-  /// kill(2). `signal` nil only checks.
-  ///
-  /// Throws ESRCH when there is no such process or group, EPERM when none of the processes may be signalled.
-  public func kill(_ target: Int32, _ signal: Signal?, by caller: Process) throws(Errno) {
-    if target > 0 {
-      guard let process = process(target) else { throw .esrch }
-      guard maySend(signal ?? .sigterm, from: caller, to: process) else { throw .eperm }
-      if let signal { post(signal, to: process, from: caller) }
-      return
-    }
-    var reach = SignalReach()
-    if target == -1 {
-      for index in slots.indices {
-        guard let process = slots[index], process.identifier > 1, process !== caller else { continue }
-        send(signal, to: process, from: caller, &reach)
-      }
-    } else {
-      let group = target == 0 ? caller.groupIdentifier : target == Int32.min ? 0 : -target
-      var slot = groups.first(group)
-      while let member = slot {
-        slot = groups.next(after: member)
-        if let process = slots[Int(member)] { send(signal, to: process, from: caller, &reach) }
-      }
-    }
-    guard reach.found else { throw .esrch }
-    guard reach.permitted else { throw .eperm }
-  }
-
-  /// Whom a signal to several processes met.
-  private struct SignalReach {
-    var found = false
-    var permitted = false
-  }
-
-  /// Signals one of several processes, if that is permitted. (No function inside `kill`: what it captured would be on the
-  /// heap.)
-  private func send(_ signal: Signal?, to process: Process, from caller: Process, _ reach: inout SignalReach) {
-    guard process.state != .zombie else { return }
-    reach.found = true
-    guard maySend(signal ?? .sigterm, from: caller, to: process) else { return }
-    reach.permitted = true
-    if let signal { post(signal, to: process, from: caller) }
-  }
-
   // MARK: Posting
 
   /// Posts a signal. Process 1 is spared the default action of signals that others send it.
@@ -158,7 +114,7 @@ extension ProcessSystem {
     if isContinuation { process.continuationIsUnreported = true }
     if let thread = process.thread, thread.isSuspended {
       thread.isSuspended = false
-      scheduler.enqueue(thread.slot)
+      scheduler.wakeUp(thread.slot)
     }
     if isContinuation { tellParent(of: process) }
   }

@@ -49,6 +49,8 @@ public final class ProcessSystem {
   public let maximumProcessCount: Int
   /// Processes, zombies included.
   public internal(set) var processCount = 0
+  /// Processes that were ever made.
+  var processNumber: UInt64 = 0
   /// Children that are being made and have their place kept.
   public internal(set) var pendingForkCount = 0
 
@@ -63,6 +65,14 @@ public final class ProcessSystem {
   /// How process 1 ended, once it has.
   public internal(set) var initialStatus: WaitStatus?
 
+  /// When the current thread was charged last for the time that it used, in nanoseconds since boot.
+  var chargedNanoseconds: UInt64 = 0
+  /// Whether nobody has had the processor since the clock was looked at.
+  var isIdle = true
+  /// Whether the time since then was spent in the kernel, as far as one knows without looking at the clock at every entry.
+  var isChargedAsSystem = false
+  /// Processes that are giving back what they own.
+  var endingCount = 0
   /// The thread whose floating point state is in the processor, or nil.
   var floatingPointOwner: UInt32?
   var slots: [Process?]
@@ -78,11 +88,14 @@ public final class ProcessSystem {
   private let caller = CurrentCaller()
 
   /// Makes an empty system; every table is allocated here.
-  public init(memory: MemorySystem, floatingPoint: any FloatingPointUnit, maximumProcessCount: Int) {
+  public init(
+    memory: MemorySystem, floatingPoint: any FloatingPointUnit, maximumProcessCount: Int,
+    turnNanoseconds: UInt64 = ProcessLimits.turnNanoseconds
+  ) {
     self.memory = memory
     self.floatingPoint = floatingPoint
     self.maximumProcessCount = maximumProcessCount
-    scheduler = Scheduler(slotCount: maximumProcessCount)
+    scheduler = Scheduler(slotCount: maximumProcessCount, turnNanoseconds: turnNanoseconds)
     records = Pool(memory.physical, .threadRecord, alignment: 64)
     slots = Array(repeating: nil, count: maximumProcessCount)
     threads = Array(repeating: nil, count: maximumProcessCount)
@@ -93,6 +106,7 @@ public final class ProcessSystem {
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
     memory.waker = BackReference(scheduler)
+    scheduler.system = BackReference(self)
     caller.system = BackReference(self)
     memory.caller = BackReference(caller)
   }
@@ -102,7 +116,7 @@ public final class ProcessSystem {
   /// The process of `current`.
   public var currentProcess: Process? { currentProcessReference.instance }
 
-  private func forgetCurrent() {
+  func forgetCurrent() {
     currentThreadReference = BackReference()
     currentProcessReference = BackReference()
   }
@@ -166,6 +180,8 @@ public final class ProcessSystem {
   func enter(_ process: Process) {
     let slot = process.slot.raw
     precondition(slot == firstFreeSlot)
+    process.number = processNumber
+    processNumber += 1
     firstFreeSlot = nextFreeSlots[Int(slot)]
     slots[Int(slot)] = process
     identifiers.insert(slot, key: process.identifier)
@@ -250,9 +266,7 @@ public final class ProcessSystem {
     thread.continuation = .none
     thread.place = nil
     if floatingPointOwner == thread.slot { floatingPointOwner = nil }
-    if current === thread {
-      forgetCurrent()
-    }
+    leaveTurn(thread)
     threads[Int(thread.slot)] = nil
     _ = records.take(thread.record, memory)
   }
@@ -291,46 +305,4 @@ public final class ProcessSystem {
     guard let owner = floatingPointOwner, let thread = threads[Int(owner)] else { return }
     floatingPoint.save(into: thread.record.address.raw)
   }
-}
-
-// MARK: Turns
-
-extension ProcessSystem {
-  /// Gives the processor to the thread whose turn it is; whether there is one.
-  public func takeTurn() -> Bool {
-    guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
-    guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
-    currentThreadReference = BackReference(thread)
-    currentProcessReference = BackReference(process)
-    return true
-  }
-
-  /// Ends the current thread's turn if another thread is ready.
-  public func endTurn() {
-    guard let thread = current, scheduler.hasReady else { return }
-    currentProcess?.usage.involuntarySwitchCount &+= 1
-    endTurn(of: thread)
-  }
-
-  /// Puts the current thread at the end of the run queue.
-  public func endTurn(of thread: Thread) {
-    precondition(thread === current)
-    leaveTurn(thread)
-    scheduler.enqueue(thread.slot)
-  }
-
-  /// The thread is not the current one any more.
-  func leaveTurn(_ thread: Thread) {
-    if current === thread {
-      forgetCurrent()
-    }
-  }
-
-  /// Forgets what the processor still holds of threads that are gone.
-  public func leaveProcessor() {
-    floatingPointOwner = nil
-  }
-
-  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
-  public func trim() { records.trim(memory) }
 }

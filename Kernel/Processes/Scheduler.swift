@@ -1,8 +1,23 @@
-// Who runs: a round-robin queue of ready threads, hashed queues of parked ones, and their deadlines.
+// Who runs: queues of ready threads, hashed queues of parked ones, and their deadlines.
+//
+// The rule of turns
+// - Time goes in rounds. In each round a thread has one turn (10 ms of the processor), which it may use in pieces; whatever
+//   it does, time is charged to who used it.
+// - Who has something left of its turn goes before those who have used it up. When no ready thread has anything left, the
+//   next round begins. So of n threads that always want the processor each gets one n-th of it, however they sleep, yield
+//   or cut their work: waking gives promptness, never time.
+// - Among those with something left, who woke goes first (in this round, or with its turn used up in the last), those before
+//   the others who waited shortly and used less than they waited. That holds for a millisecond from the time they run; then
+//   they are like everybody. Whoever runs gives way to somebody who goes before.
+// - yield: behind everybody who has something left.
+// - A child has no turn of its own in the round in which it is made: it gets a little of what its parent has left, and more
+//   while that waits for its children. When it ends it gives back its rest, or the parent pays for what the child used of a
+//   turn that the round gave it. So a family that comes and goes has one turn together.
+// - What a thread used beyond its turn is taken off its next. Those who mostly wait may go a little beyond.
 //
 // Invariants
-// - A thread is in exactly one place: running (in no list), ready (in the run queue), parked (in the list of its channel's
-//   bucket), or absent. A parked thread may also be in `timers`; no other is.
+// - A thread is in exactly one place: running (in no list), ready (in the list of `queues[slot]`), parked (in the list of its
+//   channel's bucket), or absent. A parked thread may also be in one of the two queues of timers; no other is.
 // - Lists are linked through `nexts` and `previouses` by slot number; nothing here allocates after `init`.
 // - Waking costs what hashes to the channel's bucket; everything else is constant, timers logarithmic.
 
@@ -10,28 +25,61 @@ public import Memory
 
 /// The scheduler of one kernel.
 public final class Scheduler: Waker {
-  private static let none = UInt32.max
+  static let none = UInt32.max
   private static let bucketCount = 256
+  /// The most threads whose deadlines are looked at between two looks at who goes first, of each kind.
+  private static let timersPerLook = 64
 
-  private enum Place: UInt8 {
+  enum Place: UInt8 {
     case absent
     case ready
     case parked
   }
 
-  private struct List {
+  struct List {
     var head = Scheduler.none
     var tail = Scheduler.none
+
+    var isEmpty: Bool { head == Scheduler.none }
   }
 
-  private var places: [Place]
+  /// The order in which ready threads that have something left of their turns go.
+  enum Precedence: UInt8 {
+    /// Woke after a short wait.
+    case hurried
+    /// Woke.
+    case woken
+    /// Goes on.
+    case ordinary
+  }
+
+  var places: [Place]
   private var channels: [WaitChannel]
   private var nexts: [UInt32]
   private var previouses: [UInt32]
-  private var ready = List()
+  /// One for those in a hurry, two each for those that woke and those that go on: one of the two holds those who have used up
+  /// their turns, and takes the other's place when a round begins.
+  var ready = [5 of List](repeating: List())
+  var queues: [UInt8]
   private var buckets: [List]
+  /// Deadlines of short waits: they are looked at first, so that no crowd of others delays them.
+  private var shortTimers: TimerQueue
   private var timers: TimerQueue
-  /// Threads in the run queue.
+  /// The turns of the threads, by slot.
+  var turns: [Turn]
+  /// How long a turn is, in nanoseconds.
+  let turnNanoseconds: UInt64
+  /// The round.
+  var round: UInt64 = 1
+  /// Nanoseconds that the running thread used and that are not taken off its turn yet.
+  var runningNanoseconds: UInt64 = 0
+  /// As what the running thread was picked.
+  var running = Precedence.ordinary
+  /// When somebody last looked at the clock, in nanoseconds since boot.
+  public internal(set) var now: UInt64 = 0
+  /// Whose attention is drawn when somebody wakes.
+  var system = BackReference<ProcessSystem>()
+  /// Ready threads.
   public private(set) var readyCount = 0
   /// Threads parked until frames can be had.
   public private(set) var frameWaiterCount = 0
@@ -43,7 +91,11 @@ public final class Scheduler: Waker {
   public private(set) var parkedCount = 0
 
   /// Makes a scheduler for threads in slots below `slotCount`.
-  public init(slotCount: Int) {
+  public init(slotCount: Int, turnNanoseconds: UInt64 = ProcessLimits.turnNanoseconds) {
+    self.turnNanoseconds = turnNanoseconds
+    turns = Array(repeating: Turn(), count: slotCount)
+    queues = Array(repeating: 0, count: slotCount)
+    shortTimers = TimerQueue(slotCount: slotCount)
     places = Array(repeating: .absent, count: slotCount)
     channels = Array(repeating: .frames, count: slotCount)
     frameWaits = Array(repeating: 0, count: slotCount)
@@ -57,24 +109,25 @@ public final class Scheduler: Waker {
   /// Whether another thread than the running one could run.
   public var hasReady: Bool { readyCount != 0 }
   /// The earliest deadline of a parked thread, in nanoseconds since boot.
-  public var earliestDeadlineNanoseconds: UInt64? { timers.earliest }
+  public var earliestDeadlineNanoseconds: UInt64? {
+    guard let short = shortTimers.earliest else { return timers.earliest }
+    return min(short, timers.earliest ?? short)
+  }
 
-  /// Puts a thread that is in no list at the end of the run queue.
-  public func enqueue(_ slot: UInt32) {
+  /// Puts a thread that is in no list into a queue of ready ones, behind the others or before them.
+  func enter(_ slot: UInt32, _ queue: Int, isFirst: Bool = false) {
     precondition(places[Int(slot)] == .absent)
     places[Int(slot)] = .ready
-    append(slot, to: &ready)
+    queues[Int(slot)] = UInt8(truncatingIfNeeded: queue)
+    if isFirst { prepend(slot, to: &ready[queue]) } else { append(slot, to: &ready[queue]) }
     readyCount += 1
   }
 
-  /// Takes the thread whose turn it is out of the run queue.
-  public func dequeue() -> UInt32? {
-    let slot = ready.head
-    guard slot != Scheduler.none else { return nil }
-    unlink(slot, from: &ready)
+  /// Takes a ready thread out of its queue.
+  func leave(_ slot: UInt32) {
+    unlink(slot, from: &ready[Int(queues[Int(slot)])])
     places[Int(slot)] = .absent
     readyCount -= 1
-    return slot
   }
 
   /// Parks a thread that is in no list until its channel is woken or the deadline has passed.
@@ -88,27 +141,31 @@ public final class Scheduler: Waker {
       frameWaiterCount += 1
       frameWaits[Int(slot)] = frameWakeCount
     }
-    if let deadlineNanoseconds { timers.insert(slot, deadlineNanoseconds: deadlineNanoseconds) }
+    turns[Int(slot)].parkedNanoseconds = now
+    turns[Int(slot)].waitsForChildren = channel == .child(ofSlot: slot)
+    guard let deadlineNanoseconds else { return }
+    if deadlineNanoseconds <= now + ProcessLimits.shortWaitNanoseconds {
+      shortTimers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)
+    } else {
+      timers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)
+    }
   }
 
   /// Makes a parked thread ready whatever it waits for; others are left as they are.
   public func unpark(_ slot: UInt32) {
     guard places[Int(slot)] == .parked else { return }
-    timers.remove(slot)
+    forgetDeadline(slot)
     leaveBucket(slot)
-    enqueue(slot)
+    wakeUp(slot)
   }
 
   /// Takes a thread out of every list: it has ended or stopped.
   public func remove(_ slot: UInt32) {
     switch places[Int(slot)] {
     case .absent: break
-    case .ready:
-      unlink(slot, from: &ready)
-      places[Int(slot)] = .absent
-      readyCount -= 1
+    case .ready: leave(slot)
     case .parked:
-      timers.remove(slot)
+      forgetDeadline(slot)
       leaveBucket(slot)
     }
   }
@@ -155,12 +212,28 @@ public final class Scheduler: Waker {
     }
   }
 
-  /// Makes every parked thread ready whose deadline is not after `now`.
-  public func fireTimers(now: UInt64) {
-    while let slot = timers.popDue(now) {
+  /// Looks at the clock: makes parked threads ready whose deadline is not after `now`, a bounded number of them. Those that
+  /// are left over are still due. Whether there were any.
+  @discardableResult
+  public func fireTimers(now: UInt64) -> Bool {
+    self.now = max(self.now, now)
+    guard let earliest = earliestDeadlineNanoseconds, earliest <= now else { return false }
+    fire(&shortTimers)
+    fire(&timers)
+    return true
+  }
+
+  private func fire(_ queue: inout TimerQueue) {
+    for _ in 0..<Scheduler.timersPerLook {
+      guard let slot = queue.popDue(now) else { return }
       leaveBucket(slot)
-      enqueue(slot)
+      wakeUp(slot)
     }
+  }
+
+  private func forgetDeadline(_ slot: UInt32) {
+    shortTimers.remove(slot)
+    timers.remove(slot)
   }
 
   private func bucket(_ channel: WaitChannel) -> Int {
@@ -179,6 +252,13 @@ public final class Scheduler: Waker {
     previouses[Int(slot)] = list.tail
     if list.tail == Scheduler.none { list.head = slot } else { nexts[Int(list.tail)] = slot }
     list.tail = slot
+  }
+
+  private func prepend(_ slot: UInt32, to list: inout List) {
+    previouses[Int(slot)] = Scheduler.none
+    nexts[Int(slot)] = list.head
+    if list.head == Scheduler.none { list.tail = slot } else { previouses[Int(list.head)] = slot }
+    list.head = slot
   }
 
   private func unlink(_ slot: UInt32, from list: inout List) {

@@ -26,6 +26,8 @@ public final class Thread {
   public var awaitedFrame = FrameNumber.none
   /// The sixth argument of a call made through `syscall`, once it has been fetched from the stack.
   public var stackArgument: UInt64?
+  /// Units of what its calls left to be torn down that the thread works off before it goes on.
+  public var teardownDebt = 0
   /// Whether the thread is ready but left out of the run queue because its process is stopped.
   public internal(set) var isSuspended = false
 

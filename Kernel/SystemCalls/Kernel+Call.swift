@@ -11,11 +11,18 @@ import Processes
 extension Kernel {
   /// Whether the current thread may return to ring 3 at once.
   @inline(__always)
-  var mayGoOn: Bool { !processes.needsAttention && !memory.isShort && (!memory.hasTeardown || drainQuickly()) }
+  var mayGoOn: Bool { !processes.needsAttention && !memory.isShort && (!memory.hasTeardown || payQuickly()) }
 
-  /// Works off what a call released if it is little; returns whether none is left. More is left to `next()`.
+  /// Works off what the event released if it is little; returns whether nothing is owed for it. More is left to `next()`.
   @inline(never)
-  private func drainQuickly() -> Bool { memory.drainTeardown(budget: Kernel.quickTeardownBudget) }
+  private func payQuickly() -> Bool {
+    let debt = memory.takeNewTeardown()
+    guard debt > 0 else { return true }
+    let left = memory.payTeardown(debt, budget: Kernel.quickTeardownBudget)
+    guard left > 0 else { return true }
+    processes.current?.teardownDebt += left
+    return false
+  }
 
   /// Units of released work that are done before the thread goes on at once.
   private static var quickTeardownBudget: Int { 16 }
@@ -95,14 +102,32 @@ extension Kernel {
   /// last pages from everybody's faults.
   private func admitShort(_ allocation: AllocationClass, _ thread: Thread) -> Bool {
     if allocation != .waits {
-      switch memory.makeAvailable(frameHeadroom) {
+      switch memory.makeAvailable(frameHeadroom, looks: Kernel.headroomLooks) {
       case .ready: break
       case .pending: return parkWholeCall(thread)
-      case .exhausted: return refuse(allocation, thread)
+      case .unfinished: return tryAgain(thread)
+      case .exhausted: return processes.isGivingBack ? tryAgain(thread) : refuse(allocation, thread)
       }
     }
     if hasHeapReserve() { return true }
-    return allocation == .waits ? parkWholeCall(thread) : refuse(allocation, thread)
+    if allocation == .waits { return parkWholeCall(thread) }
+    return processes.isGivingBack ? tryAgain(thread) : refuse(allocation, thread)
+  }
+
+  /// Pages that are looked at for a call before others have a turn.
+  private static var headroomLooks: Int { 256 }
+
+  /// Begins the whole call anew once others have had their turns: there are more pages to look at, or somebody who has ended
+  /// is about to give memory back.
+  private func tryAgain(_ thread: Thread) -> Bool {
+    thread.continuation = .call
+    if processes.isGivingBack {
+      if memory.hasTeardown { workOffTeardown() }
+      processes.yield()
+    } else {
+      processes.endUsedTurn()
+    }
+    return false
   }
 
   /// Whether a call that can need memory only gives back this time: it is never refused, and what it needs on the way it takes

@@ -65,7 +65,7 @@ extension Kernel {
     switch call {
     case .getpid: return .value(UInt64(process.identifier))
     case .getppid: return .value(UInt64(processes[process.parent]?.identifier ?? 0))
-    case .kill: return try kill(arguments, process)
+    case .kill: return try kill(arguments, thread, process)
     case .getpgrp: return .value(UInt64(process.groupIdentifier))
     case .setpgid:
       try processes.setProcessGroup(integer(arguments.first), integer(arguments.second), by: process)
@@ -75,7 +75,7 @@ extension Kernel {
     case .getsid: return .value(UInt64(try processes.session(of: integer(arguments.first), by: process)))
     case .schedYield:
       store(0, thread)
-      processes.endTurn()
+      processes.yield()
       return .registersSet
     case .thrSelf: return copyOutWord(UInt64(thread.identifier), to: arguments.first, thread)
     case .getrusage: return try usage(arguments, thread, process)
@@ -118,13 +118,13 @@ extension Kernel {
     return .parked
   }
 
-  /// Lets others have a turn before a long call goes on.
+  /// Looks at the clock before a long call goes on, and lets others have a turn if this thread's is used up. Who wakes takes
+  /// the processor in `next()`.
   func cut(_ thread: Thread, _ continuation: consuming Continuation) -> Outcome {
     thread.continuation = continuation
     processes.needsAttention = true
-    // While long calls follow each other no timer interrupt comes through, but who sleeps must wake (and may end the call).
-    processes.scheduler.fireTimers(now: memory.nanoseconds)
-    processes.endTurn(of: thread)
+    processes.lookAtClock()
+    processes.endUsedTurn()
     return .parked
   }
 

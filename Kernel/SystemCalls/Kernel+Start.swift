@@ -80,8 +80,8 @@ extension Kernel {
     }
     guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
     processes.commit(execution, process, thread)
+    processes.charge()
     processes.scheduler.enqueue(thread.slot)
-    lastTickNanoseconds = memory.nanoseconds
   }
 
   /// The module that a path names.

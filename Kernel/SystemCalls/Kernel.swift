@@ -22,8 +22,11 @@ public final class Kernel {
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
-  /// When `timerTick` last ran, in nanoseconds since boot.
-  var lastTickNanoseconds: UInt64 = 0
+  /// When the timer is to interrupt the thread that `next()` has said runs, at the latest, in nanoseconds since boot: its turn
+  /// ends, somebody who sleeps is due, or whoever woke goes first.
+  public internal(set) var nextLookNanoseconds: UInt64 = 0
+  /// Whether every page is being looked at once more before somebody is killed for memory.
+  var isLookingForLastTime = false
   /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
   var starvedSinceNanoseconds: UInt64?
   /// Looks for fail points that let nobody get on.
@@ -63,7 +66,8 @@ public final class Kernel {
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,
       maximumProcessCount: configuration.maximumProcessCount
-        ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount))
+        ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount),
+      turnNanoseconds: configuration.turnNanoseconds)
     randomSource.kernel = BackReference(self)
     files.randomSource = BackReference(randomSource)
     for module in modules { addToFiles(module) }
@@ -120,18 +124,15 @@ public final class Kernel {
     return false
   }
 
-  /// The periodic timer interrupt, from ring 3 or from idling: ends the current thread's turn and fires what is due.
+  /// The timer interrupt, from ring 3 or from idling: wakes who is due, and ends the current thread's turn if it is used up.
   public func timerTick() {
-    let now = memory.nanoseconds
-    if let process = processes.currentProcess {
-      process.usage.userNanoseconds &+= now &- lastTickNanoseconds
-    }
-    lastTickNanoseconds = now
-    processes.scheduler.fireTimers(now: now)
+    let now = processes.lookAtClock()
     endStarvation(now: now)
     if memory.failures.isArmed { endStandstill(now: now) }
     memory.heap?.giveBackExcess()
-    processes.endTurn()
+    processes.noteTeardown()
+    if memory.hasTeardown { workOffTeardown() }
+    processes.endUsedTurn()
   }
 
   /// The console's device has interrupted.

@@ -43,6 +43,10 @@ public struct KernelConfiguration {
   /// Bytes that programs may have written to the console before its device takes them.
   public var consoleOutputByteCount = FileLimits.consoleOutputByteCount
 
+  /// Nanoseconds that a thread has the processor for in each round of turns; 0: it goes to the end of the queue whenever
+  /// somebody looks.
+  public var turnNanoseconds = ProcessLimits.turnNanoseconds
+
   /// Whole frames of the machine's memory, reserved ones included (`hw.physmem`); nil: those that the allocator manages.
   public var physicalFrameCount: Int?
 

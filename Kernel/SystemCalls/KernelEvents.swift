@@ -26,7 +26,8 @@ public struct ProcessorException {
 public enum Next {
   /// Enter ring 3 with the thread context at this physical address. The address space is loaded and the floating point
   /// registers are the thread's; the machine loads the general registers and, if they differ from what is loaded, the fs and
-  /// gs bases, which may have changed even though the context is the one of the last event.
+  /// gs bases, which may have changed even though the context is the one of the last event. At `Kernel.nextLookNanoseconds` it
+  /// calls `timerTick()`.
   case run(context: PhysicalAddress)
   /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then call `timerTick()`.
   case idle(until: UInt64?)

@@ -149,7 +149,9 @@ extension Kernel {
   func usage(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let usage: ResourceUsage
     switch integer(arguments.first) {
-    case 0, 1: usage = process.currentUsage
+    case 0, 1:
+      processes.charge()
+      usage = process.currentUsage
     case -1: usage = process.childUsage
     default: throw .einval
     }
@@ -159,11 +161,19 @@ extension Kernel {
 
   // MARK: Signals
 
-  func kill(_ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+  func kill(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
     let signal = Signal(rawValue: integer(arguments.second))
     guard signal.rawValue == 0 || signal.isValid else { throw .einval }
-    try processes.kill(integer(arguments.first), signal.rawValue == 0 ? nil : signal, by: process)
-    return .value(0)
+    let pending = try processes.kill(integer(arguments.first), signal.rawValue == 0 ? nil : signal, by: process)
+    guard let pending else { return .value(0) }
+    return try continueKill(pending, thread, process)
+  }
+
+  private func continueKill(
+    _ pending: PendingKill, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> Outcome {
+    var pending = pending
+    return try processes.continueKill(&pending, by: process) ? .value(0) : cut(thread, .kill(pending))
   }
 
   /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN, and SA_NOCLDWAIT. Functions are refused with ENOSYS.
@@ -202,6 +212,7 @@ extension Kernel {
     case .open(let pending): return continueOpen(try files.finish(pending, in: fileTable(process)), thread)
     case .sleep(let deadline): return continueSleep(deadline, thread)
     case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
+    case .kill(let pending): return try continueKill(pending, thread, process)
     case .execute(let execution): return try continueExecution(execution, thread, process)
     case .fork(let pending): return try continueFork(pending, thread, process)
     case .lend(let child, let identifier): return continueLending(child, identifier, thread, process)

@@ -19,7 +19,9 @@ extension Kernel {
       nanoseconds = memory.nanoseconds
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
     case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
-    case .virtual, .profiling, .threadTime, .processTime: nanoseconds = process.usage.userNanoseconds
+    case .virtual, .profiling, .threadTime, .processTime:
+      processes.charge()
+      nanoseconds = clock == .virtual ? process.usage.userNanoseconds : process.usage.nanoseconds
     default: nanoseconds = try processorNanoseconds(of: clock, process)
     }
     return Timespec(nanoseconds: nanoseconds)
@@ -28,13 +30,14 @@ extension Kernel {
   /// The processor time of the process, or of the thread of the caller's, that a negative clock names.
   @inline(never)
   private func processorNanoseconds(of clock: ClockIdentifier, _ caller: Process) throws(Errno) -> UInt64 {
+    processes.charge()
     switch clock.subject {
     case .process(let identifier):
       guard let subject = processes.process(identifier) else { throw .einval }
-      return subject.usage.userNanoseconds
+      return subject.usage.nanoseconds
     case .thread(let identifier):
       guard caller.thread?.identifier == identifier else { throw .einval }
-      return caller.usage.userNanoseconds
+      return caller.usage.nanoseconds
     case nil: throw .einval
     }
   }

@@ -309,4 +309,83 @@ import Testing
     kernel.betweenReturns = nil
     #expect(kernel.result == CallResult(value: 0, failed: false))
   }
+
+  // MARK: Giving back
+
+  @Test func whatIsBeingGivenBackIsWaitedForAndNotRefused() throws {
+    let kernel = try TestKernel(frames: 1024)
+    let system = kernel.hardware.system
+    _ = kernel.fork()
+    let parent = kernel.context
+    kernel.call(.schedYield)
+    let child = kernel.context
+    kernel.call(.mmap, area, 2000 * 4096, 3, anonymous, nobody, 0)
+    var page: UInt64 = 0
+    while system.freeFrameCount > system.reserveFrameCount + 4 {
+      kernel.store([1], at: area + page * 4096)
+      page += 1
+    }
+    // Refused while the child has it all …
+    yield(kernel, until: parent)
+    #expect(kernel.call(.mmap, area, 4096, 3, anonymous, nobody, 0)?.errno == .enomem)
+    yield(kernel, until: child)
+    kernel.exit()
+    // … and given once it is about to go.
+    #expect(kernel.context == parent && system.hasTeardown)
+    #expect(kernel.call(.mmap, area, 4096, 3, anonymous, nobody, 0)?.failed == false)
+  }
+
+  @Test func whoReleasesMuchWorksItOffWhileOthersRun() throws {
+    let kernel = try TestKernel(frames: 8192)
+    let system = kernel.hardware.system
+    _ = kernel.fork()
+    let parent = kernel.context
+    kernel.call(.mmap, area, 4000 * 4096, 3, anonymous, nobody, 0)
+    for page in 0..<UInt64(4000) { kernel.store([1], at: area + page * 4096) }
+    let before = system.freeFrameCount
+    kernel.call(.munmap, area, 4000 * 4096)
+    var steps = 0
+    yield(kernel, until: parent) {
+      steps += 1
+      // Others owe nothing for it.
+      let free = system.freeFrameCount
+      #expect(kernel.call(.getppid)?.value == 1)
+      #expect(system.freeFrameCount - free <= 16)
+    }
+    #expect(steps > 10)
+    #expect(system.freeFrameCount >= before + 4000)
+    #expect(!system.hasTeardown)
+  }
+
+  @Test func aProcessThatWasWaitedForHasGivenEverythingBack() throws {
+    let kernel = try TestKernel(frames: 8192)
+    let system = kernel.hardware.system
+    let before = system.freeFrameCount
+    let child = kernel.fork()
+    _ = kernel.wait(child) {
+      kernel.call(.mmap, area, 4000 * 4096, 3, anonymous, nobody, 0)
+      for page in 0..<UInt64(4000) { kernel.store([1], at: area + page * 4096) }
+      kernel.exit()
+    }
+    #expect(!system.hasTeardown)
+    #expect(system.freeFrameCount > before - 64)
+  }
+
+  @Test func aSignalToManyIsCutAndReachesThoseWhoAreMadeMeanwhile() throws {
+    let kernel = try TestKernel(frames: 16384, maximumProcessCount: 400)
+    let parent = kernel.context
+    for _ in 0..<200 { _ = kernel.fork() }
+    kernel.call(.kill, UInt64.max, 9)
+    var count = 0
+    yield(kernel, until: parent) {
+      count += 1
+      if kernel.call(.fork)?.failed == true { count = 0 }
+    }
+    #expect(count > 0)
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+    kernel.kernel.inspectedProcesses.inspectProcesses { process in
+      let isDoomed = process.state != .running || process.pendingSignals.contains(.sigkill)
+      #expect(isDoomed || process.identifier == 1)
+    }
+  }
 }

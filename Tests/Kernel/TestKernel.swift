@@ -42,7 +42,7 @@ final class TestKernel {
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
     maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true, isQuiet: Bool = false,
-    unitsPerTurn: Int? = nil, prepareConsole: (SimulatedConsole) -> Void = { _ in }
+    unitsPerTurn: Int? = nil, turnNanoseconds: UInt64 = 0, prepareConsole: (SimulatedConsole) -> Void = { _ in }
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
@@ -60,6 +60,7 @@ final class TestKernel {
     options.maximumProcessCount = maximumProcessCount
     options.unknownCallsRaiseSignal = signosys
     options.isQuiet = isQuiet
+    options.turnNanoseconds = turnNanoseconds
     if let unitsPerTurn { options.unitsPerTurn = unitsPerTurn }
     kernel = Kernel(options)
     do {

@@ -86,4 +86,139 @@ import Testing
     #expect(scheduler.earliestDeadlineNanoseconds == nil)
     #expect(scheduler.parkedCount == 0)
   }
+
+  // MARK: Turns
+
+  private let turn: UInt64 = 10_000_000
+
+  /// Lets the threads in these slots be ready, in the middle of a round in which nobody has used anything.
+  private func scheduler(_ slots: UInt32...) -> Scheduler {
+    let scheduler = Scheduler(slotCount: 8, turnNanoseconds: turn)
+    for slot in slots { scheduler.enqueue(slot) }
+    return scheduler
+  }
+
+  /// The thread that goes first uses so much time; it is left running.
+  private func run(_ scheduler: Scheduler, _ nanoseconds: UInt64) -> UInt32? {
+    guard let slot = scheduler.dequeue() else { return nil }
+    use(scheduler, slot, nanoseconds)
+    return slot
+  }
+
+  private func use(_ scheduler: Scheduler, _ slot: UInt32, _ nanoseconds: UInt64) {
+    scheduler.now += nanoseconds
+    scheduler.use(nanoseconds: nanoseconds)
+    scheduler.settle(slot)
+  }
+
+  @Test func whoHasUsedItsTurnIsBehindThoseWhoHaveNotHoweverTheyYield() {
+    let scheduler = scheduler(1, 2)
+    #expect(run(scheduler, turn) == 1)
+    #expect(scheduler.hasUsedTurn(1))
+    scheduler.enqueue(1)
+    for _ in 0..<10 {
+      #expect(run(scheduler, turn / 10) == 2)
+      scheduler.enqueue(2)
+    }
+    #expect(scheduler.dequeue() == 1)
+  }
+
+  @Test func whoeverRunsGivesWayToAThreadThatWakesAndThenGoesOn() {
+    let scheduler = scheduler(1, 2, 3)
+    #expect(run(scheduler, 1000) == 1)
+    scheduler.park(1, on: .frames)
+    #expect(run(scheduler, turn / 2) == 2)
+    #expect(!scheduler.givesWay(2))
+    scheduler.wake(.frames)
+    #expect(scheduler.givesWay(2))
+    scheduler.giveWay(2)
+    #expect(scheduler.dequeue() == 1)
+    scheduler.park(1, on: .frames)
+    #expect(scheduler.dequeue() == 2)
+    #expect(!scheduler.hasUsedTurn(2))
+    use(scheduler, 2, turn / 2)
+    #expect(scheduler.hasUsedTurn(2))
+  }
+
+  @Test func wakingDoesNotGiveTime() {
+    let scheduler = scheduler(1, 2)
+    #expect(run(scheduler, turn) == 1)
+    scheduler.park(1, on: .frames)
+    #expect(scheduler.dequeue() == 2)
+    scheduler.wake(.frames)
+    #expect(!scheduler.givesWay(2))
+    use(scheduler, 2, turn)
+    #expect(scheduler.hasUsedTurn(2))
+    scheduler.enqueue(2)
+    #expect(scheduler.dequeue() == 1)
+  }
+
+  @Test func aThreadThatWokeIsLikeEverybodyAfterAMillisecond() {
+    let scheduler = scheduler(1, 2)
+    scheduler.park(3, on: .frames)
+    #expect(scheduler.dequeue() == 1)
+    scheduler.wake(.frames)
+    scheduler.giveWay(1)
+    #expect(run(scheduler, ProcessLimits.burstNanoseconds / 2) == 3)
+    scheduler.park(4, on: .frames)
+    use(scheduler, 3, 1)
+    scheduler.wake(.frames)
+    #expect(!scheduler.givesWay(3))
+    use(scheduler, 3, ProcessLimits.burstNanoseconds / 2)
+    #expect(scheduler.givesWay(3))
+  }
+
+  @Test func whoSleepsShortlyGoesBeforeThoseWhoHaveWaitedLong() {
+    let scheduler = Scheduler(slotCount: 8, turnNanoseconds: turn)
+    scheduler.park(1, on: .sleep(slot: 1), deadlineNanoseconds: 1_000_000_000)
+    scheduler.fireTimers(now: 999_000_000)
+    scheduler.park(2, on: .sleep(slot: 2), deadlineNanoseconds: 1_000_000_000)
+    scheduler.fireTimers(now: 1_000_000_000)
+    #expect(scheduler.dequeue() == 2)
+    #expect(scheduler.dequeue() == 1)
+  }
+
+  @Test func aChildUsesTheTurnOfAParentThatWaitsForIt() {
+    let scheduler = scheduler(1, 2)
+    #expect(run(scheduler, turn / 10 * 6) == 1)
+    scheduler.enqueue(3, childOf: 1)
+    scheduler.park(1, on: .child(ofSlot: 1))
+    #expect(run(scheduler, ProcessLimits.childNanoseconds) == 3)
+    #expect(!scheduler.hasUsedTurn(3))
+    use(scheduler, 3, turn / 10 * 4 - ProcessLimits.childNanoseconds)
+    #expect(scheduler.hasUsedTurn(3))
+    // Nothing is left for the parent in this round.
+    scheduler.giveBack(3, to: 1)
+    scheduler.wake(.child(ofSlot: 1))
+    #expect(run(scheduler, turn) == 2)
+    scheduler.enqueue(2)
+    #expect(scheduler.dequeue() == 1)
+  }
+
+  @Test func aChildThatEndsGivesBackWhatItHasLeft() {
+    let scheduler = scheduler(1, 2)
+    #expect(run(scheduler, 0) == 1)
+    for _ in 0..<100 {
+      scheduler.enqueue(3, childOf: 1)
+      scheduler.park(1, on: .child(ofSlot: 1))
+      #expect(run(scheduler, 1000) == 3)
+      scheduler.giveBack(3, to: 1)
+      scheduler.wake(.child(ofSlot: 1))
+      #expect(scheduler.dequeue() == 1)
+    }
+    use(scheduler, 1, turn - 100 * 1000 - 1)
+    #expect(!scheduler.hasUsedTurn(1))
+    use(scheduler, 1, 2 * turn)
+    #expect(scheduler.hasUsedTurn(1))
+  }
+
+  @Test func theTimerIsSetForTheEndOfTheTurnOrTheNextWhoIsDue() {
+    let scheduler = scheduler(1, 2)
+    #expect(run(scheduler, turn / 4) == 1)
+    #expect(scheduler.nextLook(1) == turn)
+    scheduler.park(3, on: .sleep(slot: 3), deadlineNanoseconds: turn / 2)
+    #expect(scheduler.nextLook(1) == turn / 2)
+    scheduler.fireTimers(now: turn / 2)
+    #expect(scheduler.givesWay(1))
+  }
 }

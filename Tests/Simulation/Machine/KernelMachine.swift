@@ -60,6 +60,7 @@ public final class KernelMachine: SimulatedSystem {
     setup.maximumProcessCount = 24
     if let units = configuration.unitsPerTurn { setup.unitsPerTurn = units }
     if configuration.consoleIsSlow { setup.consoleOutputByteCount = 600 }
+    setup.turnNanoseconds = configuration.turnNanoseconds
     kernel = Kernel(setup)
     do throws(Errno) { try kernel.start(Array("/bin/script".utf8)) } catch {
       throw Difference("the first process cannot be started: error \(error.rawValue)")

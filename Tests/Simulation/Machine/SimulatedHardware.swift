@@ -19,6 +19,8 @@ public struct HardwareConfiguration: Sendable {
 
   /// Map entries, translations, pages and descriptors that a call handles before others have a turn; nil: as many as booted.
   public var unitsPerTurn: Int?
+  /// How long a turn is, in nanoseconds; 0: a turn ends whenever the kernel looks at the clock.
+  public var turnNanoseconds: UInt64 = 0
 
   /// A machine that is short of memory only now and then.
   public init() {}

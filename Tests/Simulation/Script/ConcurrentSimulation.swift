@@ -23,6 +23,7 @@ public struct ConcurrentSimulation {
     configuration.swapBlockCount = 800
     configuration.immediateTransferOneIn = random.pick([3, 1_000_000]) ?? 3
     configuration.unitsPerTurn = seed % 2 == 0 ? 1 + Int(seed / 2 % 8) : nil
+    configuration.turnNanoseconds = seed % 4 == 3 ? 1_000_000 : 0
     self.configuration = configuration
     limitsReservations = seed % 3 == 0
   }

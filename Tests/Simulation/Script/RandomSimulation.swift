@@ -36,6 +36,7 @@ public struct RandomSimulation {
     hardware.consoleIsSlow = kind != .memory && seed % 4 == 2
     // One seed in three cuts calls into small steps.
     if seed % 3 == 1 { hardware.unitsPerTurn = 1 + Int(seed / 3 % 12) }
+    if seed % 5 == 4 { hardware.turnNanoseconds = 10_000_000 }
   }
 
   /// Whether the script is about vm.overcommit too: two seeds in five.

@@ -1,0 +1,128 @@
+// Giving the processor to threads, and charging them for the time in which they have it (the rule is in Scheduler.swift).
+//
+// Invariants
+// - `chargedNanoseconds` is when the last charge was made, or nobody was ready any more; every way of leaving the processor
+//   charges the thread first. So switching is paid for by the thread that gets the processor, and all time that was not idle
+//   is charged to somebody.
+// - Work that a thread's events left on the list of what is being torn down is counted in its `teardownDebt` before it leaves
+//   the processor.
+
+import Memory
+
+extension ProcessSystem {
+  /// Gives the processor to the thread that goes first; whether there is one.
+  public func takeTurn() -> Bool {
+    guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
+    guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
+    currentThreadReference = BackReference(thread)
+    currentProcessReference = BackReference(process)
+    return true
+  }
+
+  // MARK: Time
+
+  /// Looks at the clock: charges the current thread, and wakes who is due. Returns the time in nanoseconds since boot.
+  @discardableResult
+  public func lookAtClock() -> UInt64 {
+    let now = memory.nanoseconds
+    charge(now)
+    // What it takes to wake many is nobody's.
+    if scheduler.fireTimers(now: now) { chargedNanoseconds = memory.nanoseconds }
+    return now
+  }
+
+  /// Charges the current thread for what it has used up to now.
+  public func charge() { charge(memory.nanoseconds) }
+
+  private func charge(_ now: UInt64) {
+    scheduler.now = now
+    if isIdle {
+      isIdle = false
+      chargedNanoseconds = now
+    }
+    guard !currentThreadReference.isEmpty else { return }
+    let elapsed = now &- chargedNanoseconds
+    chargedNanoseconds = now
+    scheduler.use(nanoseconds: elapsed)
+    currentProcessReference.borrow { process in
+      if isChargedAsSystem {
+        process.usage.systemNanoseconds &+= elapsed
+      } else {
+        process.usage.userNanoseconds &+= elapsed
+      }
+    }
+  }
+
+  /// What follows is done by the kernel between events.
+  public func beginKernelWork() { isChargedAsSystem = true }
+
+  /// Nobody has the processor until somebody looks at the clock again.
+  public func beginIdling() {
+    isIdle = true
+    scheduler.beginRound()
+  }
+
+  /// The current thread goes on in ring 3. Returns when to look at the clock again at the latest, in nanoseconds since boot.
+  public func endKernelWork() -> UInt64 {
+    isChargedAsSystem = false
+    return currentThreadReference.borrow { scheduler.nextLook($0.slot) }
+  }
+
+  // MARK: Leaving the processor
+
+  /// The current thread lets everybody go first who has something left of a turn (sched_yield(2)).
+  public func yield() {
+    guard let thread = current, scheduler.hasReady else { return }
+    currentProcess?.usage.voluntarySwitchCount &+= 1
+    leaveTurn(thread)
+    scheduler.enqueue(thread.slot)
+  }
+
+  /// Ends the current thread's turn if it is used up and another thread is ready.
+  public func endUsedTurn() {
+    guard !currentThreadReference.isEmpty, currentThreadReference.borrow({ scheduler.hasUsedTurn($0.slot) }),
+      let thread = current
+    else { return }
+    currentProcess?.usage.involuntarySwitchCount &+= 1
+    leaveTurn(thread)
+    scheduler.enqueue(thread.slot)
+  }
+
+  /// Takes the processor from the current thread if another goes before it.
+  public func giveWay() {
+    guard !currentThreadReference.isEmpty, scheduler.hasWoken,
+      currentThreadReference.borrow({ scheduler.givesWay($0.slot) }), let thread = current
+    else { return }
+    currentProcess?.usage.involuntarySwitchCount &+= 1
+    leaveTurn(thread)
+    scheduler.giveWay(thread.slot)
+  }
+
+  /// The thread is not the current one any more.
+  func leaveTurn(_ thread: Thread) {
+    guard current === thread else { return }
+    charge()
+    scheduler.settle(thread.slot)
+    thread.teardownDebt &+= memory.takeNewTeardown()
+    forgetCurrent()
+  }
+
+  /// Notes what the current thread left to be torn down; what nobody left is nobody's.
+  public func noteTeardown() {
+    let units = memory.takeNewTeardown()
+    if units != 0, let thread = current { thread.teardownDebt &+= units }
+  }
+
+  /// Whether somebody who has ended has memory that is not free yet.
+  public var isGivingBack: Bool { endingCount > 0 || memory.hasTeardown }
+
+  // MARK: The processor
+
+  /// Forgets what the processor still holds of threads that are gone.
+  public func leaveProcessor() {
+    floatingPointOwner = nil
+  }
+
+  /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
+  public func trim() { records.trim(memory) }
+}

@@ -1,0 +1,199 @@
+// Turns: who goes first, who gives way, and what a thread may still use (the rule is at the top of Scheduler.swift).
+
+import Memory
+
+/// What a thread may use in its round.
+struct Turn: BitwiseCopyable {
+  /// What is left of the turn in `round`, in nanoseconds; not above 0: it is used up.
+  var left: Int64 = 0
+  /// The round that the turn belongs to.
+  var round: UInt64 = 0
+  /// Nanoseconds used since the thread last woke.
+  var burstNanoseconds: UInt64 = 0
+  /// When it parked last, in nanoseconds since boot.
+  var parkedNanoseconds: UInt64 = 0
+  /// Whether the round gave it, and not a parent.
+  var isOwn = true
+  /// Whether the thread waits for its children, who may use its turn meanwhile.
+  var waitsForChildren = false
+  /// The slot of the parent, and which of those that had the slot one after the other.
+  var parent = Scheduler.none
+  var parentNumber: UInt32 = 0
+  /// Which of those that had this slot this one is.
+  var number: UInt32 = 0
+}
+
+extension Scheduler {
+  // MARK: Rounds
+
+  /// Gives a thread the turn of a round in which it has had none.
+  private func renew(_ slot: UInt32) {
+    let turn = turns[Int(slot)]
+    guard turn.round != round else { return }
+    let whole = Int64(turnNanoseconds)
+    let overdrawn = turn.round &+ 1 == round ? min(turn.left, 0) : 0
+    turns[Int(slot)].left = max(whole + overdrawn, min(whole, Int64(ProcessLimits.burstNanoseconds)))
+    turns[Int(slot)].round = round
+    turns[Int(slot)].isOwn = true
+  }
+
+  /// Begins the next round. Nobody who has something left is ready.
+  func beginRound() { round &+= 1 }
+
+  /// Takes some of what a parent has left that waits, for a child that has no turn of its own in this round.
+  private func draw(_ slot: UInt32) {
+    let turn = turns[Int(slot)]
+    guard turn.left <= 0, !turn.isOwn, turn.round == round, turn.parent != Scheduler.none else { return }
+    let parent = turns[Int(turn.parent)]
+    guard parent.number == turn.parentNumber, parent.waitsForChildren, places[Int(turn.parent)] == .parked else {
+      return
+    }
+    renew(turn.parent)
+    let part = min(turns[Int(turn.parent)].left, Int64(ProcessLimits.burstNanoseconds))
+    guard part > 0 else { return }
+    turns[Int(turn.parent)].left -= part
+    turns[Int(slot)].left += part
+  }
+
+  /// How far beyond its turn a thread may go.
+  private func allowance(_ precedence: Precedence) -> Int64 {
+    precedence == .hurried && turnNanoseconds > 0 ? Int64(ProcessLimits.hurriedNanoseconds) : 0
+  }
+
+  /// Where threads of some precedence are: those that have something left of their turns, or nothing.
+  private func queue(_ precedence: Precedence, isSpent: Bool = false) -> Int {
+    let parity = Int(truncatingIfNeeded: round & 1) ^ (isSpent ? 1 : 0)
+    return switch precedence {
+    case .hurried: 0
+    case .woken: 1 + parity
+    case .ordinary: 3 + parity
+    }
+  }
+
+  private func isEmpty(_ precedence: Precedence) -> Bool { ready[queue(precedence)].isEmpty }
+
+  // MARK: Becoming ready
+
+  /// Makes a thread ready that is in no list, behind those that have something left of their turns; behind all if it has
+  /// nothing left itself.
+  public func enqueue(_ slot: UInt32) {
+    renew(slot)
+    draw(slot)
+    enter(slot, queue(.ordinary, isSpent: turns[Int(slot)].left <= 0))
+  }
+
+  /// Makes a thread ready that is in no list because it waited.
+  func wakeUp(_ slot: UInt32) {
+    renew(slot)
+    draw(slot)
+    let turn = turns[Int(slot)]
+    turns[Int(slot)].burstNanoseconds = 0
+    let waited = now &- turn.parkedNanoseconds
+    let isHurried = waited <= ProcessLimits.shortWaitNanoseconds && turn.burstNanoseconds <= waited
+    let precedence = isHurried ? Precedence.hurried : .woken
+    guard turn.left + allowance(precedence) > 0 else { return enter(slot, queue(awakeBehindOthers, isSpent: true)) }
+    enter(slot, queue(precedence))
+    system.instance?.needsAttention = true
+  }
+
+  /// Where there are no turns, only the order of coming counts.
+  private var awakeBehindOthers: Precedence { turnNanoseconds == 0 ? .ordinary : .woken }
+
+  /// Makes a new thread ready, with a part of what its parent has left.
+  func enqueue(_ slot: UInt32, childOf parent: UInt32) {
+    settle(parent)
+    renew(parent)
+    let part = min(max(0, turns[Int(parent)].left / 8), Int64(ProcessLimits.childNanoseconds))
+    turns[Int(parent)].left -= part
+    turns[Int(slot)] = Turn(
+      left: part, round: round, isOwn: false, parent: parent, parentNumber: turns[Int(parent)].number,
+      number: turns[Int(slot)].number &+ 1)
+    // Before those who go on, but not before those who woke.
+    if part > 0 {
+      enter(slot, queue(.ordinary), isFirst: true)
+    } else {
+      enter(slot, queue(awakeBehindOthers, isSpent: true))
+    }
+  }
+
+  /// Settles the turn of a thread that ends with that of its parent.
+  func giveBack(_ slot: UInt32, to parent: UInt32) {
+    let turn = turns[Int(slot)]
+    guard turn.round == round else { return }
+    renew(parent)
+    let rest = turn.isOwn ? turn.left - Int64(turnNanoseconds) : turn.left
+    let left = turns[Int(parent)].left
+    turns[Int(parent)].left = min(max(left + rest, min(left, 0)), Int64(turnNanoseconds))
+  }
+
+  // MARK: Running
+
+  /// Takes the thread that goes first out of its queue: it runs.
+  public func dequeue() -> UInt32? {
+    guard readyCount != 0 else { return nil }
+    if isEmpty(.hurried) && isEmpty(.woken) && isEmpty(.ordinary) { beginRound() }
+    running = !isEmpty(.hurried) ? .hurried : !isEmpty(.woken) ? .woken : .ordinary
+    let slot = ready[queue(running)].head
+    leave(slot)
+    renew(slot)
+    return slot
+  }
+
+  /// Charges time to the running thread, which used it.
+  func use(nanoseconds: UInt64) { runningNanoseconds &+= nanoseconds }
+
+  /// Takes what the running thread was charged for off its turn.
+  func settle(_ slot: UInt32) {
+    guard runningNanoseconds != 0 else { return }
+    turns[Int(slot)].left -= Int64(clamping: runningNanoseconds)
+    turns[Int(slot)].burstNanoseconds &+= runningNanoseconds
+    runningNanoseconds = 0
+  }
+
+  /// Whether somebody is ready who woke and has something left.
+  var hasWoken: Bool { !isEmpty(.hurried) || !isEmpty(.woken) }
+
+  /// How the running thread stands: one that woke is like everybody after a while.
+  private func standing(of slot: UInt32) -> Precedence {
+    turns[Int(slot)].burstNanoseconds < ProcessLimits.burstNanoseconds ? running : .ordinary
+  }
+
+  /// Whether somebody goes before the running thread.
+  func givesWay(_ slot: UInt32) -> Bool {
+    settle(slot)
+    if !isEmpty(.hurried) { return standing(of: slot) != .hurried }
+    return !isEmpty(.woken) && standing(of: slot) == .ordinary
+  }
+
+  /// Whether the running thread has used up its turn and somebody else is ready. Where nobody is, it has the turn of the next
+  /// round.
+  func hasUsedTurn(_ slot: UInt32) -> Bool {
+    settle(slot)
+    if turns[Int(slot)].left > 0 { return false }
+    draw(slot)
+    guard turns[Int(slot)].left + allowance(standing(of: slot)) <= 0 else { return false }
+    if hasReady { return true }
+    beginRound()
+    renew(slot)
+    return false
+  }
+
+  /// Makes the running thread ready again because somebody goes before it: it is the first of its kind to go on.
+  func giveWay(_ slot: UInt32) {
+    let standing = standing(of: slot)
+    guard turns[Int(slot)].left + allowance(standing) > 0 else { return enqueue(slot) }
+    enter(slot, queue(standing), isFirst: standing == running)
+  }
+
+  /// When to look again at who goes first, at the latest, while a thread runs that was charged for its time up to now.
+  func nextLook(_ slot: UInt32) -> UInt64 {
+    settle(slot)
+    let left = turns[Int(slot)].left + allowance(standing(of: slot))
+    var wait = min(left > 0 ? UInt64(left) : 0, ProcessLimits.turnNanoseconds)
+    if hasWoken, standing(of: slot) != .ordinary {
+      wait = min(wait, ProcessLimits.burstNanoseconds &- turns[Int(slot)].burstNanoseconds)
+    }
+    if let deadline = earliestDeadlineNanoseconds { wait = min(wait, deadline > now ? deadline &- now : 0) }
+    return now &+ max(wait, ProcessLimits.shortestRunNanoseconds)
+  }
+}
