@@ -40,6 +40,7 @@ help:
 	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
+	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
@@ -93,7 +94,7 @@ iso: $(BUILD)/martlet.iso
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	@Boot/Tools/make-iso $@
 
-.PHONY: test test-host test-quick test-optimised test-boot test-format test-address test-thread
+.PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
 test: setup kernel programs iso
 	@Boot/Tools/test format host simulation boot stress
 
@@ -118,6 +119,10 @@ test-thread:
 
 test-boot: setup kernel programs iso
 	@Boot/Tools/test boot
+
+# Machines of every kind, each for a moment.
+test-machines: setup kernel programs iso
+	MARTLET_BOOT_TESTS=1 MARTLET_MACHINE_TESTS=1 swift test --no-color-diagnostics --filter BootTests.MachineTests
 
 test-format:
 	@Boot/Tools/test format

@@ -27,9 +27,10 @@ var products: [Product] = []
 if build != "programs" {
   targets += [
     kernelModule("Memory", ["ABI"]),
+    kernelModule("Handover", ["ABI", "Memory"]),
     kernelModule("Files", ["ABI", "Memory"]),
     kernelModule("Processes", ["ABI", "Memory", "Files"]),
-    kernelModule("SystemCalls", ["ABI", "Memory", "Files", "Processes"]),
+    kernelModule("SystemCalls", ["ABI", "Memory", "Handover", "Files", "Processes"]),
   ]
 }
 
@@ -44,7 +45,7 @@ case "kernel":
     .target(
       name: "Machine",
       dependencies: [
-        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime",
+        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Runtime",
       ],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
@@ -52,7 +53,9 @@ case "kernel":
       path: "Kernel/SelfTests", swiftSettings: freestanding),
     .executableTarget(
       name: "Main",
-      dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests"],
+      dependencies: [
+        "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests",
+      ],
       path: "Kernel/Main", swiftSettings: freestanding),
   ]
   products = [.executable(name: "Main", targets: ["Main"])]
@@ -85,12 +88,13 @@ default:
   targets += [
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      name: "Simulation", dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["Memory", "Simulation"], path: "Tests/Simulate", swiftSettings: strict),
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory", "Simulation"]),
+    tests("Handover", ["Memory", "Handover", "Simulation"]),
     tests("Files", ["ABI", "Memory", "Files", "Simulation"]),
     tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
     tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls"]),

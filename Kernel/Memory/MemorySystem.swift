@@ -39,6 +39,8 @@ public final class MemorySystem {
   private var heapReference = BackReference<KernelHeap>()
   /// Told when something that threads wait for happened; set by the kernel.
   public var waker: BackReference<Waker> = BackReference()
+  /// Where random numbers come from.
+  var random = RandomGenerator()
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
 

@@ -17,6 +17,8 @@ open class Processor {
   open var nanoseconds: UInt64 { preconditionFailure("abstract") }
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
   open var realTimeOffsetNanoseconds: UInt64 { preconditionFailure("abstract") }
+  /// 64 fresh bits from the machine's source of entropy; nil when it has none, or none now.
+  open func drawEntropy() -> UInt64? { nil }
   /// Sends bytes to the console as they are.
   open func writeConsole(_ bytes: RawSpan) { preconditionFailure("abstract") }
   /// The oldest byte that the console's device has received, which it gives up; nil when it has none.

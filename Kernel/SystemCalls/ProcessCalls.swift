@@ -156,6 +156,7 @@ extension Kernel {
     case .unmap(let range, let breakAddress): return continueUnmap(range, breakAddress: breakAddress, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
+    case .random(let pending): return try continueRandom(pending, callInProgress(thread).1, thread, process)
     default: preconditionFailure("not a continuation of a call")
     }
   }

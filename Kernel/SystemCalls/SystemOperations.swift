@@ -1,4 +1,4 @@
-// reboot(2), sysarch(2), getrlimit(2), setrlimit(2), getrandom(2).
+// reboot(2), sysarch(2), getrlimit(2), setrlimit(2).
 
 import ABI
 import Files
@@ -88,30 +88,5 @@ extension Kernel {
     process.setLimit(limit, for: identifier)
     if identifier == .openFiles { fileTable(process).setLimit(limit.soft) }
     return .value(0)
-  }
-
-  // MARK: Random numbers
-
-  /// A number that differs from the last. Not a source of secrets: there is no entropy to make one from.
-  func nextRandom() -> UInt64 {
-    randomState = randomState &+ memory.nanoseconds &+ 0x9e37_79b9_7f4a_7c15
-    var value = randomState
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
-
-  /// getrandom(2), at most 1024 bytes at a time. EINVAL for unknown flags.
-  func random(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
-    guard UInt32(truncatingIfNeeded: arguments.third) & ~7 == 0 else { throw .einval }
-    let count = Int(min(arguments.second, 1024))
-    for offset in stride(from: 0, to: count, by: 8) {
-      stage(nextRandom(), at: offset, &thread.frame.value.buffer)
-    }
-    var result = PendingResult(value: UInt64(count))
-    result.append(address: arguments.first, offset: 0, byteCount: count)
-    guard let process = processes[thread.process] else { preconditionFailure("thread without a process") }
-    _ = copyOut(result, thread, process)
-    return .registersSet
   }
 }
