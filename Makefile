@@ -40,6 +40,7 @@ help:
 	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
+	@echo 'fuzz         KIND=elf|multiboot|options SECONDS=30: libFuzzer on what parses input from outside'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
@@ -132,6 +133,7 @@ format:
 	swift format -i -r Package.swift Kernel Programs Tests
 
 include Tests/simulate.mk
+include Tests/fuzz.mk
 
 .PHONY: coverage
 coverage:
@@ -153,4 +155,4 @@ heap-table: setup kernel programs
 .PHONY: clean
 clean:
 	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage .build-optimised \
-	  .build-address .build-thread
+	  .build-address .build-thread .build-fuzz

@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
-// Three builds from one description. Plain `swift build`/`swift test` builds the portable modules and the tests for the
-// host; MARTLET_BUILD=kernel and MARTLET_BUILD=programs select the two freestanding builds (see the Makefile).
+// Several builds from one description. Plain `swift build`/`swift test` builds the portable modules and the tests for the
+// host; MARTLET_BUILD=kernel and MARTLET_BUILD=programs select the two freestanding builds, MARTLET_BUILD=fuzz what libFuzzer
+// drives (see the Makefile).
 import PackageDescription
 
 let build = Context.environment["MARTLET_BUILD"] ?? "host"
@@ -14,7 +15,8 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 let freestanding: [SwiftSetting] = strict + [.enableExperimentalFeature("Embedded")]
-let portable = build == "host" ? strict : freestanding
+let isForHost = build == "host" || build == "fuzz"
+let portable = isForHost ? strict : freestanding
 
 func kernelModule(_ name: String, _ dependencies: [String]) -> Target {
   .target(
@@ -79,6 +81,16 @@ case "programs":
       swiftSettings: freestanding),
   ]
   program("Demonstration", "demonstration")
+case "fuzz":
+  targets += [
+    .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "Simulation",
+      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      path: "Tests/Simulation", swiftSettings: strict),
+    .target(name: "Fuzzing", dependencies: ["Handover", "Simulation"], path: "Tests/Fuzz", swiftSettings: strict),
+  ]
+  products = [.library(name: "Fuzzing", type: .static, targets: ["Fuzzing"])]
 default:
   func tests(_ name: String, _ dependencies: [String]) -> Target {
     .testTarget(
@@ -88,7 +100,8 @@ default:
   targets += [
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Simulation", dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      name: "Simulation",
+      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["Memory", "Simulation"], path: "Tests/Simulate", swiftSettings: strict),

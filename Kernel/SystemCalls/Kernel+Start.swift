@@ -31,7 +31,8 @@ extension Kernel {
     memory.trim()
     baseline = resourceCount()
     baselineKernelFrameCount = baseline.frames - (memory.heap?.heldFrameCount ?? 0)
-    if !memory.seedRandom(with: seedMaterial.span) && !isQuiet {
+    let material = seedMaterial
+    if !memory.seedRandom(with: material.span) && !isQuiet {
       memory.report { $0.append("this machine has no source of entropy: random numbers (getrandom) can be guessed") }
     }
     guard let module = module(path) else { throw .enoent }

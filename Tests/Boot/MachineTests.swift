@@ -71,7 +71,8 @@ struct MachineTests {
   static let boards = ["pc", "q35", "pc-i440fx-2.0", "microvm,pit=off", "microvm,rtc=off", "isapc"]
   static let processors: [String?] = [
     nil, "max", "Nehalem", "SandyBridge", "Haswell", "Skylake-Server", "EPYC", "Opteron_G1", "Conroe", "core2duo",
-    "phenom", "max,-apic", "max,-xsave", "max,-rdrand", "max,-rdseed", "max,-rdrand,-rdseed", "max,-fsgsbase", "max,-pge",
+    "phenom", "max,-apic", "max,-xsave", "max,-rdrand", "max,-rdseed", "max,-rdrand,-rdseed", "max,-fsgsbase",
+    "max,-pge",
     "max,-smap,-smep,-umip", "max,+la57", "kvm64", "qemu64,-apic",
   ]
   static let memories = ["32M", "40M", "1G", "3G", "5G", "20G"]

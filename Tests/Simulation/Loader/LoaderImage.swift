@@ -57,12 +57,26 @@ public struct LoaderDescription: Sendable {
     public var text: String
     /// Its content.
     public var start: UInt64, end: UInt64
+
+    /// Describes a module.
+    public init(text: String, start: UInt64, end: UInt64) {
+      self.text = text
+      self.start = start
+      self.end = end
+    }
   }
 
   /// An entry of the memory map.
   public struct Region: Sendable {
     /// Where it is, and 1 for memory.
     public var start: UInt64, byteCount: UInt64, type: UInt64
+
+    /// Describes an entry.
+    public init(start: UInt64, byteCount: UInt64, type: UInt64) {
+      self.start = start
+      self.byteCount = byteCount
+      self.type = type
+    }
   }
 
   /// The kernel's command line.
