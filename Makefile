@@ -40,6 +40,8 @@ help:
 	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
+	@echo 'fuzz         KIND=elf|multiboot|options SECONDS=30: libFuzzer on what parses input from outside'
+	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
@@ -93,7 +95,7 @@ iso: $(BUILD)/martlet.iso
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	@Boot/Tools/make-iso $@
 
-.PHONY: test test-host test-quick test-optimised test-boot test-format test-address test-thread
+.PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
 test: setup kernel programs iso
 	@Boot/Tools/test format host simulation boot stress
 
@@ -119,6 +121,10 @@ test-thread:
 test-boot: setup kernel programs iso
 	@Boot/Tools/test boot
 
+# Machines of every kind, each for a moment.
+test-machines: setup kernel programs iso
+	MARTLET_BOOT_TESTS=1 MARTLET_MACHINE_TESTS=1 swift test --no-color-diagnostics --filter BootTests.MachineTests
+
 test-format:
 	@Boot/Tools/test format
 
@@ -127,6 +133,7 @@ format:
 	swift format -i -r Package.swift Kernel Programs Tests
 
 include Tests/simulate.mk
+include Tests/fuzz.mk
 
 .PHONY: coverage
 coverage:
@@ -148,4 +155,4 @@ heap-table: setup kernel programs
 .PHONY: clean
 clean:
 	rm -rf $(BUILD) .build .build-kernel .build-programs .build-simulate .build-coverage .build-optimised \
-	  .build-address .build-thread
+	  .build-address .build-thread .build-fuzz

@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
-// Three builds from one description. Plain `swift build`/`swift test` builds the portable modules and the tests for the
-// host; MARTLET_BUILD=kernel and MARTLET_BUILD=programs select the two freestanding builds (see the Makefile).
+// Several builds from one description. Plain `swift build`/`swift test` builds the portable modules and the tests for the
+// host; MARTLET_BUILD=kernel and MARTLET_BUILD=programs select the two freestanding builds, MARTLET_BUILD=fuzz what libFuzzer
+// drives (see the Makefile).
 import PackageDescription
 
 let build = Context.environment["MARTLET_BUILD"] ?? "host"
@@ -14,7 +15,8 @@ let strict: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
 ]
 let freestanding: [SwiftSetting] = strict + [.enableExperimentalFeature("Embedded")]
-let portable = build == "host" ? strict : freestanding
+let isForHost = build == "host" || build == "fuzz"
+let portable = isForHost ? strict : freestanding
 
 func kernelModule(_ name: String, _ dependencies: [String]) -> Target {
   .target(
@@ -27,9 +29,10 @@ var products: [Product] = []
 if build != "programs" {
   targets += [
     kernelModule("Memory", ["ABI"]),
+    kernelModule("Handover", ["ABI", "Memory"]),
     kernelModule("Files", ["ABI", "Memory"]),
     kernelModule("Processes", ["ABI", "Memory", "Files"]),
-    kernelModule("SystemCalls", ["ABI", "Memory", "Files", "Processes"]),
+    kernelModule("SystemCalls", ["ABI", "Memory", "Handover", "Files", "Processes"]),
   ]
 }
 
@@ -44,7 +47,7 @@ case "kernel":
     .target(
       name: "Machine",
       dependencies: [
-        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Files", "Processes", "SystemCalls", "Runtime",
+        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Runtime",
       ],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
@@ -52,7 +55,9 @@ case "kernel":
       path: "Kernel/SelfTests", swiftSettings: freestanding),
     .executableTarget(
       name: "Main",
-      dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests"],
+      dependencies: [
+        "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests",
+      ],
       path: "Kernel/Main", swiftSettings: freestanding),
   ]
   products = [.executable(name: "Main", targets: ["Main"])]
@@ -76,6 +81,16 @@ case "programs":
       swiftSettings: freestanding),
   ]
   program("Demonstration", "demonstration")
+case "fuzz":
+  targets += [
+    .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "Simulation",
+      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      path: "Tests/Simulation", swiftSettings: strict),
+    .target(name: "Fuzzing", dependencies: ["Handover", "Simulation"], path: "Tests/Fuzz", swiftSettings: strict),
+  ]
+  products = [.library(name: "Fuzzing", type: .static, targets: ["Fuzzing"])]
 default:
   func tests(_ name: String, _ dependencies: [String]) -> Target {
     .testTarget(
@@ -85,12 +100,14 @@ default:
   targets += [
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Simulation", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      name: "Simulation",
+      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
       name: "simulate", dependencies: ["Memory", "Simulation"], path: "Tests/Simulate", swiftSettings: strict),
     tests("ABI", ["ABI"]),
     tests("Memory", ["ABI", "Memory", "Simulation"]),
+    tests("Handover", ["Memory", "Handover", "Simulation"]),
     tests("Files", ["ABI", "Memory", "Files", "Simulation"]),
     tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
     tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls"]),

@@ -54,9 +54,6 @@ boot_start:
         cld
         mov esp, boot_stack_top
         mov esi, eax
-        rdtsc
-        mov [boot_record.time_stamp], eax
-        mov [boot_record.time_stamp + 4], edx
         mov [boot_record.magic], esi
         mov [boot_record.information], ebx
 
@@ -71,6 +68,18 @@ boot_start:
         mov edi, message_memory
         jb stop
 
+        pushfd                                ; a processor with CPUID lets the flag ID be changed
+        pop ecx
+        mov eax, ecx
+        xor eax, 1 << 21
+        push eax
+        popfd
+        pushfd
+        pop eax
+        xor eax, ecx
+        test eax, 1 << 21
+        mov edi, message_long_mode
+        jz stop
         mov eax, 0x80000000
         cpuid
         cmp eax, 0x80000001
@@ -78,12 +87,15 @@ boot_start:
         jb stop
         mov eax, 0x80000001
         cpuid
-        test edx, 1 << 29
-        mov edi, message_long_mode
-        jz stop
-        test edx, 1 << 20
-        mov edi, message_no_execute
-        jz stop
+        mov ecx, extended_features
+        call check_features
+        mov eax, 1
+        cpuid
+        mov ecx, basic_features
+        call check_features
+        rdtsc
+        mov [boot_record.time_stamp], eax
+        mov [boot_record.time_stamp + 4], edx
 
         ; Four page directories of 2 MiB pages, for the first 4 GiB.
         mov edi, boot_directories
@@ -125,9 +137,23 @@ boot_start:
         lgdt [boot_descriptor_pointer]
         jmp 8:long_mode
 
-; upper_memory_kib: eax = KiB of memory from 1 MiB up, as the loader says; 0 if it does not. Keeps esi, ebx.
+; check_features: stops with the message of the first feature in the list at ecx that edx lacks.
+check_features:
+        mov eax, [ecx]
+        mov edi, [ecx + 4]
+        add ecx, 8
+        test eax, eax
+        jz .all
+        test edx, eax
+        jnz check_features
+        jmp stop
+.all:
+        ret
+
+; upper_memory_kib: eax = KiB of memory from 1 MiB up, as the loader says; the most there can be if it does not, or if its
+; tables are damaged: Swift, which reads them again with more care, says so. Keeps esi, ebx.
 upper_memory_kib:
-        xor eax, eax
+        mov eax, -1
         cmp esi, LOADED_BY_MULTIBOOT2
         je .multiboot2
         test dword [ebx], 1
@@ -135,21 +161,29 @@ upper_memory_kib:
         mov eax, [ebx + 8]
         ret
 .multiboot2:
-        mov ecx, ebx
-        add ecx, [ebx]                        ; the end of the tags
+        mov ecx, [ebx]                        ; the end of the tags
+        add ecx, ebx
+        jc .done
         lea edx, [ebx + 8]
 .tag:
-        cmp edx, ecx
-        jae .done
+        mov edi, ecx                          ; what is left of them
+        sub edi, edx
+        jb .done
+        cmp edi, 16
+        jb .done
         cmp dword [edx], 4                    ; basic memory information
         je .found
-        mov edi, [edx + 4]
-        cmp edi, 8
+        mov ebp, [edx + 4]
+        cmp ebp, 8
         jb .done
-        add edi, 7
-        and edi, ~7
-        add edx, edi
-        jmp .tag
+        cmp ebp, edi
+        ja .done
+        add ebp, 7
+        jc .done
+        and ebp, ~7
+        add edx, ebp
+        jnc .tag
+        ret
 .found:
         mov eax, [edx + 12]
 .done:
@@ -220,21 +254,42 @@ long_mode:
         call rax
         ud2
 
-; seed_stack_guard: before any compiled code runs, so that no frame sees the value change.
+; seed_stack_guard: before any compiled code runs, so that no frame sees the value change. From every source there is.
 seed_stack_guard:
+        mov rsi, [boot_record.time_stamp]
         mov eax, 1
         cpuid
-        mov rsi, [boot_record.time_stamp]
         test ecx, 1 << 30                     ; RDRAND
-        jz .mix
+        jz .seed
         mov edi, 10
-.again:
+.draw:
         rdrand rax
-        jc .random
+        jc .drawn
         dec edi
-        jnz .again
+        jnz .draw
+        jmp .seed
+.drawn:
+        xor rsi, rax
+.seed:
+        xor eax, eax
+        cpuid
+        cmp eax, 7
+        jb .mix
+        mov eax, 7
+        xor ecx, ecx
+        cpuid
+        test ebx, 1 << 18                     ; RDSEED
+        jz .mix
+        mov edi, 100
+.draw_seed:
+        rdseed rax
+        jc .drawn_seed
+        pause
+        dec edi
+        jnz .draw_seed
         jmp .mix
-.random:
+.drawn_seed:
+        rol rsi, 32
         xor rsi, rax
 .mix:
         mov rax, 0x9E3779B97F4A7C15
@@ -264,6 +319,40 @@ message_long_mode:
         db "martlet: this processor has no long mode", 13, 10, 0
 message_no_execute:
         db "martlet: this processor has no no-execute bit", 13, 10, 0
+message_x87:
+        db "martlet: this processor has no floating point unit", 13, 10, 0
+message_time_stamp:
+        db "martlet: this processor has no time stamp counter (TSC)", 13, 10, 0
+message_model_registers:
+        db "martlet: this processor has no model-specific registers (MSR)", 13, 10, 0
+message_address_extension:
+        db "martlet: this processor has no physical address extension (PAE)", 13, 10, 0
+message_conditional_move:
+        db "martlet: this processor has no conditional moves (CMOV)", 13, 10, 0
+message_save:
+        db "martlet: this processor has no FXSAVE (FXSR)", 13, 10, 0
+message_vector:
+        db "martlet: this processor has no SSE", 13, 10, 0
+message_vector_2:
+        db "martlet: this processor has no SSE2", 13, 10, 0
+
+; What the kernel and every x86-64 program rely on: bits of %edx of CPUID 0x80000001 and 1, and what to say without them.
+; SYSCALL is not here: Intel's processors show it in 64-bit mode only (Kernel/Machine/ProcessorFeatures.swift).
+align 4
+extended_features:
+        dd 1 << 29, message_long_mode
+        dd 1 << 20, message_no_execute
+        dd 0, 0
+basic_features:
+        dd 1 << 0, message_x87
+        dd 1 << 4, message_time_stamp
+        dd 1 << 5, message_model_registers
+        dd 1 << 6, message_address_extension
+        dd 1 << 15, message_conditional_move
+        dd 1 << 24, message_save
+        dd 1 << 25, message_vector
+        dd 1 << 26, message_vector_2
+        dd 0, 0
 
 align 8
 global boot_record

@@ -38,7 +38,8 @@ public final class BootFileContent {
   /// Where the files lie.
   private static var directory: String { "/bin/" }
 
-  func isNamed(_ component: Span<UInt8>) -> Bool {
+  /// Whether this is its name.
+  public func isNamed(_ component: Span<UInt8>) -> Bool {
     guard component.count == name.count else { return false }
     for index in component.indices where component[index] != name[index] { return false }
     return true

@@ -66,8 +66,6 @@ public final class FileSystem {
   var names: SharedMemoryNamespace
   /// Owners and modes of the devices.
   var deviceOwnership: [5 of Ownership]
-  /// Where /dev/random has its numbers from.
-  public var randomSource = BackReference<RandomSource>()
   /// Filled at boot.
   var bootFiles: [BootFileContent] = []
   var liveSharedMemoryObjectCount = 0

@@ -3,18 +3,6 @@
 import ABI
 import Memory
 
-/// Where the random numbers of a kernel come from; the kernel has one of its own.
-open class RandomSource {
-  /// A source that always says 0.
-  public init() {}
-
-  /// The next number.
-  open func next() -> UInt64 { 0 }
-
-  /// Takes in what somebody wrote to /dev/random.
-  open func stir(_ word: UInt64) {}
-}
-
 /// An open /dev/random.
 public final class RandomFile: DeviceFile {
   init(_ fileSystem: FileSystem, _ flags: FileFlags) { super.init(fileSystem, .random, flags, isSeekable: true) }
@@ -22,9 +10,8 @@ public final class RandomFile: DeviceFile {
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     try move(&transfer) { address, byteCount in
       var piece = [64 of UInt64](repeating: 0)
-      fileSystem.randomSource.borrow { source in
-        for index in 0..<(byteCount + 7) / 8 { piece[index] = source.next() }
-      }
+      let memory = fileSystem.memory
+      for index in 0..<(byteCount + 7) / 8 { piece[index] = memory.randomWord() }
       var progress = 0
       return space.copyOut(
         RawSpan(_elements: piece.span).extracting(0..<byteCount), to: address, progress: &progress)
@@ -37,8 +24,9 @@ public final class RandomFile: DeviceFile {
       var piece = [64 of UInt64](repeating: 0)
       let outcome = RandomFile.copyIn(address, byteCount, &piece, space)
       guard case .complete = outcome else { return outcome }
-      fileSystem.randomSource.borrow { source in
-        for index in 0..<(byteCount + 7) / 8 { source.stir(piece[index]) }
+      let memory = fileSystem.memory
+      for index in stride(from: 0, to: (byteCount + 7) / 8, by: 4) {
+        memory.stirRandom([piece[index], piece[index + 1], piece[index + 2], piece[index + 3]])
       }
       return outcome
     }

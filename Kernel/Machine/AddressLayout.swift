@@ -1,5 +1,6 @@
 // Where things are in the kernel's half of every address space (DESIGN, "Address space").
 
+internal import Handover
 internal import MachineSupport
 internal import Memory
 

@@ -1,4 +1,4 @@
-// Time: the processor's time stamp counter, scaled by what the interval timer measured.
+// Time: the processor's time stamp counter, scaled by what the interval timer, or what there is in its place, says.
 
 internal import MachineSupport
 
@@ -7,6 +7,8 @@ struct ClockCalibration {
   private let start: UInt64
   /// 1.5 ms: two ticks of reading error are then 0.12 %.
   private static let minimumTicks: UInt64 = 1790
+  /// Readings after which a timer that does not get there passes for broken. One takes about a microsecond on a real machine.
+  private static let maximumReadings = 5_000_000
 
   /// Begins to measure.
   init() {
@@ -14,19 +16,44 @@ struct ClockCalibration {
     start = read_time_stamp()
   }
 
-  /// Ends the measurement, waiting until it is long enough, and gives time stamps per second. When so much time has passed
-  /// that the interval timer ran out, a short measurement is made instead.
-  consuming func finish() -> UInt64 {
+  /// Ends the measurement, waiting until it is long enough, and gives time stamps per second; nil when the machine has no
+  /// interval timer that counts. When so much time has passed that the timer ran out, a short measurement is made instead.
+  consuming func finish() -> UInt64? {
     var begin = start
-    while true {
-      guard let ticks = IntervalTimer.measuredTicks() else {
+    for _ in 0..<ClockCalibration.maximumReadings {
+      switch IntervalTimer.reading() {
+      case .absent: return nil
+      case .over:
         IntervalTimer.startMeasuring()
         begin = read_time_stamp()
-        continue
+      case .ticks(let ticks):
+        let end = read_time_stamp()
+        guard ticks >= ClockCalibration.minimumTicks else { continue }
+        return (end - begin) * IntervalTimer.frequency / ticks
       }
-      let end = read_time_stamp()
-      if ticks >= ClockCalibration.minimumTicks { return (end - begin) * IntervalTimer.frequency / ticks }
     }
+    return nil
+  }
+
+  /// Time stamps per second where there is no interval timer: what the processor says, or else a measurement against the
+  /// real-time clock; nil when neither is there.
+  static func frequencyWithoutIntervalTimer() -> UInt64? {
+    frequencyByIdentification() ?? RealTimeClock.measuredFrequency()
+  }
+
+  /// CPUID leaf 0x15: the crystal's frequency and the counter's ratio to it; leaf 0x16: the processor's base frequency, with
+  /// which the counter runs (Intel SDM volume 3, section 18.7.3).
+  private static func frequencyByIdentification() -> UInt64? {
+    let highest = identify_processor(0, 0).eax
+    if highest >= 0x15 {
+      let crystal = identify_processor(0x15, 0)
+      if crystal.eax != 0, crystal.ebx != 0, crystal.ecx != 0 {
+        return UInt64(crystal.ecx) * UInt64(crystal.ebx) / UInt64(crystal.eax)
+      }
+    }
+    guard highest >= 0x16 else { return nil }
+    let megahertz = UInt64(identify_processor(0x16, 0).eax & 0xFFFF)
+    return megahertz == 0 ? nil : megahertz * 1_000_000
   }
 }
 

@@ -16,6 +16,7 @@ final class Dispatcher {
   private static let canonicalEnd: UInt64 = 1 << 47
   private static let pageFault: UInt64 = 14
   private static let accessOfRing3: UInt64 = 1 << 2
+  private static let reservedBit: UInt64 = 1 << 3
   private static let generalProtection: UInt8 = 13
 
   init(_ kernel: Kernel, _ features: ProcessorFeatures, _ ticker: Ticker, end: @escaping (ExitReport) -> Never) {
@@ -45,12 +46,15 @@ final class Dispatcher {
 
   /// What the processor reported. A page fault of ring 3 that is not an access of ring 3 cannot be mended by mapping the
   /// page: no processor should raise one here, but QEMU 7.2 does for the stack of a far or interrupt return when SMAP is on.
+  /// A fault for a reserved bit means that the page tables are broken, and entering the page anew would hide it or go on for
+  /// ever. That bit is looked at before the one for a present page, which QEMU 7.2 leaves clear beside it.
   private static func exception(_ vector: UInt64, _ errorCode: UInt64) -> ProcessorException {
     guard vector == pageFault else {
       return ProcessorException(
         vector: UInt8(vector), errorCode: errorCode, address: 0, floatingPointStatus: floatingPointStatus(vector))
     }
-    guard errorCode & accessOfRing3 != 0 else {
+    guard errorCode & (accessOfRing3 | reservedBit) == accessOfRing3 else {
+      if errorCode & reservedBit != 0 { panic("a page table entry has a reserved bit set, at", read_control2()) }
       return ProcessorException(vector: generalProtection, errorCode: 0, address: 0)
     }
     return ProcessorException(vector: UInt8(vector), errorCode: errorCode, address: read_control2())

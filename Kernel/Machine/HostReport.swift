@@ -1,6 +1,7 @@
 // How the run ended, in words: on the console, and on QEMU's debug console (port 0xE9), where `make run` reads it. The second
 // is written even when the console is quiet, and no program can write there.
 
+internal import Handover
 internal import MachineSupport
 public import SystemCalls
 
@@ -42,6 +43,30 @@ public enum HostReport {
     sendToHost("process 1 cannot be started: ")
     sendToHost(reason)
     sendToHost("\n")
+  }
+
+  /// Says why the kernel does not start on this machine, or on what the boot loader handed over, and ends the run.
+  static func refuseStart(_ refusal: BootRefusal) -> Never { refuseStart(refusal.reason, refusal.subject) }
+
+  /// The same for what the machine lacks.
+  static func refuseStart(_ reason: StaticString, _ subject: [UInt8] = []) -> Never {
+    if unsafe !MachineConsole.isQuiet {
+      MachineConsole.beginLine()
+      MachineConsole.write(reason)
+      for byte in shown(subject) { MachineConsole.write(byte) }
+      MachineConsole.write(0x0A)
+    }
+    sendToHost(reason)
+    if hasDebugConsole { for byte in shown(subject) { port_write8(debugConsole, byte) } }
+    sendToHost("\n")
+    leaveMachine(.failure)
+  }
+
+  /// The start of a text that somebody else wrote, without what could pass for more than text.
+  private static func shown(_ text: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    for byte in text.prefix(64) { result.append(byte >= 0x20 && byte < 0x7F ? byte : UInt8(ascii: "?")) }
+    return result
   }
 
   private static func write(_ text: StaticString, _ value: Int) {

@@ -8,6 +8,7 @@
 // - Device memory is uncached and never executable; its tables are made here so that mapping a device later takes no frame.
 // - Nothing is mapped for ring 3, and nothing in the lower half: the identity map ends when `load()` returns.
 
+internal import Handover
 internal import MachineSupport
 internal import Memory
 
@@ -55,7 +56,9 @@ struct KernelPageTables {
 
   /// Zeroed, contiguous tables; their physical address.
   private static func takeTables(_ map: inout MemoryMap, count: UInt64) -> UInt64 {
-    guard let first = map.take(frameCount: count) else { panic("too little memory for the kernel's page tables") }
+    guard let first = map.take(frameCount: count, .low) else {
+      HostReport.refuseStart("too little memory below 4 GiB for the kernel's page tables")
+    }
     zeroMemory(first.address.raw, byteCount: count * Page.byteCount)
     return first.address.raw
   }

@@ -17,8 +17,8 @@ enum LegacyInterruptController {
   private static let endOfInterrupt: UInt8 = 0x20
   private static let readInService: UInt8 = 0x0B
 
-  /// Programs both, with every line masked.
-  static func initialize() {
+  /// Programs both, with every line masked. Returns whether they are there: what was written can be read again.
+  static func initialize() -> Bool {
     port_write8(command1, 0x11)
     port_write8(command2, 0x11)
     port_write8(data1, UInt8(VECTOR_LEGACY_BASE))
@@ -27,8 +27,11 @@ enum LegacyInterruptController {
     port_write8(data2, cascadeLine)
     port_write8(data1, 0x01)
     port_write8(data2, 0x01)
-    port_write8(data1, 0xFF)
     port_write8(data2, 0xFF)
+    port_write8(data1, 0xFF & ~(1 << cascadeLine))
+    let isPresent = port_read8(data1) == 0xFF & ~(1 << cascadeLine)
+    port_write8(data1, 0xFF)
+    return isPresent
   }
 
   /// Lets a line of the first controller through.

@@ -1,5 +1,6 @@
 // The machine brought up, in the order that its parts need each other.
 
+public import Handover
 internal import MachineSupport
 public import Memory
 public import Processes
@@ -33,27 +34,26 @@ public final class Machine {
     start = memory_read64(boot_record_address())
 
     features = ProcessorFeatures.detect()
+    guard features.hasSystemCall else { HostReport.refuseStart("this processor has no SYSCALL instruction") }
     features.enableNoExecute()
-    let information = BootInformation.read()
-    options = KernelOptions(information.commandLine)
-    unsafe MachineConsole.isQuiet = options.isQuiet
-    if options.inspectionInterval != nil { FrameBackedHeap.startChecking() }
-    modules = information.modules
-
-    var map = MemoryMap(
-      information, image: ByteRange(start: AddressLayout.stub.start, end: AddressLayout.image.end))
+    let handover = BootHandover.take()
+    options = handover.options
+    modules = handover.modules
+    var map = handover.map
     physicalFrameCount = map.physicalFrameCount
     tables = KernelPageTables(&map, features)
-    unsafe PowerManagement.tables = tables
     let disk = Machine.takeDisk(options, &map)
     let frameTable = Machine.takeFrameTable(&map)
     tables.load()
+    unsafe PowerManagement.tables = tables
     map.release(AddressLayout.stub)
     features.enableProtections()
     features.enableSystemCalls()
     floatingPoint = FloatingPoint(features)
 
-    LegacyInterruptController.initialize()
+    guard LegacyInterruptController.initialize() else {
+      HostReport.refuseStart("this machine has no 8259 interrupt controllers")
+    }
     var controller = LocalInterruptController(tables, features)
     controller?.startMeasuring()
 
@@ -61,7 +61,7 @@ public final class Machine {
     let physical = unsafe PhysicalMemory(
       base: UnsafeMutableRawPointer(bitPattern: UInt(AddressLayout.directMapBase)).unsafelyUnwrapped,
       byteCount: UInt64(map.frameCount) * Page.byteCount)
-    let processor = MachineProcessor(startedAt: start)
+    let processor = MachineProcessor(startedAt: start, features)
     memory = MemorySystem(
       physical, processor, frameTable: frameTable.address, frameCount: map.frameCount, available: map.ranges.span,
       kernelRoot: tables.root)
@@ -70,7 +70,15 @@ public final class Machine {
       logLine("the swap device could not be attached")
     }
 
-    clock = Clock(origin: start, frequency: calibration.finish())
+    let measured = calibration.finish()
+    guard measured != nil || controller != nil else {
+      HostReport.refuseStart("this machine has no timer that interrupts (neither a local APIC nor an 8254)")
+    }
+    guard let frequency = measured ?? ClockCalibration.frequencyWithoutIntervalTimer() else {
+      HostReport.refuseStart(
+        "this machine has no clock to measure the time stamp counter with (no 8254, CPUID 0x15, 0x16, or CMOS clock)")
+    }
+    clock = Clock(origin: start, frequency: frequency)
     controller?.finishMeasuring()
     processor.setClock(clock)
     ticker = Ticker(controller, clock)
@@ -79,8 +87,8 @@ public final class Machine {
 
   private static func takeFrameTable(_ map: inout MemoryMap) -> FrameNumber {
     let byteCount = FrameTable.byteCount(frameCount: map.frameCount)
-    guard let frame = map.take(frameCount: Page.count(covering: byteCount)) else {
-      panic("too little memory for the frame table")
+    guard let frame = map.take(frameCount: Page.count(covering: byteCount), .anywhere) else {
+      HostReport.refuseStart("not enough memory in one piece for the table of frames")
     }
     return frame
   }
@@ -90,15 +98,17 @@ public final class Machine {
   )? {
     let blockCount = options.swapByteCount >> Page.shift
     guard blockCount > 0 else { return nil }
-    guard let start = map.take(frameCount: blockCount) else {
-      logLine("there is not enough memory in one piece for the swap device")
-      return nil
-    }
+    guard let start = map.take(frameCount: blockCount, .anywhere) else { HostReport.refuseStart(.swapTooLarge) }
     return (start, UInt32(blockCount))
   }
 
   /// Time stamps since the boot stub's first instruction: instructions, where QEMU counts them.
   public var timeStampsSinceStart: UInt64 { read_time_stamp() &- start }
+
+  /// What nobody outside knows exactly of this start: the counter at its beginning and now, how fast it runs, the date.
+  public var seedMaterial: [UInt64] {
+    [start, read_time_stamp(), clock.frequency, memory.processor.realTimeOffsetNanoseconds]
+  }
 
   /// Makes the kernel the one that answers events; `end` is called when process 1 has ended. Before `Kernel.start`, which
   /// counts what exists.

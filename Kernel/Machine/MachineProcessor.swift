@@ -6,19 +6,23 @@ internal import Memory
 /// The real processor.
 final class MachineProcessor: Processor {
   private var clock: Clock
+  private let entropy: EntropySource
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
   override var realTimeOffsetNanoseconds: UInt64 { realTimeOffset }
   private var realTimeOffset: UInt64 = 0
 
   /// A processor whose clock is not measured yet: a time stamp passes for a nanosecond until `setClock`.
-  init(startedAt origin: UInt64) {
+  init(startedAt origin: UInt64, _ features: ProcessorFeatures) {
+    entropy = EntropySource(features)
     clock = Clock(origin: origin, frequency: 1_000_000_000)
   }
 
   /// Takes over the measured clock and the date.
   func setClock(_ measured: Clock) {
     clock = measured
-    realTimeOffset = RealTimeClock.seconds() &* 1_000_000_000 &- measured.nanoseconds(at: read_time_stamp())
+    let seconds = RealTimeClock.seconds()
+    if seconds == nil { logLine("this machine has no real-time clock: its time begins in 1970") }
+    realTimeOffset = (seconds ?? 0) &* 1_000_000_000 &- measured.nanoseconds(at: read_time_stamp())
   }
 
   /// Makes the page table whose root is `root` the current one.
@@ -38,6 +42,9 @@ final class MachineProcessor: Processor {
 
   /// Nanoseconds since the boot stub's first instruction.
   override var nanoseconds: UInt64 { clock.nanoseconds(at: read_time_stamp()) }
+
+  /// 64 fresh bits from the processor.
+  override func drawEntropy() -> UInt64? { entropy.draw() }
 
   /// Hands bytes to the serial line, as many as it takes.
   override func sendToConsole(_ bytes: RawSpan) -> Int { MachineConsole.send(bytes) }

@@ -71,7 +71,10 @@ private func writeCause(_ frame: trap_frame, _ address: UInt64) {
     MachineConsole.write(
       frame.error_code & 16 != 0 ? " executing " : frame.error_code & 2 != 0 ? " writing " : " reading ")
     MachineConsole.write(hexadecimal: address)
-    MachineConsole.write(frame.error_code & 1 != 0 ? " (not permitted)" : " (not mapped)")
+    // The reserved bit first: QEMU 7.2 leaves the bit for a present page clear beside it.
+    MachineConsole.write(
+      frame.error_code & 8 != 0
+        ? " (reserved bit set)" : frame.error_code & 1 != 0 ? " (not permitted)" : " (not mapped)")
   } else if frame.error_code != 0 {
     MachineConsole.write(", error code ")
     MachineConsole.write(hexadecimal: frame.error_code)

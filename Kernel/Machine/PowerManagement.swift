@@ -8,7 +8,7 @@ internal import MachineSupport
 
 /// ACPI, as far as switching off needs it.
 enum PowerManagement {
-  /// Set when the machine is brought up.
+  /// Set when the final page tables are loaded; until then the boot stub's map memory below 4 GiB where it is.
   nonisolated(unsafe) static var tables: KernelPageTables?
 
   private static let sleepEnable: UInt16 = 1 << 13
@@ -25,7 +25,8 @@ enum PowerManagement {
   }
 
   private static func read8(_ physical: UInt64) -> UInt8 {
-    guard let address = unsafe tables?.mapDevice(physical) else { return 0 }
+    guard let tables = unsafe tables else { return physical < 1 << 32 ? memory_read8(physical) : 0 }
+    guard let address = tables.mapDevice(physical) else { return 0 }
     return memory_read8(address)
   }
 

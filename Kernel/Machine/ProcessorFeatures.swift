@@ -4,6 +4,7 @@ internal import MachineSupport
 
 /// The optional parts of the processor that the kernel uses.
 struct ProcessorFeatures {
+  let hasSystemCall: Bool
   let hasNoExecute: Bool
   let hasGlobalPages: Bool
   let hasSupervisorExecutionPrevention: Bool
@@ -14,6 +15,7 @@ struct ProcessorFeatures {
   let hasVectorExtension: Bool
   let hasLocalInterruptController: Bool
   let hasRandom: Bool
+  let hasSeed: Bool
 
   /// Asks the processor.
   static func detect() -> ProcessorFeatures {
@@ -22,6 +24,7 @@ struct ProcessorFeatures {
     let structured = highest >= 7 ? identify_processor(7, 0) : processor_identification()
     let extended = identify_processor(0x8000_0001, 0)
     return ProcessorFeatures(
+      hasSystemCall: extended.edx & 1 << 11 != 0,
       hasNoExecute: extended.edx & 1 << 20 != 0,
       hasGlobalPages: basic.edx & 1 << 13 != 0,
       hasSupervisorExecutionPrevention: structured.ebx & 1 << 7 != 0,
@@ -31,7 +34,8 @@ struct ProcessorFeatures {
       hasExtendedSave: basic.ecx & 1 << 26 != 0,
       hasVectorExtension: basic.ecx & 1 << 28 != 0,
       hasLocalInterruptController: basic.edx & 1 << 9 != 0,
-      hasRandom: basic.ecx & 1 << 30 != 0)
+      hasRandom: basic.ecx & 1 << 30 != 0,
+      hasSeed: structured.ebx & 1 << 18 != 0)
   }
 
   private static let extendedFeatures: UInt32 = 0xC000_0080

@@ -27,8 +27,50 @@ enum RealTimeClock {
       year: register(9))
   }
 
-  /// Seconds since 1970-01-01 00:00 UTC; the clock is taken to be in UTC.
-  static func seconds() -> UInt64 {
+  private static let stateA: UInt8 = 0x0A
+  private static let stateB: UInt8 = 0x0B
+  private static let stateC: UInt8 = 0x0C
+  private static let stateD: UInt8 = 0x0D
+  private static let periodicInterrupt: UInt8 = 0x40
+
+  /// Whether there is one: state D has no bits but the one for a good battery.
+  private static var isPresent: Bool { register(stateD) & 0x7F == 0 }
+
+  private static func setRegister(_ number: UInt8, _ value: UInt8) {
+    port_write8(index, number | 0x80)
+    port_write8(data, value)
+  }
+
+  /// Periods of 1/1024 s that a measurement lasts; waiting for one is bounded, in readings of about two microseconds.
+  private static let measuredPeriods: UInt64 = 16
+  private static let maximumReadings = 1_000_000
+
+  /// Time stamps in a second, measured against the periodic flag, whose interrupt is masked; nil when it does not come.
+  static func measuredFrequency() -> UInt64? {
+    guard isPresent else { return nil }
+    let a = register(stateA)
+    let b = register(stateB)
+    setRegister(stateA, a & 0x70 | 0x06)
+    setRegister(stateB, b | periodicInterrupt)
+    defer {
+      setRegister(stateB, b)
+      setRegister(stateA, a)
+      _ = register(stateC)
+    }
+    guard waitForPeriod() else { return nil }
+    let start = read_time_stamp()
+    for _ in 0..<measuredPeriods where !waitForPeriod() { return nil }
+    return (read_time_stamp() - start) * 1024 / measuredPeriods
+  }
+
+  private static func waitForPeriod() -> Bool {
+    for _ in 0..<maximumReadings where register(stateC) & periodicInterrupt != 0 { return true }
+    return false
+  }
+
+  /// Seconds since 1970-01-01 00:00 UTC; the clock is taken to be in UTC. Nil without a clock.
+  static func seconds() -> UInt64? {
+    guard isPresent else { return nil }
     var attempts = 0
     var reading = read()
     // Stable when no update is under way and two readings agree.

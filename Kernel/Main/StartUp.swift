@@ -1,6 +1,7 @@
 // Start-up order, and nothing else.
 
 internal import ABI
+internal import Handover
 internal import Machine
 internal import Memory
 internal import SelfTests
@@ -21,6 +22,7 @@ func startUp() -> Never {
   configuration.unknownCallsRaiseSignal = machine.options.unknownCallsRaiseSignal
   configuration.isQuiet = machine.options.isQuiet
   configuration.physicalFrameCount = Int(machine.physicalFrameCount)
+  configuration.seedMaterial = machine.seedMaterial
   let kernel = Kernel(configuration)
   if machine.modules.isEmpty && machine.options.initPath.isEmpty {
     logLine("no program to run: the boot loader brought no module")

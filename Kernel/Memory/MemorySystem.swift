@@ -41,6 +41,8 @@ public final class MemorySystem {
   public var waker: BackReference<Waker> = BackReference()
   /// The way out to the console; set by the kernel.
   public var consoleOutput: ConsoleOutput?
+  /// Where random numbers come from.
+  var random = RandomGenerator()
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
 

@@ -17,6 +17,8 @@ open class Processor {
   open var nanoseconds: UInt64 { preconditionFailure("abstract") }
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.
   open var realTimeOffsetNanoseconds: UInt64 { preconditionFailure("abstract") }
+  /// 64 fresh bits from the machine's source of entropy; nil when it has none, or none now.
+  open func drawEntropy() -> UInt64? { nil }
   /// Hands bytes, of which there is at least one, to the console's device as they are, as many as it takes at once; returns
   /// how many. When that is not all, the device interrupts as soon as it takes more.
   open func sendToConsole(_ bytes: RawSpan) -> Int { preconditionFailure("abstract") }

@@ -58,6 +58,8 @@ public enum Continuation {
   case closeRange(UInt32, UInt32)
   /// Descriptors from the first number to the second are being marked close-on-exec.
   case markCloseOnExec(UInt32, UInt32)
+  /// Random bytes are being handed out.
+  case random(PendingRandom)
   /// The end of the process.
   case exit(ExitPhase)
 
@@ -169,6 +171,19 @@ public struct PendingResult: BitwiseCopyable {
     pieces[count] = Piece(address: address, offset: offset, byteCount: byteCount)
     count += 1
   }
+}
+
+/// A getrandom(2) of which a part is done.
+public struct PendingRandom: BitwiseCopyable {
+  /// Bytes that were handed out.
+  public var moved: UInt64 = 0
+  /// Bytes in the thread's buffer that are being handed out.
+  public var pieceByteCount = 0
+  /// Bytes of those that were.
+  public var progress = 0
+
+  /// Nothing is done.
+  public init() {}
 }
 
 /// How far the end of a process is.

@@ -170,7 +170,8 @@ extension Execution {
       put(0, at: 2)
       return Int(InitialStack.pageSizesByteCount)
     case 2:
-      for index in 0..<8 { put(memory.canaryWord(index), at: index) }
+      // Secret: other users must not be able to tell what stands between a program's buffers and its return addresses.
+      for index in 0..<8 { put(memory.randomWord(), at: index) }
       return InterfaceLimits.canaryByteCount
     case 3:
       let count = min(512, pathByteCount - cursor)
@@ -203,15 +204,5 @@ extension Execution {
     case .wait(let channel): return channel
     case .fault, .tooLong: throw .enomem
     }
-  }
-}
-
-extension MemorySystem {
-  /// A word of the stack protector's canary: not secret, but different from one program to the next.
-  fileprivate func canaryWord(_ index: Int) -> UInt64 {
-    var value = processor.nanoseconds &+ UInt64(index) &* 0x9e37_79b9_7f4a_7c15
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
   }
 }

@@ -56,6 +56,21 @@ public struct SelfTestRunner {
   }
 }
 
+/// Whether a text has the bytes of a pattern anywhere.
+private func text(_ text: StaticString, contains pattern: [UInt8]) -> Bool {
+  let length = text.utf8CodeUnitCount
+  guard pattern.count <= length else { return false }
+  for start in 0...(length - pattern.count) {
+    var matches = true
+    for index in 0..<pattern.count {
+      // SAFETY: start + index is below the text's length.
+      if unsafe text.utf8Start[start + index] != pattern[index] { matches = false }
+    }
+    if matches { return true }
+  }
+  return false
+}
+
 /// Nil when the condition holds, else the line of the call.
 func expect(_ condition: Bool, line: UInt32 = #line) -> UInt32? {
   condition ? nil : line

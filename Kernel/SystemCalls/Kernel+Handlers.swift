@@ -85,7 +85,7 @@ extension Kernel {
     case .sysarch: return try systemArchitecture(arguments, thread)
     case .getrlimit: return try resourceLimit(arguments, thread, process)
     case .setrlimit: return try setResourceLimit(arguments, thread, process)
-    case .getrandom: return try random(arguments, thread)
+    case .getrandom: return try random(arguments, thread, process)
     default: return try handleIdentity(call, arguments, thread, process)
     }
   }

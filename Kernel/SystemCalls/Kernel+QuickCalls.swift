@@ -35,6 +35,7 @@ extension Kernel {
     case .lseek: return try quickSeek(thread, process)
     case .fstat: return try quickStatus(thread, process)
     case .clockGettime: return try quickTime(thread, process)
+    case .getrandom: return quickRandom(thread, process)
     default: return nil
     }
   }
@@ -83,6 +84,15 @@ extension Kernel {
   private func quickTime(_ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
     let time = try time(of: ClockIdentifier(rawValue: integer(thread.context.rdi)), process)
     return store(time, (), thread, process) ? 0 : nil
+  }
+
+  /// A single word: what a program wants that seeds a generator of its own.
+  @inline(__always)
+  private func quickRandom(_ thread: Thread, _ process: Process) -> UInt64? {
+    guard thread.context.rsi == 8, areRandomFlags(thread.context.rdx) else { return nil }
+    let word = memory.randomWord()
+    let isDone = spaceReference(process).borrow { $0.store(word, (), at: VirtualAddress(thread.context.rdi)) }
+    return isDone ? 8 : nil
   }
 
   /// Stores a structure of two parts where the second argument says; whether that could be done at once.

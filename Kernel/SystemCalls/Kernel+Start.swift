@@ -2,6 +2,7 @@
 
 public import ABI
 import Files
+import Handover
 import Memory
 import Processes
 
@@ -13,35 +14,10 @@ struct ResourceCount {
   var swapBlocks = 0
 }
 
-/// The words of a module's string.
-struct ModuleWords {
-  private let text: [UInt8]
-
-  init(_ module: BootModule) { text = module.commandLine }
-
-  /// The next word at or behind `position`, or nil.
-  func next(from position: Int) -> Range<Int>? {
-    var start = position
-    while start < text.count && text[start] == UInt8(ascii: " ") { start += 1 }
-    guard start < text.count else { return nil }
-    var end = start
-    while end < text.count && text[end] != UInt8(ascii: " ") { end += 1 }
-    return start..<end
-  }
-
-  /// The last path component of the first word.
-  var name: Range<Int> {
-    guard let word = next(from: 0) else { return 0..<0 }
-    var start = word.lowerBound
-    for index in word where text[index] == UInt8(ascii: "/") { start = index + 1 }
-    return start..<word.upperBound
-  }
-}
-
 extension Kernel {
   /// Makes a module appear in /bin.
   func addToFiles(_ module: BootModule) {
-    let name = ModuleWords(module).name
+    let name = ModuleWords(module.commandLine).name
     files.addBootFile(
       name: module.commandLine.span.extracting(name), start: module.start, byteCount: module.byteCount)
   }
@@ -55,7 +31,10 @@ extension Kernel {
     memory.trim()
     baseline = resourceCount()
     baselineKernelFrameCount = baseline.frames - (memory.heap?.heldFrameCount ?? 0)
-    randomState = memory.nanoseconds
+    let material = seedMaterial
+    if !memory.seedRandom(with: material.span) && !isQuiet {
+      memory.report { $0.append("this machine has no source of entropy: random numbers (getrandom) can be guessed") }
+    }
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)
     try execution.load(
@@ -88,14 +67,19 @@ extension Kernel {
   private func module(_ path: [UInt8]) -> Int? {
     if path.isEmpty { return modules.isEmpty ? nil : 0 }
     guard let content = try? files.program(path: path.span) else { return nil }
-    for index in modules.indices where modules[index].start == content.start { return index }
+    // Not by its place, which an empty file can share.
+    for index in modules.indices {
+      let module = modules[index]
+      let name = ModuleWords(module.commandLine).name
+      if content.isNamed(module.commandLine.span.extracting(name)) { return index }
+    }
     return nil
   }
 
   /// An execution with the words of a module's string as arguments: /bin/NAME, then the rest.
   private func stageArguments(_ index: Int) throws(Errno) -> Execution {
     let module = modules[index]
-    let words = ModuleWords(module)
+    let words = ModuleWords(module.commandLine)
     var path = [1024 of UInt8](repeating: 0)
     var count = 0
     for byte in "/bin/".utf8 {

@@ -39,9 +39,8 @@ public final class Kernel {
   var baseline = ResourceCount()
   /// Frames of the machine, those of the heap left out, before process 1.
   var baselineKernelFrameCount = 0
-  /// The seed of getrandom(2).
-  var randomState: UInt64 = 0
-  private let randomSource = KernelRandomSource()
+  /// What is known of this start, for the random numbers.
+  let seedMaterial: [UInt64]
   /// Watches events, if that was asked for (Kernel+Monitored.swift).
   public internal(set) var monitor: EventMonitor?
   /// Whether an inspection or the monitor found something wrong.
@@ -54,6 +53,7 @@ public final class Kernel {
     memory = configuration.memory
     modules = configuration.modules
     isQuiet = configuration.isQuiet
+    seedMaterial = configuration.seedMaterial
     memory.isQuiet = isQuiet
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
@@ -68,8 +68,6 @@ public final class Kernel {
       maximumProcessCount: configuration.maximumProcessCount
         ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount),
       turnNanoseconds: configuration.turnNanoseconds)
-    randomSource.kernel = BackReference(self)
-    files.randomSource = BackReference(randomSource)
     for module in modules { addToFiles(module) }
   }
 

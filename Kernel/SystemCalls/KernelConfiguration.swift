@@ -34,6 +34,8 @@ public struct KernelConfiguration {
   public var unknownCallsRaiseSignal = true
   /// No kernel line on the console (kernel option `quiet`).
   public var isQuiet = false
+  /// What the machine knows of this start, times above all: mixed into the random numbers.
+  public var seedMaterial: [UInt64] = []
   /// How many processes there may be, process 1 included; nil: by the size of memory.
   public var maximumProcessCount: Int?
 

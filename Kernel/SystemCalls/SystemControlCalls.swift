@@ -73,7 +73,10 @@ extension Kernel {
       guard process.credentials.isSuperuser else { throw .eperm }
       guard isSound() else { throw .edoofus }
     }
-    let size = stage(value(of: node), &thread.frame.value.buffer)
+    let size =
+      node == .random
+      ? stageRandom(room, limit: SystemCallLimits.randomNodeByteCount, thread)
+      : stage(value(of: node), &thread.frame.value.buffer)
     guard try deliver(size, room, arguments, thread, process) else { return .parked }
     if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
     if arguments.new != 0 {
@@ -219,7 +222,6 @@ extension Kernel {
     case .maximumFilesPerProcess: .integer(UInt32(files.maximumFilesPerProcess))
     case .groupMaximum: .integer(UInt32(SystemCallLimits.groupCount))
     case .userStack: .long(ABI.UserSpace.stackTop)
-    case .random: .long(nextRandom())
     case .openFiles: .integer(UInt32(files.openFileCount))
     case .signalUnknownCalls: .integer(unknownCallsRaiseSignal ? 1 : 0)
     case .posixSharedMemory: .integer(1)

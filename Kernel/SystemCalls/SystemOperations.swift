@@ -1,4 +1,4 @@
-// reboot(2), sysarch(2), getrlimit(2), setrlimit(2), getrandom(2).
+// reboot(2), sysarch(2), getrlimit(2), setrlimit(2).
 
 import ABI
 import Files
@@ -15,15 +15,6 @@ enum SystemArchitecture: UInt32 {
   init?(_ argument: UInt64) { self.init(rawValue: UInt32(truncatingIfNeeded: argument)) }
 
   var setsBase: Bool { self == .setFSBase || self == .setGSBase }
-}
-
-/// The numbers of /dev/random are those of getrandom(2).
-final class KernelRandomSource: RandomSource {
-  var kernel = BackReference<Kernel>()
-
-  override func next() -> UInt64 { kernel.borrow { $0.nextRandom() } }
-
-  override func stir(_ word: UInt64) { kernel.borrow { $0.randomState = $0.nextRandom() ^ word } }
 }
 
 extension Kernel {
@@ -115,30 +106,5 @@ extension Kernel {
     // That a program has made some of its stack less than this is no reason to refuse the limit.
     let outcome = try? continueProtect(PendingProtection(range, protection, maximum: nil), thread, process)
     return outcome ?? .value(0)
-  }
-
-  // MARK: Random numbers
-
-  /// A number that differs from the last. Not a source of secrets: there is no entropy to make one from.
-  func nextRandom() -> UInt64 {
-    randomState = randomState &+ memory.nanoseconds &+ 0x9e37_79b9_7f4a_7c15
-    var value = randomState
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
-
-  /// getrandom(2), at most 1024 bytes at a time. EINVAL for unknown flags.
-  func random(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
-    guard UInt32(truncatingIfNeeded: arguments.third) & ~7 == 0 else { throw .einval }
-    let count = Int(min(arguments.second, 1024))
-    for offset in stride(from: 0, to: count, by: 8) {
-      stage(nextRandom(), at: offset, &thread.frame.value.buffer)
-    }
-    var result = PendingResult(value: UInt64(count))
-    result.append(address: arguments.first, offset: 0, byteCount: count)
-    guard let process = processes[thread.process] else { preconditionFailure("thread without a process") }
-    _ = copyOut(result, thread, process)
-    return .registersSet
   }
 }

@@ -96,11 +96,13 @@ let measuredProcessor = "max,-erms,-fsrm"
 ///   - memory: the machine's memory, as QEMU takes it.
 ///   - input: bytes that are sent to the serial line from the start.
 ///   - processor: QEMU's processor model; nil for the default one.
+///   - flags: further words for QEMU, behind all others.
 ///   - hasDebugExit: whether the machine has the device through which the kernel ends QEMU with a status.
 ///   - timeLimit: real seconds after which the run is killed.
 func boot(
   program: String? = nil, arguments: String = "", modules: [String] = [], append: String = "", memory: String = "128M",
-  input: String = "", processor: String? = measuredProcessor, hasDebugExit: Bool = true, timeLimit: Int = 120
+  input: String = "", processor: String? = measuredProcessor, flags: [String] = [], hasDebugExit: Bool = true,
+  timeLimit: Int = 120
 ) throws -> BootResult {
   var words = ["-kernel", BootFiles.kernel, "-append", append]
   var files: [String] = []
@@ -110,6 +112,7 @@ func boot(
     words += ["-initrd", files.map { $0.replacingOccurrences(of: ",", with: ",,") }.joined(separator: ",")]
   }
   if hasDebugExit { words += debugExit }
+  words += flags
   return try runMachine(words, memory: memory, input: input, processor: processor, timeLimit: timeLimit)
 }
 

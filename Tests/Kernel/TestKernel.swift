@@ -42,12 +42,14 @@ final class TestKernel {
   init(
     frames: Int = 2048, swapBlocks: UInt32 = 0, modules: [(String, [UInt8])] = [("prog a b", TestProgram.image)],
     maximumProcessCount: Int? = nil, path: String = "", signosys: Bool = true, isQuiet: Bool = false,
-    unitsPerTurn: Int? = nil, turnNanoseconds: UInt64 = 0, prepareConsole: (SimulatedConsole) -> Void = { _ in }
+    unitsPerTurn: Int? = nil, turnNanoseconds: UInt64 = 0, entropySeed: UInt64? = 1,
+    prepareConsole: (SimulatedConsole) -> Void = { _ in }
   ) throws {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frames
     configuration.swapBlockCount = swapBlocks
     hardware = SimulatedHardware(configuration, modules: modules.map(\.1))
+    hardware.processor.entropySource = SimulatedProcessor.entropySource(seed: entropySeed)
     prepareConsole(hardware.processor.console)
     var boot: [BootModule] = []
     for (index, module) in modules.enumerated() {

@@ -73,6 +73,19 @@ public final class SimulatedProcessor: Processor {
     allIsDelayed = false
   }
 
+  /// What the source of entropy says: numbers that only look random, so that runs can be repeated.
+  public var entropySource: () -> UInt64? = SimulatedProcessor.entropySource(seed: 0x5EED)
+
+  /// A source that says what a seed determines; nil: there is none.
+  public static func entropySource(seed: UInt64?) -> () -> UInt64? {
+    guard let seed else { return { nil } }
+    var generator = SeededGenerator(seed: seed)
+    return { generator.next() }
+  }
+
+  /// The source of entropy.
+  public override func drawEntropy() -> UInt64? { entropySource() }
+
   /// Monotonic time.
   public override var nanoseconds: UInt64 { clock.nanoseconds }
 

@@ -103,7 +103,9 @@ extension ReferenceModel {
       }
       text = Self.controlNumbers.first { $0.value == numbers }?.key ?? ""
     }
-    guard let value = value(of: text) else { return .error(.enoent) }
+    guard var value = value(of: text) else { return .error(.enoent) }
+    // As many random bytes as are asked for, up to 256.
+    if text == "kern.arandom" { value = .anything(min(room ?? 0, 256)) }
     if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
     var number: UInt32?
     if let newValue {

@@ -141,12 +141,23 @@ INLINE uint32_t read_vector_status(void) {
   return value;
 }
 
-/* Whether RDRAND delivered; the value goes to *value. */
-INLINE uint64_t read_random_or_zero(void) {
+/* A word of RDRAND or RDSEED, and whether the instruction delivered. */
+struct random_result {
   uint64_t value;
-  uint8_t good;
-  __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(good) : : "cc");
-  return good ? value : 0;
+  uint8_t is_good;
+};
+
+INLINE struct random_result read_random(void) {
+  struct random_result result;
+  __asm__ volatile("rdrand %0; setc %1" : "=r"(result.value), "=qm"(result.is_good) : : "cc");
+  return result;
+}
+
+INLINE struct random_result read_seed(void) {
+  struct random_result result;
+  __asm__ volatile("rdseed %0; setc %1" : "=r"(result.value), "=qm"(result.is_good) : : "cc");
+  if (!result.is_good) __asm__ volatile("pause");
+  return result;
 }
 
 /* Jumps to an address, for tests of what must not be executable. */

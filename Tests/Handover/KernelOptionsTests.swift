@@ -1,0 +1,87 @@
+// The kernel's command line: every option with its values, and that nothing wrong is passed over.
+
+import Handover
+import Simulation
+import Testing
+
+@Suite struct KernelOptionsTests {
+  private func options(_ text: String, beginsWithFile: Bool = false) -> KernelOptions {
+    KernelOptions(Array(text.utf8), beginsWithFile: beginsWithFile)
+  }
+
+  @Test func everyOptionIsRead() {
+    let all = options(
+      "init=/bin/a swap=3M selftest=clock: quiet signosys=0 inspect=7 \"fail=page_frame:1%return(a b)\" fail=frame:off "
+        + "seed=18446744073709551615 inspect-test=charge panic-test=trap")
+    #expect(all.refusal == nil)
+    #expect(all.initPath == Array("/bin/a".utf8) && all.swapByteCount == 3 << 20)
+    #expect(all.selfTestPattern == Array("clock:".utf8) && all.isQuiet && !all.unknownCallsRaiseSignal)
+    #expect(all.inspectionInterval == 7 && all.seed == .max)
+    #expect(all.failurePoints == [Array("page_frame:1%return(a b)".utf8), Array("frame:off".utf8)])
+    #expect(all.inspectionTest == Array("charge".utf8) && all.panicTest == Array("trap".utf8))
+    let bare = options("  selftest  inspect panic-test signosys=1 swap=0 ")
+    #expect(bare.refusal == nil && bare.selfTestPattern == [] && bare.inspectionInterval == 0 && bare.panicTest == [])
+    #expect(options("").refusal == nil && options("   ").refusal == nil)
+  }
+
+  @Test(arguments: ["4096", "4k", "12K", "1m", "7G", "17179869183G"])
+  func sizesHaveTheirUnits(text: String) {
+    let factors: [Character: UInt64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
+    let number = UInt64(text.filter(\.isNumber)) ?? 0
+    #expect(options("swap=\(text)").swapByteCount == number * (factors[text.lowercased().last ?? "0"] ?? 1))
+    #expect(options("swap=\(text)").refusal == nil)
+  }
+
+  @Test(
+    arguments: [
+      "swap", "swap=", "swap=-1", "swap=3", "swap=x", "swap=1T", "swap=M", "swap=1MM", "swap=0x10",
+      "swap=17179869184G", "swap=18446744073709551616", "swap=+5", "signosys", "signosys=", "signosys=2", "signosys=00",
+      "signosys=yes", "inspect=", "inspect=x", "inspect=-1", "inspect=1k", "seed", "seed=", "seed=abc", "seed=1.5",
+      "quiet=1", "quiet=", "init", "init=", "fail", "fail=", "inspect-test", "inspect-test=",
+    ])
+  func aWrongValueIsRefused(word: String) {
+    #expect(options(word).refusal == .wrongValue(Array(word.utf8)))
+    #expect(options("quiet \(word) seed=3").refusal == .wrongValue(Array(word.utf8)))
+  }
+
+  @Test(arguments: ["swp=3", "=", "=3", "swap:3M", "Quiet", "quiet,", "selftests", "inspect-tests=a", "swap =3M", "-v"])
+  func anUnknownOptionIsRefused(text: String) {
+    let word = Array(text.split(separator: " ").last.map(String.init)!.utf8)
+    let expected: BootRefusal = text == "swap =3M" ? .wrongValue(Array("swap".utf8)) : .unknownOption(word)
+    #expect(options(text).refusal == expected)
+    #expect(options("kernel \(text)", beginsWithFile: true).refusal == expected)
+    // The rest counts all the same: whether the kernel may speak of it.
+    #expect(options("\(text) quiet").isQuiet)
+  }
+
+  @Test func onlyTheKernelsFileInFrontIsPassedOver() {
+    for (line, isEmulator) in [
+      ("martlet.elf quiet", true), ("quiet quiet", true), ("a=b quiet", true), ("/boot/martlet quiet", false),
+      ("/my files/a/the kernel/x.elf quiet", true), ("/my files/x.elf quiet", false), ("quiet", false),
+      ("/a file.elf quiet", true),
+    ] {
+      #expect(options(line, beginsWithFile: isEmulator).refusal == nil, "\(line)")
+      #expect(options(line, beginsWithFile: isEmulator).isQuiet, "\(line)")
+    }
+    #expect(!options("quiet", beginsWithFile: true).isQuiet)
+    #expect(options("martlet.elf", beginsWithFile: false).refusal == .unknownOption(Array("martlet.elf".utf8)))
+    #expect(options("k init/bin/a", beginsWithFile: true).refusal == .unknownOption(Array("init/bin/a".utf8)))
+    #expect(options("k quiet x.elf", beginsWithFile: true).refusal == .unknownOption(Array("x.elf".utf8)))
+    #expect(options("quiet /boot/x", beginsWithFile: false).refusal == .unknownOption(Array("/boot/x".utf8)))
+  }
+
+  @Test func quotationMarksComeInPairs() {
+    #expect(options("init=\"/bin/a b\" quiet").initPath == Array("/bin/a b".utf8))
+    #expect(options("quiet init=\"/bin/a b").refusal == .openQuotation)
+    #expect(options("\"\"").refusal == nil)
+  }
+
+  @Test func noBytesMakeItFail() {
+    var random = SeededGenerator(seed: 5)
+    let pieces = ["swap=", "init=", "=", "\"", " ", "9", "G", "quiet", "fail=", "/", "\u{0}", "é", "inspect", "-"]
+    for _ in 0..<2000 {
+      let line = (0..<random.number(below: 12)).map { _ in random.pick(pieces) ?? "" }.joined()
+      _ = options(line, beginsWithFile: random.chance(oneIn: 2)).refusal?.reason
+    }
+  }
+}
