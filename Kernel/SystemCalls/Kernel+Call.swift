@@ -137,7 +137,7 @@ extension Kernel {
     case .ftruncate:
       guard let status = try? fileTable(process).file(at: descriptor(arguments.first)).status() else { return true }
       return Int64(bitPattern: arguments.second) <= status.size
-    case .setBreak: return arguments.first <= process.breakAddress
+    case .setBreak: return arguments.first <= space(process).program.dataEnd
     case .mprotect:
       return !Protection(argument: UInt32(truncatingIfNeeded: arguments.third)).contains(.write)
     default: return false
