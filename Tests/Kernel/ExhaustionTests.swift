@@ -59,7 +59,7 @@ import Testing
     for page in 0..<UInt64(8) { kernel.store([1], at: low + page * 4096) }
     kernel.call(.mmap, low + 0x10_0000, 64 * 4096, 3, 0x1012, UInt64.max, 0)
     for page in 0..<UInt64(64) { kernel.store([1], at: low + 0x10_0000 + page * 4096) }
-    let end = try #require(kernel.kernel.inspectedProcesses.process(1)?.breakAddress)
+    let end = try #require(kernel.kernel.inspectedProcesses.process(1)?.addressSpace?.program.dataEnd)
     #expect(kernel.call(.break, end + 4 * 4096)?.failed == false)
     _ = kernel.string("/back")
     exhaust(kernel, pages: 3000)

@@ -18,10 +18,9 @@ import Testing
   private func canary(_ kernel: TestKernel) -> [UInt8]? {
     // argc, argv, NULL, envp's NULL, then the vector.
     let base = kernel.register(40)
-    guard let count = kernel.loadWord(base) else { return nil }
-    var entry = base + 8 * (count + 3)
-    while let type = kernel.loadWord(entry), type != 0 {
-      if type == 16 { return kernel.loadWord(entry + 8).flatMap { kernel.load($0, 64) } }
+    var entry = base + 8 * (kernel.loadWord(base) + 3)
+    while kernel.loadWord(entry) != 0 {
+      if kernel.loadWord(entry) == 16 { return kernel.load(kernel.loadWord(entry + 8), 64) }
       entry += 16
     }
     return nil

@@ -41,7 +41,7 @@ private enum Behaviour: CaseIterable {
 private final class Mix {
   let kernel: TestKernel
   private let behaviours: [Behaviour]
-  private var numbers: [PhysicalAddress: Int] = [:]
+  private var numbers: [UInt64: Int] = [:]
   private var work: [UInt64]
   private var due: [UInt64?]
   /// Nanoseconds that each process had the processor.
@@ -68,8 +68,8 @@ private final class Mix {
 
   /// Which process runs.
   private func number(_ context: PhysicalAddress) -> Int {
-    if let known = numbers[context] { return known }
-    numbers[context] = numbers.count
+    if let known = numbers[context.raw] { return known }
+    numbers[context.raw] = numbers.count
     return numbers.count - 1
   }
 

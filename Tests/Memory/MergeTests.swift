@@ -227,14 +227,14 @@ struct MergeTests {
     var pending = PendingProtection(range(page(1), pages: 62), .read, maximum: nil)
     while true {
       var left = budget
-      if try space.protect(&pending, &left) { break }
+      if case .complete = try space.protect(&pending, &left) { break }
     }
     // Page 63 is like them and joins them.
     #expect(space.entryCount == 2 && space.treeIsInOrder)
     pending = PendingProtection(range(base, pages: 64), [.read, .write], maximum: nil)
     while true {
       var left = budget
-      if try space.protect(&pending, &left) { break }
+      if case .complete = try space.protect(&pending, &left) { break }
     }
     #expect(space.entryCount == 1 && machine.system.accounting.reserved == 64)
     for index in UInt64(0)..<64 { #expect(space.load(page(index)) == UInt8(index)) }

@@ -192,6 +192,7 @@ public final class MemoryMachine: SimulatedSystem {
     while true {
       switch system.makeAvailable(count) {
       case .ready: return
+      case .unfinished: break
       case .pending: try wait(.page(FrameNumber(0)))
       case .exhausted:
         if system.drainTeardown(budget: 1000) { throw Difference("memory is exhausted") }
