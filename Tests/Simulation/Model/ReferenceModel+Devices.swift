@@ -92,7 +92,7 @@ extension ReferenceModel {
   /// Why no file can be made at a path that leads nowhere: by where its last name would be.
   private func creationError(_ path: String) -> Errno {
     let parts = path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
-    if path.hasSuffix("/") { return .enoent }
+    if path.isEmpty || path.hasSuffix("/") { return .enoent }
     switch parts.dropLast() {
     case [], ["bin"]: return .erofs
     case ["dev"], ["dev", "fd"]: return .eopnotsupp
