@@ -5,14 +5,23 @@ extension SystemCallNumber {
   /// The numbers from here on lie beyond the end of FreeBSD's table, which is that of 15-CURRENT of late 2024.
   public static let tableEnd: UInt32 = 590
 
-  /// Whether FreeBSD knows a call by this number: today's, those kept for programs of FreeBSD 4 and later, and those of
-  /// modules. Such a number never raises SIGSYS. The slots that FreeBSD answers with SIGSYS are the others: reserved,
+  /// Calls `body` with every number by which FreeBSD knows a call: today's, those kept for programs of FreeBSD 4 and later, and
+  /// those of modules. Such a number never raises SIGSYS. The slots that FreeBSD answers with SIGSYS are the others: reserved,
   /// obsolete, not implemented, or only for programs of 4.3BSD, which GENERIC does not run.
-  public var existsInFreeBSD: Bool {
-    guard rawValue < SystemCallNumber.tableEnd else { return false }
-    let gaps = SystemCallNumber.gaps
-    for index in gaps.indices where gaps[index].first <= rawValue && rawValue <= gaps[index].last { return false }
-    return true
+  public static func forEachOfFreeBSD(_ body: (Int) -> Void) {
+    let gaps = gaps
+    var number = 0
+    for index in gaps.indices {
+      while number < Int(gaps[index].first) {
+        body(number)
+        number += 1
+      }
+      number = Int(gaps[index].last) + 1
+    }
+    while number < Int(tableEnd) {
+      body(number)
+      number += 1
+    }
   }
 
   /// The slots of the table that no call has, first and last of each run.

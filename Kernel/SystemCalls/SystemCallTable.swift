@@ -96,9 +96,7 @@ struct SystemCallTable {
 
   /// All calls that FreeBSD has; those that exist here are put over them.
   private mutating func addMissing() {
-    for number in entries.indices where SystemCallNumber(rawValue: UInt32(number)).existsInFreeBSD {
-      entries[number].call = .missing
-    }
+    SystemCallNumber.forEachOfFreeBSD { number in entries[number].call = .missing }
   }
 
   private mutating func addProcesses() {

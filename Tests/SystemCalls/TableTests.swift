@@ -15,7 +15,7 @@ import Testing
     #expect(table[571].allocation == .refusesWithFileLimit)
     #expect(table[477].allocation == .refusesWithNoMemory)
     #expect(table[0].call == .indirect && table[198].call == .indirect)
-    #expect(table[66].call == .fork)
+    #expect(table[2].call == .fork && table[66].call == .vfork)
   }
 
   @Test func callsThatOnlyReleaseNeedNoMemory() {
