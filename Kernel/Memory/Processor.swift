@@ -116,7 +116,7 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   /// Nothing but a deadline or a signal.
   public static func sleep(slot: UInt32) -> WaitChannel { WaitChannel(kind: 6, slot) }
   /// The end of the shrinking of an object.
-  static func shrinking(_ number: UInt32) -> WaitChannel { WaitChannel(kind: 7, number) }
+  static func shrinking(_ number: UInt32) -> WaitChannel { WaitChannel(kind: 8, number) }
   /// For channels of the modules above; `kind` from 16 to 2^16.
   public static func other(kind: UInt16, _ value: UInt32) -> WaitChannel {
     precondition(kind >= 16)

@@ -76,7 +76,7 @@ extension Continuation {
   /// signal).
   public var outlastsKill: Bool {
     switch self {
-    case .lend: true
+    case .lend, .kill: true
     case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
     case .write(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun

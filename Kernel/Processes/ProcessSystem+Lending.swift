@@ -12,6 +12,8 @@ public import Memory
 extension WaitChannel {
   /// The moment at which the process in `slot` lets go of the memory it was lent.
   public static func lentMemory(toSlot slot: UInt32) -> WaitChannel { .other(kind: 17, slot) }
+  /// Whether it is that of some child.
+  var isLentMemory: Bool { self == .lentMemory(toSlot: UInt32(truncatingIfNeeded: raw)) }
 }
 
 extension ProcessSystem {

@@ -142,7 +142,7 @@ public final class Scheduler: Waker {
       frameWaits[Int(slot)] = frameWakeCount
     }
     turns[Int(slot)].parkedNanoseconds = now
-    turns[Int(slot)].waitsForChildren = channel == .child(ofSlot: slot)
+    turns[Int(slot)].waitsForChildren = channel == .child(ofSlot: slot) || channel.isLentMemory
     guard let deadlineNanoseconds else { return }
     if deadlineNanoseconds <= now + ProcessLimits.shortWaitNanoseconds {
       shortTimers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)

@@ -137,8 +137,7 @@ extension Kernel {
       processes.scheduler.wake(.frames)
       starvedSinceNanoseconds = nil
     case .pending: starvedSinceNanoseconds = nil
-    case .unfinished: break
-    case .exhausted:
+    case .unfinished, .exhausted:
       if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.nanoseconds }
     }
   }

@@ -58,6 +58,9 @@ struct UserSideTests {
       append: "swap=24M fail=page_frame:5%return fail=index_node:5%return fail=mapping_record:5%return "
         + "fail=swap_block:5%return fail=transfer_write:5%return"),
     Batch(name: "shares of the processor", programs: ["turn_test"]),
+    Batch(
+      name: "shares of the processor, without a local interrupt controller", programs: ["turn_test"],
+      processor: measuredProcessor + ",-apic"),
     Batch(name: "much work holds nobody up", programs: ["stall_test"], memory: "1300M"),
     Batch(
       name: "page-out holds nobody up", programs: ["stall_swap_test"], memory: "192M", append: "swap=64M"),
