@@ -202,8 +202,7 @@ import Testing
     for clock in [4, 5, 7, 8, 11, 12] as [UInt64] { #expect(time(clock) == [5, 123_456_789], "\(clock)") }
     for clock in [0, 9, 10] as [UInt64] { #expect(time(clock) == [start + 5, 123_456_789], "\(clock)") }
     #expect(time(13) == [start + 5, 0])
-    for clock in [1, 2, 14, 15] as [UInt64] { #expect(time(clock)[0] < 5) }
-    kernel.tick()
+    // Time is charged when it is looked at, not at ticks.
     for clock in [1, 2, 14, 15] as [UInt64] { #expect(time(clock)[0] == 5) }
     #expect(error(kernel.call(.clockGettime, 4, 8)) == .efault)
     for clock in [3, 6, 16, minusOne] { #expect(error(kernel.call(.clockGettime, clock, data)) == .einval) }
