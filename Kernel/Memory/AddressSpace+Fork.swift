@@ -94,7 +94,7 @@ extension AddressSpace {
       system.release(charge, of: child.account)
       throw .enomem
     }
-    child.insert(copy)
+    child.append(copy)
     if entries[handle].countsAsWritable, let object = entries[handle].objectOrNil {
       object.writableMappingByteCount += entries[handle].end - entries[handle].start
     }

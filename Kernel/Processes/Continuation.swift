@@ -88,6 +88,7 @@ extension Continuation {
   /// Whether a stop acts only when the call has stored its result. Calls that are only asleep stop at once.
   public var outlastsStop: Bool {
     switch self {
+    case .lend: false
     case .read(_, let transfer): transfer.hasBegun
     case .copyOut, .execute, .fork, .unmap, .protect, .map, .closeRange, .markCloseOnExec: true
     default: outlastsKill

@@ -83,7 +83,7 @@ import Testing
     let kernel = try TestKernel()
     let address = try #require(kernel.call(.mmap, 0, 4096, 0, 0x2000, minusOne, 0)).value
     for protection in [1, 2, 3, 4] as [UInt64] {
-      #expect(kernel.call(.mprotect, address, 4096, protection)?.errno == .eacces)
+      #expect(kernel.call(.mprotect, address, 4096, protection)?.integer == 0)
     }
     #expect(kernel.call(.mprotect, address, 4096, 0)?.failed == false)
   }

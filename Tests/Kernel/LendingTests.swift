@@ -16,11 +16,19 @@ import Testing
     kernel.kernel.processes.process(identifier)
   }
 
-  /// Makes a child by vfork; it runs.
-  private func lend(_ kernel: TestKernel) {
-    let parent = kernel.context
-    #expect(kernel.call(.vfork) == CallResult(value: 0, failed: false))
-    #expect(kernel.context != parent && kernel.register(24) == 1)
+  /// Makes a child by vfork, and lets it run; its identifier.
+  @discardableResult
+  private func lend(_ kernel: TestKernel) -> Int {
+    let processes = kernel.kernel.processes
+    guard let parent = processes.currentProcess else { preconditionFailure("nobody runs") }
+    kernel.call(.vfork)
+    guard case .lend(let slot, let identifier) = parent.thread?.continuation, let child = processes[slot]?.thread else {
+      Issue.record("the parent does not wait")
+      return 0
+    }
+    for _ in 0..<50 where kernel.context != child.record.address { kernel.call(.schedYield) }
+    #expect(kernel.result == CallResult(value: 0, failed: false) && kernel.register(24) == 1)
+    return Int(identifier)
   }
 
   @Test func aChildOfVforkRunsInItsParentsMemoryUntilItEnds() throws {
@@ -29,10 +37,8 @@ import Testing
     let stranger = kernel.fork()
     #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
     kernel.call(.ftruncate, 3, 4096)
-    #expect(kernel.call(.vfork) != nil)
-    while kernel.identifier == stranger { kernel.call(.schedYield) }
-    let child = kernel.identifier
-    #expect(child == 3)
+    let child = lend(kernel)
+    #expect(stranger == 2 && child == 3)
     // What it stores, maps and does to the break is the parent's; what it does to descriptors is not.
     kernel.storeWord(5, at: data)
     let mapped = try #require(kernel.call(.mmap, 0, 4096, 3, 1, 3, 0)).value
@@ -48,7 +54,7 @@ import Testing
     }
     kernel.run(child)
     kernel.exit(7)
-    for _ in 0..<10 where kernel.context != parent { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != parent { kernel.call(.schedYield) }
     #expect(kernel.context == parent && kernel.result == CallResult(value: UInt64(child), failed: false))
     #expect(kernel.register(24) == 0)
     #expect(kernel.loadWord(data) == 5 && kernel.load(mapped, 1) == [3])
@@ -76,7 +82,7 @@ import Testing
     lend(kernel)
     kernel.storeWord(6, at: data)
     kernel.call(.execve, path, data + 0x300, 0)
-    for _ in 0..<10 where kernel.context != parent { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != parent { kernel.call(.schedYield) }
     #expect(kernel.context == parent && kernel.result.value == 3 && kernel.loadWord(data) == 6)
     let space = try #require(process(kernel, 1)?.addressSpace)
     #expect(space.userCount == 1 && process(kernel, 3)?.addressSpace !== space)
@@ -96,7 +102,7 @@ import Testing
     lend(kernel)
     let borrower = kernel.identifier
     kernel.storeWord(77, at: data)
-    for _ in 0..<10 where kernel.context != first { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != first { kernel.call(.schedYield) }
     #expect(kernel.call(.kill, UInt64(lender), 9)?.integer == 0)
     for _ in 0..<6 { kernel.call(.schedYield) }
     #expect(process(kernel, Int32(lender))?.state == .running)
@@ -120,16 +126,14 @@ import Testing
     for page in 0..<400 as Range<UInt64> {
       kernel.store([UInt8(truncatingIfNeeded: page)], at: 0x10_0000_0000 + page << 12)
     }
-    #expect(kernel.call(.vfork) != nil)
-    for _ in 0..<10 where kernel.identifier == other { kernel.call(.schedYield) }
-    #expect(kernel.identifier == 4)
+    #expect(lend(kernel) == 4)
     kernel.call(.munmap, 0x10_0000_0000, 4000 << 12)
     if kernel.identifier == other {
       #expect(kernel.call(.kill, 4, 9)?.integer == 0)
     } else {
       kernel.exit(0)
     }
-    for _ in 0..<10 where kernel.context != parent { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != parent { kernel.call(.schedYield) }
     #expect(kernel.context == parent && kernel.result.value == 4)
     // What it had begun it has finished.
     for page in [0, 399] as [UInt64] {
@@ -145,12 +149,12 @@ import Testing
     kernel.run(lender)
     lend(kernel)
     let borrower = kernel.identifier
-    for _ in 0..<10 where kernel.context != first { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != first { kernel.call(.schedYield) }
     #expect(kernel.call(.kill, UInt64(lender), UInt64(Signal.sigstop.rawValue))?.integer == 0)
     #expect(kernel.call(.wait4, UInt64(lender), data + 0x800, 2 | 1, 0)?.integer == lender)
     kernel.run(borrower)
     kernel.exit(0)
-    for _ in 0..<6 where kernel.context != first { kernel.call(.schedYield) }
+    for _ in 0..<50 where kernel.context != first { kernel.call(.schedYield) }
     for _ in 0..<6 { kernel.call(.schedYield) }
     #expect(kernel.identifier == 1)
     #expect(kernel.call(.kill, UInt64(lender), UInt64(Signal.sigcont.rawValue))?.integer == 0)

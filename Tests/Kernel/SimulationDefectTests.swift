@@ -61,7 +61,7 @@ import Testing
   }
 
   @Test func `break obeys the limit of the address space`() throws {
-    let size = Int64(8 << 20) + 9 * 4096
+    let size = Int64(128 << 10) + 9 * 4096
     try run([
       ScriptStep(0, .setResourceLimit(10, soft: size + 4096, hard: Int64.max)),
       ScriptStep(0, .setBreak(Program.dataEnd + 4096)),
@@ -117,7 +117,7 @@ import Testing
   }
 
   @Test func `memory that the kernel holds for itself is no substitute for swap`() throws {
-    // Two processes have 4114 pages reserved; with every frame of the machine 4340 would be allowed.
+    // Two processes have 82 pages reserved; with every frame of the machine 308 would be allowed.
     try run(
       [
         ScriptStep(0, .systemControl(.name("vm.overcommit"), newValue: [5, 0, 0, 0])),
@@ -125,6 +125,6 @@ import Testing
         ScriptStep(1, .setIdentity(.user, 1)),
         ScriptStep(1, .map(address: 0, byteCount: 226 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
         ScriptStep(1, .map(address: 0, byteCount: 90 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
-      ], swapBlockCount: 4201)
+      ], swapBlockCount: 169)
   }
 }
