@@ -72,8 +72,8 @@ public enum Continuation {
 
 extension Continuation {
   /// Whether a kill, or a signal that ends the process, acts only when the call has stored its result: others may see a part
-  /// of what it changes already, or a child runs in the process' memory (FreeBSD's wait in vfork(2) is not interrupted by any
-  /// signal).
+  /// of what it changes already (a signal to its own group reaches all of that, though it ends the sender), or a child runs in
+  /// the process' memory (FreeBSD's wait in vfork(2) is not interrupted by any signal).
   public var outlastsKill: Bool {
     switch self {
     case .lend, .kill: true

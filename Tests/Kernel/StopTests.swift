@@ -173,6 +173,26 @@ import Testing
     #expect(kernel.report?.status == 10)
   }
 
+  @Test(arguments: [9, 15, 17] as [UInt64]) func aSignalToAGroupReachesAllOfItThoughItReachesTheSenderFirst(
+    signal: UInt64
+  ) throws {
+    let kernel = try TestKernel(frames: 8192, maximumProcessCount: 300)
+    var children: [Int32] = []
+    for _ in 0..<200 {
+      let child = Int32(kernel.fork())
+      #expect(child > 1)
+      children.append(child)
+    }
+    kernel.run(Int(children[0]))
+    kernel.call(.kill, 0, signal)
+    for _ in 0..<2000 where kernel.context != nil { kernel.call(.schedYield) }
+    var left = 0
+    kernel.kernel.inspectedProcesses.inspectProcesses {
+      if $0.identifier != 1 && $0.state == .running && !$0.isStopped { left += 1 }
+    }
+    #expect(left == 0)
+  }
+
   @Test func aKilledWriterThatCannotHaveMemoryIsEnded() throws {
     // Process 2 fills an object; no memory is left, and it is the largest.
     let kernel = try TestKernel(frames: 256)
