@@ -127,7 +127,7 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public var isTurn: Bool { raw >> 32 == 5 }
   /// Whether what is waited for comes without the doing of any process: a page under way, free frames, the end of a
   /// shrinking, which goes on whatever becomes of its process.
-  public var comesByItself: Bool { raw >> 32 == 1 || raw >> 32 == 2 || raw >> 32 == 7 }
+  public var comesByItself: Bool { raw >> 32 == 1 || raw >> 32 == 2 || raw >> 32 == 8 }
   /// The frame, when this is a frame's channel.
   public var frame: FrameNumber? { raw >> 32 == 1 ? FrameNumber(UInt32(truncatingIfNeeded: raw)) : nil }
 }

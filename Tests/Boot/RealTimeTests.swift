@@ -1,4 +1,4 @@
-// The console in real time: QEMU's clock is the host's, and the host reads slowly and types early (issue 14, items 1, 4, 20).
+// The console in real time: QEMU's clock is the host's, and the host reads slowly and types early.
 
 import Foundation
 import Testing

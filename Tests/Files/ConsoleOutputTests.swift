@@ -1,4 +1,4 @@
-// The console's way out when whoever reads it is slow (issue 14, item 4).
+// The console's way out when whoever reads it is slow.
 
 import ABI
 import Memory

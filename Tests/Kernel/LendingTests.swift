@@ -202,7 +202,7 @@ import Testing
     lend(kernel)
     kernel.run(1)
     kernel.exit(4)
-    #expect(kernel.report?.status == 4 && kernel.report?.hasLeaks == false)
+    #expect(kernel.report?.status == 4 << 8 && kernel.report?.hasLeaks == false)
   }
 
   @Test func aVforkThatFindsNoMemoryLeavesNothingBehind() throws {

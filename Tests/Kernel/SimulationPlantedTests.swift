@@ -168,7 +168,7 @@ private final class WrongErrorMachine: SimulatedSystem {
     try planted.run(.fork(child: 1))
     try planted.runner.perform(ScriptStep(1, .setIdentity(.user, 1)))
     #expect(throws: ScriptFailure.self) {
-      try planted.runner.perform(ScriptStep(1, .setBreak(Program.dataEnd + 4096)))
+      try planted.runner.perform(ScriptStep(1, .setBreak(Program.dataEnd + 4096 << 12)))
     }
   }
 

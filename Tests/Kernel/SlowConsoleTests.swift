@@ -1,4 +1,4 @@
-// Programs at a console whose other end reads slowly (issue 14, item 4).
+// Programs at a console whose other end reads slowly.
 
 import ABI
 import Files
@@ -102,6 +102,7 @@ struct SlowConsoleTests {
 
   @Test func `TIOCDRAIN sleeps until everything is out`() throws {
     let kernel = try slowKernel()
+    kernel.store([UInt8](repeating: 65, count: 50), at: TestKernel.data)
     #expect(kernel.call(.write, 1, TestKernel.data, 50)?.integer == 50)
     #expect(kernel.call(.ioctl, 1, 0x4004_7473, TestKernel.data)?.integer == 0)
     #expect(kernel.loadWord(TestKernel.data) & 0xFFFF_FFFF == 50)

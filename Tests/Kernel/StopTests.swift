@@ -119,6 +119,7 @@ import Testing
     #expect(kernel.kernel.inspectedFiles.counts.holds == 2)
     kernel.call(.kill, 3, 17)
     #expect(kernel.kernel.inspectedFiles.counts.holds == 1)
+    for _ in 0..<100 where kernel.context != first { kernel.call(.schedYield) }
     #expect(kernel.call(.wait4, 3, 0, 1 | 2, 0)?.integer == 3)
     kernel.call(.write, 3, area, 1)
     for _ in 0..<100 where kernel.context != first { kernel.call(.schedYield) }
