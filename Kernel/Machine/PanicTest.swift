@@ -7,6 +7,7 @@ public import Memory
 /// The deliberate failures.
 public enum PanicTest {
   /// Fails in the way that `kind` names; without a name, by a plain panic.
+  @inline(never)
   public static func run(_ kind: [UInt8], _ memory: MemorySystem) -> Never {
     if kind.isEmpty { panic("asked for by panic-test") }
     if matches(kind, "trap") { failCheck(kind.count) }

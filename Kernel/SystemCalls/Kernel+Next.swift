@@ -37,6 +37,7 @@ extension Kernel {
       steps += 1
       if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
+      if memory.failures.isArmed { endStandstill(now: now) }
       if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
     }
   }

@@ -99,7 +99,8 @@ TEST(each_point_fails_its_own_calls) {
   CHECK_POINT("swap_reservation", ENOMEM, mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0));
   CHECK_POINT("map_entry", ENOMEM, mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, 3, 0));
   char *pages = mmap(NULL, 3 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-  CHECK_POINT("map_entry", ENOMEM, mprotect(pages + PAGE_SIZE, PAGE_SIZE, PROT_READ));
+  // A change that makes nothing writable would wait.
+  CHECK_POINT("map_entry", ENOMEM, mprotect(pages + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC));
   CHECK_POINT("kernel_frame", ENOMEM, ({
                 uint32_t groups[64] = {0};
                 setgroups(64, groups);

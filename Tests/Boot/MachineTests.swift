@@ -133,7 +133,9 @@ struct MachineTests {
 
   @Test("More modules than there is room for are refused, not forgotten")
   func tooManyModules() throws {
-    let result = try boot(program: "arguments", modules: try Files(count: 512).paths)
+    let files = try Files(count: 512)
+    let result = try boot(program: "arguments", modules: files.paths)
+    withExtendedLifetime(files) {}
     #expect(result.lines.first == "martlet: too many modules (512 are the most)", "\(result)")
     #expect(result.exit == .failure)
   }
@@ -204,7 +206,9 @@ struct MachineTests {
 
   @Test("Words that the loader puts in front are no options")
   func loaderWords() throws {
-    let link = try Files(count: 1).paths[0] + " with spaces.elf"
+    let files = try Files(count: 1)
+    defer { withExtendedLifetime(files) {} }
+    let link = files.paths[0] + " with spaces.elf"
     try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: BootFiles.kernel)
     defer { try? FileManager.default.removeItem(atPath: link) }
     let result = try boot(program: "end", arguments: "exit 0", append: "swap=1M", flags: ["-kernel", link])
