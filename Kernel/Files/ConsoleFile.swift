@@ -37,14 +37,14 @@ public final class ConsoleFile: DeviceFile {
     while transfer.remaining > 0 {
       if pieceBudget == 0 { return .again }
       pieceBudget -= 1
-      let room = min(output.room, FileLimits.consolePieceByteCount)
-      if room == 0 { return try waitForRoom(transfer, output) }
       var buffer = [256 of UInt8](repeating: 0)
-      let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(room)))
+      let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(FileLimits.consolePieceByteCount)))
       switch copyPiece(transfer.address, byteCount, &buffer, space) {
       case .complete:
-        // A line of the kernel may have taken some of the room meanwhile.
-        transfer.advance(UInt64(output.write(buffer.span.extracting(0..<byteCount))))
+        // A bad address is told before there is room for what it holds (tty(4) copies first, too).
+        let accepted = output.write(buffer.span.extracting(0..<byteCount), hasWaited: transfer.hasWaited)
+        if accepted == 0 { return try waitForRoom(&transfer, output) }
+        transfer.advance(UInt64(accepted))
       case .wait(let channel): return .wait(channel)
       default:
         if transfer.moved > 0 { return .complete }
@@ -54,9 +54,10 @@ public final class ConsoleFile: DeviceFile {
     return .complete
   }
 
-  private func waitForRoom(_ transfer: Transfer, _ output: ConsoleOutput) throws(Errno) -> Progress {
+  private func waitForRoom(_ transfer: inout Transfer, _ output: ConsoleOutput) throws(Errno) -> Progress {
     guard flags.contains(.nonBlocking) else {
-      output.willBeAwaited()
+      output.roomIsAwaited()
+      transfer.hasWaited = true
       return .wait(.consoleOutput)
     }
     if transfer.moved > 0 { return .complete }
@@ -67,7 +68,7 @@ public final class ConsoleFile: DeviceFile {
   public override func drainOutput() -> Progress {
     let output = fileSystem.console.output
     if output.count == 0 { return .complete }
-    output.willBeAwaited()
+    output.endIsAwaited()
     return .wait(.consoleOutput)
   }
 
@@ -105,7 +106,7 @@ public final class ConsoleFile: DeviceFile {
   public override func poll(_ events: UInt16) -> UInt16 {
     var ready = readyPoll(events)
     if fileSystem.console.count == 0 { ready &= ~PollEvents.readable }
-    if fileSystem.console.output.room == 0 { ready &= ~PollEvents.writable }
+    if fileSystem.console.output.room(hasWaited: false) == 0 { ready &= ~PollEvents.writable }
     return ready
   }
 }

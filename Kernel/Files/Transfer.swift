@@ -28,6 +28,8 @@ public struct Transfer {
   var offset: Int64 = 0
   /// Whether offset and range have been settled.
   var isStarted = false
+  /// Whether the thread has waited for room on the console.
+  var hasWaited = false
   /// Whether the transfer is to be seen as a whole or not at all, and others may see a part of it already.
   public internal(set) var hasBegun = false
   /// Whether a read that has moved something has given up its range for a while.

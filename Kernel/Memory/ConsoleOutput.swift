@@ -10,8 +10,9 @@
 // - While bytes wait, the device has been asked to interrupt when it takes more.
 // - Programs leave the last `reserveByteCount` bytes of the ring to lines of the kernel, which cannot wait. Lines that find
 //   no room even there are counted, and a line that says so goes out before anything later does.
-// - Whoever finds no room waits, also those who come later, until half of what programs may use is free: nobody overtakes
-//   those who wait, and those who are woken together all find room.
+// - Whoever finds no room waits, and so do those who come later (`isClosed`), until half of what programs may use is free.
+//   The last quarter of that is for those who have waited: whoever was woken first, and writes again and again while it is
+//   its turn, leaves room for those who were woken with it.
 
 /// The bytes on their way to the console of one kernel.
 public final class ConsoleOutput {
@@ -53,19 +54,26 @@ public final class ConsoleOutput {
 
   /// How many bytes of a program are accepted now.
   @inline(__always)
-  public var room: Int { isClosed ? 0 : max(0, programByteCount - count) }
+  public func room(hasWaited: Bool) -> Int {
+    if hasWaited { return max(0, programByteCount - count) }
+    return isClosed ? 0 : max(0, programByteCount / 4 * 3 - count)
+  }
 
   /// Accepts bytes of a program, as many as there is room for; says how many.
-  public func write(_ bytes: Span<UInt8>) -> Int {
-    let accepted = min(bytes.count, room)
-    guard accepted > 0 else { return 0 }
-    accept(bytes.extracting(0..<accepted))
-    if count >= programByteCount { isClosed = true }
+  public func write(_ bytes: Span<UInt8>, hasWaited: Bool) -> Int {
+    let accepted = min(bytes.count, room(hasWaited: hasWaited))
+    if accepted > 0 { accept(bytes.extracting(0..<accepted)) }
     return accepted
   }
 
-  /// Somebody is going to wait on `WaitChannel.consoleOutput`: for room, or until everything is sent.
-  public func willBeAwaited() { isAwaited = true }
+  /// Somebody is going to wait on `WaitChannel.consoleOutput` for room.
+  public func roomIsAwaited() {
+    isAwaited = true
+    isClosed = true
+  }
+
+  /// Somebody is going to wait on `WaitChannel.consoleOutput` until everything is sent.
+  public func endIsAwaited() { isAwaited = true }
 
   /// Accepts a line of the kernel, which begins at column 0 and ends with its line feed.
   func write(line: ConsoleLine) {
@@ -125,11 +133,11 @@ public final class ConsoleOutput {
       budget -= sent
       if sent < wanted { break }
     }
-    if count <= programByteCount / 2 {
-      isClosed = false
-      if missingLineCount > 0 { _ = sayWhatIsMissing() }
-      wake()
-    }
+    if count > programByteCount / 2 { return }
+    let wasClosed = isClosed
+    isClosed = false
+    if missingLineCount > 0 { _ = sayWhatIsMissing() }
+    if wasClosed || count == 0 { wake() }
   }
 
   private func wake() {

@@ -41,7 +41,7 @@ struct SlowConsoleTests {
     // The child waits for the console and process 1 for the child.
     #expect(kernel.isIdle && kernel.idleUntil == nil && kernel.report == nil)
     #expect(kernel.hardware.processor.consoleOutput.isEmpty)
-    kernel.readConsole(Self.capacity / 2 - 1)
+    kernel.readConsole(Self.capacity / 4 - 1)
     #expect(kernel.isIdle)
     kernel.readConsole(1)
     #expect(!kernel.isIdle && kernel.identifier == child)
@@ -69,8 +69,7 @@ struct SlowConsoleTests {
       // One of them writes much at a time, the other little.
       kernel.call(.write, 1, address, process == child ? 100 : 8192)
     }
-    // Little at a time is little for each time that both had a turn.
-    #expect(counts[65, default: 0] > 500_000 && counts[66, default: 0] > 2000, "\(counts)")
+    #expect(counts[65, default: 0] > 50_000 && counts[66, default: 0] > 50_000, "\(counts)")
   }
 
   @Test func `a writer that is killed while it waits is gone, and others get on`() throws {
