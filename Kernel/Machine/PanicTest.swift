@@ -7,9 +7,8 @@ public import Memory
 /// The deliberate failures.
 public enum PanicTest {
   /// Fails in the way that `kind` names; without a name, by a plain panic.
-  @inline(never)
   public static func run(_ kind: [UInt8], _ memory: MemorySystem) -> Never {
-    if kind.isEmpty { panic("asked for by panic-test") }
+    if kind.isEmpty { panicPlainly() }
     if matches(kind, "trap") { failCheck(kind.count) }
     if matches(kind, "stack-overflow") { _ = overflow(UInt64(kind.count)) }
     if matches(kind, "text-write") { memory_write64(image_text_start_address(), 0) }
@@ -23,6 +22,10 @@ public enum PanicTest {
     if matches(kind, "reserved-bit") { readThroughReservedBit(memory.kernelRoot) }
     panic("the protection that panic-test asks for is missing, or it names no test")
   }
+
+  /// A function of its own, so that it has a frame to be seen in the backtrace.
+  @inline(never)
+  private static func panicPlainly() -> Never { panic("asked for by panic-test") }
 
   /// Sets the highest bit of a physical address, which few machines have, in the entry of a device page, and reads there.
   private static func readThroughReservedBit(_ root: FrameNumber) {

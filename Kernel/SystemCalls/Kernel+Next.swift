@@ -30,6 +30,7 @@ extension Kernel {
   /// Decides what runs next; does the work that is due between events first, and comes back for interrupts while it does.
   public func next() -> Next {
     let begin = processes.lookAtClock()
+    if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
     var steps = 0
     while true {
@@ -37,7 +38,6 @@ extension Kernel {
       steps += 1
       if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
-      if memory.failures.isArmed { endStandstill(now: now) }
       if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
     }
   }

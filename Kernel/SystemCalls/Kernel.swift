@@ -31,6 +31,8 @@ public final class Kernel {
   var starvedSinceNanoseconds: UInt64?
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
+  /// When `keepHouse` last ran, in nanoseconds since boot.
+  var houseKeptNanoseconds: UInt64 = 0
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
@@ -122,12 +124,19 @@ public final class Kernel {
     return false
   }
 
-  /// The timer interrupt, from ring 3 or from idling: wakes who is due, and ends the current thread's turn if it is used up.
-  public func timerTick() {
-    let now = processes.lookAtClock()
+  /// What is due now and then, whether ticks come or not: a thread whose every turn ends in a fault leaves the timer no time
+  /// to interrupt.
+  func keepHouse(now: UInt64) {
+    houseKeptNanoseconds = now
     endStarvation(now: now)
     if memory.failures.isArmed { endStandstill(now: now) }
     memory.heap?.giveBackExcess()
+  }
+
+  /// The timer interrupt, from ring 3 or from idling: wakes who is due, and ends the current thread's turn if it is used up.
+  public func timerTick() {
+    let now = processes.lookAtClock()
+    keepHouse(now: now)
     processes.noteTeardown()
     if memory.hasTeardown { workOffTeardown() }
     processes.endUsedTurn()

@@ -5,8 +5,7 @@
 // ever and do nothing. Process 1 then ends with SIGBUS, and with it the machine.
 //
 // Nobody leaves that state by himself: a fault that such a point refuses is refused at every try, and no other thread runs.
-// Looked for at every tick, and between the steps of the kernel's own work, while any fail point is set; without one it costs
-// nothing.
+// Looked for now and then (`keepHouse`) while any fail point is set; without one it costs nothing.
 
 import ABI
 import Memory

@@ -196,7 +196,7 @@ TEST(no_frequent_call_has_become_dearer) {
   CHECK_COST("mprotect",
              LEAST(50, mprotect((void *)memory, PAGE_SIZE, PROT_READ),
                    mprotect((void *)memory, PAGE_SIZE, PROT_READ | PROT_WRITE)),
-             917);
+             2230);
   for (int number = 0; number < pages; number++) memory[number * PAGE_SIZE] = 1;
   volatile char *other = map_shared(descriptor, size);
   volatile char *next = other + 8 * PAGE_SIZE;

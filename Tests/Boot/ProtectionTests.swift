@@ -39,7 +39,7 @@ struct ProtectionTests {
     #expect(result.lines.contains("martlet: panic: asked for by panic-test"))
     let frames = try runTool(
       [BootFiles.package.appendingPathComponent("Boot/Tools/symbolize").path, BootFiles.symbols], input: result.output)
-    #expect(frames.contains(try Regex("PanicTest.run.*Kernel/Machine/PanicTest.swift:[1-9]")), "\(frames)")
+    #expect(frames.contains(try Regex("PanicTest.*Kernel/Machine/PanicTest.swift:[1-9]")), "\(frames)")
     #expect(frames.contains(try Regex("startUp.*Kernel/Main/StartUp.swift:[1-9]")), "\(frames)")
   }
 

@@ -298,7 +298,9 @@ final class TestKernel {
     let parent = context
     call(.wait4, UInt64(bitPattern: Int64(child)), TestKernel.data + 0x800, options, 0)
     if context != parent { body() }
-    for _ in 0..<1000 where context != parent { call(.schedYield) }
+    for _ in 0..<1000 where context != parent {
+      if context == nil { tick() } else { call(.schedYield) }
+    }
     precondition(context == parent, "the parent does not run again")
     let status = Int32(bitPattern: UInt32(truncatingIfNeeded: loadWord(TestKernel.data + 0x800)))
     // The load does not change registers that count.
