@@ -22,8 +22,9 @@ import Testing
 
   /// Whether a child may store somewhere; the parent's memory stays as it is.
   private func isReachable(_ kernel: TestKernel, _ address: UInt64) -> Bool {
-    _ = kernel.fork()
-    let (_, status) = kernel.wait {
+    let child = kernel.fork()
+    let (_, status) = kernel.wait(child) {
+      kernel.run(child)
       if kernel.store([1], at: address) { kernel.exit() }
     }
     return status == .exited(0)
