@@ -37,6 +37,7 @@ public struct FileInspector: ~Copyable {
     var position = 0
     var count = 0
     var lastLeaf = 0
+    let leavesBefore = leafCount
     while let descriptor = table.lowestUsed(from: position) {
       count += 1
       if descriptor >> 6 != lastLeaf {
@@ -47,10 +48,15 @@ public struct FileInspector: ~Copyable {
       position = descriptor + 1
     }
     memory.require(count == table.count, "descriptor table's count", UInt64(count))
+    var bytes = (leafCount - leavesBefore) * FileTable.leafByteCount
     if !table.trunk.isNone {
+      let branches = system.trunks[table.trunk].present.nonzeroBitCount
       trunkCount += 1
-      branchCount += system.trunks[table.trunk].present.nonzeroBitCount
+      branchCount += branches
+      bytes += (1 + branches) * FileTable.branchByteCount
     }
+    memory.require(bytes == table.nodeByteCount, "what a descriptor table takes", UInt64(bytes))
+    memory.count(kernelByteCount: bytes, of: table.account)
   }
 
   /// Visits a file by one reference.
@@ -155,6 +161,9 @@ public struct FileInspector: ~Copyable {
     if entry.isNone { return 0 }
     memory.require(system.names.entries[entry].object.isNamed, "named object does not know", 0)
     visit(system.names.entries[entry].object, &memory)
+    memory.countName(
+      kernelByteCount: system.names.entries[entry].kernelByteCount,
+      of: system.names.entries[entry].object.vmObject.payer)
     return 1 + visitNames(system.names.entries[entry].left, &memory)
       + visitNames(system.names.entries[entry].right, &memory)
   }

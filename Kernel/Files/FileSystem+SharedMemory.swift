@@ -34,8 +34,8 @@ extension FileSystem {
   ///
   /// Throws, in this order: EINVAL for a path that does not begin with a slash; ENFILE, EMFILE; ENOENT without O_CREAT;
   /// EEXIST; EINVAL for shared memory flags other than the object's; EACCES; EPERM and EBUSY when O_TRUNC may not shrink
-  /// it. ENFILE also stands for memory that cannot be had. An open that succeeds without SHM_ALLOW_SEALING sets F_SEAL_SEAL
-  /// (spec shm.md, 3.2).
+  /// it. ENFILE also stands for memory that cannot be had, and for names of which the user, or all users, have as many as
+  /// they may have. An open that succeeds without SHM_ALLOW_SEALING sets F_SEAL_SEAL (spec shm.md, 3.2).
   public func openSharedMemory(
     _ request: SharedMemoryOpenRequest, path: Span<UInt8>, _ caller: Credentials, creationMask: FileMode,
     into table: FileTable
@@ -73,6 +73,7 @@ extension FileSystem {
   ) throws(Errno) -> OpenProgress {
     do throws(Errno) {
       guard request.flags.contains(.create) else { throw .enoent }
+      try admitName(caller)
       let object = try makeObject(request, caller, creationMask)
       guard names.insert(key, path, object, memory) else { throw .enfile }
       table.fill(descriptor, makeFile(object, request), closeOnExec: request.closesOnExec)
@@ -153,6 +154,7 @@ extension FileSystem {
   private func makeObject(
     _ request: SharedMemoryOpenRequest, _ caller: Credentials, _ creationMask: FileMode
   ) throws(Errno) -> SharedMemoryObject {
+    guard caller.account.mayMakeKernelMemory else { throw .enfile }
     let mode = request.mode.subtracting(creationMask).intersection(.accessPermissions)
     let ownership = Ownership(user: caller.effectiveUser, group: caller.effectiveGroup, mode: mode)
     do throws(Errno) {

@@ -57,6 +57,10 @@ public final class FileSystem {
   private var unprivilegedFileCount: Int
   /// `vfs.timestamp_precision`.
   public var timestampPrecision = TimestampPrecision.microseconds
+  /// `kern.ipc.shm_names_max`: names of shared memory from which on only the superuser may make more.
+  public var maximumNameCount: Int
+  /// `kern.ipc.shm_names_per_user`: names that a user other than the superuser may have.
+  public var maximumNamesPerUser: Int
   /// `kern.openfiles`: open files that exist.
   public private(set) var openFileCount = 0
 
@@ -97,6 +101,8 @@ public final class FileSystem {
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     console = Console(memory, outputByteCount: consoleOutputByteCount)
+    maximumNameCount = pageCount * FileLimits.namesPerPage
+    maximumNamesPerUser = pageCount * FileLimits.namesPerPage / 2
     deviceOwnership = [5 of Ownership](repeating: Device.null.initialOwnership)
     for device in Device.allCases { deviceOwnership[device.rawValue] = device.initialOwnership }
   }
@@ -153,6 +159,14 @@ extension FileSystem {
     if count >= unprivilegedFileCount {
       guard caller.isSuperuser && count < maximumFileCount else { throw .enfile }
     }
+  }
+
+  /// Refuses a further name.
+  ///
+  /// Throws ENFILE when a user has too many, or all together; the superuser is not limited.
+  func admitName(_ caller: Credentials) throws(Errno) {
+    if caller.isSuperuser { return }
+    guard names.count < maximumNameCount, caller.account.nameCount < maximumNamesPerUser else { throw .enfile }
   }
 
   /// Counts a new open file.

@@ -27,6 +27,13 @@ extension FileTable {
     return true
   }
 
+  /// The pages of the object behind an open descriptor that the process being measured has not been counted for yet
+  /// (ProcessSize.swift); 0 for files that hold none.
+  public func countSize(at descriptor: Int, _ budget: inout Int) -> Int {
+    guard let file = try? file(at: Int32(descriptor)) as? SharedMemoryFile2008 else { return 0 }
+    return fileSystem.memory.countSize(of: file.object.vmObject, &budget)
+  }
+
   /// Closes the descriptors from `low` to `high`, both included, and takes them off `budget`. Returns whether none is left.
   public func closeRange(_ low: UInt32, _ high: UInt32, budget: inout Int) -> Bool {
     while let descriptor = lowestUsed(from: Int(low)), descriptor <= Int(high) {

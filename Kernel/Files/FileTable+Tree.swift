@@ -99,6 +99,10 @@ extension FileTable {
 
 extension FileTable {
   private static var branchDescriptorCount: Int { 64 * 64 }
+  /// Bytes of a branch or the trunk.
+  static var branchByteCount: Int { MemoryLayout<DescriptorBranch<DescriptorLeaf>>.stride }
+  /// Bytes of a leaf.
+  static var leafByteCount: Int { MemoryLayout<DescriptorLeaf>.stride }
 
   func farLeaf(of descriptor: Int32) -> Handle<DescriptorLeaf>? {
     guard descriptor >= 64, Int(descriptor) < FileLimits.descriptorCount, let branch = branch(of: Int(descriptor))
@@ -117,13 +121,16 @@ extension FileTable {
 
   /// Makes the leaf of a descriptor and what is above it.
   ///
-  /// Throws EMFILE when memory cannot be had; then nothing has changed.
+  /// Throws EMFILE when memory cannot be had, or the user has as much of the kernel's as one may have; then nothing has
+  /// changed.
   func prepare(_ descriptor: Int) throws(Errno) {
     if descriptor < 64 || farLeaf(of: Int32(descriptor)) != nil { return }
+    guard account?.mayMakeKernelMemory ?? true else { throw .emfile }
     let system = fileSystem.memory
     if trunk.isNone {
       guard let new = fileSystem.trunks.allocate(DescriptorBranch(), system) else { throw .emfile }
       trunk = new
+      count(nodeByteCount: FileTable.branchByteCount)
     }
     let branchSlot = descriptor >> 12
     if fileSystem.trunks[trunk].children[branchSlot].isNone {
@@ -135,6 +142,7 @@ extension FileTable {
         throw .emfile
       }
       fileSystem.trunks[trunk].add(branch, at: branchSlot)
+      count(nodeByteCount: FileTable.branchByteCount)
     }
     guard let leaf = fileSystem.leaves.allocate(DescriptorLeaf(), system) else {
       prune(descriptor)
@@ -142,6 +150,7 @@ extension FileTable {
     }
     let branch = fileSystem.trunks[trunk].children[branchSlot]
     fileSystem.branches[branch].add(leaf, at: descriptor >> 6 & 63)
+    count(nodeByteCount: FileTable.leafByteCount)
   }
 
   /// Gives back the nodes on the way to a descriptor that hold nothing any more.
@@ -152,14 +161,17 @@ extension FileTable {
       if !leaf.isNone {
         guard fileSystem.leaves[leaf].used == 0 else { return }
         _ = fileSystem.leaves.take(leaf, system)
+        count(nodeByteCount: -FileTable.leafByteCount)
         fileSystem.branches[branch].remove(at: descriptor >> 6 & 63)
       }
       guard fileSystem.branches[branch].present == 0 else { return }
       _ = fileSystem.branches.take(branch, system)
+      count(nodeByteCount: -FileTable.branchByteCount)
       fileSystem.trunks[trunk].remove(at: descriptor >> 12)
     }
     guard !trunk.isNone, fileSystem.trunks[trunk].present == 0 else { return }
     _ = fileSystem.trunks.take(trunk, system)
+    count(nodeByteCount: -FileTable.branchByteCount)
     trunk = .none
   }
 
@@ -193,7 +205,7 @@ extension FileTable {
   }
 
   /// The lowest open descriptor at or above `minimum`, if there is one.
-  func lowestUsed(from minimum: Int) -> Int? {
+  public func lowestUsed(from minimum: Int) -> Int? {
     if minimum < 64, let slot = near.used.lowestBit(from: minimum) { return slot }
     var descriptor = max(minimum, 64)
     while !trunk.isNone && descriptor < FileLimits.descriptorCount {

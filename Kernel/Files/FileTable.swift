@@ -21,6 +21,15 @@ public final class FileTable {
   /// Descriptors at or above this are refused: the soft limit of RLIMIT_NOFILE, capped by `kern.maxfilesperproc`.
   /// Lowering it closes nothing.
   public private(set) var limit: Int
+  /// Who pays for the nodes of the tree: the process's real user.
+  public var account: UserAccount? {
+    willSet {
+      account?.countKernelMemory(-nodeByteCount)
+      newValue?.countKernelMemory(nodeByteCount)
+    }
+  }
+  /// What the nodes of the tree take.
+  public private(set) var nodeByteCount = 0
   /// Where fork(2), copying into this table, or exec goes on.
   var copyPosition = 0
 
@@ -34,6 +43,12 @@ public final class FileTable {
   deinit {
     precondition(count == 0 && trunk.isNone, "a table was dropped before it was emptied")
     fileSystem.liveTableCount -= 1
+  }
+
+  /// Counts a node that has come, or, negative, gone.
+  func count(nodeByteCount byteCount: Int) {
+    nodeByteCount += byteCount
+    account?.countKernelMemory(byteCount)
   }
 
   /// Follows a change of the soft limit of RLIMIT_NOFILE.

@@ -101,6 +101,16 @@ struct NameEntry: ~Copyable {
     self.object = object
   }
 
+  /// A word of the path, one of the first eight.
+  borrowing func word(_ index: Int) -> UInt64 { words.span[index] }
+
+  /// What the name takes of the kernel's memory, its blocks included.
+  var kernelByteCount: Int {
+    let words = (Int(length) + 7) >> 3
+    let blocks = max(0, words - NameEntry.wordCount + NameBlock.wordCount - 1) / NameBlock.wordCount
+    return MemoryLayout<NameEntry>.stride + blocks * MemoryLayout<NameBlock>.stride
+  }
+
   /// Where to look for a path: here, as far as the entry can tell without its blocks, or in one of the subtrees.
   @inline(__always)
   borrowing func step(to key: NameKey, _ path: Span<UInt8>) -> NameStep {

@@ -6,7 +6,7 @@
 // Invariants
 // - An entry is in the tree of the bucket that its hash selects, at the place that its order demands.
 // - In every tree the heights of two siblings differ by at most one (AVL).
-// - A name owns its object; `isNamed` of the object says so.
+// - A name owns its object; `isNamed` of the object says so. It counts for who pays for the object.
 
 import ABI
 import Memory
@@ -78,6 +78,10 @@ struct SharedMemoryNamespace: ~Copyable {
     setRoot(of: key.hash, insert(entry, key, path, under: root(of: key.hash)))
     object.isNamed = true
     count += 1
+    if let payer = object.vmObject.payer {
+      payer.nameCount += 1
+      payer.countKernelMemory(entries[entry].kernelByteCount)
+    }
     return true
   }
 
@@ -138,11 +142,16 @@ struct SharedMemoryNamespace: ~Copyable {
   }
 
   private mutating func release(_ handle: Handle<NameEntry>, _ system: MemorySystem) -> SharedMemoryObject {
+    let byteCount = entries[handle].kernelByteCount
     let entry = entries.take(handle, system)
     releaseBlocks(entry.rest, system)
     count -= 1
     let object = entry.object
     object.isNamed = false
+    if let payer = object.vmObject.payer {
+      payer.nameCount -= 1
+      payer.countKernelMemory(-byteCount)
+    }
     return object
   }
 }

@@ -90,7 +90,7 @@ extension AddressSpace {
   @inline(__always)
   func makeObject(for handle: Handle<MapEntry>) {
     system.counters.objectsMadeByFaults &+= 1
-    let object = VMObject(system, .anonymous, pageCount: system.entries[handle].pageCount)
+    let object = VMObject(system, .anonymous, pageCount: system.entries[handle].pageCount, account: account)
     object.isSeenOnce = true
     system.entries[handle].object = VMObjectReference(object)
     system.entries[handle].offset = 0
@@ -106,7 +106,7 @@ extension AddressSpace {
         object.isSeenOnce = true
         return
       }
-      let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount)
+      let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount, account: account)
       system.counters.objectsMadeByFaults &+= 1
       shadow.isSeenOnce = true
       let reference = VMObjectReference(shadow)

@@ -55,7 +55,8 @@ extension AddressSpace {
   /// Makes a mapping and returns its address. On failure nothing changed, and the request's reference is dropped.
   ///
   /// - Throws: `ENOMEM` when there is no room, `.exclusive` hits a mapping, `vm.overcommit` refuses the reservation, or
-  ///   memory for the entry cannot be had; `EINVAL` for a stack without room for more than its guard.
+  ///   memory for the entry cannot be had, or the user has as much kernel memory as one may have; `EINVAL` for a stack
+  ///   without room for more than its guard.
   public func map(_ request: consuming MapRequest) throws(Errno) -> VirtualAddress {
     if request.placement == .fixed {
       let (end, overflow) = request.address.addingReportingOverflow(request.byteCount)
@@ -82,6 +83,7 @@ extension AddressSpace {
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
     let place = try place(request)
     let address = place + (whole - byteCount)
+    guard account?.mayMakeKernelMemory ?? true else { throw .enomem }
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
     try system.reserve(charge, for: account)
     var object = request.object.take()

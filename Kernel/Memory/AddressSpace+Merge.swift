@@ -42,7 +42,7 @@ extension AddressSpace {
     // The gap in front of the entry behind both stays what it was.
     entry.value.end = other.value.end
     remove(next)
-    entryCount -= 1
+    count(entries: -1)
     _ = system.entries.take(next, system)
     lastFound = handle
   }

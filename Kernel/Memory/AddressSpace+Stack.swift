@@ -68,6 +68,7 @@ extension AddressSpace {
     let description = StackGap(entries[gap].offset)
     let guardByteCount = description.guardPageCount << Page.shift
     guard let byteCount = growth(of: gap, from: address & ~Page.offsetMask, guardByteCount) else { return .refused }
+    guard admitsKernelMemory else { return .wait }
     let charge = description.protection.contains(.write) ? byteCount >> Page.shift : 0
     do throws(Errno) { try system.reserve(charge, for: account) } catch { return .refused }
     let new = MapEntry(

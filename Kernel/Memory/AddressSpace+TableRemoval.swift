@@ -104,6 +104,7 @@ extension AddressSpace {
       let table = tables.first
       tables.remove(table, system.frames)
       system.giveTable(table)
+      count(tables: -1)
     }
   }
 

@@ -34,7 +34,8 @@ extension AddressSpace {
       if entry & PageTableEntry.present != 0 {
         table = PageTableEntry.frame(entry)
       } else {
-        guard let new = system.takeTable() else { return nil }
+        guard admitsKernelMemory, let new = system.takeTable() else { return nil }
+        count(tables: 1)
         system.frames[new].owner = OwnerReference(self)
         system.frames[new].index = address & ~(PageTableEntry.coverage(level: level) - 1)
         system.frames[new].count = 0

@@ -119,7 +119,7 @@ extension AddressSpace {
     // The entry behind is on the way to the new leaf, so that its gap is brought up to date with the way.
     tree = insert(handle, into: tree)
     lastFound = handle
-    entryCount += 1
+    count(entries: 1)
     virtualByteCount += nodes[handle].countedByteCount
   }
 

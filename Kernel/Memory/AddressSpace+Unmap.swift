@@ -27,7 +27,7 @@ extension AddressSpace {
       guard removePages(of: handle, start, end, &budget) else { return .again }
       if start > entries[handle].start && end < entries[handle].end {
         // The only case that needs memory: the reserve is there for it.
-        guard split(handle, at: end, .reserve) else { return .wait(.frames) }
+        guard admitsKernelMemory, split(handle, at: end, .reserve) else { return .wait(.frames) }
       }
       if start > entries[handle].start {
         trimEnd(handle, to: start)
@@ -110,6 +110,7 @@ extension AddressSpace {
     guard let handle = find(address), system.entries[handle].start < address,
       !system.entries[handle].isGuard
     else { return }
+    guard account?.mayMakeKernelMemory ?? true else { throw .enomem }
     if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
   }

@@ -41,8 +41,15 @@ public final class AddressSpace: AnyOwner {
   public internal(set) var residentPageCount = 0
   /// The largest `residentPageCount` that was noted before it became less.
   private var notedResidentPageCount = 0
-  /// Whom new reservations are charged to: the process's real user.
-  public var account: UserAccount?
+  /// Whom new reservations, records and tables are charged to: the process's real user. Records and tables move to another.
+  public var account: UserAccount? {
+    willSet {
+      account?.countKernelMemory(-kernelByteCount)
+      newValue?.countKernelMemory(kernelByteCount)
+    }
+  }
+  /// Frames of page tables, the root among them.
+  public private(set) var tableCount = 1
   var cachedTableBase = UInt64.max
   var cachedTable = FrameNumber.none
   /// Processes that run in the space: more than one between vfork(2) and execve(2) or the end of the child.
@@ -117,13 +124,14 @@ public final class AddressSpace: AnyOwner {
     }
     guard first.isNone else { return false }
     system.giveRoot(root)
+    count(tables: -1)
     return true
   }
 
   /// Drops an entry that is out of the map, with its reference and its charge.
   func release(_ handle: Handle<MapEntry>) {
     let entry = system.entries.take(handle, system)
-    entryCount -= 1
+    count(entries: -1)
     virtualByteCount -= entry.countedByteCount
     if entry.charge != 0 { system.release(entry.charge, of: entry.account) }
     if entry.countsAsWritable, let object = entry.objectOrNil {
@@ -140,24 +148,27 @@ public final class AddressSpace: AnyOwner {
     if residentPageCount > notedResidentPageCount { notedResidentPageCount = residentPageCount }
   }
 
-  /// The pages that the records of the map take.
-  public var mapPageCount: Int { entryCount * MemoryLayout<MapEntry>.stride / Int(Page.byteCount) }
-
-  /// The size for choosing a victim when memory is exhausted (spec vm.md section 10): the pages that its map takes,
-  /// and for every mapping the pages of its object, in memory and in swap. Costs one step per mapping.
-  public var footprintPageCount: Int {
-    var total = mapPageCount
-    var handle = first
-    while !handle.isNone {
-      if let object = system.entries[handle].objectOrNil,
-        !system.entries[handle].needsCopy || object.referenceCount == 1
-      {
-        total += object.allocatedPageCount
-      }
-      handle = system.entries[handle].next
-    }
-    return total
+  /// What the records and tables of the space take of the kernel's memory.
+  public var kernelByteCount: Int {
+    entryCount * MemoryLayout<MapEntry>.stride + tableCount * Int(Page.byteCount)
   }
+
+  /// Counts an entry that has come, or, negative, gone.
+  @inline(__always)
+  func count(entries: Int) {
+    entryCount &+= entries
+    account?.countKernelMemory(entries &* MemoryLayout<MapEntry>.stride)
+  }
+
+  /// Counts page tables that have come, or, negative, gone.
+  @inline(__always)
+  func count(tables: Int) {
+    tableCount &+= tables
+    account?.countKernelMemory(tables &* Int(Page.byteCount))
+  }
+
+  /// Whether the space may have more records and tables; where it may not, the user is noted.
+  var admitsKernelMemory: Bool { account.map { system.admitsKernelMemory(for: $0) } ?? true }
 }
 
 extension MemorySystem {

@@ -41,6 +41,22 @@ public struct MemoryInspector: ~Copyable {
     self.system = system
     system.inspections &+= 1
     generation = system.inspections
+    system.accounts.forEach {
+      $0.inspectedPageCount = 0
+      $0.inspectedKernelByteCount = 0
+      $0.inspectedNameCount = 0
+    }
+  }
+
+  /// Counts a name of an account's object, and what it takes.
+  public mutating func countName(kernelByteCount: Int, of account: UserAccount?) {
+    account?.inspectedNameCount += 1
+    count(kernelByteCount: kernelByteCount, of: account)
+  }
+
+  /// Counts kernel memory that an account pays for.
+  public mutating func count(kernelByteCount: Int, of account: UserAccount?) {
+    account?.inspectedKernelByteCount += kernelByteCount
   }
 
   /// Notes the first condition that does not hold.
@@ -83,7 +99,10 @@ public struct MemoryInspector: ~Copyable {
     count(space)
     visitEntries(space)
     var resident = 0
+    let tablesBefore = tableFrames
     visitTable(space, space.root, level: 3, base: 0, &resident)
+    require(space.tableCount == tableFrames - tablesBefore, "page tables of a space", UInt64(space.tableCount))
+    count(kernelByteCount: space.kernelByteCount, of: space.account)
     require(resident == space.residentPageCount, "resident pages differ from present entries", UInt64(resident))
     require(!space.isLoaded || system.loadedRoot == space.root, "loaded root", 0)
   }
@@ -104,7 +123,15 @@ public struct MemoryInspector: ~Copyable {
     require(objectCount == system.counters.liveObjects, "live objects that nothing reaches", UInt64(objectCount))
     require(spaceCount == system.counters.liveSpaces, "live address spaces that nothing reaches", UInt64(spaceCount))
     var accountBytes = 0
-    system.accounts.forEach { accountBytes += system.heap?.byteCount(of: $0) ?? 0 }
+    system.accounts.forEach { account in
+      accountBytes += system.heap?.byteCount(of: account) ?? 0
+      require(
+        account.objectPageCount == account.inspectedPageCount, "pages that a user pays for", UInt64(account.user))
+      require(
+        account.kernelByteCount == account.inspectedKernelByteCount, "kernel memory that a user pays for",
+        UInt64(account.user))
+      require(account.nameCount == account.inspectedNameCount, "names of a user", UInt64(account.user))
+    }
     heapByteCount += accountBytes
     require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)
     require(entryCount == system.entries.count, "map entries that nothing reaches", UInt64(entryCount))
@@ -270,7 +297,11 @@ public struct MemoryInspector: ~Copyable {
       resident == object.residentCount && swapped == object.swappedCount && owned == object.blockCount,
       "object's page counts", UInt64(resident))
     blocks += owned
-    indexNodeCount += object.pages.nodeCount(system.indexNodes)
+    let nodes = object.pages.nodeCount(system.indexNodes)
+    indexNodeCount += nodes
+    object.account?.inspectedPageCount += resident + swapped
+    count(
+      kernelByteCount: object.kernelByteCount + nodes * MemoryLayout<IndexNode>.stride, of: object.account)
   }
 
   /// Whether a device is reading or writing a frame.

@@ -3,6 +3,8 @@
 // Invariants
 // - Every frame from the boot memory map is free, or has exactly one owner named by its record's state.
 // - `reserveFrameCount` frames are only handed out with priority `.reserve`: to calls that release, and to page-out.
+// - `privilegedFrameCount` frames more are only handed out to the superuser, so that what users take leaves something to
+//   undo it with: `allocationFloor` says how many have to stay free for whoever's event is being handled.
 
 /// Who may take the last frames.
 public enum AllocationPriority: Sendable {
@@ -81,6 +83,15 @@ public final class MemorySystem {
   public private(set) var managedFrameCount = 0
   /// Frames kept for priority `.reserve`.
   public let reserveFrameCount: Int
+  /// Frames kept for the superuser besides.
+  public let privilegedFrameCount: Int
+  /// Frames that the current caller leaves free.
+  private(set) var allocationFloor: Int
+  /// The user whose programs have met the limit of their kernel memory where nothing can be refused, since that was last
+  /// asked for (`takeUserOverLimit`).
+  private var userOverLimit: UInt32?
+  /// Numbers the processes that are being measured (ProcessSize.swift).
+  var sizeNumber: UInt32 = 0
   /// Counts that only grow, and live instances.
   public internal(set) var counters = MemoryCounters()
   var inspections: UInt32 = 0
@@ -110,8 +121,11 @@ public final class MemorySystem {
     for index in available.indices { total += Int(available[index].end - available[index].start) }
     managedFrameCount = total
     reserveFrameCount = min(64, max(8, total / 256))
+    privilegedFrameCount = min(1024, max(8, total / 32))
+    allocationFloor = reserveFrameCount
+    accounts.kernelPageLimit = max(64, total / 4)
     for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
-    queues.setTargets(managed: total, reserve: reserveFrameCount)
+    queues.setTargets(managed: total, reserve: reserveFrameCount + privilegedFrameCount)
     loadedRoot = kernelRoot
   }
 
@@ -140,7 +154,7 @@ public final class MemorySystem {
   /// Takes one frame; its content is arbitrary.
   @inline(__always)
   func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
-    if priority == .normal && buddy.freeCount <= reserveFrameCount { return nil }
+    if priority == .normal && buddy.freeCount <= allocationFloor { return nil }
     if failures.isArmed && frameIsToFail(state) { return nil }
     guard let frame = buddy.allocate(order: 0, frames) else { return nil }
     frames[frame].state = state
@@ -233,6 +247,36 @@ public final class MemorySystem {
   /// Whether releases left work behind.
   @inline(__always)
   public var hasTeardown: Bool { !teardown.isEmpty }
+
+  /// Says for whom frames are taken from now on.
+  @inline(__always)
+  public func setCaller(isPrivileged: Bool) { allocationFloor = frameFloor(isPrivileged: isPrivileged) }
+
+  /// Frames that somebody has to leave free.
+  @inline(__always)
+  public func frameFloor(isPrivileged: Bool) -> Int {
+    isPrivileged ? reserveFrameCount : reserveFrameCount &+ privilegedFrameCount
+  }
+
+  /// Whether the superuser had to begin with what is kept for it: a quarter of it is gone.
+  @inline(__always)
+  public var isPrivilegedReserveTouched: Bool {
+    buddy.freeCount < reserveFrameCount &+ privilegedFrameCount &- privilegedFrameCount / 4
+  }
+
+  /// Whether an account may have more kernel memory; notes the user if not.
+  func admitsKernelMemory(for account: UserAccount) -> Bool {
+    if account.mayMakeKernelMemory { return true }
+    userOverLimit = account.user
+    return false
+  }
+
+  /// Whether a user's programs have met the limit of their kernel memory where nothing can be refused.
+  @inline(__always)
+  public var hasUserOverLimit: Bool { userOverLimit != nil }
+
+  /// That user; asked once.
+  public func takeUserOverLimit() -> UInt32? { userOverLimit.take() }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {

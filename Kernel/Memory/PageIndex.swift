@@ -7,6 +7,7 @@
 //   construction has `occupied == 0`. So memory is what is present, not what the size says, and the next present index
 //   is found in at most two steps a level.
 // - Inserting either succeeds or changes nothing.
+// - The payer's kernel memory counts every node of the index.
 
 /// What an index of a VM object holds.
 enum IndexEntry: Equatable {
@@ -28,8 +29,21 @@ struct PageIndex {
   private static let bitsPerLevel: UInt64 = 6
   private var root: UInt64 = 0
   private var height: UInt64 = 0
+  /// Who pays for the nodes; whoever has the index keeps the account.
+  var payer = BackReference<UserAccount>()
 
   var isEmpty: Bool { root == 0 }
+
+  /// Counts nodes that the index has got, or, negative, lost, for who pays for them.
+  @inline(__always)
+  private func count(nodes: Int) {
+    if !payer.isEmpty { payer.borrow { $0.countKernelMemory(nodes &* MemoryLayout<IndexNode>.stride) } }
+  }
+
+  /// Whether who pays for the nodes may have more of them.
+  private func admits(_ system: MemorySystem, _ priority: AllocationPriority) -> Bool {
+    priority == .reserve || payer.isEmpty || payer.borrow { system.admitsKernelMemory(for: $0) }
+  }
 
   @inline(__always)
   private static func encode(_ entry: IndexEntry) -> UInt64 {
@@ -106,15 +120,18 @@ struct PageIndex {
     if root == 0 {
       var needed: UInt64 = 0
       while needed * PageIndex.bitsPerLevel < 64 && index >> (needed * PageIndex.bitsPerLevel) != 0 { needed += 1 }
-      guard let top = PageIndex.chain(index, encoded, levels: needed, nodes, system, priority) else { return false }
+      guard needed == 0 || admits(system, priority),
+        let top = PageIndex.chain(index, encoded, levels: needed, nodes, system, priority)
+      else { return false }
       root = top
       height = needed
+      count(nodes: Int(needed))
       return true
     }
     if !covers(index) {
       let oldRoot = root
       let oldHeight = height
-      guard raise(toCover: index, nodes, system, priority) else { return false }
+      guard admits(system, priority), raise(toCover: index, nodes, system, priority) else { return false }
       if insertBelowRoot(index, encoded, nodes, system, priority) { return true }
       lower(to: oldRoot, height: oldHeight, nodes, system)
       return false
@@ -192,6 +209,7 @@ struct PageIndex {
     _ path: [11 of UInt64], _ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
   ) {
     _ = nodes.take(PageIndex.node(path[0]), system)
+    count(nodes: -1)
     var level = 1
     while level < Int(height) {
       let node = PageIndex.node(path[level])
@@ -200,6 +218,7 @@ struct PageIndex {
       nodes[node].occupied &= ~(1 << UInt64(slot))
       if nodes[node].occupied != 0 { return }
       _ = nodes.take(node, system)
+      count(nodes: -1)
       level += 1
     }
     root = 0
@@ -282,11 +301,12 @@ struct PageIndex {
       let node = PageIndex.node(word)
       word = nodes[node].entries[slot]
       if word == 0 {
-        guard let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system, priority) else {
-          return false
-        }
+        guard level == 0 || admits(system, priority),
+          let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system, priority)
+        else { return false }
         nodes[node].entries[slot] = subtree
         nodes[node].occupied |= 1 << UInt64(slot)
+        count(nodes: Int(level))
         return true
       }
       precondition(level > 0, "index entry inserted twice")
@@ -339,6 +359,7 @@ struct PageIndex {
       nodes[node].occupied = 1
       root = UInt64(node.raw)
       height += 1
+      count(nodes: 1)
     }
     return true
   }
@@ -349,6 +370,7 @@ struct PageIndex {
     while height > oldHeight {
       root = nodes.take(PageIndex.node(root), system).entries[0]
       height -= 1
+      count(nodes: -1)
     }
     precondition(root == oldRoot)
   }

@@ -105,6 +105,8 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public static func page(_ frame: FrameNumber) -> WaitChannel { WaitChannel(kind: 1, frame.raw) }
   /// Free frames.
   public static let frames = WaitChannel(kind: 2, 0)
+  /// Free frames, for the superuser, who needs fewer of them to be free.
+  public static let privilegedFrames = WaitChannel(kind: 2, 1)
   /// Input on the console.
   public static let consoleInput = WaitChannel(kind: 3, 0)
   /// Room for output on the console, or everything sent.
@@ -128,6 +130,9 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   /// Whether what is waited for comes without the doing of any process: a page under way, free frames, the end of a
   /// shrinking, which goes on whatever becomes of its process.
   public var comesByItself: Bool { raw >> 32 == 1 || raw >> 32 == 2 || raw >> 32 == 8 }
+  /// Whether whoever waits on it waits for free frames.
+  @inline(__always)
+  public var isFrames: Bool { raw >> 32 == 2 }
   /// The frame, when this is a frame's channel.
   public var frame: FrameNumber? { raw >> 32 == 1 ? FrameNumber(UInt32(truncatingIfNeeded: raw)) : nil }
 }

@@ -43,13 +43,18 @@ extension MemorySystem {
   @inline(__always)
   public var isShort: Bool { buddy.freeCount < queues.lowWater }
 
-  /// Reclaims until `count` frames can be taken with normal priority, or nothing more can be reclaimed. Looks at every
+  /// Reclaims until the current caller can take `count` frames, or nothing more can be reclaimed.
+  public func makeAvailable(_ count: Int, looks limit: Int = Int.max) -> FrameAvailability {
+    makeAvailable(count, above: allocationFloor, looks: limit)
+  }
+
+  /// Reclaims until `count` frames can be taken by whoever leaves `floor` free, or nothing more can be reclaimed. Looks at every
   /// page if it has to, but not again before something has happened that can make a difference: a frame, a swap block or a
   /// page that a thread waited for was given back, a transfer has ended, or frames have become pages.
   ///
   /// - Parameter limit: about how many pages are looked at before this returns `.unfinished`; the next call goes on there.
-  public func makeAvailable(_ count: Int, looks limit: Int = Int.max) -> FrameAvailability {
-    let wanted = reserveFrameCount + count
+  public func makeAvailable(_ count: Int, above floor: Int, looks limit: Int = Int.max) -> FrameAvailability {
+    let wanted = floor + count
     if buddy.freeCount < wanted && isFutile {
       return queues.pendingWriteCount > 0 ? .pending : .exhausted
     }
@@ -179,6 +184,7 @@ extension MemorySystem {
       frames[frame].swapBlock = .none
     } else {
       _ = object.pages.remove(index, indexNodes, self)
+      object.countPages(-1)
     }
     free(frame)
   }

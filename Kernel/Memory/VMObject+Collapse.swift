@@ -40,6 +40,8 @@ extension VMObject {
   }
 
   private func move(_ entry: IndexEntry, from behind: VMObject, to target: UInt64, _ system: MemorySystem) {
+    behind.countPages(-1)
+    countPages(1)
     switch entry {
     case .resident(let frame):
       behind.residentCount -= 1

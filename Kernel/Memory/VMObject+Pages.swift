@@ -114,6 +114,7 @@ extension VMObject {
     var cost = 0
     switch entry {
     case .resident(let frame):
+      countPages(-1)
       residentCount -= 1
       if !system.frames[frame].mappings.isEmpty {
         cost = Int(system.frames[frame].count) >> 1
@@ -121,6 +122,7 @@ extension VMObject {
       }
       releaseFrame(frame, system)
     case .swapped(let block):
+      countPages(-1)
       swappedCount -= 1
       blockCount -= 1
       system.freeSwapBlock(block)
@@ -206,6 +208,7 @@ extension VMObject {
       return nil
     }
     residentCount += 1
+    countPages(1)
     adopt(frame, index, system)
     system.queues.append(frame, to: .active, system.frames)
     return frame

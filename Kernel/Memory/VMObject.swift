@@ -8,6 +8,7 @@
 // - A shared-memory object has no backing; no index at or above `pageCount` is present in it.
 // - An anonymous object with a backing is linked in the backing's list of shadows; a page absent here is looked for there
 //   at `index + backingOffset`.
+// - `account` counts the object's pages as they come and go, and what its index takes (UserAccount.swift).
 // - A page whose frame is not dirty equals its swap block, or is all zeros when it has none.
 public import ABI
 
@@ -42,8 +43,10 @@ public final class VMObject: AnyOwner {
   /// Names the shrinking among wait channels.
   var shrinkNumber: UInt32 = 0
   var charge: UInt64 = 0
-  /// Whose reservation `charge` is: the creator's, whoever keeps the object alive.
-  var account: UserAccount?
+  /// Whose reservation `charge` is, and who pays for the pages: the creator, whoever keeps the object alive.
+  let account: UserAccount?
+  /// The same, to be borrowed. Not the index's: pages are counted while that is being changed.
+  private let payerReference: BackReference<UserAccount>
   var backing: VMObjectReference?
   var backingOffset: UInt64 = 0
   var firstShadow = BackReference<VMObject>()
@@ -56,14 +59,36 @@ public final class VMObject: AnyOwner {
   /// References found by the inspection in progress, and which inspection that is.
   var inspectedReferences = 0
   var inspection: UInt32 = 0
+  /// The size of a process in which the object was counted last (`MemorySystem.beginSize`).
+  var countedIn: UInt32 = 0
 
-  init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64) {
+  init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64, account: UserAccount? = nil) {
     self.kind = kind
     self.pageCount = pageCount
     self.system = system
+    self.account = account
+    payerReference = account.map { BackReference($0) } ?? BackReference()
     backing = nil
     super.init()
-    system.counters.liveObjects += 1
+    system.counters.liveObjects &+= 1
+    guard let account else { return }
+    pages.payer = payerReference
+    account.countKernelMemory(kernelByteCount)
+  }
+
+  /// What the object takes of the kernel's memory, its index left out.
+  @inline(__always)
+  var kernelByteCount: Int {
+    kind == .sharedMemory ? KernelMemoryCost.object + KernelMemoryCost.sharedMemoryObject : KernelMemoryCost.object
+  }
+
+  /// Who pays for the pages.
+  public var payer: UserAccount? { account }
+
+  /// Counts pages that the object has got, or, negative, lost, in memory or in swap, for who pays for them.
+  @inline(__always)
+  func countPages(_ count: Int) {
+    if !payerReference.isEmpty { payerReference.borrow { $0.objectPageCount &+= count } }
   }
 
   /// Makes an object of `pageCount` pages, none of them present, and reserves swap for them and for what it grows by.
@@ -73,9 +98,8 @@ public final class VMObject: AnyOwner {
     _ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64, account: UserAccount? = nil
   ) throws(Errno) -> VMObjectReference {
     try system.reserve(pageCount, for: account)
-    let object = VMObject(system, kind, pageCount: pageCount)
+    let object = VMObject(system, kind, pageCount: pageCount, account: account)
     object.charge = pageCount
-    object.account = account
     return VMObjectReference(object)
   }
 
@@ -118,6 +142,7 @@ public final class VMObject: AnyOwner {
   private func end() {
     system.release(charge, of: account)
     charge = 0
+    account?.countKernelMemory(-kernelByteCount)
     system.counters.liveObjects &-= 1
   }
 

@@ -60,6 +60,8 @@ public enum Continuation {
   case markCloseOnExec(UInt32, UInt32)
   /// Random bytes are being handed out.
   case random(PendingRandom)
+  /// The names of shared memory are being listed.
+  case listNames(PendingNameList)
   /// The end of the process.
   case exit(ExitPhase)
 
@@ -129,6 +131,23 @@ extension Continuation {
     default: false
     }
   }
+}
+
+/// A listing of names under way: nothing is held but the path of the name that it is at, in the thread's buffer.
+public struct PendingNameList: BitwiseCopyable {
+  /// The name that it is at.
+  public var listing = NameListing()
+  /// Whether the record of that name is still to be copied out.
+  public var isAtName = false
+  /// Bytes of that record that have been.
+  public var progress = 0
+  /// Bytes of the records before it.
+  public var byteCount: UInt64 = 0
+  /// Bytes that there is room for.
+  public let room: UInt64
+
+  /// A listing that has not begun.
+  public init(room: UInt64) { self.room = room }
 }
 
 /// A call that is done but for copying results out: up to three pieces of the thread's buffer.

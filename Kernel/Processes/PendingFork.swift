@@ -104,6 +104,7 @@ public final class PendingFork {
       table = files
     } else {
       table = FileTable(source.fileSystem)
+      table.account = account
       files = table
     }
     if options.clearsDescriptors { return true }

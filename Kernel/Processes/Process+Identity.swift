@@ -19,12 +19,16 @@ extension Process {
       hasChangedIdentity = true
     }
     if copy.user != credentials.user {
-      // The process is the new user's now; what was reserved before stays charged to the old one.
+      // The process is the new user's now, with the records and tables of its memory and its descriptors; what was reserved
+      // before, and the objects that exist, stay charged to the old one.
       credentials.account.processCount -= 1
       copy.account.processCount += 1
       addressSpace?.account = copy.account
+      files?.account = copy.account
     }
     credentials = copy
+    // Who changes is who runs.
+    addressSpace?.system.setCaller(isPrivileged: copy.isSuperuser)
   }
 
   /// What execve(2) does: the saved user and group become the effective ones (POSIX; execve(2)).

@@ -87,6 +87,10 @@ public final class Process {
   public internal(set) var imageStart = PhysicalAddress(0)
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
+  /// procctl(2), PROC_SPROTECT: whether the process is spared when memory has run out, and its children too from their
+  /// beginning.
+  public internal(set) var isProtected = false
+  var protectsChildren = false
   /// Whether the process has executed a program since it was forked.
   public internal(set) var hasExecuted = false
 

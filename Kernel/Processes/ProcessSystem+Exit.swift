@@ -119,32 +119,4 @@ extension ProcessSystem {
 
   /// Whether every process is gone.
   public var isEmpty: Bool { processCount == 0 }
-
-  // MARK: The last resort
-
-  /// Kills the process with the largest memory, process 1 excepted (DESIGN, "Running out of memory"). Those that
-  /// are ending already are passed over. Returns it, or nil when there is none.
-  public func killLargest() -> Process? {
-    var victim: Process?
-    var largest = -1
-    for index in slots.indices {
-      guard let process = slots[index], process.slot != .initial, process.state == .running,
-        !process.pendingSignals.contains(.sigkill), let space = process.addressSpace
-      else { continue }
-      // Who waits for the child that runs in its memory could not end before it: it is the child's turn.
-      if case .lend = process.thread?.continuation { continue }
-      var size = space.footprintPageCount
-      // A child that is being made goes with its parent, whose pages it has not got for itself yet.
-      if case .fork(let pending) = process.thread?.continuation, let child = pending.space {
-        size += child.mapPageCount
-      }
-      if size > largest {
-        largest = size
-        victim = process
-      }
-    }
-    guard let victim else { return nil }
-    post(.sigkill, to: victim)
-    return victim
-  }
 }

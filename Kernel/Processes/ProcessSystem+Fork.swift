@@ -31,6 +31,7 @@ extension ProcessSystem {
       limits: ResourceLimits(
         ProcessSystem.initialLimits(processes: maximumProcessCount, files: maximumFileCount)))
     process.files = files
+    files.account = process.credentials.account
     enter(process)
     let thread = Thread(
       slot: process.slot.raw, identifier: takeThreadIdentifier(), process: process.slot, record: record, in: records)
@@ -41,7 +42,8 @@ extension ProcessSystem {
 
   /// Begins fork(2) or one of its kind: checks the limits and keeps a place for the child. The caller has made sure of the heap's reserve.
   ///
-  /// Throws EAGAIN when there are too many processes, ENOMEM when memory for the child cannot be had.
+  /// Throws EAGAIN when there are too many processes, or the user has as much kernel memory as one may
+  /// have, ENOMEM when memory for the child cannot be had.
   public func beginFork(
     _ parent: Process, _ thread: Thread, _ options: ForkOptions = ForkOptions()
   ) throws(Errno) -> PendingFork {
@@ -110,6 +112,7 @@ extension ProcessSystem {
     guard isSuperuser || Int64(parent.credentials.account.processCount) < parent.limit(.processes).soft else {
       throw .eagain
     }
+    guard parent.credentials.account.mayMakeProcess else { throw .eagain }
   }
 
   private func inherit(_ child: Process, from parent: Process) {
@@ -120,6 +123,8 @@ extension ProcessSystem {
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.ignoredSignals = parent.ignoredSignals
     child.forgetsChildren = parent.forgetsChildren
+    child.isProtected = parent.protectsChildren
+    child.protectsChildren = parent.protectsChildren
   }
 
   /// The child's view of the call: it returned 0, and %rdx is 1 (spec abi.md section 2).

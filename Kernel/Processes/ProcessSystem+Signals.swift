@@ -131,7 +131,8 @@ extension ProcessSystem {
     guard scheduler.frameWaiterCount > 0 else { return false }
     for index in slots.indices {
       guard let process = slots[index], process.state == .running, process.pendingSignals.contains(.sigkill),
-        let thread = process.thread, scheduler.isParked(thread.slot, on: .frames)
+        let thread = process.thread,
+        scheduler.isParked(thread.slot, on: .frames) || scheduler.isParked(thread.slot, on: .privilegedFrames)
       else { continue }
       beginExit(process, .terminated(.sigkill))
       return true

@@ -57,7 +57,12 @@ public final class ProcessSystem {
   /// The thread whose event is being handled; the table of threads owns it until `next()` ends it.
   public internal(set) var currentThreadReference = BackReference<Thread>()
   /// The process of that thread.
-  public internal(set) var currentProcessReference = BackReference<Process>()
+  public internal(set) var currentProcessReference = BackReference<Process>() {
+    didSet {
+      let process = currentProcessReference
+      memory.setCaller(isPrivileged: process.isEmpty || process.borrow { $0.credentials.isSuperuser })
+    }
+  }
   /// Set when the current thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.
   public var needsAttention = false
   /// Set once process 1 is ending: nothing is created any more and nothing waits to be asked for its status.
@@ -281,6 +286,8 @@ public final class ProcessSystem {
   /// Parks a thread that is in no list. A frame it waits for is kept until it has had its turn.
   public func park(_ thread: Thread, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
     releaseAwaitedFrame(thread)
+    var channel = channel
+    if channel == .frames, self[thread.process]?.credentials.isSuperuser ?? false { channel = .privilegedFrames }
     if let frame = channel.frame {
       memory.beginWait(frame)
       thread.awaitedFrame = frame

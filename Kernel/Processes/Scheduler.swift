@@ -83,6 +83,8 @@ public final class Scheduler: Waker {
   public private(set) var readyCount = 0
   /// Threads parked until frames can be had.
   public private(set) var frameWaiterCount = 0
+  /// The superuser's among them.
+  public private(set) var privilegedFrameWaiterCount = 0
   /// How often those who wait for frames were woken.
   public private(set) var frameWakeCount: UInt64 = 0
   /// What `frameWakeCount` was when a thread last began to wait for frames.
@@ -137,8 +139,8 @@ public final class Scheduler: Waker {
     channels[Int(slot)] = channel
     append(slot, to: &buckets[bucket(channel)])
     parkedCount += 1
-    if channel == .frames {
-      frameWaiterCount += 1
+    if channel.isFrames {
+      countFrameWaiter(channel, 1)
       frameWaits[Int(slot)] = frameWakeCount
     }
     turns[Int(slot)].parkedNanoseconds = now
@@ -203,7 +205,7 @@ public final class Scheduler: Waker {
   /// Makes every thread that is parked on the channel ready, in the order in which they parked.
   public override func wake(_ channel: WaitChannel) {
     guard parkedCount != 0 else { return }
-    if channel == .frames { frameWakeCount &+= 1 }
+    if channel.isFrames { frameWakeCount &+= 1 }
     var slot = buckets[bucket(channel)].head
     while slot != Scheduler.none {
       let next = nexts[Int(slot)]
@@ -244,7 +246,12 @@ public final class Scheduler: Waker {
     unlink(slot, from: &buckets[bucket(channels[Int(slot)])])
     places[Int(slot)] = .absent
     parkedCount -= 1
-    if channels[Int(slot)] == .frames { frameWaiterCount -= 1 }
+    if channels[Int(slot)].isFrames { countFrameWaiter(channels[Int(slot)], -1) }
+  }
+
+  private func countFrameWaiter(_ channel: WaitChannel, _ count: Int) {
+    frameWaiterCount += count
+    if channel == .privilegedFrames { privilegedFrameWaiterCount += count }
   }
 
   private func append(_ slot: UInt32, to list: inout List) {

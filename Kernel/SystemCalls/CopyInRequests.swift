@@ -21,6 +21,9 @@ extension Kernel {
     case .setrlimit: return .bytes(arguments.second, count: ResourceLimit.byteCount)
     case .setgroups: return try groupsRequest(arguments)
     case .sigaction: return arguments.second == 0 ? .nothing : .bytes(arguments.second, count: 32)
+    case .procctl:
+      guard integer(arguments.third) == ProcessControl.protect else { throw .einval }
+      return .bytes(arguments.fourth, count: 4)
     case .sysctl:
       let length = UInt32(truncatingIfNeeded: arguments.second)
       guard length >= 2, length <= UInt32(SystemControl.maximumNameLength) else { throw .einval }

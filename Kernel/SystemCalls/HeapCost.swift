@@ -19,7 +19,7 @@ enum HeapCost {
   static var process: HeapAmount { object(672) }
   static var thread: HeapAmount { object(576) }
   static var credentials: HeapAmount { object(96) }
-  static var userAccount: HeapAmount { object(80) }
+  static var userAccount: HeapAmount { object(112) }
   static var groupList: HeapAmount { object(160) }
   static var resourceLimits: HeapAmount { object(320) }
   /// What a transfer or a change of size that waits keeps from others: the hold and its entry in a range lock.

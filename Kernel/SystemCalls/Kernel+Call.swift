@@ -106,12 +106,20 @@ extension Kernel {
       case .ready: break
       case .pending: return parkWholeCall(thread)
       case .unfinished: return tryAgain(thread)
-      case .exhausted: return processes.isGivingBack ? tryAgain(thread) : refuse(allocation, thread)
+      case .exhausted: return waitOrRefuse(allocation, thread)
       }
     }
     if hasHeapReserve() { return true }
+    return waitOrRefuse(allocation, thread)
+  }
+
+  /// Calls wait for what those give back who have ended; the superuser's, for what a process of a user leaves that has to go
+  /// for them.
+  private func waitOrRefuse(_ allocation: AllocationClass, _ thread: Thread) -> Bool {
     if allocation == .waits { return parkWholeCall(thread) }
-    return processes.isGivingBack ? tryAgain(thread) : refuse(allocation, thread)
+    if processes.isGivingBack { return tryAgain(thread) }
+    let isPrivileged = processes.currentProcess?.credentials.isSuperuser ?? false
+    return isPrivileged && expectsFrames() ? parkWholeCall(thread) : refuse(allocation, thread)
   }
 
   /// Pages that are looked at for a call before others have a turn.

@@ -80,6 +80,11 @@ extension Kernel {
     case .thrSelf: return copyOutWord(UInt64(thread.identifier), to: arguments.first, thread)
     case .getrusage: return try usage(arguments, thread, process)
     case .sigaction: return try signalAction(arguments, thread, process)
+    case .procctl:
+      try processes.protect(
+        IdentifierType(rawValue: integer(arguments.first)), Int64(bitPattern: arguments.second),
+        thread.frame.value.buffer.span.loadUInt32(at: 0), by: process)
+      return .value(0)
     case .sysctl, .sysctlbyname: return try systemControl(call, arguments, thread, process, stagedByteCount)
     case .reboot: return try reboot(arguments, process)
     case .sysarch: return try systemArchitecture(arguments, thread)

@@ -12,14 +12,6 @@ import Processes
 extension Kernel {
   /// Units of released work done at a time.
   private static let teardownBudget = 256
-  /// Pages that are looked at at a time when everything is looked through for one to reclaim.
-  private static let reclaimLooks = 256
-  /// The same before somebody is killed, at each tick.
-  private static let lastReclaimLooks = 2048
-  /// Frames that must be free before those who wait for some are woken.
-  private static let frameBatch = 32
-  /// How long threads may wait for frames that nothing can free while others run.
-  private static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
   /// Steps before the clock is looked at.
   private static let stepsBeforeLook = 4
   /// Steps before interrupts are let in …
@@ -79,7 +71,7 @@ extension Kernel {
       if memory.hasTeardown { workOffTeardown() }
       memory.reclaim(budget: 64)
     }
-    if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() } else { starvedSinceNanoseconds = nil }
+    serveShortage()
   }
 
   // MARK: Teardown
@@ -125,44 +117,6 @@ extension Kernel {
     return false
   }
 
-  /// Wakes those who wait for frames once there are some.
-  private func serveFrameWaiters() {
-    if memory.freeFrameCount > memory.reserveFrameCount + Kernel.frameBatch {
-      processes.scheduler.wake(.frames)
-      starvedSinceNanoseconds = nil
-      return
-    }
-    if memory.hasTeardown { return workOffTeardown() }
-    switch memory.makeAvailable(Kernel.frameBatch, looks: Kernel.reclaimLooks) {
-    case .ready:
-      processes.scheduler.wake(.frames)
-      starvedSinceNanoseconds = nil
-    case .pending: starvedSinceNanoseconds = nil
-    case .unfinished, .exhausted:
-      if starvedSinceNanoseconds == nil { starvedSinceNanoseconds = memory.nanoseconds }
-    }
-  }
-
-  /// Those who wait for frames must not wait for ever because somebody else always runs: after a second in which nothing
-  /// could be reclaimed, the largest process goes, as it would if nobody ran. Called at every tick.
-  func endStarvation(now: UInt64) {
-    guard let start = starvedSinceNanoseconds, now &- start >= Kernel.starvationLimitNanoseconds else {
-      isLookingForLastTime = false
-      return
-    }
-    if !isLookingForLastTime { memory.forgetFutility() }
-    isLookingForLastTime = true
-    let found = memory.makeAvailable(Kernel.frameBatch, looks: Kernel.lastReclaimLooks)
-    if case .unfinished = found { return }
-    isLookingForLastTime = false
-    starvedSinceNanoseconds = now
-    guard case .exhausted = found, !memory.hasTeardown else { return }
-    if processes.endKilledWaiter() { return }
-    if let victim = processes.killLargest() {
-      report(victim.identifier, " killed: out of memory")
-    }
-  }
-
   /// Nobody is ready. Nil when that has changed.
   private func idle() -> Next? {
     let scheduler = processes.scheduler
@@ -172,31 +126,10 @@ extension Kernel {
     }
     processes.lookAtClock()
     if scheduler.hasReady { return nil }
-    if scheduler.frameWaiterCount > 0 {
-      switch memory.makeAvailable(Kernel.frameBatch, looks: Kernel.reclaimLooks) {
-      case .ready:
-        scheduler.wake(.frames)
-        return nil
-      case .unfinished: return nil
-      case .pending: break
-      case .exhausted:
-        killForMemory()
-        return nil
-      }
-    }
+    if shortage.search != nil { return nil }
+    if scheduler.frameWaiterCount > 0 && !waitsForTransfers() { return nil }
     processes.beginIdling()
     return .idle(until: scheduler.earliestDeadlineNanoseconds)
-  }
-
-  /// The last resort: nothing can run and nothing can be reclaimed.
-  private func killForMemory() {
-    if processes.endKilledWaiter() { return }
-    if let victim = processes.killLargest() {
-      report(victim.identifier, " killed: out of memory")
-    } else if let initial = processes[.initial] {
-      processes.raise(.sigbus, in: initial)
-      report(initial.identifier, " ended: out of memory")
-    }
   }
 
   /// Tells what becomes of a process.

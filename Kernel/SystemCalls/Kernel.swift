@@ -25,14 +25,12 @@ public final class Kernel {
   /// When the timer is to interrupt the thread that `next()` has said runs, at the latest, in nanoseconds since boot: its turn
   /// ends, somebody who sleeps is due, or whoever woke goes first.
   public internal(set) var nextLookNanoseconds: UInt64 = 0
-  /// Whether every page is being looked at once more before somebody is killed for memory.
-  var isLookingForLastTime = false
-  /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
-  var starvedSinceNanoseconds: UInt64?
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.
   var houseKeptNanoseconds: UInt64 = 0
+  /// What is going on about memory that has run out.
+  var shortage = Shortage()
   /// Frames that calls which can refuse leave to those that can not.
   let frameHeadroom: Int
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.

@@ -8,6 +8,18 @@ enum SystemCallLimits {
   static let randomPiecesPerStep = 16
   /// Bytes of kern.arandom at a time.
   static let randomNodeByteCount = 256
+  /// Names and buckets that a listing of names looks at before others have a turn.
+  static let namesPerListStep = 64
+  /// Pages that are looked at at a time when everything is looked through for one to reclaim.
+  static let reclaimLooks = 256
+  /// The same before somebody is killed, at each tick.
+  static let lastReclaimLooks = 2048
+  /// Frames that must be free, beyond what is kept, before those who wait for some are woken.
+  static let frameBatch = 32
+  /// How long threads may wait for frames that nothing can free while others run.
+  static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
+  /// Processes, mappings and descriptors that the choice of a victim looks at before others have a turn.
+  static let victimSearchUnits = 1024
   /// Frames that calls which can refuse leave to those that can not …
   static let frameHeadroom = 128
   /// … and on small machines one in so many of all frames.

@@ -220,6 +220,7 @@ extension Kernel {
     case .unmap(let range, let dataEnd): return continueUnmap(range, dataEnd: dataEnd, thread, process)
     case .map(let pending, let value): return continueMap(pending, value, thread)
     case .closeRange(let low, let high): return continueCloseRange(low, high, thread, process)
+    case .listNames(let pending): return try continueList(pending, thread, process)
     case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
     case .random(let pending): return try continueRandom(pending, callInProgress(thread).1, thread, process)
     default: preconditionFailure("not a continuation of a call")

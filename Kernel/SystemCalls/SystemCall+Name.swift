@@ -25,6 +25,7 @@ extension SystemCall {
     case .thrSelf: "thr_self"
     case .getrusage: "getrusage"
     case .sigaction: "sigaction"
+    case .procctl: "procctl"
     case .getuid: "getuid"
     case .geteuid: "geteuid"
     case .getgid: "getgid"

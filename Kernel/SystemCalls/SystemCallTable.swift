@@ -36,7 +36,7 @@ enum SystemCall: UInt8, BitwiseCopyable {
   // Processes
   case exit, fork, vfork, rfork, execve, wait4, getpid, getppid, kill, getpgrp, setpgid, getpgid, setsid, getsid,
     schedYield
-  case thrSelf, getrusage, sigaction
+  case thrSelf, getrusage, sigaction, procctl
   // Identity
   case getuid, geteuid, getgid, getegid, setuid, seteuid, setgid, setegid, setreuid, setregid, setresuid, setresgid
   case getresuid, getresgid, getgroups, setgroups, issetugid, umask
@@ -118,6 +118,7 @@ struct SystemCallTable {
     add(.thrSelf, .thrSelf)
     add(.getrusage, .getrusage)
     add(.sigaction, .sigaction, copiesIn: true)
+    add(.procctl, .procctl, copiesIn: true)
   }
 
   private mutating func addIdentity() {

@@ -73,6 +73,7 @@ extension Kernel {
       guard process.credentials.isSuperuser else { throw .eperm }
       guard isSound() else { throw .edoofus }
     }
+    if node == .namesList { return try listNames(room, thread, process) }
     let size =
       node == .random
       ? stageRandom(room, limit: SystemCallLimits.randomNodeByteCount, thread)
@@ -227,6 +228,9 @@ extension Kernel {
     case .posixSharedMemory: .integer(1)
     case .machine: .text("amd64")
     case .processorCount: .integer(1)
+    case .namesMaximum: .integer(UInt32(clamping: files.maximumNameCount))
+    case .namesPerUser: .integer(UInt32(clamping: files.maximumNamesPerUser))
+    case .userKernelPages: .integer(UInt32(clamping: memory.accounts.kernelPageLimit))
     default: memoryValue(of: node)
     }
   }
@@ -236,7 +240,7 @@ extension Kernel {
     return switch node {
     case .physicalMemory: .long(UInt64(physicalFrameCount) * pageSize)
     case .pageSize: .integer(UInt32(pageSize))
-    case .inspection: .integer(0)
+    case .inspection, .namesList: .integer(0)
     case .overcommit: .integer(memory.accounting.overcommit)
     case .stackGuardPages: .integer(UInt32(truncatingIfNeeded: memory.stackGuardPageCount))
     case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
@@ -256,6 +260,9 @@ extension Kernel {
     case .stackGuardPages: memory.stackGuardPageCount = UInt64(value)
     case .maximumFiles: files.maximumFileCount = Int(Int32(bitPattern: value))
     case .signalUnknownCalls: unknownCallsRaiseSignal = value != 0
+    case .namesMaximum: files.maximumNameCount = Int(value)
+    case .namesPerUser: files.maximumNamesPerUser = Int(value)
+    case .userKernelPages: memory.accounts.kernelPageLimit = Int(value)
     default: break
     }
   }

@@ -15,6 +15,7 @@ enum SystemControlNode: Int, CaseIterable {
   case overcommit, swapTotal, swapReserved, pageCount, freeCount, swapPagesIn, swapPagesOut, heapByteCount, objectCount
   case inspection
   case stackGuardPages
+  case namesList, namesMaximum, namesPerUser, userKernelPages
 
   /// The name.
   var name: String {
@@ -50,6 +51,10 @@ enum SystemControlNode: Int, CaseIterable {
     case .objectCount: "vm.martlet.live_objects"
     case .inspection: "vm.martlet.inspect"
     case .stackGuardPages: "security.bsd.stack_guard_page"
+    case .namesList: "kern.ipc.posix_shm_list"
+    case .namesMaximum: "kern.ipc.shm_names_max"
+    case .namesPerUser: "kern.ipc.shm_names_per_user"
+    case .userKernelPages: "vm.martlet.user_kernel_pages"
     }
   }
 
@@ -80,9 +85,10 @@ enum SystemControlNode: Int, CaseIterable {
     case .pageSize: (hardware, Hardware.pageSize)
     case .overcommit: (memory, SystemControl.VirtualMemory.overcommit)
     case .stackGuardPages: (SystemControl.Top.security, Int32(1000 + rawValue))
-    case .openFiles, .signalUnknownCalls, .posixSharedMemory: (kern, Int32(1000 + rawValue))
+    case .openFiles, .signalUnknownCalls, .posixSharedMemory, .namesList, .namesMaximum, .namesPerUser:
+      (kern, Int32(1000 + rawValue))
     case .swapTotal, .swapReserved, .pageCount, .freeCount, .swapPagesIn, .swapPagesOut, .heapByteCount, .objectCount,
-      .inspection:
+      .inspection, .userKernelPages:
       (memory, Int32(1000 + rawValue))
     }
   }
@@ -90,7 +96,9 @@ enum SystemControlNode: Int, CaseIterable {
   /// Whether the superuser may set it.
   var isWritable: Bool {
     switch self {
-    case .overcommit, .signalUnknownCalls, .stackGuardPages, .maximumFiles: true
+    case .overcommit, .signalUnknownCalls, .stackGuardPages, .maximumFiles, .namesMaximum, .namesPerUser,
+      .userKernelPages:
+      true
     default: false
     }
   }

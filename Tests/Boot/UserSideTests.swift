@@ -42,6 +42,9 @@ struct UserSideTests {
     Batch(name: "taking without end", programs: ["exhaustion_test"], memory: "64M"),
     Batch(name: "swap", programs: ["swap_test"], memory: "64M", append: "swap=24M"),
     Batch(name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M"),
+    Batch(name: "users who take all, and root", programs: ["shortage_test"], memory: "64M"),
+    Batch(
+      name: "users who take all, and root, with swap", programs: ["shortage_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "what calls and faults cost", programs: ["cost_test"]),
     Batch(name: "fail points", programs: ["fail_point_test"], others: ["end"]),
     Batch(

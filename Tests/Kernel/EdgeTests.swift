@@ -65,7 +65,7 @@ import Testing
     #expect(kernel.report?.isClean == true)
   }
 
-  @Test func theLargestIsWhoHasTheMostMemoryThatNobodyElseSees() throws {
+  @Test func theLargestIsWhoHoldsMost() throws {
     let kernel = try TestKernel()
     func grow(_ process: Int, _ pages: UInt64) {
       kernel.run(process)
@@ -77,7 +77,7 @@ import Testing
     kernel.run(1)
     let large = kernel.fork()
     grow(large, 60)
-    // What it shared with a child is its own again when that has ended.
+    // A child that has ended holds nothing any more.
     let guest = kernel.fork()
     kernel.run(guest)
     kernel.exit()

@@ -83,8 +83,9 @@ import Testing
     for page in 0..<UInt64(4000) { kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, 1, 0x1012, minusOne, 0) }
     let processes = kernel.kernel.inspectedProcesses
     let space = try #require(processes.process(Int32(forking))?.addressSpace)
-    let pageCount = UInt64(space.footprintPageCount + space.mapPageCount / 2)
-    #expect(space.mapPageCount > 40)
+    let mapPageCount = UInt64(space.kernelByteCount) / 4096
+    let pageCount = 200 + mapPageCount + mapPageCount / 2
+    #expect(mapPageCount > 40)
     kernel.run(larger)
     address = mapShared(kernel, pages: pageCount)
     for page in 0..<pageCount { kernel.store([1], at: address + page * 4096) }

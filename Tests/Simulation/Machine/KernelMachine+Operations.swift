@@ -114,6 +114,10 @@ extension KernelMachine {
         number, .sigaction, Self.word(signal), handler == nil ? 0 : place(.input), wantsOld ? place(.output) : 0)
       if wantsOld { try fetch(number, observation, .output, 32) }
       return observation
+    case .controlProcess(let type, let target, let command, let flags):
+      guard try prepare(number, Self.bytes(of: flags), at: .input) else { return .ended }
+      return try simpleCall(
+        number, .procctl, Self.word(type), Self.word(identifier(target)), Self.word(command), place(.input))
     case .processGroup: return try simpleCall(number, .getpgrp)
     case .processGroupOf(let target): return try simpleCall(number, .getpgid, Self.word(identifier(target)))
     case .setProcessGroup(let target, let group):

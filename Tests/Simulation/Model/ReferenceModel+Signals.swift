@@ -82,6 +82,24 @@ extension ReferenceModel {
     return .value(0)
   }
 
+  /// procctl(2): what PROC_SPROTECT does shows only in who is killed when memory has run out.
+  func controlProcess(
+    _ process: ModelProcess, _ type: Int32, _ target: ProcessTarget, _ command: Int32, _ flags: UInt32
+  ) -> Expectation {
+    if command != 1 { return .error(.einval) }
+    if !reaches(process, .input, 4, write: false) { return .error(.efault) }
+    let wanted = identifier(target)
+    switch type {
+    case 0:
+      if wanted != 0 && (wanted < 0 || self.process(wanted)?.state != .running) { return .error(.esrch) }
+    case 2:
+      if !processes.values.contains(where: { $0.state == .running && $0.group == wanted }) { return .error(.esrch) }
+    default: return .error(.einval)
+    }
+    if ![1, 2].contains(flags & 15) || flags & ~0x3F != 0 { return .error(.einval) }
+    return process.credentials.effectiveUser == 0 ? .value(0) : .error(.eperm)
+  }
+
   /// A call that does not exist in FreeBSD raises SIGSYS; one that only does not exist here does not.
   func unknownCall(_ process: ModelProcess, _ number: UInt64) -> Expectation {
     if Operation.missingCalls.contains(number) || !unknownCallsRaiseSignal { return .error(.enosys) }

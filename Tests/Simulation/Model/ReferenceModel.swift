@@ -191,6 +191,8 @@ public final class ReferenceModel {
     case .kill(let target, let signal): kill(process, target, signal)
     case .signalAction(let signal, let handler, let wantsOld):
       try signalAction(process, signal, handler, wantsOld)
+    case .controlProcess(let type, let target, let command, let flags):
+      controlProcess(process, type, target, command, flags)
     case .processGroup: .value(UInt64(process.group))
     case .processGroupOf(let target): groupOrSession(process, target) { $0.group }
     case .sessionOf(let target): groupOrSession(process, target) { $0.session }

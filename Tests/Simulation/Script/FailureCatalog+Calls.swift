@@ -78,6 +78,7 @@ extension FailureCase {
     ("kill", .kill(.process(2), signal: 17)),
     ("sigaction", .signalAction(signal: 20, handler: 1)),
     ("sigaction that asks", .signalAction(signal: 20, handler: nil)),
+    ("procctl", .controlProcess(type: 0, .process(2), flags: 0x31)),
     ("getpgrp", .processGroup),
     ("getpgid", .processGroupOf(.process(2))),
     ("setpgid", .setProcessGroup(.process(2), group: .caller)),

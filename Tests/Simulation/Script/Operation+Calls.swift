@@ -65,6 +65,7 @@ extension Operation {
     case .execute: .execve
     case .kill: .kill
     case .signalAction: .sigaction
+    case .controlProcess: .procctl
     case .processGroup: .getpgrp
     case .processGroupOf: .getpgid
     case .setProcessGroup: .setpgid
@@ -140,6 +141,7 @@ extension Operation {
     case (.wait(_, _, _), .output): return fills(4)
     case (.wait(_, _, let usage), .second): return usage ? fills(144) : nil
     case (.signalAction(_, let handler, _), .input): return handler == nil ? nil : reads(32)
+    case (.controlProcess(_, _, let command, _), .input): return command == 1 ? reads(4) : nil
     case (.signalAction(_, _, let wantsOld), .output): return wantsOld ? fills(32) : nil
     case (.threadIdentifier, .output): return fills(8)
     case (.groups(let room), .output): return room > 0 ? fills(4) : nil

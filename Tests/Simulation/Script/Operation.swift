@@ -82,6 +82,8 @@ public enum Operation: Equatable, Sendable, Codable {
   case kill(ProcessTarget, signal: Int32)
   /// sigaction(2); no handler leaves the action as it is
   case signalAction(signal: Int32, handler: UInt64?, wantsOld: Bool = true)
+  /// procctl(2)
+  case controlProcess(type: Int32, ProcessTarget, command: Int32 = 1, flags: UInt32)
   /// getpgrp(2)
   case processGroup
   /// getpgid(2)
@@ -252,7 +254,9 @@ extension Operation {
     case .synchronize, .copyRange, .descriptorTableSize, .identities, .groups, .isTainted, .processGroup,
       .processGroupOf,
       .sessionOf, .threadIdentifier, .resourceUsage, .resourceLimit, .clockResolution, .timeOfDay, .systemControl,
-      .randomBytes, .architecture, .restart, .unknownCall, .type, .kill, .signalAction, .setProcessGroup, .makeSession,
+      .randomBytes, .architecture, .restart, .unknownCall, .type, .kill, .signalAction, .controlProcess,
+      .setProcessGroup,
+      .makeSession,
       .mask, .setIdentity, .setIdentities, .setGroups, .wait, .deviceControl, .setResourceLimit:
       false
     case .through(_, let operation): operation.changesState

@@ -187,7 +187,11 @@ extension OperationGenerator {
   // MARK: Signals
 
   private mutating func variousSignals(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
-    switch random.number(below: 6) {
+    switch random.number(below: 7) {
+    case 4:
+      return .controlProcess(
+        type: random.pick([0, 0, 0, 2, 2, 1, -1]) ?? 0, target(model), command: random.chance(oneIn: 8) ? 7 : 1,
+        flags: random.pick([1, 2, 0x11, 0x32, 0x21, 0, 3, 0x41]) ?? 1)
     case 0, 1:
       let handler = random.pick([nil, 0, 1, 1, 0x20_0000] as [UInt64?]) ?? nil
       return .signalAction(

@@ -1,0 +1,89 @@
+// sysctl kern.ipc.posix_shm_list: a packed kinfo_file record for every name of shared memory (spec shm.md, section 5; spec
+// abi.md, "kinfo_file").
+//
+// The listing goes from name to name in bounded steps and holds nothing between them; the path of the name that it is at is
+// in the thread's call buffer, where the record's path is copied from. What finds no room is counted, as FreeBSD does: with
+// a buffer the call ends with ENOMEM then, without one it tells how much there is.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+extension Kernel {
+  /// The list from its beginning.
+  func listNames(_ room: UInt64, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    try continueList(PendingNameList(room: room), thread, process)
+  }
+
+  /// Goes on with the list.
+  func continueList(_ pending: PendingNameList, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+    var pending = pending
+    let arguments = SystemControlArguments(callInProgress(thread).1)
+    var budget = SystemCallLimits.namesPerListStep
+    while true {
+      if !pending.isAtName {
+        switch files.advance(&pending.listing, &thread.frame.value.buffer, budget: &budget) {
+        case .none: return cut(thread, .listNames(pending))
+        case .some(false):
+          let isCut = arguments.old != 0 && pending.byteCount > pending.room
+          return end(
+            isCut ? pending.room : pending.byteCount, isCut ? .enomem : nil, arguments, thread, process)
+        case .some(true): pending.isAtName = true
+        }
+      }
+      if arguments.old != 0, let channel = try copyRecord(&pending, to: arguments.old, thread, process) {
+        return park(thread, .listNames(pending), on: channel)
+      }
+      pending.byteCount += UInt64(FileInformation.byteCount(pathByteCount: pending.listing.pathByteCount))
+      pending.isAtName = false
+      pending.progress = 0
+    }
+  }
+
+  /// Copies what there is room for of one record out: first the fixed part, then the path, then zeros up to its end. The
+  /// channel to park on, or nil when it is done.
+  private func copyRecord(
+    _ pending: inout PendingNameList, to address: UInt64, _ thread: Thread, _ process: Process
+  ) throws(Errno) -> WaitChannel? {
+    let listing = pending.listing
+    let size = FileInformation.byteCount(pathByteCount: listing.pathByteCount)
+    let count = pending.room > pending.byteCount ? Int(min(UInt64(size), pending.room - pending.byteCount)) : 0
+    let start = address &+ pending.byteCount
+    let head = FileInformation.sharedMemory(recordByteCount: size, mode: listing.mode, size: listing.size)
+    let pathStart = FileInformation.pathOffset
+    // Each part has its own share of the progress.
+    if pending.progress < min(count, pathStart) {
+      var progress = pending.progress
+      let outcome = space(process).copyOut(
+        RawSpan(_elements: head.span).extracting(0..<min(count, pathStart)), to: VirtualAddress(start),
+        progress: &progress)
+      pending.progress = progress
+      if let channel = try channel(of: outcome) { return channel }
+    }
+    let pathEnd = min(count, pathStart + listing.pathByteCount)
+    if pending.progress < pathEnd {
+      var progress = pending.progress - pathStart
+      let outcome = space(process).copyOut(
+        &thread.frame.value.buffer, count: pathEnd - pathStart, to: start &+ UInt64(pathStart), &progress)
+      pending.progress = pathStart + progress
+      if let channel = try channel(of: outcome) { return channel }
+    }
+    if pending.progress < count {
+      var progress = pending.progress - pathEnd
+      let outcome = space(process).zeroOut(
+        to: VirtualAddress(start &+ UInt64(pathEnd)), byteCount: count - pathEnd, progress: &progress)
+      pending.progress = pathEnd + progress
+      if let channel = try channel(of: outcome) { return channel }
+    }
+    return nil
+  }
+
+  private func channel(of outcome: UserCopyOutcome) throws(Errno) -> WaitChannel? {
+    switch outcome {
+    case .complete: return nil
+    case .fault, .tooLong: throw .efault
+    case .wait(let channel): return channel
+    }
+  }
+}
