@@ -81,7 +81,7 @@ extension AddressSpace {
     let entries = system.entries
     let inheritance = entries[handle].inheritance
     let charge = entries[handle].charge
-    guard child.account?.mayMakeKernelMemory ?? true else { throw .enomem }
+    guard child.mayHaveMoreEntries else { throw .enomem }
     try system.reserve(charge, for: child.account)
     if inheritance != .zero { entries[handle].objectOrNil?.isSeenOnce = false }
     let new = MapEntry(

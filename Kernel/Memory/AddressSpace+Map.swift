@@ -83,7 +83,7 @@ extension AddressSpace {
     precondition(byteCount > 0 && byteCount & Page.offsetMask == 0 && request.address & Page.offsetMask == 0)
     let place = try place(request)
     let address = place + (whole - byteCount)
-    guard account?.mayMakeKernelMemory ?? true else { throw .enomem }
+    guard mayHaveMoreEntries else { throw .enomem }
     let charge = request.sharing == .private && request.protection.contains(.write) ? byteCount >> Page.shift : 0
     try system.reserve(charge, for: account)
     var object = request.object.take()

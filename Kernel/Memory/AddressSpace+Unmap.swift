@@ -110,7 +110,7 @@ extension AddressSpace {
     guard let handle = find(address), system.entries[handle].start < address,
       !system.entries[handle].isGuard
     else { return }
-    guard account?.mayMakeKernelMemory ?? true else { throw .enomem }
+    guard mayHaveMoreEntries else { throw .enomem }
     if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
   }

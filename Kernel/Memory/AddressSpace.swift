@@ -47,7 +47,10 @@ public final class AddressSpace: AnyOwner {
       account?.countKernelMemory(-kernelByteCount)
       newValue?.countKernelMemory(kernelByteCount)
     }
+    didSet { payer = account.map { BackReference($0) } ?? BackReference() }
   }
+  /// The same, to be borrowed.
+  private var payer = BackReference<UserAccount>()
   /// Frames of page tables, the root among them.
   public private(set) var tableCount = 1
   var cachedTableBase = UInt64.max
@@ -157,18 +160,22 @@ public final class AddressSpace: AnyOwner {
   @inline(__always)
   func count(entries: Int) {
     entryCount &+= entries
-    account?.countKernelMemory(entries &* MemoryLayout<MapEntry>.stride)
+    if !payer.isEmpty { payer.borrow { $0.countKernelMemory(entries &* MemoryLayout<MapEntry>.stride) } }
   }
 
   /// Counts page tables that have come, or, negative, gone.
   @inline(__always)
   func count(tables: Int) {
     tableCount &+= tables
-    account?.countKernelMemory(tables &* Int(Page.byteCount))
+    if !payer.isEmpty { payer.borrow { $0.countKernelMemory(tables &* Int(Page.byteCount)) } }
   }
 
-  /// Whether the space may have more records and tables; where it may not, the user is noted.
-  var admitsKernelMemory: Bool { account.map { system.admitsKernelMemory(for: $0) } ?? true }
+  /// Whether the current caller may give the space more records and tables; where it may not, the user is noted.
+  var admitsKernelMemory: Bool { payer.isEmpty || payer.borrow { system.admitsKernelMemory(for: $0) } }
+
+  /// The same where a call refuses.
+  @inline(__always)
+  var mayHaveMoreEntries: Bool { payer.isEmpty || payer.borrow { $0.mayMakeKernelMemory } }
 }
 
 extension MemorySystem {

@@ -125,7 +125,7 @@ struct PageIndex {
       else { return false }
       root = top
       height = needed
-      count(nodes: Int(needed))
+      if needed > 0 { count(nodes: Int(needed)) }
       return true
     }
     if !covers(index) {
@@ -306,7 +306,7 @@ struct PageIndex {
         else { return false }
         nodes[node].entries[slot] = subtree
         nodes[node].occupied |= 1 << UInt64(slot)
-        count(nodes: Int(level))
+        if level > 0 { count(nodes: Int(level)) }
         return true
       }
       precondition(level > 0, "index entry inserted twice")

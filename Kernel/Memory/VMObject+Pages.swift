@@ -92,6 +92,9 @@ extension VMObject {
   @discardableResult
   func removePages(from start: UInt64, to end: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     var position = start
+    let before = residentCount + swappedCount
+    // All at once: this is most of what the end of a large object costs.
+    defer { countPages(residentCount + swappedCount - before) }
     while budget > 0 {
       guard
         let next = pages.removeRun(
@@ -105,16 +108,17 @@ extension VMObject {
   /// Removes one page from the object and every address space. Returns what that cost more than a unit of work.
   @discardableResult
   func removePage(at index: UInt64, _ system: MemorySystem) -> Int {
-    release(pages.remove(index, system.indexNodes, system), system)
+    let entry = pages.remove(index, system.indexNodes, system)
+    if entry != .empty { countPages(-1) }
+    return release(entry, system)
   }
 
-  /// Gives back what an entry named that was taken out of the index. Returns what that cost more than a unit of work.
+  /// Gives back what an entry named that was taken out of the index, whose page the caller counts. Returns what that cost more than a unit of work.
   @inline(__always)
   private func release(_ entry: IndexEntry, _ system: MemorySystem) -> Int {
     var cost = 0
     switch entry {
     case .resident(let frame):
-      countPages(-1)
       residentCount -= 1
       if !system.frames[frame].mappings.isEmpty {
         cost = Int(system.frames[frame].count) >> 1
@@ -122,7 +126,6 @@ extension VMObject {
       }
       releaseFrame(frame, system)
     case .swapped(let block):
-      countPages(-1)
       swappedCount -= 1
       blockCount -= 1
       system.freeSwapBlock(block)
