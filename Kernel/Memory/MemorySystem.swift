@@ -87,8 +87,11 @@ public final class MemorySystem {
   public let privilegedFrameCount: Int
   /// Frames that the current caller leaves free.
   private(set) var allocationFloor: Int
-  /// The user whose programs have met the limit of their kernel memory where nothing can be refused, since that was last
-  /// asked for (`takeUserOverLimit`).
+  /// The real user of the current caller, and whether it is the superuser.
+  private var callingUser: UInt32 = 0
+  private var isCallerPrivileged = true
+  /// The user whose programs have met a limit of kernel memory where nothing can be refused, since that was last asked for
+  /// (`takeUserOverLimit`).
   private var userOverLimit: UInt32?
   /// Numbers the processes that are being measured (ProcessSize.swift).
   var sizeNumber: UInt32 = 0
@@ -248,9 +251,13 @@ public final class MemorySystem {
   @inline(__always)
   public var hasTeardown: Bool { !teardown.isEmpty }
 
-  /// Says for whom frames are taken from now on.
+  /// Says for whom frames are taken from now on, and kernel memory is made.
   @inline(__always)
-  public func setCaller(isPrivileged: Bool) { allocationFloor = frameFloor(isPrivileged: isPrivileged) }
+  public func setCaller(isPrivileged: Bool, user: UInt32) {
+    allocationFloor = frameFloor(isPrivileged: isPrivileged)
+    isCallerPrivileged = isPrivileged
+    callingUser = user
+  }
 
   /// Frames that somebody has to leave free.
   @inline(__always)
@@ -264,14 +271,15 @@ public final class MemorySystem {
     buddy.freeCount < reserveFrameCount &+ privilegedFrameCount &- privilegedFrameCount / 4
   }
 
-  /// Whether an account may have more kernel memory; notes the user if not.
+  /// Whether the current caller may make more kernel memory that an account pays for. If not, the caller's user is noted: it is
+  /// the caller that cannot go on, and who pays may have no processes.
   func admitsKernelMemory(for account: UserAccount) -> Bool {
-    if account.mayMakeKernelMemory { return true }
-    userOverLimit = account.user
+    if account.mayMakeKernelMemory || isCallerPrivileged { return true }
+    userOverLimit = callingUser
     return false
   }
 
-  /// Whether a user's programs have met the limit of their kernel memory where nothing can be refused.
+  /// Whether a user's programs have met a limit of kernel memory where nothing can be refused.
   @inline(__always)
   public var hasUserOverLimit: Bool { userOverLimit != nil }
 

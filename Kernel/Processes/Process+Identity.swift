@@ -28,7 +28,7 @@ extension Process {
     }
     credentials = copy
     // Who changes is who runs.
-    addressSpace?.system.setCaller(isPrivileged: copy.isSuperuser)
+    addressSpace?.system.setCaller(isPrivileged: copy.isSuperuser, user: copy.user)
   }
 
   /// What execve(2) does: the saved user and group become the effective ones (POSIX; execve(2)).

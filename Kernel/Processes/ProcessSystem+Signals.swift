@@ -125,14 +125,15 @@ extension ProcessSystem {
     scheduler.wake(.child(ofSlot: parent.slot.raw))
   }
 
-  /// Ends a killed process whose call has begun but cannot go on for want of memory that nobody can free: what the call was
-  /// to do cannot be done. Whether there was one.
-  public func endKilledWaiter() -> Bool {
+  /// Ends a killed process, of a user if one is given, whose call has begun but cannot go on for want of memory that nobody can
+  /// free, or that the user may not have: what the call was to do cannot be done. Whether there was one.
+  public func endKilledWaiter(of user: UInt32? = nil) -> Bool {
     guard scheduler.frameWaiterCount > 0 else { return false }
     for index in slots.indices {
       guard let process = slots[index], process.state == .running, process.pendingSignals.contains(.sigkill),
         let thread = process.thread,
-        scheduler.isParked(thread.slot, on: .frames) || scheduler.isParked(thread.slot, on: .privilegedFrames)
+        scheduler.isParked(thread.slot, on: .frames) || scheduler.isParked(thread.slot, on: .privilegedFrames),
+        user == nil || process.credentials.user == user
       else { continue }
       beginExit(process, .terminated(.sigkill))
       return true

@@ -59,8 +59,10 @@ public final class ProcessSystem {
   /// The process of that thread.
   public internal(set) var currentProcessReference = BackReference<Process>() {
     didSet {
-      let process = currentProcessReference
-      memory.setCaller(isPrivileged: process.isEmpty || process.borrow { $0.credentials.isSuperuser })
+      if currentProcessReference.isEmpty { return memory.setCaller(isPrivileged: true, user: 0) }
+      currentProcessReference.borrow {
+        memory.setCaller(isPrivileged: $0.credentials.isSuperuser, user: $0.credentials.user)
+      }
     }
   }
   /// Set when the current thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.

@@ -49,7 +49,8 @@ private enum VictimRank: UInt8 {
 
 /// A search under way.
 public struct VictimSearch: BitwiseCopyable {
-  fileprivate let scope: VictimScope
+  /// Among whom.
+  public let scope: VictimScope
   /// Whether the rank and the user are known, and processes are being measured.
   fileprivate var isMeasuring = false
   /// The slot that is next, or being measured.

@@ -6,8 +6,8 @@
 //   process 1 may go, in the order of VictimSearch.swift;
 // - nothing can be reclaimed and the superuser has had to begin with the frames that are kept for it: a process of another
 //   user goes, and the superuser's calls wait for what it leaves;
-// - the programs of a user have all the kernel memory that one may have and need more where nothing can be refused: a process
-//   of that user goes.
+// - a program needs kernel memory where nothing can be refused, and who pays has all that one may have: a process of the
+//   program's user goes.
 //
 // Invariants
 // - There is at most one search for a victim, of which each `next()` does a bounded step.
@@ -40,8 +40,10 @@ extension Kernel {
   @inline(__always)
   func serveShortage() {
     if shortage.search != nil { goOnSearching() }
+    // Before those are woken who wait for what they may not have.
+    if memory.hasUserOverLimit { guardLimit() }
     if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() } else { shortage.starvedSinceNanoseconds = nil }
-    if memory.isShort || memory.hasUserOverLimit { guardLimits() }
+    if memory.isShort { guardReserve() }
   }
 
   /// Wakes those who wait for frames once there are some.
@@ -73,11 +75,17 @@ extension Kernel {
     shortage.starvedSinceNanoseconds = nil
   }
 
-  /// Looks whether somebody has to go because of the superuser's reserve or of the limit of a user's kernel memory.
-  private func guardLimits() {
-    if let user = memory.takeUserOverLimit(), shortage.search == nil, !victimHasMore {
-      shortage.search = VictimSearch(.user(user))
-    }
+  /// Somebody has to go because of a limit of kernel memory. Who was killed in a call that cannot finish within it ends without
+  /// finishing it.
+  private func guardLimit() {
+    guard let user = memory.takeUserOverLimit(), !processes.endKilledWaiter(of: user), shortage.search == nil,
+      !victimHasMore
+    else { return }
+    shortage.search = VictimSearch(.user(user))
+  }
+
+  /// Looks whether somebody has to go because of the superuser's reserve.
+  private func guardReserve() {
     guard memory.isPrivilegedReserveTouched, processes.hasUserProcesses else { return }
     if memory.hasTeardown { return workOffTeardown() }
     let found = memory.makeAvailable(
@@ -166,6 +174,8 @@ extension Kernel {
     } else if isLastResort, !processes.scheduler.hasReady, let initial = processes[.initial] {
       processes.raise(.sigbus, in: initial)
       report(initial.identifier, " ended: out of memory")
+    } else if case .user = search.scope {
+      // Whoever it was for has ended meanwhile.
     } else {
       shortage.hasNoVictim = true
       // Whoever counted on it is to be refused.

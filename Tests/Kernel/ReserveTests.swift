@@ -56,6 +56,11 @@ import Testing
     }
     #expect(pages > 1000)
     for round in 0..<10 { rootWorks(kernel, round) }
+    // Its end does not need what it waits for, and gives nothing back but itself: the name holds the pages.
+    kernel.call(.kill, UInt64(child), 9)
+    #expect(kernel.wait(child).1 == .terminated(.sigkill))
+    #expect(kernel.hardware.system.freeFrameCount < 200)
+    for round in 0..<3 { rootWorks(kernel, round) }
     #expect(kernel.call(.shmUnlink, kernel.string("/held"))?.failed == false)
     #expect(kernel.hardware.system.freeFrameCount > 1500)
     for round in 0..<3 { rootWorks(kernel, round) }
@@ -83,7 +88,8 @@ import Testing
     #expect(kernel.kernel.processes.livingProcess(Int32(child)) != nil)
     kernel.call(.mmap, area, 200 * 4096, 3, 0x1012, nobody, 0)
     for page in 0..<UInt64(200) { #expect(kernel.store([1], at: area + page * 4096)) }
-    #expect(kernel.kernel.processes.livingProcess(Int32(child)) == nil)
+    // It goes on as soon as there are some, before the other has given everything back.
+    #expect(kernel.kernel.processes.process(Int32(child))?.state != .running)
     #expect(kernel.wait(child).1 == .terminated(.sigkill))
   }
 
@@ -136,6 +142,55 @@ import Testing
     }
     #expect(page > 3000 && page < 20_000)
     #expect(kernel.wait(child).1 == .terminated(.sigkill))
+  }
+
+  @Test func whoIsKilledAtTheLimitInTheMiddleOfAWriteEnds() throws {
+    let kernel = try TestKernel(frames: 4096)
+    let child = user(kernel)
+    let pages: UInt64 = 1200
+    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, nobody, 0)
+    for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
+    let object = kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.value ?? 0
+    #expect(kernel.call(.ftruncate, object, pages * 4096)?.failed == false)
+    let accounts = kernel.hardware.system.accounts
+    accounts.kernelPageLimit = (accounts.existingAccount(of: 7)?.kernelPageCount ?? 0) + 1
+    kernel.call(.pwrite, object, area, pages * 4096, 0)
+    kernel.run(1)
+    #expect(kernel.wait(child).1 == .terminated(.sigkill))
+    #expect(accounts.existingAccount(of: 7) == nil)
+  }
+
+  @Test func whoGrowsAnObjectWhoseMakerHasNoProcessesIsKilledAtTheMakersLimit() throws {
+    let kernel = try TestKernel(frames: 2048)
+    let maker = user(kernel)
+    let object = kernel.call(.shmOpen2, kernel.string("/others"), 0x202, 0o600, 0, 0)?.value ?? 0
+    #expect(kernel.call(.fchmod, object, 0o666)?.failed == false)
+    #expect(kernel.call(.ftruncate, object, 1 << 40)?.failed == false)
+    kernel.exit()
+    kernel.run(1)
+    #expect(kernel.wait(maker).0 == maker)
+    let accounts = kernel.hardware.system.accounts
+    accounts.kernelPageLimit = (accounts.existingAccount(of: 7)?.kernelPageCount ?? 0) + 2
+    /// Pages that a writer gets into the object, one in every gibibyte.
+    func write() -> UInt64 {
+      let descriptor = kernel.call(.shmOpen2, kernel.string("/others"), 2, 0, 0, 0)?.value ?? 0
+      let process = kernel.identifier
+      var count: UInt64 = 0
+      while count < 100, kernel.identifier == process {
+        kernel.call(.pwrite, descriptor, TestKernel.data, 1, count << 30)
+        count += 1
+      }
+      return count
+    }
+    let other = kernel.fork()
+    kernel.run(other)
+    kernel.call(.setuid, 8)
+    #expect(write() < 50)
+    kernel.run(1)
+    #expect(kernel.wait(other).1 == .terminated(.sigkill))
+    // The superuser is not limited.
+    #expect(write() == 100)
+    #expect(kernel.call(.shmUnlink, kernel.string("/others"))?.failed == false)
   }
 
   @Test func namesOfAUserEndWithAnError() throws {
