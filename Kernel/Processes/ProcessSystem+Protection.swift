@@ -6,7 +6,8 @@ public import ABI
 import Files
 
 extension ProcessSystem {
-  /// Protects a process, or the members of a group, or lifts that. An identifier of 0 with P_PID is the caller.
+  /// Protects a process, or the members of a group, or lifts that. An identifier of 0 with P_PID is the caller. Of the others
+  /// the upper half of the 64 bits counts for nothing, as on FreeBSD, where they are narrowed to a pid_t.
   ///
   /// Throws ESRCH when there is no such process or group, EINVAL for another type or unknown flags, EPERM unless the caller is
   /// the superuser.
@@ -15,12 +16,12 @@ extension ProcessSystem {
   ) throws(Errno) {
     switch type {
     case .process:
-      guard let process = identifier == 0 ? caller : Int32(exactly: identifier).flatMap({ livingProcess($0) }) else {
+      guard let process = identifier == 0 ? caller : livingProcess(Int32(truncatingIfNeeded: identifier)) else {
         throw .esrch
       }
       try protect(process, argument, by: caller)
     case .processGroup:
-      guard let group = Int32(exactly: identifier), let first = groups.first(group) else { throw .esrch }
+      guard let first = groups.first(Int32(truncatingIfNeeded: identifier)) else { throw .esrch }
       var slot: UInt32? = first
       var found = false
       while let member = slot {

@@ -182,6 +182,8 @@ import Testing
     #expect(protect(kernel, 0, 0, 1) == nil)
     #expect(protect(kernel, 2, 1, 0x31) == nil)
     #expect(protect(kernel, 0, user, 2) == nil)
+    #expect(protect(kernel, 0, user + 1 << 32, 9) == .einval)
+    #expect(protect(kernel, 0, 1 << 32, 1) == .esrch)
   }
 
   @Test func whoIsProtectedIsKilledAfterAllOthers() throws {

@@ -116,8 +116,10 @@ extension KernelMachine {
       return observation
     case .controlProcess(let type, let target, let command, let flags):
       guard try prepare(number, Self.bytes(of: flags), at: .input) else { return .ended }
+      // An id_t has 64 bits.
+      let wanted = identifier(target)
       return try simpleCall(
-        number, .procctl, Self.word(type), Self.word(identifier(target)), Self.word(command), place(.input))
+        number, .procctl, Self.word(type), wanted == 0 ? 0 : Self.word(wanted), Self.word(command), place(.input))
     case .processGroup: return try simpleCall(number, .getpgrp)
     case .processGroupOf(let target): return try simpleCall(number, .getpgid, Self.word(identifier(target)))
     case .setProcessGroup(let target, let group):
