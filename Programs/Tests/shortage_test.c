@@ -7,7 +7,10 @@
 
 #include <sys/resource.h>
 
-enum { WORKERS = 3, ROUNDS = 10, PAGES = 4, USER = 1001, KEPT_PAGES = 384 };
+enum { WORKERS = 3, ROUNDS = 10, PAGES = 4, USER = 1001, KEPT_PAGES = 384, WRITERS = 6, COMMON_SIZE = 4 << 20 };
+
+// An object of the user's that everybody may write to.
+static const char common_name[] = "/user.common";
 
 static volatile struct {
   int is_over;
@@ -55,6 +58,17 @@ static void work(int worker) {
   int status = 0;
   WORKS(waitpid(child, &status, 0) == child);
   WORKS(status == SIGKILL);
+  int common = shm_open(common_name, O_RDWR, 0);
+  if (common >= 0) {
+    char byte = 0;
+    struct stat status;
+    WORKS(fstat(common, &status) == 0);
+    if (status.st_size != 0) {
+      WORKS(pwrite(common, "r", 1, 5) == 1);
+      WORKS(pread(common, &byte, 1, 5) == 1);
+    }
+    WORKS(close(common) == 0);
+  }
   shared->rounds[worker]++;
 }
 
@@ -72,6 +86,32 @@ static void kill_users_processes(void) {
     _exit(0);
   }
   check_wait(killer);
+}
+
+// Removes the user's names as root can: it sees them in the list, of which as much is given as there is room for. Returns how many
+// there were.
+static long unlink_users_names(void) {
+  static char list[256 * 1024];
+  long count = 0;
+  for (long found = 1; found != 0;) {
+    size_t length = sizeof list;
+    if (sysctlbyname("kern.ipc.posix_shm_list", list, &length, NULL, 0) != 0) CHECK_EQUAL(errno, ENOMEM);
+    found = 0;
+    for (size_t offset = 0; offset + 4 <= length;) {
+      int size;
+      memcpy(&size, list + offset, 4);
+      CHECK(size > 368);
+      if (offset + (size_t)size > length) break;
+      const char *path = list + offset + 368;
+      if (strncmp(path, "/user.", 6) == 0) {
+        CHECK_EQUAL(shm_unlink(path), 0);
+        found++;
+      }
+      offset += (size_t)size;
+    }
+    count += found;
+  }
+  return count;
 }
 
 static void check_all_worked(const long *before) {
@@ -133,6 +173,7 @@ static void withstand(void (*taker)(void)) {
   check_all_worked(before);
   check_signal(__FILE__, __LINE__, SIGKILL, status);
   if (!is_dead && !is_full) check_failed(__FILE__, __LINE__, "the guilty one neither died nor was refused");
+  unlink_users_names();
   for (int tries = 0; tries < 2000 && free_pages() + KEPT_PAGES < pages_before; tries++) usleep(1000);
   uint64_t pages_after = free_pages();
   if (pages_after + KEPT_PAGES < pages_before)
@@ -185,6 +226,94 @@ static void punch_holes(void) {
 
 TEST(holes_without_end) { withstand(punch_holes); }
 
+static void open_objects(void) {
+  // Descriptors of several processes, so that no limit of one process helps.
+  for (int process = 0; process < 3; process++)
+    if (fork() == 0) break;
+  for (;;) {
+    int object = shm_open(SHM_ANON, O_RDWR, 0600);
+    if (object < 0) return;
+    if (ftruncate(object, PAGE_SIZE) != 0 || pwrite(object, "x", 1, 0) != 1) return;
+  }
+}
+
+TEST(objects_opened_without_end) { withstand(open_objects); }
+
+static void make_names(void) {
+  char name[64];
+  for (long number = 0;; number++) {
+    snprintf(name, sizeof name, "/user.%d.%ld", getpid(), number);
+    int object = shm_open(name, O_RDWR | O_CREAT, 0600);
+    if (object < 0) return;
+    close(object);
+  }
+}
+
+TEST(names_without_end) { withstand(make_names); }
+
+// Every process that there is forks as often as it may.
+static void fork_without_end(void) {
+  for (;;)
+    if (fork() < 0) return;
+}
+
+TEST(forks_without_end) { withstand(fork_without_end); }
+
+static void leave_zombies(void) {
+  for (;;) {
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    if (child < 0) return;
+  }
+}
+
+TEST(children_nobody_waits_for) { withstand(leave_zombies); }
+
+// Each process waits for its child, which does the same; the last one that there can be says that it was refused.
+static void wait_without_end(void) {
+  for (;;) {
+    pid_t child = fork();
+    if (child < 0) return;
+    if (child > 0)
+      for (;;)
+        if (waitpid(child, NULL, 0) != child) usleep(1000);
+  }
+}
+
+TEST(waiting_without_end) { withstand(wait_without_end); }
+
+// Processes that write to an object which root uses too are stopped in the middle of that all the time.
+static void stop_in_calls(void) {
+  char *bytes = mmap(NULL, COMMON_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+  int common = shm_open(common_name, O_RDWR | O_CREAT, 0600);
+  if (bytes == MAP_FAILED || common < 0 || fchmod(common, 0666) != 0 || ftruncate(common, COMMON_SIZE) != 0) _exit(3);
+  memset(bytes, 'u', COMMON_SIZE);
+  pid_t writers[WRITERS];
+  for (int writer = 0; writer < WRITERS; writer++) {
+    writers[writer] = fork();
+    if (writers[writer] == 0)
+      for (;;) {
+        if (writer % 3 == 2) {
+          ftruncate(common, PAGE_SIZE);
+          ftruncate(common, COMMON_SIZE);
+        } else if (writer % 3 == 1) {
+          pread(common, bytes, COMMON_SIZE, 0);
+        } else {
+          pwrite(common, bytes, COMMON_SIZE, 0);
+        }
+      }
+  }
+  for (unsigned round = 0;; round++) {
+    kill(writers[round % WRITERS], SIGSTOP);
+    usleep(700);
+    // All of them are stopped now and then.
+    if (round % (3 * WRITERS) >= WRITERS) kill(writers[(round + 1) % WRITERS], SIGCONT);
+    if (round == 100) shared->is_full = 1;
+  }
+}
+
+TEST(stops_in_the_middle_of_calls) { withstand(stop_in_calls); }
+
 // Everything at once, by as many processes as the user may have: forks, objects, names, descriptors, waiting, and stopping each
 // other in the middle of calls.
 static void take_everything(void) {
@@ -204,7 +333,9 @@ static void take_everything(void) {
       failed = child < 0;
       if (child == 0) seed = (unsigned)getpid() * 7919, refused = 0;
     } else if (choice == 2) {
-      object = shm_open(SHM_ANON, O_RDWR, 0600);
+      char name[64];
+      snprintf(name, sizeof name, "/user.%d.%u", getpid(), seed);
+      object = seed >> 28 & 1 ? shm_open(name, O_RDWR | O_CREAT, 0600) : shm_open(SHM_ANON, O_RDWR, 0600);
       failed = object < 0;
       if (object >= 0) ftruncate(object, 1L << 30);
     } else if (choice == 3 && object >= 0) {
@@ -237,7 +368,7 @@ TEST(memory_that_only_names_hold) {
     static char bytes[16 * PAGE_SIZE];
     char name[32];
     for (int number = 0; number < 8; number++) {
-      snprintf(name, sizeof name, "/held.%d", number);
+      snprintf(name, sizeof name, "/user.%d", number);
       int object = shm_open(name, O_RDWR | O_CREAT, 0600);
       if (object < 0 || ftruncate(object, 1L << 40) != 0) _exit(1);
       for (off_t offset = 0; offset < (off_t)(before / 8 * PAGE_SIZE); offset += sizeof bytes)
@@ -253,21 +384,7 @@ TEST(memory_that_only_names_hold) {
     work(0);
     CHECK_EQUAL(shared->rounds[0], round + 1);
   }
-  char list[8192];
-  size_t length = sizeof list;
-  CHECK_EQUAL(sysctlbyname("kern.ipc.posix_shm_list", list, &length, NULL, 0), 0);
-  int found = 0;
-  for (size_t offset = 0; offset < length;) {
-    int size;
-    memcpy(&size, list + offset, 4);
-    const char *path = list + offset + 368;
-    if (strncmp(path, "/held.", 6) == 0) {
-      CHECK_EQUAL(shm_unlink(path), 0);
-      found++;
-    }
-    offset += (size_t)size;
-  }
-  CHECK(found > 0);
+  CHECK(unlink_users_names() > 0);
   for (int tries = 0; tries < 1000 && free_pages() + KEPT_PAGES < before; tries++) usleep(1000);
   CHECK(free_pages() + KEPT_PAGES >= before);
 }
