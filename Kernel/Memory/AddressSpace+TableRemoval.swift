@@ -99,12 +99,13 @@ extension AddressSpace {
 
   /// Frees tables that were detached, after the processor forgot them.
   private func free(_ tables: inout FrameList) {
-    if isLoaded && !tables.isEmpty { system.invalidateAll() }
+    if tables.isEmpty { return }
+    if isLoaded { system.invalidateAll() }
+    count(tables: -tables.count)
     while !tables.isEmpty {
       let table = tables.first
       tables.remove(table, system.frames)
       system.giveTable(table)
-      count(tables: -1)
     }
   }
 

@@ -87,6 +87,10 @@ public final class MemorySystem {
   public let privilegedFrameCount: Int
   /// Frames that the current caller leaves free.
   private(set) var allocationFloor: Int
+  /// What is kept for others than the current caller: reclaim begins and ends by so much earlier.
+  private(set) var keptFrameCount = 0
+  /// Below this many free frames, reclaim starts for the current caller.
+  private(set) var lowWater: Int
   /// The real user of the current caller, and whether it is the superuser.
   private var callingUser: UInt32 = 0
   private var isCallerPrivileged = true
@@ -126,9 +130,11 @@ public final class MemorySystem {
     reserveFrameCount = min(64, max(8, total / 256))
     privilegedFrameCount = min(1024, max(8, total / 32))
     allocationFloor = reserveFrameCount
+    lowWater = 0
     accounts.kernelPageLimit = max(64, total / 4)
     for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
-    queues.setTargets(managed: total, reserve: reserveFrameCount + privilegedFrameCount)
+    queues.setTargets(managed: total, reserve: reserveFrameCount)
+    lowWater = queues.lowWater
     loadedRoot = kernelRoot
   }
 
@@ -254,7 +260,9 @@ public final class MemorySystem {
   /// Says for whom frames are taken from now on, and kernel memory is made.
   @inline(__always)
   public func setCaller(isPrivileged: Bool, user: UInt32) {
-    allocationFloor = frameFloor(isPrivileged: isPrivileged)
+    keptFrameCount = isPrivileged ? 0 : privilegedFrameCount
+    allocationFloor = reserveFrameCount &+ keptFrameCount
+    lowWater = queues.lowWater &+ keptFrameCount
     isCallerPrivileged = isPrivileged
     callingUser = user
   }

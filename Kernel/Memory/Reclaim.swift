@@ -39,9 +39,9 @@ private enum Spared {
 }
 
 extension MemorySystem {
-  /// Whether reclaim should run before the next event.
+  /// Whether reclaim should run before the next event of the current caller.
   @inline(__always)
-  public var isShort: Bool { buddy.freeCount < queues.lowWater }
+  public var isShort: Bool { buddy.freeCount < lowWater }
 
   /// Reclaims until the current caller can take `count` frames, or nothing more can be reclaimed.
   public func makeAvailable(_ count: Int, looks limit: Int = Int.max) -> FrameAvailability {
@@ -106,7 +106,7 @@ extension MemorySystem {
     if isFutile { return 0 }
     var looks = min(budget, queues.active.count + queues.inactive.count)
     var budget = budget
-    return reclaim(&looks, &budget, until: queues.highWater, sparing: .used)
+    return reclaim(&looks, &budget, until: queues.highWater + keptFrameCount, sparing: .used)
   }
 
   /// Looks at pages until `looks` of them are done or `budget` is used up, off which a page with many mappings takes more.

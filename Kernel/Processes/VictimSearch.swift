@@ -3,8 +3,10 @@
 // The order: first the user, then the process. Of the users other than the superuser the one goes first whose programs take
 // most in all (`UserAccount.totalPageCount`: objects, even those that only a name holds, and kernel memory), so that many
 // small processes hide nothing; of that user's processes the one that holds most (ProcessSize.swift). The superuser's
-// processes come after those of all others, its children of process 1 (a shell, a session) after its other ones; then those
-// that procctl(2) protects; process 1 is never chosen. A process is the superuser's when its real user is.
+// processes come after those of all others, its children of process 1 (a shell, a session) after its other ones. Users whose
+// programs take less than is kept for the superuser come later still: their end would not help, and it is the superuser who
+// has taken the rest. Then those that procctl(2) protects; process 1 is never chosen. A process is the superuser's when its
+// real user is.
 //
 // Invariants
 // - A step looks at a bounded number of processes, mappings and descriptors. Between two steps processes may come and go:
@@ -17,7 +19,7 @@ import Memory
 
 /// Among whom a victim is looked for.
 public enum VictimScope: Equatable, BitwiseCopyable, Sendable {
-  /// The unprotected processes of users other than the superuser.
+  /// The unprotected processes of users other than the superuser who take more than is kept for that.
   case users
   /// The processes of one user.
   case user(UInt32)
@@ -43,6 +45,8 @@ private enum VictimRank: UInt8 {
   case superuser
   /// A child of process 1 that is the superuser's.
   case session
+  /// A process of a user who takes little.
+  case small
   /// A process that procctl(2) protects.
   case protected
 }
@@ -83,10 +87,7 @@ extension ProcessSystem {
     while search.slot < slots.count {
       if budget <= 0 { return .again }
       budget -= 1
-      guard let process = slots[search.slot], isCandidate(process, in: search.scope),
-        rank(of: process).rawValue == search.rank,
-        search.rank != VictimRank.user.rawValue || process.credentials.account.user == search.user
-      else {
+      guard let process = slots[search.slot], isCandidate(process, in: search.scope), isChosen(process, search) else {
         search.identifier = 0
         search.slot += 1
         continue
@@ -146,7 +147,8 @@ extension ProcessSystem {
 
   private func rank(of process: Process) -> VictimRank {
     if process.isProtected { return .protected }
-    if process.credentials.account.user != 0 { return .user }
+    let account = process.credentials.account
+    if account.user != 0 { return account.totalPageCount > memory.privilegedFrameCount ? .user : .small }
     return process.parent == .initial ? .session : .superuser
   }
 
@@ -168,6 +170,14 @@ extension ProcessSystem {
       search.userPageCount = account.totalPageCount
     }
     return true
+  }
+
+  /// Whether a process is one of those among whom the largest is looked for. What its user takes may have changed meanwhile.
+  private func isChosen(_ process: Process, _ search: VictimSearch) -> Bool {
+    guard search.rank == VictimRank.user.rawValue || search.rank == VictimRank.small.rawValue else {
+      return rank(of: process).rawValue == search.rank
+    }
+    return !process.isProtected && process.credentials.account.user == search.user
   }
 
   // MARK: How large

@@ -43,7 +43,6 @@ extension Kernel {
     // Before those are woken who wait for what they may not have.
     if memory.hasUserOverLimit { guardLimit() }
     if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() } else { shortage.starvedSinceNanoseconds = nil }
-    if memory.isShort { guardReserve() }
   }
 
   /// Wakes those who wait for frames once there are some.
@@ -84,8 +83,9 @@ extension Kernel {
     shortage.search = VictimSearch(.user(user))
   }
 
-  /// Looks whether somebody has to go because of the superuser's reserve.
-  private func guardReserve() {
+  /// Looks whether somebody has to go because of the superuser's reserve. Called at every tick; a call or a fault of the
+  /// superuser that finds no frame does not wait for that.
+  func guardReserve() {
     guard memory.isPrivilegedReserveTouched, processes.hasUserProcesses else { return }
     if memory.hasTeardown { return workOffTeardown() }
     let found = memory.makeAvailable(

@@ -127,6 +127,7 @@ public final class Kernel {
   func keepHouse(now: UInt64) {
     houseKeptNanoseconds = now
     endStarvation(now: now)
+    guardReserve()
     if memory.failures.isArmed { endStandstill(now: now) }
     memory.heap?.giveBackExcess()
   }

@@ -115,7 +115,7 @@ import Testing
       touch(kernel, pages: 30)
     }
     let large = child(kernel, user: 8)
-    touch(kernel, pages: 60)
+    touch(kernel, pages: 90)
     let superuser = child(kernel, user: 0)
     touch(kernel, pages: 200)
     // Not until those are gone, and what they had with them, has the user less than the other.
@@ -132,8 +132,39 @@ import Testing
     kernel.run(inner)
     kernel.call(.munmap, area, 100 * 4096)
     let user = child(kernel, user: 7)
+    touch(kernel, pages: 100)
     #expect(victims(kernel, .users) == [user])
     #expect(victims(kernel) == [inner, session])
+  }
+
+  @Test func usersWhoTakeLittleAreNotKilledForWhatTheSuperuserHasTaken() throws {
+    let kernel = try TestKernel()
+    let user = child(kernel, user: 7)
+    touch(kernel, pages: 10)
+    let session = child(kernel, user: 0)
+    touch(kernel, pages: 300)
+    #expect(victims(kernel, .users) == [])
+    #expect(victims(kernel) == [session, user])
+  }
+
+  @Test func theSuperuserMayUseWhatIsKeptForItWithoutEnd() throws {
+    let kernel = try TestKernel(turnNanoseconds: 10_000_000)
+    let user = child(kernel, user: 7)
+    touch(kernel, pages: 10)
+    kernel.run(1)
+    let system = kernel.hardware.system
+    kernel.call(.mmap, area, 4000 * 4096, 3, 0x1012, nobody, 0)
+    var page: UInt64 = 0
+    while system.freeFrameCount > system.reserveFrameCount + system.privilegedFrameCount / 2 {
+      #expect(kernel.store([1], at: area + page * 4096))
+      page += 1
+    }
+    for _ in 0..<300 {
+      kernel.hardware.clock.advance(by: 10_000_000)
+      kernel.tick()
+    }
+    #expect(kernel.kernel.processes.process(Int32(user))?.state == .running)
+    #expect(system.freeFrameCount < system.reserveFrameCount + system.privilegedFrameCount)
   }
 
   @Test func oneStepLooksAtLittleAndTheResultIsTheSame() throws {
