@@ -32,7 +32,8 @@ extension AddressSpace {
       nodes.pin(next).value.left = handle
     }
     node.value.parent = parent
-    _ = update(node)
+    node.value.height = 1
+    node.value.largestGap = gap(before: node)
     restore(from: parent)
     if next != parent { restore(from: next) }
   }
@@ -88,11 +89,17 @@ extension AddressSpace {
     }
   }
 
+  /// The bytes between an entry and the one before it.
+  @inline(__always)
+  func gap(before node: PinnedRecord<MapEntry>) -> UInt64 {
+    let previous = node.value.previous
+    return node.value.start - (previous.isNone ? UserSpace.start : nodes.pin(previous).value.end)
+  }
+
   /// Computes height and gap of an entry from its children. Returns by how much the left one is higher.
   @inline(__always)
   private func update(_ node: PinnedRecord<MapEntry>) -> Int {
-    let previous = node.value.previous
-    var gap = node.value.start - (previous.isNone ? UserSpace.start : nodes.pin(previous).value.end)
+    var gap = gap(before: node)
     var left: UInt8 = 0
     var right: UInt8 = 0
     if !node.value.left.isNone {

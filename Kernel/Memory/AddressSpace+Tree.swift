@@ -63,19 +63,53 @@ extension AddressSpace {
     if nodes[behind].start >= start && nodes[behind].start - start >= byteCount { return start }
     // A gap of this size holds the bytes whatever its own alignment is.
     let needed = byteCount + (alignment - Page.byteCount)
-    if let found = firstGap(tree, behind: nodes[behind].start, needed) { return aligned(gapStart(before: found)) }
+    if let found = firstGap(behind: behind, needed) { return aligned(gapStart(before: found)) }
     let end = aligned(lastEnd())
     return end < UserSpace.end && byteCount <= UserSpace.end - end ? end : nil
   }
 
-  /// The first entry behind the one that starts at `start` with a gap of `needed` bytes in front of it.
-  private func firstGap(_ handle: Handle<MapEntry>, behind start: UInt64, _ needed: UInt64) -> Handle<MapEntry>? {
-    if handle.isNone || nodes[handle].largestGap < needed { return nil }
-    if nodes[handle].start > start {
-      if let found = firstGap(nodes[handle].left, behind: start, needed) { return found }
-      if nodes[handle].start - gapStart(before: handle) >= needed { return handle }
+  /// The first entry behind another with a gap of `needed` bytes in front of it.
+  private func firstGap(behind entry: Handle<MapEntry>, _ needed: UInt64) -> Handle<MapEntry>? {
+    var handle = entry
+    while !handle.isNone {
+      let node = nodes.pin(handle)
+      let right = node.value.right
+      if hasGap(right, needed) { return firstGap(in: right, needed) }
+      // Up to the next entry that lies behind.
+      var child = handle
+      handle = node.value.parent
+      while !handle.isNone {
+        let above = nodes.pin(handle)
+        if above.value.left == child {
+          if gap(before: above) >= needed { return handle }
+          break
+        }
+        child = handle
+        handle = above.value.parent
+      }
     }
-    return firstGap(nodes[handle].right, behind: start, needed)
+    return nil
+  }
+
+  /// The first entry of a subtree, in which there is one, with a gap of `needed` bytes in front of it.
+  private func firstGap(in root: Handle<MapEntry>, _ needed: UInt64) -> Handle<MapEntry> {
+    var handle = root
+    while true {
+      let node = nodes.pin(handle)
+      if hasGap(node.value.left, needed) {
+        handle = node.value.left
+      } else if gap(before: node) >= needed {
+        return handle
+      } else {
+        handle = node.value.right
+      }
+    }
+  }
+
+  /// Whether a subtree has a gap of `needed` bytes.
+  @inline(__always)
+  private func hasGap(_ root: Handle<MapEntry>, _ needed: UInt64) -> Bool {
+    !root.isNone && nodes.pin(root).value.largestGap >= needed
   }
 
   private func lastEnd() -> UInt64 {
