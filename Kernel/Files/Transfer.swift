@@ -47,6 +47,7 @@ public struct Transfer {
   /// - Parameter position: where in the file; nil for read(2) and write(2), which use and advance the file's own offset.
   ///
   /// Throws EINVAL when `byteCount` is above SSIZE_MAX, which comes before the descriptor is looked at.
+  @inline(__always)
   public init(address: VirtualAddress, byteCount: UInt64, at position: Int64? = nil) throws(Errno) {
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     self.address = address

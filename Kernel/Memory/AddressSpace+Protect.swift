@@ -31,10 +31,10 @@ public struct PendingProtection: BitwiseCopyable, Sendable {
 }
 
 extension AddressSpace {
-  /// Goes on setting the protection of every mapping in a range; holes are skipped, and guards stay guards. Taking rights away reaches the page
-  /// tables at once, granting them is left to the next fault. Takes the entries and translations that it looks at off
-  /// `budget`. A change that makes nothing writable gives back, or costs nothing: it waits for memory that a cut needs, where
-  /// others are refused.
+  /// Goes on setting the protection of every mapping in a range; holes are skipped, and guards stay guards. Taking rights
+  /// away reaches the page tables at once, granting them is left to the next fault. Takes the entries and translations that
+  /// it looks at off `budget`. A change that makes nothing writable gives back, or costs nothing: it waits for memory that a
+  /// cut needs, where others are refused.
   ///
   /// - Throws: `EACCES` when an entry's maximum does not allow it, `ENOMEM` when a private mapping that becomes writable
   ///   cannot be reserved or memory for a cut cannot be had. Nothing visible changed then.
@@ -44,16 +44,16 @@ extension AddressSpace {
       guard try check(&pending, from: first, &budget) else { return .again }
       pending.charges = pending.protection.contains(.write) && pending.unchargedPageCount > 0
       if pending.charges { try system.reserve(pending.unchargedPageCount, for: account) }
+      if pending.position != pending.range.start {
+        pending.position = pending.range.start
+        first = findFirst(endingAfter: pending.position) ?? .none
+      }
       if pending.needsCut {
-        do throws(Errno) { try cut(pending) } catch {
+        do throws(Errno) { first = try cut(pending, from: first) } catch {
           if pending.protection.contains(.write) { throw error }
           pending = PendingProtection(pending.range, pending.protection, maximum: pending.maximum)
           return .wait(.frames)
         }
-      }
-      if pending.needsCut || pending.position != pending.range.start {
-        pending.position = pending.range.start
-        first = findFirst(endingAfter: pending.position) ?? .none
       }
       pending.isChecked = true
     } else if pending.charges {
@@ -73,11 +73,17 @@ extension AddressSpace {
     if case .wait = try protect(&pending, &budget) { throw .enomem }
   }
 
-  /// Cuts the entries that the range begins and ends in.
-  private func cut(_ pending: PendingProtection) throws(Errno) {
+  /// Cuts the entries that the range begins and ends in. Returns the first entry that lies in it.
+  private func cut(
+    _ pending: PendingProtection, from first: Handle<MapEntry>
+  ) throws(Errno) -> Handle<MapEntry> {
+    let range = pending.range
+    var first = first
     do throws(Errno) {
-      try clip(at: pending.range.start)
-      try clip(at: pending.range.end)
+      if try clip(first, at: range.start) { first = system.entries[first].next }
+      let last = system.entries[first].end > range.end ? first : find(range.end)
+      if let last { _ = try clip(last, at: range.end) }
+      return first
     } catch {
       if let handle = find(pending.range.start) { mergeWithPrevious(handle, system.entries.pin(handle)) }
       if pending.charges { system.release(pending.unchargedPageCount, of: account) }

@@ -161,7 +161,7 @@ extension MemorySystem {
 
   /// Makes the processor forget the translation that an entry describes, if it can have it.
   func invalidateMapping(_ slot: PhysicalAddress) {
-    guard let space = frames[slot.frame].owner.space, space.isLoaded else { return }
+    guard frames[slot.frame].owner == frames[loadedRoot].owner else { return }
     invalidate(page: VirtualAddress(frames[slot.frame].index + slot.pageOffset / 8 * Page.byteCount))
   }
 }

@@ -1,8 +1,6 @@
-// The ordered map of an address space: an AVL tree by start address, threaded in order, with the largest gap of each subtree.
-//
-// The heights of two siblings differ by at most one whatever a program maps in whatever order, so the recursion below is
-// at most some thirty calls deep: the kernel has one small stack. (A tree balanced by numbers that a program can foresee
-// would not do: mappings made in the order of the numbers turn it into a list.)
+// The ordered map of an address space: a tree by start address, threaded in order, with the largest gap of each subtree
+// (AddressSpace+Balance.swift). A search costs a step for each level of it; who knows the neighbours of an entry puts it in
+// or takes it out without one.
 import ABI
 
 extension AddressSpace {
@@ -29,17 +27,19 @@ extension AddressSpace {
   /// The first entry whose end lies above `address`.
   func findFirst(endingAfter address: UInt64) -> Handle<MapEntry>? {
     if isLastFound(address) { return lastFound }
-    var best: Handle<MapEntry>?
+    var best = Handle<MapEntry>.none
     var handle = tree
     while !handle.isNone {
-      if nodes[handle].end > address {
-        best = handle
-        handle = nodes[handle].left
-      } else {
-        handle = nodes[handle].right
+      let node = nodes.pin(handle)
+      if node.value.end <= address {
+        handle = node.value.right
+        continue
       }
+      best = handle
+      if node.value.start <= address { break }
+      handle = node.value.left
     }
-    return best
+    return best.isNone ? nil : best
   }
 
   /// Where the free range in front of an entry begins.
@@ -63,19 +63,53 @@ extension AddressSpace {
     if nodes[behind].start >= start && nodes[behind].start - start >= byteCount { return start }
     // A gap of this size holds the bytes whatever its own alignment is.
     let needed = byteCount + (alignment - Page.byteCount)
-    if let found = firstGap(tree, behind: nodes[behind].start, needed) { return aligned(gapStart(before: found)) }
+    if let found = firstGap(behind: behind, needed) { return aligned(gapStart(before: found)) }
     let end = aligned(lastEnd())
     return end < UserSpace.end && byteCount <= UserSpace.end - end ? end : nil
   }
 
-  /// The first entry behind the one that starts at `start` with a gap of `needed` bytes in front of it.
-  private func firstGap(_ handle: Handle<MapEntry>, behind start: UInt64, _ needed: UInt64) -> Handle<MapEntry>? {
-    if handle.isNone || nodes[handle].largestGap < needed { return nil }
-    if nodes[handle].start > start {
-      if let found = firstGap(nodes[handle].left, behind: start, needed) { return found }
-      if nodes[handle].start - gapStart(before: handle) >= needed { return handle }
+  /// The first entry behind another with a gap of `needed` bytes in front of it.
+  private func firstGap(behind entry: Handle<MapEntry>, _ needed: UInt64) -> Handle<MapEntry>? {
+    var handle = entry
+    while !handle.isNone {
+      let node = nodes.pin(handle)
+      let right = node.value.right
+      if hasGap(right, needed) { return firstGap(in: right, needed) }
+      // Up to the next entry that lies behind.
+      var child = handle
+      handle = node.value.parent
+      while !handle.isNone {
+        let above = nodes.pin(handle)
+        if above.value.left == child {
+          if gap(before: above) >= needed { return handle }
+          break
+        }
+        child = handle
+        handle = above.value.parent
+      }
     }
-    return firstGap(nodes[handle].right, behind: start, needed)
+    return nil
+  }
+
+  /// The first entry of a subtree, in which there is one, with a gap of `needed` bytes in front of it.
+  private func firstGap(in root: Handle<MapEntry>, _ needed: UInt64) -> Handle<MapEntry> {
+    var handle = root
+    while true {
+      let node = nodes.pin(handle)
+      if hasGap(node.value.left, needed) {
+        handle = node.value.left
+      } else if gap(before: node) >= needed {
+        return handle
+      } else {
+        handle = node.value.right
+      }
+    }
+  }
+
+  /// Whether a subtree has a gap of `needed` bytes.
+  @inline(__always)
+  private func hasGap(_ root: Handle<MapEntry>, _ needed: UInt64) -> Bool {
+    !root.isNone && nodes.pin(root).value.largestGap >= needed
   }
 
   private func lastEnd() -> UInt64 {
@@ -109,33 +143,27 @@ extension AddressSpace {
   }
 
   /// Puts an entry into the map between two that are neighbours.
-  @inline(__always)
   func insert(_ handle: Handle<MapEntry>, between previous: Handle<MapEntry>, _ next: Handle<MapEntry>) {
-    // Thread it.
-    nodes[handle].next = next
-    nodes[handle].previous = previous
-    if !next.isNone { nodes[next].previous = handle }
-    if previous.isNone { first = handle } else { nodes[previous].next = handle }
-    // The entry behind is on the way to the new leaf, so that its gap is brought up to date with the way.
-    tree = insert(handle, into: tree)
+    let node = nodes.pin(handle)
+    node.value.next = next
+    node.value.previous = previous
+    if !next.isNone { nodes.pin(next).value.previous = handle }
+    if previous.isNone { first = handle } else { nodes.pin(previous).value.next = handle }
+    addToTree(handle)
     lastFound = handle
     count(entries: 1)
-    virtualByteCount += nodes[handle].countedByteCount
+    virtualByteCount += node.value.countedByteCount
   }
 
   /// Takes an entry out of the map; `release` drops it.
   func remove(_ handle: Handle<MapEntry>) {
-    let next = nodes[handle].next
-    let previous = nodes[handle].previous
-    if previous.isNone { first = next } else { nodes[previous].next = next }
-    if !next.isNone { nodes[next].previous = previous }
-    tree = remove(nodes[handle].start, from: tree)
+    let node = nodes.pin(handle)
+    let next = node.value.next
+    let previous = node.value.previous
+    if previous.isNone { first = next } else { nodes.pin(previous).value.next = next }
+    if !next.isNone { nodes.pin(next).value.previous = previous }
+    removeFromTree(handle)
     if lastFound == handle { lastFound = .none }
-  }
-
-  /// Recomputes the gaps that depend on where the entry in front of `handle` ends.
-  func refreshGap(of handle: Handle<MapEntry>) {
-    if !handle.isNone { refresh(tree, toward: nodes[handle].start) }
   }
 
   private func lastEntry() -> Handle<MapEntry> {
@@ -146,147 +174,5 @@ extension AddressSpace {
       handle = nodes[handle].right
     }
     return last
-  }
-
-  private func refresh(_ handle: Handle<MapEntry>, toward start: UInt64) {
-    if handle.isNone { return }
-    let here = nodes[handle].start
-    if start < here {
-      refresh(nodes[handle].left, toward: start)
-    } else if start > here {
-      refresh(nodes[handle].right, toward: start)
-    }
-    update(handle)
-  }
-
-  private func update(_ handle: Handle<MapEntry>) {
-    let node = nodes.pin(handle)
-    let previous = node.value.previous
-    let left = node.value.left
-    let right = node.value.right
-    var gap = node.value.start - (previous.isNone ? UserSpace.start : nodes.pin(previous).value.end)
-    var height: UInt8 = 0
-    if !left.isNone {
-      let child = nodes.pin(left)
-      gap = max(gap, child.value.largestGap)
-      height = child.value.height
-    }
-    if !right.isNone {
-      let child = nodes.pin(right)
-      gap = max(gap, child.value.largestGap)
-      height = max(height, child.value.height)
-    }
-    node.value.largestGap = gap
-    node.value.height = height + 1
-  }
-
-  private func insert(_ handle: Handle<MapEntry>, into root: Handle<MapEntry>) -> Handle<MapEntry> {
-    if root.isNone {
-      update(handle)
-      return handle
-    }
-    let node = nodes.pin(root)
-    if nodes.pin(handle).value.start < node.value.start {
-      node.value.left = insert(handle, into: node.value.left)
-    } else {
-      node.value.right = insert(handle, into: node.value.right)
-    }
-    return balance(root)
-  }
-
-  private func remove(_ start: UInt64, from root: Handle<MapEntry>) -> Handle<MapEntry> {
-    precondition(!root.isNone, "entry not in the map")
-    if nodes[root].start == start {
-      let left = nodes[root].left
-      let right = nodes[root].right
-      nodes[root].left = .none
-      nodes[root].right = .none
-      if left.isNone {
-        // Then the right subtree is at most one entry, the one behind, whose gap has grown. Otherwise that entry takes this
-        // one's place or is on the way here.
-        if !right.isNone { update(right) }
-        return right
-      }
-      if right.isNone { return left }
-      let (successor, rest) = removeFirst(from: right)
-      nodes[successor].left = left
-      nodes[successor].right = rest
-      return balance(successor)
-    }
-    if start < nodes[root].start {
-      let child = remove(start, from: nodes[root].left)
-      nodes[root].left = child
-    } else {
-      let child = remove(start, from: nodes[root].right)
-      nodes[root].right = child
-    }
-    return balance(root)
-  }
-
-  /// Takes the first entry out of a subtree; gives it and what is left.
-  private func removeFirst(
-    from root: Handle<MapEntry>
-  ) -> (first: Handle<MapEntry>, rest: Handle<MapEntry>) {
-    let left = nodes[root].left
-    if left.isNone { return (root, nodes[root].right) }
-    let (first, rest) = removeFirst(from: left)
-    nodes[root].left = rest
-    return (first, balance(root))
-  }
-
-  // MARK: Balance
-
-  private func height(_ handle: Handle<MapEntry>) -> Int { handle.isNone ? 0 : Int(nodes[handle].height) }
-
-  /// Brings an entry up to date whose subtrees may differ by two in height; gives the root of the result.
-  private func balance(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
-    let left = nodes[root].left
-    let right = nodes[root].right
-    let difference = height(left) - height(right)
-    if difference > 1 {
-      if height(nodes[left].left) < height(nodes[left].right) { nodes[root].left = rotateLeft(left) }
-      return rotateRight(root)
-    }
-    if difference < -1 {
-      if height(nodes[right].right) < height(nodes[right].left) { nodes[root].right = rotateRight(right) }
-      return rotateLeft(root)
-    }
-    update(root)
-    return root
-  }
-
-  private func rotateLeft(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
-    let top = nodes[root].right
-    nodes[root].right = nodes[top].left
-    nodes[top].left = root
-    update(root)
-    update(top)
-    return top
-  }
-
-  private func rotateRight(_ root: Handle<MapEntry>) -> Handle<MapEntry> {
-    let top = nodes[root].left
-    nodes[root].left = nodes[top].right
-    nodes[top].right = root
-    update(root)
-    update(top)
-    return top
-  }
-
-  /// The height of the whole map (for tests).
-  var treeHeight: Int { height(tree) }
-
-  /// Whether heights and gaps of the whole tree are what they should be (for the invariant checker).
-  var treeIsInOrder: Bool { isInOrder(tree) }
-
-  private func isInOrder(_ handle: Handle<MapEntry>) -> Bool {
-    if handle.isNone { return true }
-    let node = nodes.pin(handle)
-    let left = node.value.left
-    let right = node.value.right
-    guard isInOrder(left), isInOrder(right), abs(height(left) - height(right)) <= 1 else { return false }
-    let known = (node.value.height, node.value.largestGap)
-    update(handle)
-    return known == (node.value.height, node.value.largestGap)
   }
 }

@@ -19,8 +19,10 @@ extension AddressSpace {
   /// It can wait for memory, for the second half of an entry that is cut in two, but it cannot fail.
   public func unmap(_ range: AddressRange, _ budget: inout Int) -> StepOutcome {
     let entries = system.entries
-    while let handle = findFirst(endingAfter: range.start), entries[handle].start < range.end {
+    var following = findFirst(endingAfter: range.start) ?? .none
+    while !following.isNone && entries[following].start < range.end {
       if budget <= 0 { return .again }
+      let handle = following
       let start = max(entries[handle].start, range.start)
       let end = min(entries[handle].end, range.end)
       guard removeTranslations(AddressRange(uncheckedStart: start, end: end), &budget) >= end else { return .again }
@@ -29,6 +31,7 @@ extension AddressSpace {
         // The only case that needs memory: the reserve is there for it.
         guard admitsKernelMemory, split(handle, at: end, .reserve) else { return .wait(.frames) }
       }
+      following = entries[handle].next
       if start > entries[handle].start {
         trimEnd(handle, to: start)
       } else if end < entries[handle].end {
@@ -102,17 +105,18 @@ extension AddressSpace {
     }
   }
 
-  /// Makes sure that no entry for memory spans `address`. Memory without an object gets one first, if the heap has room for it: then
-  /// both parts go on showing the same object when they are touched, and can become one entry again.
+  /// Cuts an entry for memory in two at an address inside it. Memory without an object gets one first, if the heap has room
+  /// for it: then both parts go on showing the same object when they are touched, and can become one entry again. Returns
+  /// whether it was cut; a guard is not, nor is an entry that does not go across the address.
   ///
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
-  func clip(at address: UInt64) throws(Errno) {
-    guard let handle = find(address), system.entries[handle].start < address,
-      !system.entries[handle].isGuard
-    else { return }
+  func clip(_ handle: Handle<MapEntry>, at address: UInt64) throws(Errno) -> Bool {
+    let entry = system.entries.pin(handle)
+    guard entry.value.start < address, address < entry.value.end, !entry.value.isGuard else { return false }
     guard mayHaveMoreEntries else { throw .enomem }
-    if system.entries[handle].objectOrNil == nil && system.hasHeapReserve { makeObject(for: handle) }
+    if entry.value.objectReference.isEmpty && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
+    return true
   }
 
   /// Cuts an entry in two at an address inside it. Returns false, and changes nothing, when memory for the second part
@@ -132,7 +136,7 @@ extension AddressSpace {
     entries[handle].end = address
     entries[handle].charge -= upperCharge
     virtualByteCount -= entries[new].countedByteCount
-    insert(new)
+    insert(new, between: handle, entries[handle].next)
     return true
   }
 }

@@ -25,9 +25,7 @@ enum EntryKind: UInt8, Sendable {
 ///
 /// Invariants
 /// - `start < end`, page-aligned, inside user space; entries of a space do not overlap; `next` and `previous` are in
-///   ascending order, and the tree of `left` and `right` has the same order; in it the
-///   heights of two siblings differ by at most one.
-/// - `largestGap` is the largest `start - previous.end` in the entry's subtree.
+///   ascending order. `left`, `right`, `parent`, `height` and `largestGap` are the tree's (AddressSpace+Balance.swift).
 /// - `needsCopy`: the object belongs to others too; it is shadowed before the first store.
 /// - `charge` pages of swap are reserved for a private mapping that can be written: all of its pages, or none.
 /// - Two entries that touch differ in something (`isLike`), or show what does not belong together.
@@ -44,6 +42,7 @@ struct MapEntry: ~Copyable {
   var previous = Handle<MapEntry>.none
   var left = Handle<MapEntry>.none
   var right = Handle<MapEntry>.none
+  var parent = Handle<MapEntry>.none
   var height: UInt8 = 0
   var protection: Protection
   var maximum: Protection

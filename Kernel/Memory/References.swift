@@ -105,7 +105,7 @@ public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
 }
 
 /// The owner of a frame: a VM object (state `.object`) or an address space (state `.pageTable`).
-struct OwnerReference: BitwiseCopyable {
+struct OwnerReference: BitwiseCopyable, Equatable {
   private var reference = BackReference<AnyOwner>()
 
   @inline(__always)

@@ -27,6 +27,8 @@ extension ProcessSystem {
     } else if thread !== current {
       scheduler.unpark(thread.slot)
     } else {
+      // What it woke for, and went before others, was its signal.
+      scheduler.calmDown()
       needsAttention = true
     }
     if process.slot == .initial { beginEnd(status) }

@@ -40,10 +40,11 @@ extension ProcessSystem {
     return process
   }
 
-  /// Begins fork(2) or one of its kind: checks the limits and keeps a place for the child. The caller has made sure of the heap's reserve.
+  /// Begins fork(2) or one of its kind: checks the limits and keeps a place for the child. The caller has made sure of the
+  /// heap's reserve.
   ///
-  /// Throws EAGAIN when there are too many processes, or the user has as much kernel memory as one may
-  /// have, ENOMEM when memory for the child cannot be had.
+  /// Throws EAGAIN when there are too many processes, or the user has as much kernel memory as one may have, ENOMEM when
+  /// memory for the child cannot be had.
   public func beginFork(
     _ parent: Process, _ thread: Thread, _ options: ForkOptions = ForkOptions()
   ) throws(Errno) -> PendingFork {

@@ -34,6 +34,9 @@ extension ProcessSystem {
   /// Charges the current thread for what it has used up to now.
   public func charge() { charge(memory.nanoseconds) }
 
+  /// What was done since the last charge is nobody's.
+  public func forgiveWork() { chargedNanoseconds = memory.nanoseconds }
+
   private func charge(_ now: UInt64) {
     scheduler.now = now
     if isIdle {

@@ -153,6 +153,9 @@ extension Scheduler {
   /// Whether somebody is ready who woke and has something left.
   var hasWoken: Bool { !isEmpty(.hurried) || !isEmpty(.woken) }
 
+  /// The running thread is like everybody from now on.
+  func calmDown() { running = .ordinary }
+
   /// How the running thread stands: one that woke is like everybody after a while.
   private func standing(of slot: UInt32) -> Precedence {
     turns[Int(slot)].burstNanoseconds < ProcessLimits.burstNanoseconds ? running : .ordinary

@@ -8,7 +8,7 @@
 //   or cut their work: waking gives promptness, never time.
 // - Among those with something left, who woke goes first (in this round, or with its turn used up in the last), those before
 //   the others who waited shortly and used less than they waited. That holds for a millisecond from the time they run; then
-//   they are like everybody. Whoever runs gives way to somebody who goes before.
+//   they are like everybody, and so is who ends at once. Whoever runs gives way to somebody who goes before.
 // - yield: behind everybody who has something left.
 // - A child has no turn of its own in the round in which it is made: it gets a little of what its parent has left, and more
 //   while that waits for its children. When it ends it gives back its rest, or the parent pays for what the child used of a

@@ -65,13 +65,36 @@ extension Kernel {
     return .run(context: thread.record.address)
   }
 
-  /// Reclaims memory while it is short, what is being torn down first: nobody is refused what is about to be free.
+  // MARK: Room
+
+  /// Reclaims memory while it is short, and does what is due about a shortage.
+  @inline(__always)
   private func makeRoom() {
+    if memory.isShort || hasShortage { makeRoomIfDue() }
+  }
+
+  /// Whoever takes frames pays for it, step by step. What is done for those who wait for frames is done while nobody else
+  /// could run, and in half of the time otherwise: nobody who needs no memory is late by all that others need.
+  @inline(never)
+  private func makeRoomIfDue() {
+    // Before those are woken who wait for what they may not have.
+    if memory.hasUserOverLimit { guardLimit() }
+    wakeForFreeFrames()
+    let begin = memory.nanoseconds
+    let hasTaken = memory.freeFrameCount < room.freeFrameCount
+    let isIdle = processes.current == nil && !processes.scheduler.hasReady
+    guard hasTaken || isIdle || begin >= room.dueNanoseconds else { return }
+    processes.charge()
     if memory.isShort {
+      // What is being torn down first: nobody is refused what is about to be free.
       if memory.hasTeardown { workOffTeardown() }
-      memory.reclaim(budget: 64)
+      memory.reclaim(budget: SystemCallLimits.reclaimLooks)
     }
     serveShortage()
+    if !hasTaken { processes.forgiveWork() }
+    room.freeFrameCount = memory.freeFrameCount
+    let end = processes.lookAtClock()
+    room.dueNanoseconds = end &+ (end &- begin)
   }
 
   // MARK: Teardown

@@ -17,6 +17,14 @@ import ABI
 import Memory
 import Processes
 
+/// When memory is reclaimed next.
+struct Room {
+  /// Frames that were free when it was done last: if there are fewer, somebody has taken some.
+  var freeFrameCount = 0
+  /// When it is due although nobody has, in nanoseconds since boot.
+  var dueNanoseconds: UInt64 = 0
+}
+
 /// What is going on about memory that has run out.
 struct Shortage {
   /// Since when threads have been waiting for frames while nothing could be reclaimed, in nanoseconds since boot.
@@ -36,26 +44,35 @@ struct Shortage {
 }
 
 extension Kernel {
-  /// Does what is due about a shortage between two events.
+  /// Whether there is something to do about a shortage.
   @inline(__always)
+  var hasShortage: Bool {
+    processes.scheduler.frameWaiterCount > 0 || shortage.search != nil || memory.hasUserOverLimit
+      || shortage.starvedSinceNanoseconds != nil
+  }
+
+  /// Does a step of what is due about a shortage.
   func serveShortage() {
     if shortage.search != nil { goOnSearching() }
-    // Before those are woken who wait for what they may not have.
-    if memory.hasUserOverLimit { guardLimit() }
-    if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() } else { shortage.starvedSinceNanoseconds = nil }
+    if processes.scheduler.frameWaiterCount > 0 { serveFrameWaiters() }
   }
 
   /// Wakes those who wait for frames once there are some.
-  private func serveFrameWaiters() {
+  func wakeForFreeFrames() {
     let scheduler = processes.scheduler
+    if scheduler.frameWaiterCount == 0 { return shortage.starvedSinceNanoseconds = nil }
     let userFloor = memory.frameFloor(isPrivileged: false)
     let floor = memory.frameFloor(isPrivileged: true)
     let batch = SystemCallLimits.frameBatch
     if memory.freeFrameCount > userFloor + batch { return wakeFrameWaiters() }
     if scheduler.privilegedFrameWaiterCount > 0 && memory.freeFrameCount > floor + batch {
       scheduler.wake(.privilegedFrames)
-      if scheduler.frameWaiterCount == 0 { return }
     }
+  }
+
+  /// Makes frames for those who wait for some.
+  private func serveFrameWaiters() {
+    let scheduler = processes.scheduler
     if memory.hasTeardown { return workOffTeardown() }
     switch makeFramesForWaiters(looks: SystemCallLimits.reclaimLooks) {
     case .ready: wakeFrameWaiters()
@@ -76,7 +93,7 @@ extension Kernel {
 
   /// Somebody has to go because of a limit of kernel memory. Who was killed in a call that cannot finish within it ends without
   /// finishing it.
-  private func guardLimit() {
+  func guardLimit() {
     guard let user = memory.takeUserOverLimit(), !processes.endKilledWaiter(of: user), shortage.search == nil,
       !victimHasMore
     else { return }

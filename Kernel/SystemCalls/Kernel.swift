@@ -29,6 +29,8 @@ public final class Kernel {
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.
   var houseKeptNanoseconds: UInt64 = 0
+  /// When memory is reclaimed next.
+  var room = Room()
   /// What is going on about memory that has run out.
   var shortage = Shortage()
   /// Frames that calls which can refuse leave to those that can not.

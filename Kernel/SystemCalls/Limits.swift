@@ -11,7 +11,7 @@ enum SystemCallLimits {
   /// Names and buckets that a listing of names looks at before others have a turn.
   static let namesPerListStep = 64
   /// Pages that are looked at at a time when everything is looked through for one to reclaim.
-  static let reclaimLooks = 256
+  static let reclaimLooks = 64
   /// The same before somebody is killed, at each tick.
   static let lastReclaimLooks = 2048
   /// Frames that must be free, beyond what is kept, before those who wait for some are woken.

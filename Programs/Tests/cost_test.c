@@ -141,7 +141,7 @@ static uint64_t cost_of_child(void) {
 
 TEST(a_child_costs_the_same_among_a_hundred_processes) {
   uint64_t few = cost_of_child();
-  CHECK_COST("fork, _exit and waitpid", few, 35598);
+  CHECK_COST("fork, _exit and waitpid", few, 30577);
   enum { others = 100 };
   pid_t children[others];
   for (int number = 0; number < others; number++) {
@@ -166,7 +166,8 @@ static uint64_t cost_of_mapping(int descriptor) {
   return LEAST(50, munmap((void *)map_shared(descriptor, PAGE_SIZE), PAGE_SIZE), );
 }
 
-// The map is a tree: among ten thousand mappings it is some ten levels higher than among ten.
+// The map is a tree: among ten thousand mappings it is some ten levels higher than among ten, and the gap behind them all, in
+// which the new one lies, is known at each.
 TEST(a_mapping_costs_little_more_among_ten_thousand) {
   int descriptor = anonymous();
   CHECK_EQUAL(ftruncate(descriptor, PAGE_SIZE), 0);
@@ -175,7 +176,7 @@ TEST(a_mapping_costs_little_more_among_ten_thousand) {
   for (int number = 0; number < 10000; number++) map_shared(descriptor, PAGE_SIZE);
   uint64_t many = cost_of_mapping(descriptor);
   printf("# mmap and munmap: %lu instructions among few, %lu among many\n", few, many);
-  CHECK(many <= 4 * few);
+  CHECK(10 * many <= 23 * few);
 }
 
 TEST(no_frequent_call_has_become_dearer) {
@@ -190,13 +191,13 @@ TEST(no_frequent_call_has_become_dearer) {
   CHECK_COST("fstat", LEAST(50, fstat(descriptor, &status), ), 370);
   CHECK_COST("lseek", LEAST(50, lseek(descriptor, 0, SEEK_SET), ), 193);
   CHECK_COST("dup", LEAST(50, copy = dup(descriptor), close(copy)), 206);
-  CHECK_COST("pread of a page", LEAST(50, pread(descriptor, page, PAGE_SIZE, 0), ), 1596);
-  CHECK_COST("pwrite of a page", LEAST(50, pwrite(descriptor, page, PAGE_SIZE, 0), ), 1606);
-  CHECK_COST("ftruncate", LEAST(50, ftruncate(descriptor, size + 1), ftruncate(descriptor, size)), 700);
+  CHECK_COST("pread of a page", LEAST(50, pread(descriptor, page, PAGE_SIZE, 0), ), 1543);
+  CHECK_COST("pwrite of a page", LEAST(50, pwrite(descriptor, page, PAGE_SIZE, 0), ), 1551);
+  CHECK_COST("ftruncate", LEAST(50, ftruncate(descriptor, size + 1), ftruncate(descriptor, size)), 639);
   CHECK_COST("mprotect",
              LEAST(50, mprotect((void *)memory, PAGE_SIZE, PROT_READ),
                    mprotect((void *)memory, PAGE_SIZE, PROT_READ | PROT_WRITE)),
-             2230);
+             1746);
   for (int number = 0; number < pages; number++) memory[number * PAGE_SIZE] = 1;
   volatile char *other = map_shared(descriptor, size);
   volatile char *next = other + 8 * PAGE_SIZE;

@@ -116,30 +116,9 @@ TEST(two_thousand_processes_that_are_killed_at_once) {
   end_watching("two thousand processes that are killed at once");
 }
 
-enum { shared_pages = 256 };
-static volatile char *shared_memory;
-
-static void use_shared_memory(int number) {
-  (void)number;
-  for (int page = 0; page < shared_pages; page++) (void)shared_memory[page * PAGE_SIZE];
-  __atomic_add_fetch(&common->started, 1, __ATOMIC_SEQ_CST);
-  while (common->due == 0) usleep(50000);
-}
-
 TEST(truncating_pages_that_a_thousand_processes_map) {
   enum { processes = 1000 };
-  make_common();
-  begin_watching();
-  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
-  CHECK_EQUAL(ftruncate(descriptor, shared_pages * PAGE_SIZE), 0);
-  shared_memory = mmap(NULL, shared_pages * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-  CHECK(shared_memory != MAP_FAILED);
-  memset((void *)shared_memory, 1, shared_pages * PAGE_SIZE);
-  CHECK_EQUAL(make_children(processes, use_shared_memory), processes);
-  while (common->started < processes) usleep(1000);
-  watch_from_here();
+  int descriptor = share_with(processes);
   CHECK_EQUAL(ftruncate(descriptor, 0), 0);
-  end_watching("truncating pages that a thousand processes map");
-  common->due = 1;
-  for (int number = 0; number < processes; number++) check_wait(WAIT_ANY);
+  end_sharing(processes, "truncating pages that a thousand processes map");
 }

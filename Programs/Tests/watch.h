@@ -14,13 +14,12 @@ static inline uint64_t now(void) {
 
 struct watch {
   volatile uint64_t worst, rounds;
-  volatile int count, ready;
 };
 
 static struct watch *watch;
 static pid_t watcher;
 
-// The process whose sleeps are watched, in a group of its own.
+// The process whose sleeps are watched, in a group of its own. What it waits for after it woke counts, page-in too.
 static inline void begin_watching(void) {
   watch = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
   CHECK(watch != MAP_FAILED);
@@ -80,4 +79,36 @@ static volatile struct {
 static inline void make_common(void) {
   common = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
   CHECK(common != MAP_FAILED);
+}
+
+enum { shared_pages = 256 };
+static volatile char *shared_memory;
+
+static inline void use_shared_memory(int number) {
+  (void)number;
+  for (int page = 0; page < shared_pages; page++) (void)shared_memory[page * PAGE_SIZE];
+  __atomic_add_fetch(&common->started, 1, __ATOMIC_SEQ_CST);
+  while (common->due == 0) usleep(50000);
+}
+
+// Lets so many processes map and use the pages of one object, and gives its descriptor. The watch begins then.
+static inline int share_with(int processes) {
+  make_common();
+  begin_watching();
+  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
+  CHECK_EQUAL(ftruncate(descriptor, shared_pages * PAGE_SIZE), 0);
+  shared_memory = mmap(NULL, shared_pages * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  CHECK(shared_memory != MAP_FAILED);
+  memset((void *)shared_memory, 1, shared_pages * PAGE_SIZE);
+  CHECK_EQUAL(make_children(processes, use_shared_memory), processes);
+  while (common->started < processes) usleep(1000);
+  watch_from_here();
+  return descriptor;
+}
+
+// Ends what `share_with` and `begin_watching` began.
+static inline void end_sharing(int processes, const char *what) {
+  end_watching(what);
+  common->due = 1;
+  for (int number = 0; number < processes; number++) check_wait(WAIT_ANY);
 }

@@ -65,6 +65,7 @@ struct UserSideTests {
       name: "shares of the processor, without a local interrupt controller", programs: ["turn_test"],
       processor: measuredProcessor + ",-apic"),
     Batch(name: "much work holds nobody up", programs: ["stall_test"], memory: "1300M"),
+    Batch(name: "page-out holds nobody up", programs: ["stall_swap_test"], memory: "192M", append: "swap=64M"),
     Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"]),
   ]
 

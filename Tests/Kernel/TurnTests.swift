@@ -148,6 +148,28 @@ private final class Mix {
     #expect(charged.sorted() == before.sorted())
   }
 
+  @Test func aSleeperDoesNotWaitForTheEndOfAllThatAreKilled() throws {
+    let kernel = try TestKernel(turnNanoseconds: 10_000_000)
+    func sleep(_ process: Int, seconds: UInt64, nanoseconds: UInt64) {
+      kernel.run(process)
+      kernel.storeWord(seconds, at: TestKernel.data)
+      kernel.storeWord(nanoseconds, at: TestKernel.data + 8)
+      kernel.call(.nanosleep, TestKernel.data, 0)
+    }
+    let doomed = (0..<20).map { _ in kernel.fork() }
+    for process in doomed { sleep(process, seconds: 1000, nanoseconds: 0) }
+    let sleeper = kernel.fork()
+    kernel.run(sleeper)
+    kernel.call(.setpgid, 0, 0)
+    sleep(sleeper, seconds: 0, nanoseconds: 1_000_000)
+    kernel.run(1)
+    // It is due after the others woke, who had waited as shortly.
+    kernel.hardware.clock.advance(by: 1_000_001)
+    kernel.call(.kill, 0, 9)
+    #expect(kernel.identifier == sleeper)
+    #expect(doomed.filter { kernel.kernel.inspectedProcesses.livingProcess(Int32($0)) == nil }.count <= 1)
+  }
+
   @Test func theTimerIsSetForASleeperWhileSomebodyRuns() throws {
     let mix = try Mix([.sleepsAMillisecond, .spins])
     mix.run(nanoseconds: 20_000_000)
