@@ -153,7 +153,7 @@ stress: setup kernel programs
 .PHONY: mutants
 SAMPLE ?= 300
 mutants:
-	@SAMPLE=$(SAMPLE) SEED=$(SEED) MINUTES=$(MINUTES) Boot/Tools/mutants
+	@SAMPLE=$(SAMPLE) SEED=$(SEED) MINUTES=$(MINUTES) FRESH=$(FRESH) Boot/Tools/mutants
 
 .PHONY: heap-table
 heap-table: setup kernel programs
