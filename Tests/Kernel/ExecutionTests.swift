@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Processes
 import Testing
 
 @testable import SystemCalls
@@ -31,6 +32,10 @@ import Testing
     #expect(kernel.loadWord(base + 56) == 0)
     #expect(kernel.load(TestKernel.data, 1) == [0])
     #expect(kernel.identifier == 1)
+    let name = kernel.kernel.processes.process(1).map { process in
+      (0..<process.nameByteCount).map { process.name[$0] }
+    }
+    #expect(name == Array("two".utf8))
     #expect(kernel.call(.fcntl, 9, 1)?.errno == .ebadf)
     #expect(kernel.call(.fcntl, 2, 1)?.integer == 0)
   }
