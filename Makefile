@@ -45,6 +45,7 @@ help:
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
+	@echo 'mutants      SAMPLE=… SEED=… changes planted one at a time: which of them does no test notice? (takes hours)'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 	@echo
 	@echo 'V=1 shows every command and all it says; otherwise that is in build/logs.'
@@ -147,6 +148,12 @@ CALLS ?= 17000
 JOBS ?= 1
 stress: setup kernel programs
 	@BOOTS=$(BOOTS) SEED=$(SEED) CALLS=$(CALLS) JOBS=$(JOBS) Boot/Tools/stress
+
+# How many of the changes planted in the portable modules the tests notice (Boot/Tools/mutants).
+.PHONY: mutants
+SAMPLE ?= 300
+mutants:
+	@SAMPLE=$(SAMPLE) SEED=$(SEED) MINUTES=$(MINUTES) FRESH=$(FRESH) Boot/Tools/mutants
 
 .PHONY: heap-table
 heap-table: setup kernel programs

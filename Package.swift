@@ -83,7 +83,10 @@ case "programs":
   program("Demonstration", "demonstration")
 case "fuzz":
   targets += [
-    .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
+    // The address sanitizer is asked for where Swift is compiled and linked, which C is not told of.
+    .target(
+      name: "HeapProbe", path: "Tests/HeapProbe",
+      cSettings: [.treatAllWarnings(as: .error), .define("HEAP_PROBE_IS_SANITIZED")]),
     .target(
       name: "Simulation",
       dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],

@@ -58,30 +58,18 @@ public final class BootFile: OpenFile {
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if !transfer.isStarted {
-      if let channel = settleOffset(of: &transfer) { return .wait(channel) }
+      if let channel = start(&transfer) { return .wait(channel) }
       let start = UInt64(transfer.offset)
       transfer.remaining = min(transfer.remaining, start < content.byteCount ? content.byteCount - start : 0)
-      transfer.isStarted = true
       transfer.hasBegun = true
     }
-    var pageBudget = fileSystem.pagesPerTransferStep
-    while transfer.remaining > 0 {
-      if pageBudget == 0 { return park(&transfer, .again) }
-      pageBudget -= 1
+    return try movePieces(of: &transfer, pieceBudget: fileSystem.pagesPerTransferStep) { transfer in
       let start = UInt64(transfer.offset)
       let byteCount = min(transfer.remaining, Page.byteCount - start & Page.offsetMask)
       let outcome = space.copyOut(
         from: content.start + start, byteCount: Int(byteCount), to: transfer.address, progress: &transfer.pieceProgress)
-      switch outcome {
-      case .complete: transfer.advance(byteCount)
-      case .wait(let channel): return park(&transfer, .wait(channel))
-      default:
-        finish(&transfer)
-        throw .efault
-      }
+      return (outcome, byteCount)
     }
-    finish(&transfer)
-    return .complete
   }
 
   /// lseek(2): anywhere but before the start.

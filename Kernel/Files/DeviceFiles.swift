@@ -35,25 +35,13 @@ public class NullFile: DeviceFile {
 /// /dev/zero: zeros without end; a mapping of it is fresh memory, even a shared one.
 public class ZeroFile: NullFile {
   final override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if !transfer.isStarted {
-      if let channel = settleOffset(of: &transfer) { return .wait(channel) }
-      transfer.isStarted = true
-    }
-    var pageBudget = fileSystem.pagesPerTransferStep
-    while transfer.remaining > 0 {
-      if pageBudget == 0 { return park(&transfer, .again) }
-      pageBudget -= 1
+    if let channel = start(&transfer) { return .wait(channel) }
+    return try movePieces(of: &transfer, pieceBudget: fileSystem.pagesPerTransferStep) { transfer in
       let byteCount = transfer.bytesLeftInUserPage
-      switch space.zeroOut(to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress) {
-      case .complete: transfer.advance(byteCount)
-      case .wait(let channel): return park(&transfer, .wait(channel))
-      default:
-        finish(&transfer)
-        throw .efault
-      }
+      let outcome = space.zeroOut(
+        to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress)
+      return (outcome, byteCount)
     }
-    finish(&transfer)
-    return .complete
   }
 
   /// Throws EACCES for a protection that the descriptor does not allow.

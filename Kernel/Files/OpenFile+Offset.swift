@@ -1,6 +1,7 @@
 // The file offset as a lock: read(2), write(2) and lseek(2) on one open file happen one after the other (spec fd.md, 5), in
 // the order in which they came.
 
+import ABI
 import Memory
 
 extension OpenFile {
@@ -46,6 +47,42 @@ extension OpenFile {
 // MARK: Transfers of files whose content never changes, which need no range lock
 
 extension OpenFile {
+  /// Settles where a transfer starts that has not. Returns the channel to wait on while others have the offset.
+  @inline(__always)
+  final func start(_ transfer: inout Transfer) -> WaitChannel? {
+    if transfer.isStarted { return nil }
+    if let channel = settleOffset(of: &transfer) { return channel }
+    transfer.isStarted = true
+    return nil
+  }
+
+  /// Moves pieces until nothing remains of a transfer that has started, or its step is used up.
+  ///
+  /// - Parameter pieceBudget: how many pieces a step has.
+  /// - Parameter movePiece: moves the next piece; says how that went, and how large the piece is.
+  ///
+  /// Throws EFAULT for memory that the program does not have; what was moved before counts for the offset.
+  @inline(__always)
+  final func movePieces(
+    of transfer: inout Transfer, pieceBudget: Int, _ movePiece: (inout Transfer) -> (UserCopyOutcome, UInt64)
+  ) throws(Errno) -> Progress {
+    var pieceBudget = pieceBudget
+    while transfer.remaining > 0 {
+      if pieceBudget == 0 { return park(&transfer, .again) }
+      pieceBudget -= 1
+      let (outcome, byteCount) = movePiece(&transfer)
+      switch outcome {
+      case .complete: transfer.advance(byteCount)
+      case .wait(let channel): return park(&transfer, .wait(channel))
+      default:
+        finish(&transfer)
+        throw .efault
+      }
+    }
+    finish(&transfer)
+    return .complete
+  }
+
   /// Ends a transfer.
   @inline(__always)
   final func finish(_ transfer: inout Transfer) {
@@ -54,7 +91,7 @@ extension OpenFile {
   }
 
   /// Keeps the offset from others while the thread is away.
-  final func park(_ transfer: inout Transfer, _ progress: Progress) -> Progress {
+  private final func park(_ transfer: inout Transfer, _ progress: Progress) -> Progress {
     publishOffset(of: transfer)
     _ = hold(for: &transfer)
     return progress

@@ -46,25 +46,11 @@ public final class RandomFile: DeviceFile {
   private func move(
     _ transfer: inout Transfer, _ movePiece: (VirtualAddress, Int) -> UserCopyOutcome
   ) throws(Errno) -> Progress {
-    if !transfer.isStarted {
-      if let channel = settleOffset(of: &transfer) { return .wait(channel) }
-      transfer.isStarted = true
-    }
-    var budget = FileLimits.randomPiecesPerStep
-    while transfer.remaining > 0 {
-      if budget == 0 { return park(&transfer, .again) }
-      budget -= 1
+    if let channel = start(&transfer) { return .wait(channel) }
+    return try movePieces(of: &transfer, pieceBudget: FileLimits.randomPiecesPerStep) { transfer in
       let byteCount = min(transfer.bytesLeftInUserPage, FileLimits.randomPieceByteCount)
-      switch movePiece(transfer.address, Int(byteCount)) {
-      case .complete: transfer.advance(byteCount)
-      case .wait(let channel): return park(&transfer, .wait(channel))
-      default:
-        finish(&transfer)
-        throw .efault
-      }
+      return (movePiece(transfer.address, Int(byteCount)), byteCount)
     }
-    finish(&transfer)
-    return .complete
   }
 
   /// O_NONBLOCK and O_ASYNC mean nothing here, but can be set.

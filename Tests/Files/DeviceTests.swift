@@ -69,6 +69,8 @@ struct DeviceTests {
         let descriptor = try machine.open(path, .readWrite)
         let bytes = try machine.read(descriptor, 100_000)
         #expect(bytes.count == 100_000 && Set(bytes).count > 200)
+        // No word of any piece is left out.
+        #expect(stride(from: 0, to: 100_000, by: 8).allSatisfy { bytes[$0..<$0 + 8].contains { $0 != 0 } })
         #expect(try machine.seek(descriptor, 0, .current) == 100_000)
         #expect(try machine.read(descriptor, 3, at: -8).count == 3)
         #expect(try machine.write(descriptor, Array(1...20)) == 20)

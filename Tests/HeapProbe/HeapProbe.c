@@ -26,7 +26,7 @@ uint64_t heap_probe_byte_count(void) { return byte_count; }
 void heap_probe_suspend(void) { suspension_count++; }
 void heap_probe_resume(void) { suspension_count--; }
 
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || defined(HEAP_PROBE_IS_SANITIZED)
 
 int heap_probe_is_active(void) { return 0; }
 

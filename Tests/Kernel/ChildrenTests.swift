@@ -69,10 +69,7 @@ import Testing
     // The flag is another signal's no more than the others are.
     #expect(kernel.call(.sigaction, UInt64(Signal.sigterm.rawValue), 0, action)?.failed == false)
     #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0)
-    let path = kernel.string("/bin/prog")
-    kernel.storeWord(path, at: TestKernel.data + 0x100)
-    kernel.storeWord(0, at: TestKernel.data + 0x108)
-    kernel.call(.execve, path, TestKernel.data + 0x100, 0)
+    kernel.execute()
     kernel.call(.sigaction, UInt64(Signal.sigchld.rawValue), 0, action)
     #expect(kernel.loadWord(action) == 0)
     #expect(kernel.loadWord(action + 8) & 0xFFFF_FFFF == 0)

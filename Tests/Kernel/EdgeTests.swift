@@ -102,10 +102,7 @@ import Testing
     #expect(unit.registers == (1, 2))
     kernel.run(child)
     #expect(unit.registers == (3, 4))
-    let path = kernel.string("/bin/prog")
-    kernel.storeWord(path, at: data + 0x100)
-    kernel.storeWord(0, at: data + 0x108)
-    kernel.call(.execve, path, data + 0x100, 0)
+    kernel.execute()
     kernel.run(child)
     #expect(unit.registers == (0, 0))
   }

@@ -2,30 +2,19 @@
 
 import ABI
 import Memory
+import Processes
 import Testing
 
 @testable import SystemCalls
 
 @Suite struct ExecutionTests {
-  /// Writes a vector of strings into the program's memory and returns its address.
-  private func vector(_ kernel: TestKernel, _ strings: [String], at start: UInt64) -> UInt64 {
-    var text = start + UInt64(8 * (strings.count + 1))
-    for (index, string) in strings.enumerated() {
-      kernel.storeWord(text, at: start + UInt64(8 * index))
-      _ = kernel.string(string, at: text)
-      text += UInt64(string.utf8.count + 1)
-    }
-    kernel.storeWord(0, at: start + UInt64(8 * strings.count))
-    return start
-  }
-
   @Test func anExecutedProgramGetsItsArgumentsAndKeepsItsIdentifier() throws {
     let kernel = try TestKernel(modules: [("one", TestProgram.image), ("two", TestProgram.image)])
     kernel.store([99], at: TestKernel.data)
     let path = kernel.string("/bin/two", at: TestKernel.data + 0x100)
     let long = String(repeating: "x", count: 5000)
-    let arguments = vector(kernel, ["zero", long, ""], at: TestKernel.data + 0x1000)
-    let environment = vector(kernel, ["A=1", "B=2"], at: TestKernel.data + 0x4000)
+    let arguments = kernel.strings(["zero", long, ""], at: TestKernel.data + 0x1000)
+    let environment = kernel.strings(["A=1", "B=2"], at: TestKernel.data + 0x4000)
     #expect(kernel.call(.dup2, 0, 9)?.integer == 9)
     #expect(kernel.call(.fcntl, 9, 2, 1)?.integer == 0)
     kernel.call(.execve, path, arguments, environment)
@@ -43,6 +32,10 @@ import Testing
     #expect(kernel.loadWord(base + 56) == 0)
     #expect(kernel.load(TestKernel.data, 1) == [0])
     #expect(kernel.identifier == 1)
+    let name = kernel.kernel.processes.process(1).map { process in
+      (0..<process.nameByteCount).map { process.name[$0] }
+    }
+    #expect(name == Array("two".utf8))
     #expect(kernel.call(.fcntl, 9, 1)?.errno == .ebadf)
     #expect(kernel.call(.fcntl, 2, 1)?.integer == 0)
   }
@@ -87,7 +80,7 @@ import Testing
       modules.append((name, image))
     }
     let kernel = try TestKernel(modules: modules)
-    let arguments = vector(kernel, ["x"], at: TestKernel.data + 0x1000)
+    let arguments = kernel.strings(["x"], at: TestKernel.data + 0x1000)
     for (name, _) in changes {
       let path = kernel.string("/bin/" + name)
       #expect(kernel.call(.execve, path, arguments, 0)?.errno == .enoexec, "\(name)")
@@ -97,7 +90,7 @@ import Testing
 
   @Test func errorsComeInFreeBSDsOrder() throws {
     let kernel = try TestKernel()
-    let arguments = vector(kernel, ["x"], at: TestKernel.data + 0x1000)
+    let arguments = kernel.strings(["x"], at: TestKernel.data + 0x1000)
     let path = kernel.string("/bin/none")
     #expect(kernel.call(.execve, 8, arguments, 0)?.errno == .efault)
     #expect(kernel.call(.execve, path, arguments, 0)?.errno == .enoent)

@@ -342,10 +342,10 @@ import Testing
     // Offsets come before everything and go back as they were.
     #expect(answer(kernel.call(.copyFileRange, 20, nowhere, 20, 0, 1, 1)) == -14)
     #expect(answer(kernel.call(.copyFileRange, 20, 0, 20, nowhere, 1, 1)) == -14)
-    kernel.storeWord(5, at: data)
-    kernel.storeWord(6, at: data + 8)
+    kernel.storeWord(5 << 40 | 1, at: data)
+    kernel.storeWord(6 << 40 | 2, at: data + 8)
     #expect(answer(kernel.call(.copyFileRange, 9, data, 0, data + 8, 0, 0)) == 0)
-    #expect(kernel.loadWord(data) == 5 && kernel.loadWord(data + 8) == 6)
+    #expect(kernel.loadWord(data) == 5 << 40 | 1 && kernel.loadWord(data + 8) == 6 << 40 | 2)
     // What is appended to cannot be told where.
     #expect(answer(kernel.call(.fcntl, 5, 4, 8)) == 0)
     #expect(answer(kernel.call(.copyFileRange, 9, 0, 5, 0, 0, 0)) == -9)

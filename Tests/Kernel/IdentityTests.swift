@@ -214,11 +214,8 @@ import Testing
     asChild(kernel) {
       #expect(kernel.call(isGroup ? .setegid : .seteuid, 5)?.integer == 0)
       #expect(isGroup ? groups(kernel) == [0, 5, 0] : users(kernel) == [0, 5, 0])
-      let path = kernel.string("/bin/prog", at: data + 0x100)
-      kernel.storeWord(path, at: data + 0x200)
-      kernel.storeWord(0, at: data + 0x208)
       let child = kernel.identifier
-      kernel.call(.execve, path, data + 0x200, 0)
+      kernel.execute()
       kernel.run(child)
       #expect(isGroup ? groups(kernel) == [0, 5, 5] : users(kernel) == [0, 5, 5])
       #expect(isGroup ? users(kernel) == [0, 0, 0] : groups(kernel) == [0, 0, 0])

@@ -110,10 +110,7 @@ import Testing
   @Test func aLongPathIsHandedToTheProgramWhole() throws {
     let kernel = try TestKernel()
     let text = String(repeating: "/", count: 1000) + "bin/./prog"
-    let path = kernel.string(text, at: data + 0x1000)
-    kernel.storeWord(path, at: data)
-    kernel.storeWord(0, at: data + 8)
-    kernel.call(.execve, path, data, 0)
+    kernel.execute(text, at: data)
     #expect(kernel.register(128) == TestProgram.entry)
     let base = kernel.register(40)
     #expect(kernel.loadWord(base) == 1 && kernel.loadString(kernel.loadWord(base + 8)) == text)
@@ -126,14 +123,8 @@ import Testing
     let kernel = try TestKernel(frames: 4096)
     let count = 600
     let area = try #require(kernel.call(.mmap, 0, 1 << 20, 3, 0x1002, minusOne, 0)?.value)
-    var text = area + 0x1_0000
-    for index in 0..<count {
-      kernel.storeWord(text, at: area + UInt64(8 * index))
-      let string = String(repeating: "x", count: index % 37) + "\(index)"
-      _ = kernel.string(string, at: text)
-      text += UInt64(string.utf8.count + 1)
-    }
-    kernel.storeWord(0, at: area + UInt64(8 * count))
+    let texts = (0..<count).map { String(repeating: "x", count: $0 % 37) + "\($0)" }
+    _ = kernel.strings(texts, at: area)
     let child = kernel.fork()
     let parent = kernel.context
     kernel.call(.execve, kernel.string("/bin/prog"), area, area)
@@ -146,7 +137,7 @@ import Testing
     for vector in [base + 8, base + 8 * UInt64(count + 2)] {
       for index in 0..<count {
         let string = kernel.loadString(kernel.loadWord(vector + UInt64(8 * index)))
-        #expect(string == String(repeating: "x", count: index % 37) + "\(index)")
+        #expect(string == texts[index])
       }
       #expect(kernel.loadWord(vector + UInt64(8 * count)) == 0)
     }
@@ -177,15 +168,12 @@ import Testing
 
   @Test func executionChangesTheIdentityFlagAndForbidsSetpgidByTheParent() throws {
     let kernel = try TestKernel()
-    let path = kernel.string("/bin/prog")
-    kernel.storeWord(path, at: data + 0x800)
-    kernel.storeWord(0, at: data + 0x808)
     #expect(kernel.call(.setresuid, 0, 0, 5)?.integer == 0)
     #expect(kernel.call(.issetugid)?.integer == 1)
     let child = kernel.fork()
     #expect(kernel.call(.setpgid, UInt64(child), 0)?.integer == 0)
     kernel.run(child)
-    kernel.call(.execve, path, data + 0x800, 0)
+    kernel.execute()
     kernel.run(child)
     #expect(kernel.call(.issetugid)?.integer == 0)
     kernel.run(1)

@@ -85,10 +85,7 @@ import Testing
     }
     #expect(maximum(kernel) >= own && maximum(kernel) < own + 20)
     // What came before execve(2) counts.
-    let path = kernel.string("/bin/prog", at: data)
-    kernel.storeWord(path, at: data + 0x300)
-    kernel.storeWord(0, at: data + 0x308)
-    #expect(kernel.call(.execve, path, data + 0x300, 0)?.failed == false)
+    #expect(kernel.execute()?.failed == false)
     #expect(maximum(kernel) >= own && kernel.kernel.processes.process(1)?.addressSpace?.residentPageCount ?? 0 < 50)
   }
 }

@@ -27,6 +27,32 @@ import Testing
     ])
   }
 
+  /// More than the machine has: whoever is killed for it is gone, and with it what was reserved (seed 140 of 1000 steps).
+  @Test(arguments: [false, true]) func `a process that is killed for memory ends the comparison`(isActing: Bool) throws
+  {
+    var configuration = HardwareConfiguration()
+    configuration.frameCount = 120
+    configuration.swapBlockCount = 0
+    let runner = ScriptRunner(try KernelMachine(configuration))
+    for process in [1, 2] { try runner.perform(ScriptStep(0, .fork(child: process))) }
+    func fill(_ process: Int, pages: Int) throws {
+      try runner.perform(
+        ScriptStep(
+          process,
+          .map(
+            address: Program.window, byteCount: UInt64(pages) * 4096, protection: 3, flags: 0x1012, descriptor: -1,
+            offset: 0)))
+      for page in 0..<UInt64(pages) {
+        try runner.perform(ScriptStep(process, .store(address: Program.window + page * 4096, byteCount: 8, pattern: 1)))
+      }
+    }
+    if !isActing { try fill(1, pages: 48) }
+    #expect(!runner.isModelLost)
+    try fill(2, pages: isActing ? 120 : 44)
+    #expect(runner.isModelLost)
+    try runner.finish()
+  }
+
   @Test func `the end of a run waits for transfers that are under way`() throws {
     try run(
       [

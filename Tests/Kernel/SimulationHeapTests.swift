@@ -25,6 +25,9 @@ import Testing
     machine.kernel.monitor?.forEachKind { largest[$0.name] = $0.largest }
     // The machine comes to its end in any case: one that is dropped with programs in it traps.
     #expect(machine.shutDown() == [])
+    // The kernel says so itself at the end.
+    let text = String(decoding: machine.hardware.processor.consoleOutput, as: UTF8.self)
+    #expect(text.contains("\r\nmartlet: heap use of fstat: 0 objects, 0 bytes of "))
     guard SimulatedHeap.isMeasured else { return }
     #expect(largest["shm_open2"]?.objectCount == 3)
     #expect(largest["fork"]?.objectCount == 5)

@@ -20,10 +20,7 @@ import Testing
 
   /// Executes the same program anew; what its auxiliary vector says, by type.
   private func execute(_ kernel: TestKernel) -> [UInt64: UInt64] {
-    let path = kernel.string("/bin/prog")
-    kernel.storeWord(path, at: data + 0x800)
-    kernel.storeWord(0, at: data + 0x808)
-    kernel.call(.execve, path, data + 0x800, 0)
+    kernel.execute(at: data + 0x800)
     #expect(kernel.register(128) == TestProgram.entry)
     var position = kernel.register(40) + 32
     var vector: [UInt64: UInt64] = [:]

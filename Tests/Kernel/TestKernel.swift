@@ -280,7 +280,25 @@ final class TestKernel {
     return String(decoding: bytes, as: UTF8.self)
   }
 
+  /// Stores a vector of strings, with the strings behind it, and returns its address.
+  func strings(_ strings: [String], at start: UInt64) -> UInt64 {
+    var text = start + UInt64(8 * (strings.count + 1))
+    for (index, string) in strings.enumerated() {
+      storeWord(text, at: start + UInt64(8 * index))
+      text = self.string(string, at: text) + UInt64(string.utf8.count + 1)
+    }
+    storeWord(0, at: start + UInt64(8 * strings.count))
+    return start
+  }
+
   // MARK: Frequent calls
+
+  /// execve of a program with its own path as its only argument; what it needs is stored at an address first.
+  @discardableResult
+  func execute(_ path: String = "/bin/prog", at address: UInt64 = TestKernel.data + 0x100) -> CallResult? {
+    let arguments = strings([path], at: address)
+    return call(.execve, loadWord(arguments), arguments, 0)
+  }
 
   var identifier: Int { call(.getpid)?.integer ?? 0 }
 

@@ -110,6 +110,27 @@ struct InspectorTests {
         }) == "translation of a page that the map does not show")
   }
 
+  @Test("a page table that is not where its record says, or is not the space's")
+  func tables() throws {
+    func change(_ machine: TestMachine, _ space: AddressSpace, _ body: (inout PageFrame) -> Void) {
+      body(&machine.system.frames[space.table(covering: address)!])
+    }
+    let wrongPlace = "page table at the wrong place"
+    #expect(
+      try violation(
+        { machine, space in change(machine, space) { $0.index += 4096 } },
+        undo: { machine, space in change(machine, space) { $0.index -= 4096 } }) == wrongPlace)
+    #expect(
+      try violation(
+        { machine, space in change(machine, space) { $0.order += 1 } },
+        undo: { machine, space in change(machine, space) { $0.order -= 1 } }) == wrongPlace)
+    #expect(
+      try violation(
+        { machine, space in change(machine, space) { $0.owner = OwnerReference() } },
+        undo: { machine, space in change(machine, space) { $0.owner = OwnerReference(space) } })
+        == "page table owned by another")
+  }
+
   @Test("charges that do not add up")
   func charges() throws {
     let found = try violation(

@@ -156,6 +156,8 @@ for seed in first..<first + count {
   let status = isolated { run(seed, logging: false) }
   if status != 0 { failing.append(seed) }
   if status < 0 { print("seed \(seed): signal \(-status)") }
+  // Shrinking takes its time.
+  if status != 0 { fflush(nil) }
 }
 let elapsed = (clock.now - start).components
 let seconds = Double(elapsed.seconds) + Double(elapsed.attoseconds) / 1e18

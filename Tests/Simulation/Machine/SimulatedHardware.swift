@@ -123,6 +123,15 @@ public final class SimulatedHardware {
     return UInt64(max(0, count - system.reserveFrameCount))
   }
 
+  /// Frames that are free, and those that can be made so as long as swap has room.
+  var availableFrameCount: Int {
+    let free = Int(system.freeFrameCount)
+    guard isShort, let swap, !swap.behaviour.failsWrites, let taken = system.inspectedSwapBlockCount else {
+      return free
+    }
+    return free + min(Int(swap.blockCount) - taken, max(0, Int(pageableFrameCount) - free))
+  }
+
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
     guard let swap else { return false }

@@ -61,7 +61,8 @@ public final class ScriptRunner {
     model = ReferenceModel(first: first, facts: system.facts)
   }
 
-  /// Set after a failure that leaves a transfer half done: nothing can be compared any more.
+  /// Set after a failure that leaves a transfer half done, and when somebody was killed because memory had run out: nothing can
+  /// be compared any more.
   public private(set) var isModelLost = false
 
   /// The error, if the outcome is one that a failure may cause; −1 for the end of the process.
@@ -87,7 +88,13 @@ public final class ScriptRunner {
       let countsFrames = model.overcommit & 5 == 5
       let pageable = countsFrames ? system.hardware.pageableFrameCount : 0
       model.figures.before = system.hardware.figures
-      guard let observed = try system.perform(step) else {
+      let available = system.hardware.availableFrameCount
+      let performed = try system.perform(step)
+      if try hasKilledForMemory(available) {
+        isModelLost = true
+        return
+      }
+      guard let observed = performed else {
         steps.removeLast()
         return
       }
@@ -121,6 +128,19 @@ public final class ScriptRunner {
       try checkSilence(unexpected)
     } catch { throw failure(error.description) }
   }
+
+  /// Whether the kernel says that it killed somebody for memory, of which there was so much before the step.
+  private func hasKilledForMemory(_ available: Int) throws(Difference) -> Bool {
+    let text = String(decoding: system.hardware.processor.consoleOutput, as: UTF8.self)
+    guard text.contains(" killed: out of memory") else { return false }
+    if available > ScriptRunner.largestNeed {
+      throw Difference("somebody was killed although there were \(available) frames to be had")
+    }
+    return true
+  }
+
+  /// Frames that no step needs.
+  private static let largestNeed = 80
 
   /// The kernel has nothing to say for itself, unless it kills somebody for memory.
   private func checkSilence(_ output: [UInt8]) throws(Difference) {

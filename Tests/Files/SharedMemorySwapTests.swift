@@ -1,0 +1,172 @@
+// Transfers of shared memory whose pages lie in swap: a read that sleeps keeps nothing from others.
+import ABI
+import Memory
+import Simulation
+import Testing
+
+@testable import Files
+
+@Suite("Reading and writing shared memory that lies in swap")
+struct SharedMemorySwapTests {
+  private let pages = 1000
+
+  /// An object of more pages than the machine has frames, all ones.
+  private func makeLargeObject(_ machine: Machine) throws -> (Int32, SharedMemoryFile) {
+    let descriptor = try machine.open2(nil as String?, .readWrite)
+    try machine.truncate(descriptor, Int64(pages) << 12)
+    for page in 0..<pages { try machine.write(descriptor, [UInt8](repeating: 1, count: 4096), at: Int64(page) << 12) }
+    return (descriptor, try #require(machine.table.file(at: descriptor) as? SharedMemoryFile))
+  }
+
+  @Test("a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew")
+  func sleepingRead() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let (descriptor, file) = try makeLargeObject(machine)
+      for (position, changes) in [(0, false), (0, true), (nil, false), (nil, true)] as [(Int64?, Bool)] {
+        #expect(machine.system.makeAvailable(300) == .ready)
+        #expect(machine.store([UInt8](repeating: 1, count: 8 << 12), at: Machine.buffer))
+        // A page that is there, before one that is not.
+        let first = try #require((0..<900).first { !file.object.vmObject.isResident(UInt64($0 + 1)) })
+        let start = Int64(first) << 12
+        try machine.write(descriptor, [1], at: start)
+        _ = try machine.seek(descriptor, start)
+        machine.disk.isDelayed = true
+        var read = try Transfer(
+          address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: position == nil ? nil : start)
+        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+          Issue.record("the disk was not asked")
+          return
+        }
+        #expect(read.moved == 4096 && !read.hasBegun)
+        #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty == (position != nil))
+        machine.disk.isDelayed = false
+        machine.disk.completeAll(machine.system)
+        // The owner is not held up.
+        if changes { try machine.write(descriptor, [UInt8](repeating: 2, count: 4096), at: start) }
+        while try machine.step(file.read(&read, machine.space)) {}
+        #expect(read.moved == 8 << 12)
+        #expect(machine.load(1, at: Machine.buffer) == [changes ? 2 : 1])
+        #expect(machine.load(1, at: Machine.buffer + 4096) == [1])
+        #expect(file.offset == start + (position == nil ? 8 << 12 : 0))
+        try machine.write(descriptor, [1], at: start)
+        #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
+      }
+    }
+  }
+
+  @Test("a read that is stopped while it sleeps leaves no trace, and begins anew")
+  func stoppedRead() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let (descriptor, file) = try makeLargeObject(machine)
+      #expect(machine.system.makeAvailable(300) == .ready)
+      _ = try machine.seek(descriptor, 0)
+      machine.disk.isDelayed = true
+      var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 20 << 12)
+      guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      read.giveUpPlace()
+      #expect(read.moved == 0 && file.offsetLine.isEmpty && file.object.rangeLock.isEmpty && file.offset == 0)
+      machine.disk.isDelayed = false
+      machine.disk.completeAll(machine.system)
+      #expect(try machine.seek(descriptor, 4096) == 4096)
+      while try machine.step(file.read(&read, machine.space)) {}
+      #expect(read.moved == 20 << 12 && file.offset == 21 << 12)
+    }
+  }
+
+  @Test("a read that finds others in its way again and again keeps its range at last")
+  func readComesToItsEnd() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let (_, file) = try makeLargeObject(machine)
+      var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: 0)
+      for round in 0...3 {
+        // Nothing is there, not even what the last round brought in.
+        machine.disk.isDelayed = false
+        _ = machine.system.makeAvailable(machine.system.managedFrameCount)
+        machine.disk.isDelayed = true
+        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+          Issue.record("the disk was not asked")
+          return
+        }
+        #expect(read.missedTurns == round && read.hasBegun == (round == 3))
+        #expect(file.object.rangeLock.isEmpty == (round < 3))
+        machine.disk.completeAll(machine.system)
+        if round == 3 { break }
+        // A writer that is in the middle of its work when the read comes back.
+        let write = TransferHold(file)
+        write.enter(.whole, of: file.object)
+        #expect(try file.read(&read, machine.space).isTurn)
+        write.leaveRange()
+      }
+      machine.disk.isDelayed = false
+      machine.disk.completeAll(machine.system)
+      while try machine.step(file.read(&read, machine.space)) {}
+      #expect(read.moved == 8 << 12 && file.object.rangeLock.isEmpty)
+    }
+  }
+
+  @Test("reads and writes through swap, with a disk that takes its time, lose nothing")
+  func swap() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      machine.disk.isDelayed = true
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      try machine.truncate(descriptor, Int64(pages) << 12)
+      func pattern(_ page: Int) -> [UInt8] {
+        (0..<4096).map { UInt8(truncatingIfNeeded: $0 * 7 + page * 13 + page >> 8) }
+      }
+      for page in 0..<pages { try machine.write(descriptor, pattern(page)) }
+      _ = try machine.seek(descriptor, 0)
+      for page in 0..<pages { #expect(try machine.read(descriptor, 4096) == pattern(page)) }
+      #expect(machine.system.counters.swapPagesOut > 0 && machine.system.counters.swapPagesIn > 0)
+      #expect(try machine.status(descriptor).blockCount == Int64(pages))
+      // Sixteen pages at once, at odd offsets.
+      var generator = SeededGenerator(seed: 3)
+      for _ in 0..<50 {
+        let start = Int.random(in: 0..<(pages - 17) * 4096, using: &generator)
+        let got = try machine.read(descriptor, 16 * 4096, at: Int64(start))
+        let first = start / 4096
+        let expected = (first...first + 16).flatMap { pattern($0) }
+        #expect(got == Array(expected[(start % 4096)..<(start % 4096 + 16 * 4096)]))
+      }
+      machine.disk.isDelayed = false
+    }
+  }
+
+  @Test("a page that cannot be read from swap gives EIO, and the pieces before it count for the offset")
+  func readError() throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let (descriptor, file) = try makeLargeObject(machine)
+      let swapped = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
+      machine.disk.fails = true
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 1, at: Int64(swapped) << 12) } == .eio)
+      machine.disk.fails = false
+      #expect(try machine.read(descriptor, 1, at: Int64(swapped) << 12) == [1])
+      // That page is there now, the next one is not.
+      #expect(machine.store([UInt8](repeating: 0, count: 8192), at: Machine.buffer))
+      #expect(file.object.vmObject.isResident(UInt64(swapped)) && !file.object.vmObject.isResident(UInt64(swapped + 1)))
+      _ = try machine.seek(descriptor, Int64(swapped) << 12)
+      machine.disk.fails = true
+      #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: Machine.buffer, 8192) } == .eio)
+      machine.disk.fails = false
+      #expect(try machine.seek(descriptor, 0, .current) == Int64(swapped + 1) << 12)
+      // The same when the disk says so only after a while.
+      let other = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
+      #expect(machine.system.makeAvailable(16) == .ready)
+      machine.disk.isDelayed = true
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(other) << 12)
+      guard case .wait = try file.read(&transfer, machine.space) else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      machine.disk.fails = true
+      machine.disk.completeAll(machine.system)
+      #expect(error { () throws(Errno) in _ = try file.read(&transfer, machine.space) } == .eio)
+      machine.disk.fails = false
+      machine.disk.isDelayed = false
+      #expect(try machine.read(descriptor, 1, at: Int64(other) << 12) == [1])
+      #expect(file.object.rangeLock.isEmpty)
+    }
+  }
+}
