@@ -1,7 +1,7 @@
 // /dev/console: reading and writing the console, and the questions of a terminal that it answers.
 
 import ABI
-import Memory
+public import Memory
 
 /// An open console.
 public final class ConsoleFile: DeviceFile {

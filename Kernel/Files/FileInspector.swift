@@ -81,22 +81,32 @@ public struct FileInspector: ~Copyable {
     frameCount += result.frameCount
   }
 
+  /// Visits what remains of a call on files, and gives what it keeps from others.
+  public mutating func visit(_ remainder: FileContinuation, _ memory: inout MemoryInspector) -> TransferHold? {
+    switch remainder {
+    case .read(let file, let transfer), .write(let file, let transfer):
+      visit(file, &memory)
+      return visit(transfer, &memory)
+    case .truncate(let file, let resize):
+      visit(file, &memory)
+      return visit(resize, &memory)
+    case .open(let pending):
+      visit(pending.file, &memory)
+      return visit(pending.resize, &memory)
+    case .closeRange, .markCloseOnExec: return nil
+    }
+  }
+
   /// Visits what a parked read or write holds besides its file, and gives it.
-  public mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
+  private mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = transfer.hold { visit(hold, &memory) }
     return transfer.hold
   }
 
   /// Visits what a parked change of size holds besides its file, and gives it.
-  public mutating func visit(_ resize: Resize, _ memory: inout MemoryInspector) -> TransferHold? {
+  private mutating func visit(_ resize: Resize, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = resize.hold { visit(hold, &memory) }
     return resize.hold
-  }
-
-  /// Visits an open that waits, and gives what it holds.
-  public mutating func visit(_ pending: PendingOpen, _ memory: inout MemoryInspector) -> TransferHold? {
-    visit(pending.file, &memory)
-    return visit(pending.resize, &memory)
   }
 
   /// Visits what a call keeps from others.

@@ -1,16 +1,14 @@
 // shm_open(2), shm_open2(2) and shm_unlink(2) from the path on (spec shm.md, 3.1 to 3.3).
 
 public import ABI
-public import Memory
+import Memory
 
 /// How far an open got.
-public enum OpenProgress {
+public enum OpenOutcome {
   /// It is done; this is the descriptor.
   case opened(Int32)
-  /// The object is about to be emptied (O_TRUNC), but a parked transfer has it: park, then `finish`.
-  case wait(WaitChannel, PendingOpen)
-  /// The object is being emptied and has been for long enough in this event: `finish` at the thread's next turn.
-  case again(PendingOpen)
+  /// The object is to be emptied (O_TRUNC): `FileContinuation.open` does it.
+  case unfinished(PendingOpen)
 }
 
 /// An open whose descriptor exists already, while O_TRUNC waits for its turn.
@@ -39,7 +37,7 @@ extension FileSystem {
   public func openSharedMemory(
     _ request: SharedMemoryOpenRequest, path: Span<UInt8>, _ caller: Credentials, creationMask: FileMode,
     into table: FileTable
-  ) throws(Errno) -> OpenProgress {
+  ) throws(Errno) -> OpenOutcome {
     guard path.count > 0 && path[0] == UInt8(ascii: "/") else { throw .einval }
     try admitFile(caller)
     let descriptor = try table.reserveLowest()
@@ -56,10 +54,9 @@ extension FileSystem {
     let file = object.borrow { makeFile($0, request) }
     if request.writes && request.flags.contains(.truncate) {
       table.fill(descriptor, file, closeOnExec: request.closesOnExec)
-      return try finish(
+      return .unfinished(
         PendingOpen(
-          descriptor: descriptor, file: file, forbidsSealing: request.forbidsSealing, resize: Resize(length: 0)),
-        in: table)
+          descriptor: descriptor, file: file, forbidsSealing: request.forbidsSealing, resize: try Resize(length: 0)))
     }
     if request.forbidsSealing { object.borrow { $0.seals.formUnion(.seal) } }
     table.fill(descriptor, file, closeOnExec: request.closesOnExec)
@@ -70,7 +67,7 @@ extension FileSystem {
   private func create(
     _ request: SharedMemoryOpenRequest, _ key: NameKey, _ path: Span<UInt8>, _ caller: Credentials,
     _ creationMask: FileMode, _ descriptor: Int32, _ table: FileTable
-  ) throws(Errno) -> OpenProgress {
+  ) throws(Errno) -> OpenOutcome {
     do throws(Errno) {
       guard request.flags.contains(.create) else { throw .enoent }
       try admitName(caller)
@@ -104,17 +101,13 @@ extension FileSystem {
     return descriptor
   }
 
-  /// Goes on with an open that waited. On failure the descriptor is closed again, unless it means another file by now.
-  public func finish(_ pending: PendingOpen, in table: FileTable) throws(Errno) -> OpenProgress {
-    var pending = pending
+  /// Goes on with an open that empties its object. On failure the descriptor is closed again, unless it means another file by
+  /// now.
+  func finish(_ pending: inout PendingOpen, in table: FileTable) throws(Errno) -> Progress {
     do throws(Errno) {
-      switch try pending.file.truncate(&pending.resize) {
-      case .complete:
-        if pending.forbidsSealing { pending.file.object.seals.formUnion(.seal) }
-        return .opened(pending.descriptor)
-      case .wait(let channel): return .wait(channel, pending)
-      case .again: return .again(pending)
-      }
+      let progress = try pending.file.truncate(&pending.resize)
+      if progress == .complete && pending.forbidsSealing { pending.file.object.seals.formUnion(.seal) }
+      return progress
     } catch {
       table.close(pending.descriptor, ifStill: pending.file)
       throw error

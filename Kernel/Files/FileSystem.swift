@@ -81,6 +81,8 @@ public final class FileSystem {
   private(set) var pagesPerTransferStep = FileLimits.pagesPerTransferStep
   /// Pages that shrinking an object removes before it lets others run.
   private(set) var pagesPerResizeStep = FileLimits.pagesPerResizeStep
+  /// Leaves of a descriptor table that a step handles at most.
+  private(set) var leavesPerStep = FileLimits.leavesPerStep
   private var lastInode: UInt64 = 0
   private var lastHoldNumber: UInt32 = 0
   private var nameCursor: UInt32 = 0
@@ -111,10 +113,12 @@ public final class FileSystem {
     maximum - maximum / FileLimits.privilegedFileShare
   }
 
-  /// Makes steps smaller than they are by themselves: a transfer or a change of size handles at most so many pages in one.
+  /// Makes steps smaller than they are by themselves: a transfer or a change of size handles at most so many pages
+  /// in one.
   public func limitSteps(toPageCount pageCount: Int) {
     pagesPerTransferStep = min(FileLimits.pagesPerTransferStep, pageCount)
     pagesPerResizeStep = min(FileLimits.pagesPerResizeStep, pageCount)
+    leavesPerStep = min(FileLimits.leavesPerStep, pageCount)
   }
 
   /// What is alive now.

@@ -29,6 +29,10 @@ public enum FileLimits {
   static let mostMissedTurns: UInt8 = 3
   /// Pages that shrinking an object removes before it lets others run.
   static let pagesPerResizeStep = 512
+  /// Descriptors that are closed or copied before others have a turn.
+  public static let descriptorsPerStep = 256
+  /// Leaves of a descriptor table that are gone through before others have a turn.
+  static let leavesPerStep = 512
   /// Bytes of console input that wait for a reader; more stay in the device.
   static let consoleInputByteCount = 4096
   /// Bytes that programs may have written to the console before the device takes them; then writers wait.

@@ -1,7 +1,7 @@
 // An open shared memory object: what both generations of shm_open(2) have in common, and what today's alone has.
 
 public import ABI
-import Memory
+public import Memory
 
 /// An open file of a shared memory object as system call 482 gives it (DESIGN, "Two generations of shared memory"): to be
 /// mapped and resized, but not read or written; the answers are those of 2008 (spec shm.md, 3.19 to 3.24).

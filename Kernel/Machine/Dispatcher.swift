@@ -28,15 +28,15 @@ final class Dispatcher {
 
   /// An exception of ring 3, or an interrupt from ring 3 or idling. Returns true when the same thread goes on at once.
   @inline(__always)
-  func trap(_ vector: UInt64, _ errorCode: UInt64, isMonitored: Bool) -> Bool {
+  func trap(_ vector: UInt64, _ errorCode: UInt64, isWatched: Bool) -> Bool {
     switch vector {
     case 0..<32:
       let event = Dispatcher.exception(vector, errorCode)
-      return isMonitored ? kernel.monitoredException(event) : kernel.exception(event)
+      return isWatched ? kernel.watch(.exception(event)) : kernel.exception(event)
     case UInt64(VECTOR_TIMER):
-      timerInterrupt(isMonitored: isMonitored)
+      timerInterrupt(isWatched: isWatched)
     case UInt64(VECTOR_LEGACY_BASE)..<UInt64(VECTOR_LEGACY_BASE) + 16:
-      legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)), isMonitored: isMonitored)
+      legacyInterrupt(UInt8(vector - UInt64(VECTOR_LEGACY_BASE)), isWatched: isWatched)
     default:
       // A spurious interrupt of the local controller wants no acknowledgement; no other vector is in use.
       break
@@ -61,19 +61,19 @@ final class Dispatcher {
   }
 
   @inline(__always)
-  private func timerInterrupt(isMonitored: Bool) {
+  private func timerInterrupt(isWatched: Bool) {
     ticker.fired()
-    if isMonitored { kernel.monitoredTimerTick() } else { kernel.timerTick() }
+    _ = isWatched ? kernel.watch(.timerTick) : kernel.handle(.timerTick)
   }
 
   @inline(__always)
-  private func legacyInterrupt(_ line: UInt8, isMonitored: Bool) {
+  private func legacyInterrupt(_ line: UInt8, isWatched: Bool) {
     guard LegacyInterruptController.acknowledge(line) else { return }
     switch line {
     case LegacyInterruptController.timerLine:
-      timerInterrupt(isMonitored: isMonitored)
+      timerInterrupt(isWatched: isWatched)
     case LegacyInterruptController.serialLine:
-      if isMonitored { kernel.monitoredConsoleInterrupt() } else { kernel.consoleInterrupt() }
+      _ = isWatched ? kernel.watch(.consoleInterrupt) : kernel.handle(.consoleInterrupt)
     default:
       break
     }
@@ -90,15 +90,18 @@ final class Dispatcher {
   /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt, or to answer
   /// those that are pending and ask again.
   @inline(__always)
-  func resume(isMonitored: Bool) -> Bool {
+  func resume(isWatched: Bool) -> Bool {
     while true {
-      switch isMonitored ? kernel.monitoredNext() : kernel.next() {
+      switch isWatched ? kernel.watchNext() : kernel.next() {
       case .run(let context):
         let address = AddressLayout.directMapBase + context.raw
         set_current_context(address)
+        let current = kernel.current
+        set_current_thread(UInt64(current.thread), UInt64(current.process))
         // iret to such an address would fault in ring 0; the program takes the fault that the jump there deserves.
         guard context_word(address, UInt64(CONTEXT_RIP)) < Dispatcher.canonicalEnd else {
-          _ = kernel.exception(ProcessorException(vector: Dispatcher.generalProtection, errorCode: 0, address: 0))
+          let fault = ProcessorException(vector: Dispatcher.generalProtection, errorCode: 0, address: 0)
+          _ = kernel.exception(fault)
           continue
         }
         loadSegments(address)

@@ -12,31 +12,27 @@ internal import SystemCalls
 nonisolated(unsafe) var dispatcher: Dispatcher?
 
 extension Kernel {
-  /// A system call of the current thread. Returns true when the same thread goes on at once.
-  @_silgen_name("machine_system_call")
-  func machineSystemCall() -> Bool { systemCall() }
-
-  /// The same, watched.
+  /// `systemCall(_:_:)`, which the entry code otherwise calls itself, watched.
   @_silgen_name("machine_monitored_system_call")
-  func machineMonitoredSystemCall() -> Bool { monitoredSystemCall() }
+  func machineMonitoredSystemCall() -> Bool { watch(.systemCall) }
 }
 
 extension Dispatcher {
   /// Decides what runs next. Returns false when nothing can.
   @_silgen_name("machine_resume")
-  func machineResume() -> Bool { resume(isMonitored: false) }
+  func machineResume() -> Bool { resume(isWatched: false) }
 
   /// The same, watched.
   @_silgen_name("machine_monitored_resume")
-  func machineMonitoredResume() -> Bool { resume(isMonitored: true) }
+  func machineMonitoredResume() -> Bool { resume(isWatched: true) }
 
   /// An exception of ring 3, or an interrupt. Returns true when the same thread goes on at once.
   @_silgen_name("machine_trap")
-  func machineTrap(_ vector: UInt64, _ errorCode: UInt64) -> Bool { trap(vector, errorCode, isMonitored: false) }
+  func machineTrap(_ vector: UInt64, _ errorCode: UInt64) -> Bool { trap(vector, errorCode, isWatched: false) }
 
   /// The same, watched.
   @_silgen_name("machine_monitored_trap")
   func machineMonitoredTrap(_ vector: UInt64, _ errorCode: UInt64) -> Bool {
-    trap(vector, errorCode, isMonitored: true)
+    trap(vector, errorCode, isWatched: true)
   }
 }

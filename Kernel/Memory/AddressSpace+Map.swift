@@ -32,7 +32,7 @@ public final class PendingMapping {
   public var inspectedGap: MapEntryInspection? { handle.isNone || gap.isNone ? nil : space.inspect(gap) }
 
   /// Goes on.
-  public func step(_ budget: inout Int) -> StepOutcome {
+  public func step(_ budget: inout Int) -> Progress {
     let outcome = space.unmap(range, &budget)
     if case .complete = outcome {
       if !gap.isNone { space.insert(gap) }

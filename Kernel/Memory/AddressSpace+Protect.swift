@@ -38,7 +38,7 @@ extension AddressSpace {
   ///
   /// - Throws: `EACCES` when an entry's maximum does not allow it, `ENOMEM` when a private mapping that becomes writable
   ///   cannot be reserved or memory for a cut cannot be had. Nothing visible changed then.
-  public func protect(_ pending: inout PendingProtection, _ budget: inout Int) throws(Errno) -> StepOutcome {
+  public func protect(_ pending: inout PendingProtection, _ budget: inout Int) throws(Errno) -> Progress {
     var first = findFirst(endingAfter: pending.position) ?? .none
     if !pending.isChecked {
       guard try check(&pending, from: first, &budget) else { return .again }

@@ -1,23 +1,13 @@
 // Removing mappings, and cutting entries at an address (spec shm.md section 3.13; vm.md section 5, "delete").
 public import ABI
 
-/// What a bounded step of longer work says.
-public enum StepOutcome: Sendable {
-  /// It is done.
-  case complete
-  /// There is more to do.
-  case again
-  /// Park on the channel, then go on.
-  case wait(WaitChannel)
-}
-
 extension AddressSpace {
   /// Goes on removing every mapping in a range, in steps that take what they touch off `budget`: present translations, page
   /// tables, pages that nobody else can see, and entries. Holes are fine. Between two steps an entry is whole until all that
   /// it shows in the range is gone, so nothing has to be remembered: a step begins where there is something left.
   ///
   /// It can wait for memory, for the second half of an entry that is cut in two, but it cannot fail.
-  public func unmap(_ range: AddressRange, _ budget: inout Int) -> StepOutcome {
+  public func unmap(_ range: AddressRange, _ budget: inout Int) -> Progress {
     let entries = system.entries
     var following = findFirst(endingAfter: range.start) ?? .none
     while !following.isNone && entries[following].start < range.end {

@@ -22,6 +22,11 @@ extension AddressSpace {
   public func copyIn(
     from address: VirtualAddress, into bytes: inout MutableRawSpan, progress: inout Int
   ) -> UserCopyOutcome {
+    if progress == 0, bytes.byteCount > 0, let place = translate(address, byteCount: bytes.byteCount, .read) {
+      progress = bytes.byteCount
+      system.physical.read(place, into: &bytes, at: 0, byteCount: progress)
+      return .complete
+    }
     while progress < bytes.byteCount {
       let chunk = prepare(address, progress, bytes.byteCount, .read)
       guard let place = chunk.place else { return chunk.outcome }
@@ -33,6 +38,11 @@ extension AddressSpace {
 
   /// Copies all of `bytes` to user memory.
   public func copyOut(_ bytes: RawSpan, to address: VirtualAddress, progress: inout Int) -> UserCopyOutcome {
+    if progress == 0, bytes.byteCount > 0, let place = translate(address, byteCount: bytes.byteCount, .write) {
+      progress = bytes.byteCount
+      system.physical.write(bytes, from: 0, byteCount: progress, to: place)
+      return .complete
+    }
     while progress < bytes.byteCount {
       let chunk = prepare(address, progress, bytes.byteCount, .write)
       guard let place = chunk.place else { return chunk.outcome }
@@ -122,6 +132,12 @@ extension AddressSpace {
     guard entry & needed == needed else { return nil }
     if entry & marks != marks { system.physical.set(bits: marks, at: slot) }
     return PhysicalAddress(entry & PageTableEntry.addressMask | address.pageOffset)
+  }
+
+  /// Where a short range begins that lies in one page, as most do, if the page tables allow the access now.
+  @inline(__always)
+  private func translate(_ address: VirtualAddress, byteCount: Int, _ access: AccessType) -> PhysicalAddress? {
+    UInt64(byteCount) <= Page.byteCount - address.pageOffset ? translate(address, access) : nil
   }
 
   /// Stores two values one behind the other in user memory if the page tables allow it now and they do not cross a page;

@@ -73,7 +73,8 @@ public struct MemoryInspector: ~Copyable {
   }
 
   /// Visits a mapping that is to take the place of others.
-  public mutating func visit(_ pending: PendingMapping) {
+  public mutating func visit(_ remainder: MemoryContinuation) {
+    guard case .map(let pending, _) = remainder else { return }
     count(pending)
     guard let entry = pending.inspected else { return }
     entryCount += 1

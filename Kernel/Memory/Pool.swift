@@ -45,6 +45,15 @@ public struct PinnedRecord<Element: ~Copyable>: BitwiseCopyable {
     @inline(__always)
     nonmutating unsafeMutableAddress { unsafe pointer }
   }
+
+  /// A part of the record that begins at an offset and has the layout of `Part`.
+  @inline(__always)
+  public func part<Part: BitwiseCopyable>(_ type: Part.Type, atByteOffset offset: Int) -> PinnedRecord<Part> {
+    precondition(offset >= 0 && offset + MemoryLayout<Part>.size <= MemoryLayout<Element>.size)
+    // SAFETY: it lies inside the record.
+    return unsafe PinnedRecord<Part>(
+      (UnsafeMutableRawPointer(pointer) + offset).assumingMemoryBound(to: Part.self))
+  }
 }
 
 /// A pool of records of one type.

@@ -39,12 +39,23 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
   @inline(__always)
   public var isEmpty: Bool { bits == 0 }
 
+  /// Where the instance lies, for entry code that hands it on; 0 when nothing is named.
+  public var rawAddress: UInt { bits }
+
   /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.
   @inline(__always)
   public func borrow<Value>(_ body: (Instance) -> Value) -> Value {
     // SAFETY: by the invariant the instance is alive, and by the contract it stays so.
     guard let pointer = unsafe pointer else { preconditionFailure("nothing to borrow") }
     return unsafe Unmanaged<Instance>.fromOpaque(pointer)._withUnsafeGuaranteedRef(body)
+  }
+
+  /// The same for a place that always names something; that is checked in builds with assertions only.
+  @inline(__always)
+  public func borrowNamed<Value>(_ body: (Instance) -> Value) -> Value {
+    assert(!isEmpty, "nothing to borrow")
+    // SAFETY: by the invariant the instance is alive, and by the contract one is named and stays alive.
+    return unsafe Unmanaged<Instance>.fromOpaque(pointer.unsafelyUnwrapped)._withUnsafeGuaranteedRef(body)
   }
 
   /// The same for a body that can fail.

@@ -13,7 +13,7 @@ extension Execution {
   // MARK: Segments
 
   /// Maps the next segment, or copies one page of it.
-  func segmentStep() throws(Errno) -> ExecutionStep {
+  func segmentStep() throws(Errno) -> Progress {
     let (space, layout, _) = target
     guard headerIndex < layout.headerCount else {
       phase = .strings
@@ -85,7 +85,7 @@ extension Execution {
   // MARK: Stack
 
   /// Copies the staged strings that lie in one frame.
-  func stringStep() throws(Errno) -> ExecutionStep {
+  func stringStep() throws(Errno) -> Progress {
     let (space, _, stack) = target
     guard cursor < staging.byteCount else {
       phase = .pointers
@@ -106,7 +106,7 @@ extension Execution {
 
   /// Writes argc and up to 64 of the pointers behind it. Word 0 is argc, the words after it are the argument pointers, NULL,
   /// the environment pointers, NULL.
-  func pointerStep() throws(Errno) -> ExecutionStep {
+  func pointerStep() throws(Errno) -> Progress {
     let (space, _, stack) = target
     let wordCount = 1 + stack.argumentCount + 1 + stack.environmentCount + 1
     if chunkByteCount == 0 {
@@ -136,7 +136,7 @@ extension Execution {
   }
 
   /// Writes the auxiliary vector, the page sizes, the canary, the path and ps_strings, one per step.
-  func remainderStep() throws(Errno) -> ExecutionStep {
+  func remainderStep() throws(Errno) -> Progress {
     let (space, layout, stack) = target
     if chunkByteCount == 0 { chunkByteCount = prepareRemainder(layout, stack) }
     let addresses: [5 of UInt64] = [

@@ -8,18 +8,6 @@
 public import ABI
 public import Memory
 
-/// What a step of an execution says.
-public enum ExecutionStep {
-  /// There is more to do.
-  case again
-  /// The arguments are staged: call `load` with the file.
-  case wantsFile
-  /// The new address space is ready to take the place of the old one.
-  case complete
-  /// Park on the channel, then repeat the step.
-  case wait(WaitChannel)
-}
-
 /// An execve(2) under way.
 public final class Execution {
   enum Phase {
@@ -133,13 +121,17 @@ public final class Execution {
     return result
   }
 
-  /// Does one step. `old` is the address space that the vectors lie in.
-  public func step(_ old: AddressSpace?) throws(Errno) -> ExecutionStep {
+  /// Whether the arguments are staged and `load` is to be called with the file.
+  public var needsFile: Bool { phase == .file }
+
+  /// Does one step; when it is complete the new address space is ready to take the place of the old one. `old` is the one
+  /// that the vectors lie in. Not while the file is needed.
+  public func step(_ old: AddressSpace?) throws(Errno) -> Progress {
     switch phase {
     case .arguments, .environment:
       guard let old else { throw .efault }
       return try stageStep(old)
-    case .file: return .wantsFile
+    case .file: preconditionFailure("an execution goes on without its file")
     case .segments: return try segmentStep()
     case .strings: return try stringStep()
     case .pointers: return try pointerStep()
@@ -150,7 +142,7 @@ public final class Execution {
 
   // MARK: Staging
 
-  private func stageStep(_ old: AddressSpace) throws(Errno) -> ExecutionStep {
+  private func stageStep(_ old: AddressSpace) throws(Errno) -> Progress {
     if stringAddress == 0 { return try pointerInStep(old) }
     switch copyString(old, into: &chunk) {
     case .fault: throw .efault
@@ -171,7 +163,7 @@ public final class Execution {
   }
 
   /// Reads the next pointer of a vector.
-  private func pointerInStep(_ old: AddressSpace) throws(Errno) -> ExecutionStep {
+  private func pointerInStep(_ old: AddressSpace) throws(Errno) -> Progress {
     let vector = phase == .arguments ? argumentVector : environmentVector
     let index = phase == .arguments ? staging.argumentCount : staging.environmentCount
     if phase == .environment && vector == 0 {

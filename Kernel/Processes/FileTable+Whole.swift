@@ -6,7 +6,7 @@ import Files
 extension FileTable {
   /// Closes some descriptors; whether none is left.
   func closeSome() -> Bool {
-    var budget = ProcessLimits.descriptorsPerTurn
+    var budget = FileLimits.descriptorsPerStep
     return closeAll(budget: &budget)
   }
 }

@@ -20,8 +20,6 @@ public enum ProcessLimits {
   public static let childrenPerTurn = 256
   /// Processes that are signalled before others have a turn.
   public static let signalsPerTurn = 128
-  /// Descriptors that an exiting process closes before others have a turn.
-  public static let descriptorsPerTurn = 256
   /// Nanoseconds that a thread has the processor for in each round.
   public static let turnNanoseconds: UInt64 = 10_000_000
   /// Nanoseconds for which a thread that woke goes before others once it runs.

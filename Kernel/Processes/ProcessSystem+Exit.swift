@@ -18,7 +18,7 @@ extension ProcessSystem {
     process.stopIsAhead = false
     process.pendingSignals = SignalSet()
     releaseAwaitedFrame(thread)
-    if case .fork(let pending) = thread.continuation { process.unfinishedFiles = pending.takeFiles() }
+    if case .process(.fork(let pending)) = thread.continuation { process.unfinishedFiles = pending.takeFiles() }
     thread.continuation = .exit(.files)
     thread.place = nil
     if thread.isSuspended {

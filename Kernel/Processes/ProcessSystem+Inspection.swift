@@ -83,25 +83,19 @@ extension ProcessSystem {
     var place = thread.place
     if let place { files.visit(place, &memory) }
     switch thread.continuation {
-    case .read(let file, let transfer), .write(let file, let transfer):
-      files.visit(file, &memory)
-      place = files.visit(transfer, &memory) ?? place
-    case .truncate(let file, let resize):
-      files.visit(file, &memory)
-      place = files.visit(resize, &memory) ?? place
-    case .open(let pending): place = files.visit(pending, &memory) ?? place
-    case .execute(let execution):
+    case .file(let remainder): place = files.visit(remainder, &memory) ?? place
+    case .memory(let remainder): memory.visit(remainder)
+    case .process(.execute(let execution)):
       memory.count(execution)
       memory.count(execution.staging)
       counts.stagingFrames += execution.staging.frameCount
       if let space = execution.space { memory.visit(space) }
-    case .fork(let pending):
+    case .process(.fork(let pending)):
       counts.forks += 1
       memory.count(pending)
       if pending.hasRecord { counts.records += 1 }
       if let space = pending.space { memory.visit(space) }
       if let table = pending.files { files.visit(table, &memory) }
-    case .map(let pending, _): memory.visit(pending)
     default: break
     }
     inspectLiveness(thread, place, identifier, &memory)

@@ -22,10 +22,14 @@ public final class Thread {
   public var continuation = Continuation.none
   /// Where a call that has done nothing yet stands in line, if it does.
   public var place: TransferHold?
+  /// Bytes of the path or structure of the call at the front of the buffer.
+  public var stagedByteCount = 0
+  /// Where to wait before the call begins anew, when that is what its handler answers.
+  public var wanted = WaitChannel.frames
   /// A frame that must stay until the thread has had its turn, or `.none`.
   public var awaitedFrame = FrameNumber.none
-  /// The sixth argument of a call made through `syscall`, once it has been fetched from the stack.
-  public var stackArgument: UInt64?
+  /// Where the arguments of the call lie.
+  public private(set) var arguments: PinnedRecord<ArgumentRegisters>
   /// Units of what its calls left to be torn down that the thread works off before it goes on.
   public var teardownDebt = 0
   /// Whether the thread is ready but left out of the run queue because its process is stopped.
@@ -38,6 +42,24 @@ public final class Thread {
     self.process = process
     self.record = record
     frame = pool.pin(record)
+    arguments = frame.part(ArgumentRegisters.self, atByteOffset: 0)
+  }
+
+  /// The arguments of the call are in the registers.
+  @inline(__always)
+  public func takeArgumentsFromRegisters() { arguments = frame.part(ArgumentRegisters.self, atByteOffset: 0) }
+
+  /// The arguments of the call are in the registers, but shifted by one, because the first is the number of the call that is
+  /// meant; and the sixth is this one.
+  public func takeShiftedArguments(sixth: UInt64) {
+    let context = frame.value.context
+    frame.value.indirectArguments.rdi = context.rsi
+    frame.value.indirectArguments.rsi = context.rdx
+    frame.value.indirectArguments.rdx = context.r10
+    frame.value.indirectArguments.r10 = context.r8
+    frame.value.indirectArguments.r8 = context.r9
+    frame.value.indirectArguments.r9 = sixth
+    arguments = frame.part(ArgumentRegisters.self, atByteOffset: ThreadRecord.indirectArgumentsOffset)
   }
 
   /// The registers of ring 3.

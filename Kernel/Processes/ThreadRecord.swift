@@ -5,6 +5,8 @@
 // floating point area at 256, 832 bytes in the standard format of XSAVE; the record is 64-byte aligned. The kernel's own
 // fields come after the first 1088 bytes.
 
+import ABI
+
 /// The registers of ring 3.
 public struct ThreadContext: BitwiseCopyable {
   /// rax
@@ -60,6 +62,11 @@ public struct ThreadContext: BitwiseCopyable {
 
   /// The carry flag in rflags, which tells a program that its call failed.
   public static let carryFlag: UInt64 = 1
+  /// Whether the call was made through `syscall` or `__syscall`, while its number is still in rax.
+  public var isIndirectCall: Bool {
+    rax == UInt64(SystemCallNumber.syscall.rawValue) || rax == UInt64(SystemCallNumber.syscallWide.rawValue)
+  }
+
   /// The rflags of a new program: interrupts on, nothing else (spec abi.md section 13).
   public static let initialFlags: UInt64 = 0x202
 
@@ -71,12 +78,35 @@ public struct ThreadContext: BitwiseCopyable {
   }
 }
 
+/// The registers from which a call takes its arguments, in the layout of the first registers of a `ThreadContext`.
+public struct ArgumentRegisters: BitwiseCopyable {
+  private var unused = [3 of UInt64](repeating: 0)
+  /// The third argument.
+  public var rdx: UInt64 = 0
+  /// The second argument.
+  public var rsi: UInt64 = 0
+  /// The first argument.
+  public var rdi: UInt64 = 0
+  private var unusedToo = [2 of UInt64](repeating: 0)
+  /// The fifth argument.
+  public var r8: UInt64 = 0
+  /// The sixth argument.
+  public var r9: UInt64 = 0
+  /// The fourth argument.
+  public var r10: UInt64 = 0
+}
+
 /// The frame of a thread.
 public struct ThreadRecord: BitwiseCopyable {
   /// The registers.
   public var context = ThreadContext()
+  /// The arguments of a call that was made through `syscall` or `__syscall`, moved to where those of a direct call are.
+  var indirectArguments = ArgumentRegisters()
+  static let indirectArgumentsOffset = MemoryLayout<ThreadContext>.size
   /// Where a call's path or structure is staged on its way in or out.
   public var buffer = [1024 of UInt8](repeating: 0)
+  /// What of the buffer is being copied out.
+  public var delivery = Delivery()
 
   /// A record of a thread that has not run.
   public init() {}

@@ -137,7 +137,7 @@ extension ProcessSystem {
       return false
     }
     // Who waits for the child that runs in its memory could not end before it: it is the child's turn.
-    if case .lend = process.thread?.continuation { return false }
+    if case .process(.lend) = process.thread?.continuation { return false }
     switch scope {
     case .anybody: return true
     case .users: return rank(of: process) == .user
@@ -210,10 +210,10 @@ extension ProcessSystem {
     var byteCount = KernelMemoryCost.process + (process.addressSpace?.kernelByteCount ?? 0)
     if let files = process.files { byteCount += files.nodeByteCount + files.count * KernelMemoryCost.openFile }
     switch process.thread?.continuation {
-    case .fork(let pending):
+    case .process(.fork(let pending)):
       byteCount +=
         KernelMemoryCost.process + (pending.space?.kernelByteCount ?? 0) + (pending.files?.nodeByteCount ?? 0)
-    case .execute(let execution):
+    case .process(.execute(let execution)):
       byteCount += (execution.space?.kernelByteCount ?? 0) + execution.staging.frameCount * Int(Page.byteCount)
     default: break
     }

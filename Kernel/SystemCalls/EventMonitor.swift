@@ -10,55 +10,28 @@
 
 public import Memory
 
-/// The kinds of events that are told apart.
-enum EventKind: Equatable, BitwiseCopyable {
+/// A kind of event that is told apart.
+struct EventKind: Equatable, BitwiseCopyable {
+  /// The place in tables: the calls in the order of their declarations, then the others.
+  let index: Int
+
+  /// So many calls can be told apart.
+  static let callCount = 250
+  /// The number of kinds.
+  static let count = callCount + otherNames.count
+
   /// A call, from its beginning or from where it was parked.
-  case call(SystemCall)
-  case pageFault, exception, tick, console, deviceInterrupt
+  static func call(_ entry: SystemCallEntry) -> EventKind { EventKind(index: Int(entry.index)) }
+  static let pageFault = EventKind(index: callCount)
+  static let exception = EventKind(index: callCount + 1)
+  static let timerTick = EventKind(index: callCount + 2)
+  static let consoleInterrupt = EventKind(index: callCount + 3)
+  static let deviceInterrupt = EventKind(index: callCount + 4)
   /// What `next()` does: releases, reclaim, ends of processes, choosing whose turn it is.
-  case betweenEvents
+  static let betweenEvents = EventKind(index: callCount + 5)
 
-  /// The number of kinds that are no calls, which come behind the calls in tables.
-  static let otherCount = 6
-  static let firstOther = 128
-  static let count = firstOther + otherCount
-
-  var index: Int {
-    switch self {
-    case .call(let call): Int(call.rawValue)
-    case .pageFault: EventKind.firstOther
-    case .exception: EventKind.firstOther + 1
-    case .tick: EventKind.firstOther + 2
-    case .console: EventKind.firstOther + 3
-    case .deviceInterrupt: EventKind.firstOther + 4
-    case .betweenEvents: EventKind.firstOther + 5
-    }
-  }
-
-  init?(index: Int) {
-    switch index {
-    case EventKind.firstOther: self = .pageFault
-    case EventKind.firstOther + 1: self = .exception
-    case EventKind.firstOther + 2: self = .tick
-    case EventKind.firstOther + 3: self = .console
-    case EventKind.firstOther + 4: self = .deviceInterrupt
-    case EventKind.firstOther + 5: self = .betweenEvents
-    default:
-      guard index < EventKind.firstOther, let call = SystemCall(rawValue: UInt8(index)) else { return nil }
-      self = .call(call)
-    }
-  }
-
-  var name: String {
-    switch self {
-    case .call(let call): call.name
-    case .pageFault: "page fault"
-    case .exception: "exception"
-    case .tick: "timer tick"
-    case .console: "console interrupt"
-    case .deviceInterrupt: "device interrupt"
-    case .betweenEvents: "between events"
-    }
+  fileprivate static var otherNames: [6 of String] {
+    ["page fault", "exception", "timer tick", "console interrupt", "device interrupt", "between events"]
   }
 }
 
@@ -78,11 +51,12 @@ public struct EventHeapUse {
 public final class EventMonitor {
   private let memory: MemorySystem
   private let heap: KernelHeap
+  private let declarations: [SystemCallDeclaration]
   /// What the object of a fault takes.
   private let faultObject: HeapAmount
-  private var bounds = [134 of HeapAmount](repeating: .none)
-  private var largest = [134 of HeapAmount](repeating: .none)
-  private var counts = [134 of Int](repeating: 0)
+  private var bounds = [256 of HeapAmount](repeating: .none)
+  private var largest = [256 of HeapAmount](repeating: .none)
+  private var counts = [256 of Int](repeating: 0)
   private var kind: EventKind?
   private var start = HeapAmount.none
   private var startFaultCount = 0
@@ -105,9 +79,9 @@ public final class EventMonitor {
     let probe = try? VMObject.make(memory, .anonymous, pageCount: 0)
     faultObject = heap.totalUse - before
     _ = consume probe
-    for index in 0..<EventKind.count {
-      if case .call(let call) = EventKind(index: index) { bounds[index] = table.heapBound(of: call) }
-    }
+    declarations = table.declarations
+    precondition(declarations.count <= EventKind.callCount)
+    for index in declarations.indices { bounds[index] = declarations[index].demand.heapBound }
     bounds[EventKind.pageFault.index] = HeapLimits.fault
   }
 
@@ -132,7 +106,7 @@ public final class EventMonitor {
     counts[index] += 1
     largest[index] = largest[index].maximum(use)
     if !bounds[index].covers(use) && excess == nil {
-      excess = EventHeapUse(name: kind.name, count: counts[index], largest: use, bound: bounds[index])
+      excess = EventHeapUse(name: name(index), count: counts[index], largest: use, bound: bounds[index])
     }
   }
 
@@ -148,9 +122,22 @@ public final class EventMonitor {
   /// Every kind of event that was seen or declares anything.
   public func forEachKind(_ body: (EventHeapUse) -> Void) {
     for index in 0..<EventKind.count {
-      guard let kind = EventKind(index: index), counts[index] > 0 || bounds[index] != .none else { continue }
-      body(EventHeapUse(name: kind.name, count: counts[index], largest: largest[index], bound: bounds[index]))
+      guard counts[index] > 0 || bounds[index] != .none else { continue }
+      body(EventHeapUse(name: name(index), count: counts[index], largest: largest[index], bound: bounds[index]))
     }
+  }
+
+  private func name(_ index: Int) -> String {
+    if index >= EventKind.callCount { return EventKind.otherNames[index - EventKind.callCount] }
+    return declarations[index].name
+  }
+
+  /// The kind of event with this name, for tests.
+  func kind(named wanted: String) -> EventKind? {
+    for index in 0..<EventKind.count where index < declarations.count || index >= EventKind.callCount {
+      if name(index) == wanted { return EventKind(index: index) }
+    }
+    return nil
   }
 
   private func takeTooMuch(_ count: Int) {

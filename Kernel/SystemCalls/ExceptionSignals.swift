@@ -73,6 +73,7 @@ extension ProcessorException {
 
 extension Kernel {
   /// Resolves a page fault of the current thread, parks it, or signals it.
+  @inline(__always)
   func pageFault(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
     // From ring 3 a supervisor access comes only from an instruction that loads a descriptor (or, on an emulator with SMAP,
     // from iret and lret); mapping the page would not help, so the instruction would fault for ever.
@@ -80,7 +81,7 @@ extension Kernel {
       processes.raise(.sigbus, in: process)
       return false
     }
-    let outcome = spaceReference(process).borrow { $0.resolveFault(at: VirtualAddress(event.address), event.access) }
+    let outcome = process.space.borrow { $0.resolveFault(at: VirtualAddress(event.address), event.access) }
     switch outcome {
     case .resolved:
       process.usage.minorFaultCount &+= 1

@@ -5,214 +5,219 @@ import Files
 import Memory
 import Processes
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareFileCalls() {
+    let transfer = MemoryDemand.waits(HeapCost.transferHold)
+    declare(.read, "read", 3, transfer) { call throws(Errno) in try call.read(at: nil) }
+    declare(.write, "write", 3, transfer) { call throws(Errno) in try call.write(at: nil) }
+    declare(.pread, "pread", 4, transfer) { call throws(Errno) in try call.read(at: call.arguments.fourth.long) }
+    declare(.pwrite, "pwrite", 4, transfer) { call throws(Errno) in try call.write(at: call.arguments.fourth.long) }
+    declare(.lseek, "lseek", 3, .asks(HeapCost.transferHold)) { call throws(Errno) in try call.seek() }
+    declare(
+      .ftruncate, "ftruncate", 2, .refuses(.enomem, HeapCost.transferHold), givesBack: { $0.truncateGivesBack() },
+      { call throws(Errno) in try call.truncate() })
+    declare(.open, "open", 3, copyIn: .path(argument: 0), .refuses(.enfile, HeapCost.openFile)) {
+      call throws(Errno) in try call.open(call.arguments.second)
+    }
+    declare(.openat, "openat", 4, copyIn: .path(argument: 1), .refuses(.enfile, HeapCost.openFile)) {
+      call throws(Errno) in
+      try call.checkDirectory()
+      return try call.open(call.arguments.third)
+    }
+    declare(.close, "close", 1) { call throws(Errno) in try call.close() }
+    declare(.dup, "dup", 1) { call throws(Errno) in try call.duplicate() }
+    declare(.dup2, "dup2", 2) { call throws(Errno) in try call.duplicateOnto() }
+    declare(.fstat, "fstat", 2) { call throws(Errno) in try call.status() }
+    declare(.fstat2008, "fstat (189)", 2) { call throws(Errno) in try call.status2008() }
+    declare(.fchmod, "fchmod", 2) { call throws(Errno) in try call.changeMode() }
+    declare(.fchown, "fchown", 3) { call throws(Errno) in try call.changeOwner() }
+    declare(.fsync, "fsync", 1) { call throws(Errno) in try call.synchronize() }
+    declare(.fdatasync, "fdatasync", 1) { call throws(Errno) in try call.synchronize() }
+    declare(.getdtablesize, "getdtablesize", 0) { call throws(Errno) in .value(UInt64(call.table.limit)) }
+    declare(.closefrom, "closefrom", 1) { call throws(Errno) in
+      try call.goOn(.closeRange(UInt32(max(0, call.arguments.first.integer)), UInt32.max))
+    }
+    declare(.closeRange, "close_range", 3) { call throws(Errno) in try call.closeRange() }
+    declare(.copyFileRange, "copy_file_range", 6) { call throws(Errno) in try call.copyFileRange() }
+    declareFileControlCalls()
+  }
+}
+
+extension SystemCall {
+  // MARK: Going on
+
+  /// Begins or goes on with a call on files.
+  func goOn(_ remainder: consuming FileContinuation) throws(Errno) -> Answer {
+    let progress = try remainder.step(table, space)
+    if progress == .complete { return .value(remainder.result) }
+    return unfinished(progress, .file(remainder))
+  }
+
+  /// The answer of a call that is not done.
+  @inline(never)
+  func unfinished(_ progress: Progress, _ continuation: consuming Continuation) -> Answer {
+    switch progress {
+    case .complete: preconditionFailure("nothing remains of a call that is done")
+    case .wait(let channel): wait(on: channel, then: continuation)
+    case .again: goOnLater(continuation)
+    }
+  }
+
   // MARK: Transfers
 
-  func read(
-    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  fileprivate func read(at position: Int64?) throws(Errno) -> Answer {
     var transfer = try Transfer(
-      address: VirtualAddress(arguments.second), byteCount: arguments.third,
-      at: call == .pread ? Int64(bitPattern: arguments.fourth) : nil)
-    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
-      try continueRead(file, &transfer, thread, process)
+      address: arguments.second.address, byteCount: arguments.third.raw, at: position)
+    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+      let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
+      if progress == .complete { return .value(transfer.moved) }
+      return unfinished(progress, .file(.read(file, transfer)))
     }
   }
 
-  func write(
-    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  fileprivate func write(at position: Int64?) throws(Errno) -> Answer {
     var transfer = try Transfer(
-      address: VirtualAddress(arguments.second), byteCount: arguments.third,
-      at: call == .pwrite ? Int64(bitPattern: arguments.fourth) : nil)
-    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
-      try continueWrite(file, &transfer, thread, process)
-    }
-  }
-
-  func continueRead(
-    _ file: OpenFile, _ transfer: inout Transfer, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let progress = try spaceReference(process).tryBorrow { space throws(Errno) in
-      try file.read(&transfer, space)
-    }
-    switch progress {
-    case .complete: return .value(transfer.moved)
-    case .wait(let channel): return park(thread, .read(file, transfer), on: channel)
-    case .again: return cut(thread, .read(file, transfer))
-    }
-  }
-
-  func continueWrite(
-    _ file: OpenFile, _ transfer: inout Transfer, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let progress = try spaceReference(process).tryBorrow { space throws(Errno) in
-      try file.write(&transfer, space)
-    }
-    switch progress {
-    case .complete: return .value(transfer.moved)
-    case .wait(let channel): return park(thread, .write(file, transfer), on: channel)
-    case .again: return cut(thread, .write(file, transfer))
+      address: arguments.second.address, byteCount: arguments.third.raw, at: position)
+    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+      let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
+      if progress == .complete { return .value(transfer.moved) }
+      return unfinished(progress, .file(.write(file, transfer)))
     }
   }
 
   // MARK: Offset and size
 
-  func seek(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+  @inline(__always)
+  fileprivate func seek() throws(Errno) -> Answer {
+    let (offset, origin) = (arguments.second.long, SeekOrigin(rawValue: arguments.third.integer))
+    let atOnce = try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+      try file.seekAtOnce(offset, origin)
+    }
+    if let atOnce { return .value(UInt64(bitPattern: atOnce)) }
+    return try seekInTurn(offset, origin)
+  }
+
+  /// A seek that has to wait until a read or write lets go of the offset.
+  private func seekInTurn(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Answer {
+    guard hasReserve() else { return .restart }
     var place = thread.place.take()
-    let file = try fileTable(process).file(at: descriptor(arguments.first))
-    let origin = SeekOrigin(rawValue: integer(arguments.third))
-    switch try file.seek(Int64(bitPattern: arguments.second), origin, &place) {
+    switch try file(arguments.first.descriptor).seek(offset, origin, &place) {
     case .offset(let offset): return .value(UInt64(bitPattern: offset))
-    case .wait(let channel): return stand(in: place, thread, on: channel)
+    case .wait(let channel): return stand(in: place, on: channel)
     }
   }
 
-  /// Parks a call that has done nothing yet with its place in a line.
-  func stand(in place: TransferHold?, _ thread: Thread, on channel: WaitChannel) -> Outcome {
-    thread.place = place
-    return park(thread, .call, on: channel)
-  }
-
-  func truncate(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    var resize = try Resize(length: Int64(bitPattern: arguments.second))
-    return try fileTable(process).reference(at: descriptor(arguments.first)).tryBorrow { file throws(Errno) in
-      try continueTruncate(file, &resize, thread)
+  fileprivate func truncate() throws(Errno) -> Answer {
+    var resize = try Resize(length: arguments.second.long)
+    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+      let progress = try file.truncate(&resize)
+      if progress == .complete { return .value(0) }
+      return unfinished(progress, .file(.truncate(file, resize)))
     }
   }
 
-  func continueTruncate(_ file: OpenFile, _ resize: inout Resize, _ thread: Thread) throws(Errno) -> Outcome {
-    switch try file.truncate(&resize) {
-    case .complete: return .value(0)
-    case .wait(let channel): return park(thread, .truncate(file, resize), on: channel)
-    case .again: return cut(thread, .truncate(file, resize))
-    }
+  fileprivate func truncateGivesBack() -> Bool {
+    guard let status = try? file(arguments.first.descriptor).status() else { return true }
+    return arguments.second.long <= status.size
   }
 
   // MARK: Status
 
-  func status(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(status, &thread.frame.value.buffer)
-    return .copyOut(address: arguments.second, byteCount: Stat.byteCount)
-  }
-
-  func status2008(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let status = try fileTable(process).file(at: descriptor(arguments.first)).status()
-    encode(Stat2008(status), &thread.frame.value.buffer)
-    return .copyOut(address: arguments.second, byteCount: Stat2008.byteCount)
-  }
-
-  private func encode(_ status: Stat, _ buffer: inout [1024 of UInt8]) {
-    var span = buffer.mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    status.encode(into: &bytes)
-  }
-
-  private func encode(_ status: Stat2008, _ buffer: inout [1024 of UInt8]) {
-    zero(&buffer, Stat2008.byteCount)
-    var span = buffer.mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    status.encode(into: &bytes)
-  }
-
-  /// Zeroes the front of a call buffer, so that a structure encoded there carries nothing else out.
   @inline(__always)
-  func zero(_ buffer: inout [1024 of UInt8], _ byteCount: Int) {
-    for offset in stride(from: 0, to: byteCount, by: 8) { stage(UInt64(0), at: offset, &buffer) }
+  fileprivate func status() throws(Errno) -> Answer {
+    let status = try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in try file.status() }
+    if store(status, Stat.Rest(repeating: 0), at: arguments.second.address) { return .value(0) }
+    encode { status.encode(into: &$0) }
+    return deliver(Stat.byteCount, to: arguments.second.address)
+  }
+
+  fileprivate func status2008() throws(Errno) -> Answer {
+    let status = Stat2008(try file(arguments.first.descriptor).status())
+    zero(Stat2008.byteCount)
+    encode { status.encode(into: &$0) }
+    return deliver(Stat2008.byteCount, to: arguments.second.address)
+  }
+
+  /// Lends the buffer to what encodes a structure.
+  func encode(_ body: (inout MutableRawSpan) -> Void) {
+    thread.frame.value.buffer.withMutableBytes(body)
   }
 
   // MARK: Descriptors
 
-  func duplicate(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
-    UInt64(try fileTable(process).duplicate(descriptor(arguments.first)))
-  }
-
-  func duplicateOnto(_ arguments: Arguments, _ process: Process) throws(Errno) -> UInt64 {
-    let target = descriptor(arguments.second)
-    try fileTable(process).duplicate(descriptor(arguments.first), onto: target, closeOnExec: false)
-    return UInt64(target)
-  }
-
-  func closeRange(
-    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    var low = UInt32(truncatingIfNeeded: arguments.first)
-    var high = UInt32.max
-    if call == .closefrom {
-      low = UInt32(max(0, integer(arguments.first)))
-    } else {
-      high = UInt32(truncatingIfNeeded: arguments.second)
-      let flags = UInt32(truncatingIfNeeded: arguments.third)
-      guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
-      if flags != 0 { return markRange(low, high, thread, process) }
-    }
-    return continueCloseRange(low, high, thread, process)
-  }
-
-  func continueCloseRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
-    // What is closed already is not found again.
-    var budget = ProcessLimits.descriptorsPerTurn
-    return fileTable(process).closeRange(low, high, budget: &budget) ? .value(0) : cut(thread, .closeRange(low, high))
-  }
-
-  func markRange(_ low: UInt32, _ high: UInt32, _ thread: Thread, _ process: Process) -> Outcome {
-    var next = low
-    var leaves = unitsPerTurn
-    guard fileTable(process).markCloseOnExec(from: &next, to: high, budget: &leaves) else {
-      return cut(thread, .markCloseOnExec(next, high))
-    }
+  @inline(__always)
+  fileprivate func close() throws(Errno) -> Answer {
+    let number = arguments.first.descriptor.number
+    try BackReference(table).tryBorrow { table throws(Errno) in try table.close(number) }
     return .value(0)
+  }
+
+  @inline(__always)
+  fileprivate func duplicate() throws(Errno) -> Answer {
+    let number = arguments.first.descriptor.number
+    let duplicate = try BackReference(table).tryBorrow { table throws(Errno) in try table.duplicate(number) }
+    return .value(UInt64(duplicate))
+  }
+
+  fileprivate func duplicateOnto() throws(Errno) -> Answer {
+    let target = arguments.second.descriptor.number
+    try table.duplicate(arguments.first.descriptor.number, onto: target, closeOnExec: false)
+    return .value(UInt64(target))
+  }
+
+  fileprivate func closeRange() throws(Errno) -> Answer {
+    let (low, high) = (arguments.first.word, arguments.second.word)
+    let flags = arguments.third.word
+    guard flags & ~CloseRangeFlags.closeOnExec == 0, low <= high else { throw .einval }
+    return try goOn(flags != 0 ? .markCloseOnExec(low, high) : .closeRange(low, high))
   }
 
   // MARK: Opening and the rest
 
   /// What openat(2) says to the descriptor that a relative path starts from: EBADF when it is not open, and ENOTDIR, because
   /// nothing that can be open is a directory. AT_FDCWD and paths from the root are fine.
-  func checkDirectory(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
-  ) throws(Errno) {
-    let directory = descriptor(arguments.first)
-    let isRelative = stagedByteCount > 1 && thread.frame.value.buffer[0] != UInt8(ascii: "/")
-    let access = OpenFlags(rawValue: UInt32(truncatingIfNeeded: arguments.third)).accessMode
-    guard isRelative, directory != DirectoryDescriptor.current, access.reads || access.writes else { return }
-    _ = try fileTable(process).reference(at: directory)
+  fileprivate func checkDirectory() throws(Errno) {
+    let directory = arguments.first.descriptor
+    let isRelative = stagedByteCount > 1 && buffer[0] != UInt8(ascii: "/")
+    let access = OpenFlags(rawValue: arguments.third.word).accessMode
+    guard isRelative, directory != .currentDirectory, access.reads || access.writes else { return }
+    _ = try fileReference(directory)
     throw .enotdir
   }
 
-  func open(
-    _ flags: UInt64, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
-  ) throws(Errno) -> Outcome {
-    let descriptor = try files.open(
-      path: thread.frame.value.buffer.span.extracting(0..<stagedByteCount - 1),
-      OpenFlags(rawValue: UInt32(truncatingIfNeeded: flags)), process.credentials, into: fileTable(process))
+  fileprivate func open(_ flags: Argument) throws(Errno) -> Answer {
+    let descriptor = try withPath { path throws(Errno) in
+      try kernel.files.open(path: path, OpenFlags(rawValue: flags.word), process.credentials, into: table)
+    }
     return .value(UInt64(descriptor))
   }
 
-  func changeFile(_ call: SystemCall, _ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
-    let file = try fileTable(process).file(at: descriptor(arguments.first))
-    switch call {
-    case .fchmod:
-      try file.changeMode(FileMode(rawValue: UInt16(truncatingIfNeeded: arguments.second)), process.credentials)
-    case .fchown:
-      try file.changeOwner(
-        user: optionalIdentifier(arguments.second), group: optionalIdentifier(arguments.third), process.credentials)
-    default:
-      // fsync(2) and fdatasync(2): nothing is ever behind, but shared memory is no file (spec shm.md 3.30).
-      guard file.kind != .object else { throw .einval }
-    }
+  fileprivate func changeMode() throws(Errno) -> Answer {
+    try file(arguments.first.descriptor).changeMode(
+      FileMode(rawValue: UInt16(truncatingIfNeeded: arguments.second.raw)), process.credentials)
+    return .value(0)
+  }
+
+  fileprivate func changeOwner() throws(Errno) -> Answer {
+    try file(arguments.first.descriptor).changeOwner(
+      user: arguments.second.optionalIdentifier, group: arguments.third.optionalIdentifier, process.credentials)
+    return .value(0)
+  }
+
+  /// fsync(2) and fdatasync(2): nothing is ever behind, but shared memory is no file (spec shm.md 3.30).
+  fileprivate func synchronize() throws(Errno) -> Answer {
+    guard try file(arguments.first.descriptor).kind != .object else { throw .einval }
     return .value(0)
   }
 }
 
-/// Descriptors of directories that are none.
-enum DirectoryDescriptor {
+extension Descriptor {
   /// AT_FDCWD
-  static let current: Int32 = -100
+  fileprivate static let currentDirectory = Descriptor(number: -100)
 }
 
 /// The flags of close_range(2).
-enum CloseRangeFlags {
+private enum CloseRangeFlags {
   /// CLOSE_RANGE_CLOEXEC
   static let closeOnExec: UInt32 = 4
 }

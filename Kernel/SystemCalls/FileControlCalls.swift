@@ -5,75 +5,86 @@ import Files
 import Memory
 import Processes
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareFileControlCalls() {
+    declare(.fcntl, "fcntl", 3, .asks(HeapCost.transferHold)) { call throws(Errno) in try call.fileControl() }
+    declare(.ioctl, "ioctl", 3, copyIn: .chosen { call throws(Errno) in try call.controlRequest() }) {
+      call throws(Errno) in try call.deviceControl()
+    }
+  }
+}
+
+extension SystemCall {
   // MARK: fcntl
 
-  func fileControl(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let files = fileTable(process)
-    let number = descriptor(arguments.first)
-    let argument = integer(arguments.third)
-    switch FileControlCommand(rawValue: integer(arguments.second)) {
-    case .getDescriptorFlags: return .value(UInt64(try files.flags(of: number).rawValue))
+  @inline(__always)
+  fileprivate func fileControl() throws(Errno) -> Answer {
+    guard arguments.second.integer == FileControlCommand.getDescriptorFlags.rawValue else {
+      return try otherFileControl()
+    }
+    let number = arguments.first.descriptor.number
+    let flags = try BackReference(table).tryBorrow { table throws(Errno) in try table.flags(of: number) }
+    return .value(UInt64(flags.rawValue))
+  }
+
+  private func otherFileControl() throws(Errno) -> Answer {
+    let number = arguments.first.descriptor.number
+    let argument = arguments.third.integer
+    switch FileControlCommand(rawValue: arguments.second.integer) {
     case .setDescriptorFlags:
-      try files.setFlags(
+      try table.setFlags(
         FileDescriptorFlags(rawValue: UInt32(bitPattern: argument)).intersection(.closeOnExec), of: number)
       return .value(0)
-    case .duplicate: return try duplicate(number, atOrAbove: argument, closeOnExec: false, files)
-    case .duplicateCloseOnExec: return try duplicate(number, atOrAbove: argument, closeOnExec: true, files)
-    case .duplicateTo: return try duplicate(number, onto: argument, closeOnExec: false, files)
-    case .duplicateToCloseOnExec: return try duplicate(number, onto: argument, closeOnExec: true, files)
-    default: return try openFileControl(arguments, thread, process)
+    case .duplicate: return try duplicate(number, atOrAbove: argument, closeOnExec: false)
+    case .duplicateCloseOnExec: return try duplicate(number, atOrAbove: argument, closeOnExec: true)
+    case .duplicateTo: return try duplicate(number, onto: argument, closeOnExec: false)
+    case .duplicateToCloseOnExec: return try duplicate(number, onto: argument, closeOnExec: true)
+    default: return try openFileControl()
     }
   }
 
-  private func duplicate(
-    _ number: Int32, atOrAbove minimum: Int32, closeOnExec: Bool, _ files: FileTable
-  ) throws(Errno) -> Outcome {
-    .value(UInt64(try files.duplicate(number, atOrAbove: minimum, closeOnExec: closeOnExec)))
+  private func duplicate(_ number: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Answer {
+    .value(UInt64(try table.duplicate(number, atOrAbove: minimum, closeOnExec: closeOnExec)))
   }
 
-  private func duplicate(
-    _ number: Int32, onto target: Int32, closeOnExec: Bool, _ files: FileTable
-  ) throws(Errno) -> Outcome {
-    try files.duplicate(number, onto: target, closeOnExec: closeOnExec)
+  private func duplicate(_ number: Int32, onto target: Int32, closeOnExec: Bool) throws(Errno) -> Answer {
+    try table.duplicate(number, onto: target, closeOnExec: closeOnExec)
     return .value(UInt64(target))
   }
 
   /// The commands that concern the open file rather than the descriptor. A command that does not exist is told from the
   /// others before the descriptor is looked at.
-  private func openFileControl(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let files = fileTable(process)
-    let number = descriptor(arguments.first)
-    let argument = UInt32(truncatingIfNeeded: arguments.third)
-    let command = FileControlCommand(rawValue: integer(arguments.second))
+  private func openFileControl() throws(Errno) -> Answer {
+    let number = arguments.first.descriptor
+    let argument = arguments.third.word
+    let command = FileControlCommand(rawValue: arguments.second.integer)
     switch command {
-    case .getStatusFlags: return .value(UInt64(try files.file(at: number).statusFlags.rawValue))
+    case .getStatusFlags: return .value(UInt64(try file(number).statusFlags.rawValue))
     case .setStatusFlags:
-      try files.file(at: number).setStatusFlags(OpenFlags(rawValue: argument))
+      try file(number).setStatusFlags(OpenFlags(rawValue: argument))
       return .value(0)
     case .getOwner, .setOwner:
       var data = [64 of UInt8](repeating: 0)
-      try files.file(at: number).control(command == .getOwner ? .getOwner : .setOwner, &data)
+      try file(number).control(command == .getOwner ? .getOwner : .setOwner, &data)
       return .value(UInt64(data.span.loadUInt32(at: 0)))
     case .getLock, .setLock, .setLockWait, .setLockRemote, .getLockOld, .setLockOld, .setLockWaitOld:
-      return try lock(command, arguments, thread, process)
+      return try lock(command)
     case .readAhead, .readAheadSwitch:
-      return try readAhead(files.file(at: number), command, Int64(bitPattern: arguments.third))
+      return try readAhead(file(number), command, arguments.third.long)
     case .addSeals:
+      guard hasReserve() else { return .restart }
       var place = thread.place.take()
-      if case .wait(let channel) = try files.file(at: number).addSeals(Seals(rawValue: argument), &place) {
-        return stand(in: place, thread, on: channel)
+      if case .wait(let channel) = try file(number).addSeals(Seals(rawValue: argument), &place) {
+        return stand(in: place, on: channel)
       }
       return .value(0)
-    case .getSeals: return .value(UInt64(try files.file(at: number).seals().rawValue))
+    case .getSeals: return .value(UInt64(try file(number).seals().rawValue))
     case .isUnionStack:
-      guard try files.file(at: number).kind != .object else { throw .ebadf }
+      guard try file(number).kind != .object else { throw .ebadf }
       return .value(0)
     case .kernelInformation:
       // The structure says how large it takes itself to be; none that is known here has that size.
-      guard try fetch(arguments.third, 4, thread, process) != nil else { return .parked }
+      guard try fetch(arguments.third.range(4)) else { return .restart }
       throw .einval
     default: throw .einval
     }
@@ -81,22 +92,20 @@ extension Kernel {
 
   /// The record locks, which no file here has: the structure is copied in first, and the privilege of locking for another
   /// machine asked for, before the descriptor is looked at.
-  private func lock(
-    _ command: FileControlCommand, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  private func lock(_ command: FileControlCommand) throws(Errno) -> Answer {
     let isOld = command == .getLockOld || command == .setLockOld || command == .setLockWaitOld
     let byteCount = isOld ? RecordLock.oldByteCount : RecordLock.byteCount
-    guard try fetch(arguments.third, byteCount, thread, process) != nil else { return .parked }
+    guard try fetch(arguments.third.range(byteCount)) else { return .restart }
     if command == .setLockRemote {
       guard process.credentials.isSuperuser else { throw .eperm }
-      guard thread.frame.value.buffer.span.loadUInt32(at: RecordLock.systemOffset) != 0 else { throw .einval }
+      guard stagedWord(at: RecordLock.systemOffset) != 0 else { throw .einval }
     }
     throw .ebadf
   }
 
   private func readAhead(
     _ file: OpenFile, _ command: FileControlCommand, _ argument: Int64
-  ) throws(Errno) -> Outcome {
+  ) throws(Errno) -> Answer {
     switch file.kind {
     case .object: throw .ebadf
     case .device: throw .enotty
@@ -111,8 +120,8 @@ extension Kernel {
 
   /// The parameter that a request has copied in. A request that makes no sense is refused, and a bad address met, before the
   /// descriptor is looked at.
-  func controlRequest(_ arguments: Arguments) throws(Errno) -> CopyInRequest {
-    let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
+  fileprivate func controlRequest() throws(Errno) -> CopyInRequest {
+    let request = InputOutputControl(rawValue: arguments.second.word)
     let count = request.parameterByteCount
     let hasDirection = request.isVoid || request.copiesIn || request.copiesOut
     guard hasDirection, !request.isVoid || count == 0 || count == 4,
@@ -120,54 +129,54 @@ extension Kernel {
     else { throw .enotty }
     // The parameter of a request that is void is the argument itself.
     return request.copiesIn && !request.isVoid
-      ? .bytes(arguments.third, count: min(count, ProcessLimits.callBufferByteCount)) : .nothing
+      ? .bytes(arguments.third.range(min(count, ProcessLimits.callBufferByteCount))) : .nothing
   }
 
-  func deviceControl(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let number = descriptor(arguments.first)
-    let table = fileTable(process)
-    let request = InputOutputControl(rawValue: UInt32(truncatingIfNeeded: arguments.second))
+  fileprivate func deviceControl() throws(Errno) -> Answer {
+    let number = arguments.first.descriptor
+    let request = InputOutputControl(rawValue: arguments.second.word)
     if request == .closeOnExec || request == .noCloseOnExec {
-      try table.setFlags(request == .closeOnExec ? .closeOnExec : [], of: number)
+      try table.setFlags(request == .closeOnExec ? .closeOnExec : [], of: number.number)
       return .value(0)
     }
     var data = [64 of UInt8](repeating: 0)
     let count = min(request.parameterByteCount, data.count)
     if request.copiesIn && !request.isVoid {
-      for index in 0..<count { data[index] = thread.frame.value.buffer[index] }
+      for index in 0..<count { data[index] = buffer[index] }
       // No file knows a request with a parameter that the buffer has no room for, but the whole of it must be there.
       var offset = ProcessLimits.callBufferByteCount
       while offset < request.parameterByteCount {
         let part = min(request.parameterByteCount - offset, ProcessLimits.callBufferByteCount)
-        guard try fetch(arguments.third &+ UInt64(offset), part, thread, process) != nil else { return .parked }
+        let range = UserRange(start: VirtualAddress(arguments.third.raw &+ UInt64(offset)), byteCount: part)
+        guard try fetch(range) else { return .restart }
         offset += part
       }
     }
-    let file = try table.file(at: number)
-    if request == .deviceName, let name = file.deviceName { return try deviceName(name, thread) }
+    let file = try file(number)
+    if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
     try file.control(request, &data)
     if request == .drainOutput, case .wait(let channel) = file.drainOutput() {
-      return park(thread, .call, on: channel)
+      return wait(on: channel, then: .phase(.whole))
     }
     guard request.copiesOut && !request.isVoid else { return .value(0) }
-    for index in 0..<count { thread.frame.value.buffer[index] = data[index] }
-    return .copyOut(address: arguments.third, byteCount: count)
+    for index in 0..<count { buffer[index] = data[index] }
+    return deliver(count, to: arguments.third.address)
   }
 
   /// FIODGNAME: the name goes to a buffer that the parameter, an int length and an address, describes.
   ///
   /// Throws EINVAL when it does not fit.
-  private func deviceName(_ name: String, _ thread: Thread) throws(Errno) -> Outcome {
-    let room = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 0))
-    let address = thread.frame.value.buffer.span.loadUInt64(at: 8)
+  private func deviceName(_ name: String) throws(Errno) -> Answer {
+    let room = Int32(bitPattern: stagedWord(at: 0))
+    let address = VirtualAddress(stagedLong(at: 8))
     guard name.utf8.count + 1 <= Int(room) else { throw .einval }
     var count = 0
     for byte in name.utf8 {
-      thread.frame.value.buffer[count] = byte
+      buffer[count] = byte
       count += 1
     }
-    thread.frame.value.buffer[count] = 0
-    return .copyOut(address: address, byteCount: count + 1)
+    buffer[count] = 0
+    return deliver(count + 1, to: address)
   }
 }
 

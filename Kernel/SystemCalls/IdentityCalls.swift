@@ -5,94 +5,137 @@ import Files
 import Memory
 import Processes
 
-extension Kernel {
-  func handleIdentity(
-    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let first = UInt32(truncatingIfNeeded: arguments.first)
-    switch call {
-    case .getuid: return .value(UInt64(process.credentials.user))
-    case .geteuid: return .value(UInt64(process.credentials.effectiveUser))
-    case .getgid: return .value(UInt64(process.credentials.group))
-    case .getegid: return .value(UInt64(process.credentials.effectiveGroup))
-    case .setuid: try process.setUser(first)
-    case .seteuid: try process.setEffectiveUser(first)
-    case .setgid: try process.setGroup(first)
-    case .setegid: try process.setEffectiveGroup(first)
-    case .setreuid:
-      try process.setUsers(
-        real: optionalIdentifier(arguments.first), effective: optionalIdentifier(arguments.second))
-    case .setregid:
-      try process.setGroups(
-        real: optionalIdentifier(arguments.first), effective: optionalIdentifier(arguments.second))
-    case .setresuid:
-      try process.setUsers(
-        real: optionalIdentifier(arguments.first), effective: optionalIdentifier(arguments.second),
-        saved: optionalIdentifier(arguments.third))
-    case .setresgid:
-      try process.setGroups(
-        real: optionalIdentifier(arguments.first), effective: optionalIdentifier(arguments.second),
-        saved: optionalIdentifier(arguments.third))
-    case .getresuid:
-      let credentials = process.credentials
-      return threeWords(credentials.user, credentials.effectiveUser, credentials.savedUser, arguments, thread, process)
-    case .getresgid:
-      let credentials = process.credentials
-      return threeWords(
-        credentials.group, credentials.effectiveGroup, credentials.savedGroup, arguments, thread, process)
-    case .getgroups: return try groups(arguments, thread, process)
-    case .setgroups: try setGroups(arguments, thread, process)
-    case .issetugid: return .value(process.hasChangedIdentity ? 1 : 0)
-    case .umask:
-      let old = process.creationMask
-      process.creationMask = FileMode(rawValue: UInt16(truncatingIfNeeded: arguments.first))
+extension SystemCallTable {
+  mutating func declareIdentityCalls() {
+    declare(.getuid, "getuid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.user)) }
+    declare(.geteuid, "geteuid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveUser)) }
+    declare(.getgid, "getgid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.group)) }
+    declare(.getegid, "getegid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveGroup)) }
+    declare(.getresuid, "getresuid", 3) { call throws(Errno) in
+      let credentials = call.process.credentials
+      return call.deliver(credentials.user, credentials.effectiveUser, credentials.savedUser)
+    }
+    declare(.getresgid, "getresgid", 3) { call throws(Errno) in
+      let credentials = call.process.credentials
+      return call.deliver(credentials.group, credentials.effectiveGroup, credentials.savedGroup)
+    }
+    declare(.issetugid, "issetugid", 0) { call throws(Errno) in .value(call.process.hasChangedIdentity ? 1 : 0) }
+    declare(.umask, "umask", 1) { call throws(Errno) in
+      let old = call.process.creationMask
+      call.process.creationMask = FileMode(rawValue: UInt16(truncatingIfNeeded: call.arguments.first.raw))
         .intersection(.allPermissions)
       return .value(UInt64(old.rawValue))
-    default: throw .enosys
     }
-    return .value(0)
+    declareChangesOfIdentity()
+    declare(.getgroups, "getgroups", 2) { call throws(Errno) in try call.groups() }
+    declare(
+      .setgroups, "setgroups", 2, copyIn: .chosen { call throws(Errno) in try call.groupsRequest() },
+      .waits(HeapCost.credentials + HeapCost.groupList)
+    ) { call throws(Errno) in try call.setGroups() }
   }
 
+  private mutating func declareChangesOfIdentity() {
+    let copy = MemoryDemand.waits(HeapCost.credentials)
+    let copyAndAccount = MemoryDemand.waits(HeapCost.credentials + HeapCost.userAccount)
+    declare(.setuid, "setuid", 1, copyAndAccount) { call throws(Errno) in
+      try call.process.setUser(call.arguments.first.word)
+      return .value(0)
+    }
+    declare(.seteuid, "seteuid", 1, copy) { call throws(Errno) in
+      try call.process.setEffectiveUser(call.arguments.first.word)
+      return .value(0)
+    }
+    declare(.setgid, "setgid", 1, copy) { call throws(Errno) in
+      try call.process.setGroup(call.arguments.first.word)
+      return .value(0)
+    }
+    declare(.setegid, "setegid", 1, copy) { call throws(Errno) in
+      try call.process.setEffectiveGroup(call.arguments.first.word)
+      return .value(0)
+    }
+    declare(.setreuid, "setreuid", 2, copyAndAccount) { call throws(Errno) in
+      let wanted = call.arguments
+      try call.process.setUsers(real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier)
+      return .value(0)
+    }
+    declare(.setregid, "setregid", 2, copy) { call throws(Errno) in
+      let wanted = call.arguments
+      try call.process.setGroups(real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier)
+      return .value(0)
+    }
+    declare(.setresuid, "setresuid", 3, copyAndAccount) { call throws(Errno) in
+      let wanted = call.arguments
+      try call.process.setUsers(
+        real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier,
+        saved: wanted.third.optionalIdentifier)
+      return .value(0)
+    }
+    declare(.setresgid, "setresgid", 3, copy) { call throws(Errno) in
+      let wanted = call.arguments
+      try call.process.setGroups(
+        real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier,
+        saved: wanted.third.optionalIdentifier)
+      return .value(0)
+    }
+  }
+}
+
+extension SystemCall {
   /// The result of getresuid(2): three integers, each to its own address, those with address 0 left out.
-  private func threeWords(
-    _ first: UInt32, _ second: UInt32, _ third: UInt32, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) -> Outcome {
-    var result = PendingResult()
-    stage(first, at: 0, &thread.frame.value.buffer)
-    stage(second, at: 4, &thread.frame.value.buffer)
-    stage(third, at: 8, &thread.frame.value.buffer)
-    if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: 4) }
-    if arguments.second != 0 { result.append(address: arguments.second, offset: 4, byteCount: 4) }
-    if arguments.third != 0 { result.append(address: arguments.third, offset: 8, byteCount: 4) }
-    _ = copyOut(result, thread, process)
-    return .registersSet
+  fileprivate func deliver(_ first: UInt32, _ second: UInt32, _ third: UInt32) -> Answer {
+    let (one, two, three) = (arguments.first, arguments.second, arguments.third)
+    if (one.isNull || store(first, (), at: one.address)) && (two.isNull || store(second, (), at: two.address))
+      && (three.isNull || store(third, (), at: three.address))
+    {
+      return .value(0)
+    }
+    stage(first, at: 0)
+    stage(second, at: 4)
+    stage(third, at: 8)
+    beginDelivery()
+    addPiece(at: 0, 4, to: one)
+    addPiece(at: 4, 4, to: two)
+    addPiece(at: 8, 4, to: three)
+    return .deliver
   }
 
   /// getgroups(2): the effective group first, then the supplementary ones.
-  private func groups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+  fileprivate func groups() throws(Errno) -> Answer {
     let credentials = process.credentials
     let count = credentials.groupCount
-    let room = integer(arguments.first)
+    let room = arguments.first.integer
     if room == 0 { return .value(UInt64(count)) }
     guard room >= count else { throw .einval }
-    for index in 0..<count {
-      stage(credentials.group(at: index), at: 4 * index, &thread.frame.value.buffer)
+    // Few, as they usually are, are stored one by one.
+    var stored = 0
+    if count <= 4 {
+      while stored < count && store(credentials.group(at: stored), (), at: address(of: stored)) { stored += 1 }
     }
-    var result = PendingResult(value: UInt64(count))
-    result.append(address: arguments.second, offset: 0, byteCount: 4 * count)
-    _ = copyOut(result, thread, process)
-    return .registersSet
+    if stored == count { return .value(UInt64(count)) }
+    for index in 0..<count { stage(credentials.group(at: index), at: 4 * index) }
+    thread.frame.value.delivery.begin(value: UInt64(count))
+    thread.frame.value.delivery.append(address: arguments.second.address, offset: 0, byteCount: 4 * count)
+    return .deliver
+  }
+
+  private func address(of group: Int) -> VirtualAddress {
+    VirtualAddress(arguments.second.raw &+ 4 * UInt64(group))
+  }
+
+  fileprivate func groupsRequest() throws(Errno) -> CopyInRequest {
+    let count = Int(arguments.first.integer)
+    guard count >= 0, count <= SystemCallLimits.groupCount else { throw .einval }
+    return count == 0 ? .nothing : .bytes(arguments.second.range(4 * count))
   }
 
   /// setgroups(2): the first becomes the effective group; none keeps only the effective one. The number of groups and their
   /// address have been checked; the privilege comes last.
-  private func setGroups(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) {
+  fileprivate func setGroups() throws(Errno) -> Answer {
     guard process.credentials.isSuperuser else { throw .eperm }
-    let count = Int(integer(arguments.first))
+    let count = Int(arguments.first.integer)
     var groups = [256 of UInt32](repeating: 0)
-    for index in 0..<count {
-      groups[index] = thread.frame.value.buffer.span.loadUInt32(at: 4 * index)
-    }
+    for index in 0..<count { groups[index] = stagedWord(at: 4 * index) }
     try process.setGroups(groups.span.extracting(0..<count))
+    return .value(0)
   }
 }

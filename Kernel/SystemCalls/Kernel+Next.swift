@@ -24,6 +24,10 @@ extension Kernel {
     let begin = processes.lookAtClock()
     if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
+    if threadHasRun {
+      threadHasRun = false
+      if let thread = processes.current { processes.releaseAwaitedFrame(thread) }
+    }
     var steps = 0
     while true {
       if let next = step() { return next }
@@ -62,6 +66,7 @@ extension Kernel {
     processes.takeFloatingPoint(for: thread)
     processes.needsAttention = false
     nextLookNanoseconds = processes.endKernelWork()
+    threadHasRun = true
     return .run(context: thread.record.address)
   }
 
@@ -136,7 +141,7 @@ extension Kernel {
       return false
     }
     if thread.continuation.isNone { return true }
-    if let monitor { monitoredResume(thread, process, monitor) } else { resume(thread, process) }
+    if let monitor { watchResume(thread, process, monitor) } else { resume(thread, process) }
     return false
   }
 

@@ -44,7 +44,7 @@ extension Kernel {
       switch try execution.step(nil) {
       case .again: break
       case .complete: done = true
-      case .wait, .wantsFile: throw .enomem
+      case .wait: throw .enomem
       }
     }
     let table = FileTable(files)

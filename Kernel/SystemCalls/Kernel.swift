@@ -9,7 +9,7 @@
 import ABI
 import Files
 import Memory
-import Processes
+public import Processes
 
 /// The kernel.
 public final class Kernel {
@@ -17,6 +17,7 @@ public final class Kernel {
   let processes: ProcessSystem
   let files: FileSystem
   let table = SystemCallTable()
+  let controls = SystemControlTable()
   let modules: [BootModule]
   let isQuiet: Bool
   /// Whole frames of the machine's memory (`hw.physmem`).
@@ -25,6 +26,8 @@ public final class Kernel {
   /// When the timer is to interrupt the thread that `next()` has said runs, at the latest, in nanoseconds since boot: its turn
   /// ends, somebody who sleeps is due, or whoever woke goes first.
   public internal(set) var nextLookNanoseconds: UInt64 = 0
+  /// Whether the current thread has run since `next()` gave it the processor.
+  var threadHasRun = false
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.
@@ -43,7 +46,7 @@ public final class Kernel {
   var baselineKernelFrameCount = 0
   /// What is known of this start, for the random numbers.
   let seedMaterial: [UInt64]
-  /// Watches events, if that was asked for (Kernel+Monitored.swift).
+  /// Watches events, if that was asked for (Kernel+Watching.swift).
   public internal(set) var monitor: EventMonitor?
   /// Whether an inspection or the monitor found something wrong.
   public internal(set) var hasViolation = false
@@ -73,37 +76,28 @@ public final class Kernel {
     for module in modules { addToFiles(module) }
   }
 
+  /// Where the thread that `next()` has said runs lies, and its process: what entry code hands to `systemCall`.
+  public var current: (thread: UInt, process: UInt) {
+    (processes.currentThreadReference.rawAddress, processes.currentProcessReference.rawAddress)
+  }
+
   // MARK: Events
 
-  /// A system call of the current thread, whose registers are in its context.
+  // Not inlined: as parameters both are borrowed all the way down, without counting a reference.
+  /// A system call of the current thread, whose registers are in its context; `process` is its process. Entry code hands both
+  /// along, from `current`, and calls this by its symbol.
   ///
   /// True: the same thread goes on at once with the registers in its context (the fast way; fs and gs bases unchanged).
   /// False: call `next()`.
-  public func systemCall() -> Bool {
-    processes.currentThreadReference.borrow { thread in
-      processes.currentProcessReference.borrow { process in systemCall(thread, process) }
-    }
-  }
-
-  @inline(__always)
-  private func systemCall(_ thread: Thread, _ process: Process) -> Bool {
-    if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
+  @inline(never)
+  @_silgen_name("kernel_system_call")
+  public func systemCall(_ thread: Thread, _ process: Process) -> Bool {
+    thread.takeArgumentsFromRegisters()
     let number = thread.context.rax
-    guard number < UInt64(SystemCallTable.count) else {
-      return finish(unknownCall(process, thread), thread)
+    guard number < UInt64(SystemCallTable.count), table[Int(truncatingIfNeeded: number)].preparation.isEmpty else {
+      return begin(entry(number), thread, process)
     }
-    let call = table[Int(number)].call
-    if let value = lookedUp(call, process) {
-      // This changed nothing but the registers.
-      succeed(&thread.context, value)
-      return !processes.needsAttention
-    }
-    do throws(Errno) {
-      if let value = try quickResult(call, thread, process) { return succeed(value, thread) }
-    } catch {
-      return finish(error, thread)
-    }
-    return perform(table[Int(number)], thread, process)
+    return run(table[Int(truncatingIfNeeded: number)].declaration, thread, process)
   }
 
   /// An exception of the current thread. Returns what `systemCall()` returns.
@@ -116,7 +110,6 @@ public final class Kernel {
 
   @inline(__always)
   private func exception(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
-    if thread.awaitedFrame != .none { processes.releaseAwaitedFrame(thread) }
     if event.vector == ExceptionVector.pageFault {
       return pageFault(event, thread, process)
     }
@@ -134,20 +127,12 @@ public final class Kernel {
     memory.heap?.giveBackExcess()
   }
 
-  /// The timer interrupt, from ring 3 or from idling: wakes who is due, and ends the current thread's turn if it is used up.
-  public func timerTick() {
+  /// The timer interrupt: wakes who is due, and ends the current thread's turn if it is used up.
+  func timerTick() {
     let now = processes.lookAtClock()
     keepHouse(now: now)
     processes.noteTeardown()
     if memory.hasTeardown { workOffTeardown() }
     processes.endUsedTurn()
   }
-
-  /// The console's device has interrupted.
-  public func consoleInterrupt() {
-    files.console.serve()
-  }
-
-  /// A device interrupt whose work the driver has already reported to `MemorySystem` (transfers completed).
-  public func deviceInterrupt() {}
 }

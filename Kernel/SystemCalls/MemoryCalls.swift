@@ -12,7 +12,7 @@ private struct MapArguments {
   let protection: Protection
   let maximum: Protection
   let flags: MapFlags
-  let descriptor: Int32
+  let descriptor: Descriptor
   /// The offset, rounded down to a page.
   let offset: UInt64
   /// What rounding took off.
@@ -21,20 +21,20 @@ private struct MapArguments {
   var isAnonymous: Bool { flags.contains(.anonymous) || flags.contains(.guardRange) }
 
   init(_ arguments: Arguments) throws(Errno) {
-    let protectionBits = UInt32(truncatingIfNeeded: arguments.third)
+    let protectionBits = arguments.third.word
     guard protectionBits & ~Protection.argumentMask == 0 else { throw .einval }
     let wanted = Protection(argument: protectionBits)
     let limit = Protection.maximum(inArgument: protectionBits)
     if let limit, !limit.isSuperset(of: wanted) { throw .enotsup }
     protection = wanted
     maximum = limit ?? .all
-    var flags = MapFlags(rawValue: UInt32(truncatingIfNeeded: arguments.fourth)).subtracting(.ignored)
-    descriptor = Int32(truncatingIfNeeded: arguments.fifth)
-    var position = arguments.sixth
-    guard arguments.second != 0 else { throw .einval }
-    if flags.contains(.anonymous) && (descriptor != -1 || position != 0) { throw .einval }
+    var flags = MapFlags(rawValue: arguments.fourth.word).subtracting(.ignored)
+    descriptor = arguments.fifth.descriptor
+    var position = arguments.sixth.raw
+    guard arguments.second.raw != 0 else { throw .einval }
+    if flags.contains(.anonymous) && (descriptor != .none || position != 0) { throw .einval }
     if flags.contains(.stack) {
-      guard descriptor == -1, wanted.isSuperset(of: [.read, .write]) else { throw .einval }
+      guard descriptor == .none, wanted.isSuperset(of: [.read, .write]) else { throw .einval }
       flags.insert(.anonymous)
       position = 0
     }
@@ -43,18 +43,18 @@ private struct MapArguments {
     if flags.isSuperset(of: [.shared, .privateCopy]) { throw .einval }
     if flags.contains(.guardRange) {
       let allowed: MapFlags = [.guardRange, .fixed, .exclusive, .low32Bit]
-      guard flags.subtracting(.alignmentMask).isSubset(of: allowed), wanted.isEmpty, descriptor == -1, position == 0
+      guard flags.subtracting(.alignmentMask).isSubset(of: allowed), wanted.isEmpty, descriptor == .none, position == 0
       else { throw .einval }
     }
     self.flags = flags
     pageOffset = position & Page.offsetMask
     offset = position & ~Page.offsetMask
-    let size = (arguments.second &+ pageOffset &+ Page.offsetMask) & ~Page.offsetMask
-    guard arguments.second <= size else { throw .enomem }
+    let size = (arguments.second.raw &+ pageOffset &+ Page.offsetMask) & ~Page.offsetMask
+    guard arguments.second.raw <= size else { throw .enomem }
     byteCount = size
     let shift = flags.alignmentShift
     if shift != 0 && shift != MapFlags.superpageAlignmentShift && (shift >= 64 || shift < 12) { throw .einval }
-    address = arguments.first
+    address = arguments.first.raw
     if flags.contains(.fixed) {
       let start = address &- pageOffset
       guard start & Page.offsetMask == 0, start >= ABI.UserSpace.start,
@@ -81,13 +81,43 @@ private struct MapArguments {
   }
 }
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareMemoryCalls() {
+    declare(.mmap, "mmap", 6, .refuses(.enomem, HeapCost.mapping)) { call throws(Errno) in try call.map() }
+    declare(.munmap, "munmap", 2) { call throws(Errno) in try call.unmap() }
+    declare(
+      .mprotect, "mprotect", 3, .refuses(.enomem, .none),
+      givesBack: { !Protection(argument: $0.arguments.third.word).contains(.write) },
+      { call throws(Errno) in try call.protect() })
+    declare(
+      .break, "break", 1, .refuses(.enomem, .none),
+      givesBack: { $0.arguments.first.raw <= $0.space.program.dataEnd },
+      { call throws(Errno) in try call.setBreak() })
+  }
+}
+
+extension Descriptor {
+  /// No descriptor.
+  fileprivate static let none = Descriptor(number: -1)
+}
+
+extension SystemCall {
+  // MARK: Going on
+
+  /// Begins or goes on with a change of the address space.
+  func goOn(_ remainder: consuming MemoryContinuation) throws(Errno) -> Answer {
+    var budget = kernel.unitsPerTurn
+    let progress = try remainder.step(space, &budget)
+    if progress == .complete { return .value(remainder.result) }
+    return unfinished(progress, .memory(remainder))
+  }
+
   // MARK: mmap
 
-  func map(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+  fileprivate func map() throws(Errno) -> Answer {
     let map = try MapArguments(arguments)
-    if map.isAnonymous { return try mapAnonymous(map, thread, process) }
-    let file = try fileTable(process).file(at: map.descriptor)
+    if map.isAnonymous { return try mapAnonymous(map) }
+    let file = try file(map.descriptor)
     guard map.flags.contains(.shared) || map.flags.contains(.privateCopy) else { throw .einval }
     let sharing: Sharing = map.flags.contains(.shared) ? .shared : .private
     var answer = try file.mapping(
@@ -100,51 +130,38 @@ extension Kernel {
       sharing: sharing, object: answer.object.take())
     request.offset = answer.pageOffset
     request.countsAsWritable = answer.countsAsWritable
-    return try place(request, map, thread, process)
+    return try place(request, map)
   }
 
-  private func mapAnonymous(
-    _ map: MapArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  private func mapAnonymous(_ map: MapArguments) throws(Errno) -> Answer {
     let isShared = map.flags.contains(.shared)
     var request = MapRequest(
       address: map.address, byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: map.flags.contains(.guardRange) ? [] : map.maximum,
       sharing: isShared ? .shared : .private, object: nil)
     request.isGuard = map.flags.contains(.guardRange)
-    if map.flags.contains(.stack) { request.stack = StackRequest(guardPageCount: memory.stackGuardPageCount) }
-    return try place(request, map, thread, process)
+    if map.flags.contains(.stack) { request.stack = StackRequest(guardPageCount: kernel.memory.stackGuardPageCount) }
+    return try place(request, map)
   }
 
-  private func place(
-    _ request: consuming MapRequest, _ map: MapArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    try checkAddressSpaceLimit(map.byteCount, process)
+  private func place(_ request: consuming MapRequest, _ map: MapArguments) throws(Errno) -> Answer {
+    try checkAddressSpaceLimit(map.byteCount)
     request.alignment = map.alignment
-    let space = space(process)
+    let space = self.space
     choosePlace(&request, map, space.program, process.limit(.data))
     if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
-    var budget = unitsPerTurn
+    var budget = kernel.unitsPerTurn
     let (address, outcome) = try space.map(request, &budget)
     let value = address.raw &+ map.pageOffset
     guard case .pending(let pending) = outcome else { return .value(value) }
-    return cut(thread, .map(pending, value: value))
-  }
-
-  func continueMap(_ pending: PendingMapping, _ value: UInt64, _ thread: Thread) -> Outcome {
-    var budget = unitsPerTurn
-    switch pending.step(&budget) {
-    case .complete: return .value(value)
-    case .again: return cut(thread, .map(pending, value: value))
-    case .wait(let channel): return park(thread, .map(pending, value: value), on: channel)
-    }
+    return goOnLater(.memory(.map(pending, value: value)))
   }
 
   /// Refuses with ENOMEM what RLIMIT_AS does not allow.
-  private func checkAddressSpaceLimit(_ byteCount: UInt64, _ process: Process) throws(Errno) {
+  private func checkAddressSpaceLimit(_ byteCount: UInt64) throws(Errno) {
     let limit = process.limit(.addressSpace).soft
     guard limit != ResourceLimit.infinity else { return }
-    let (total, overflow) = space(process).virtualByteCount.addingReportingOverflow(byteCount)
+    let (total, overflow) = space.virtualByteCount.addingReportingOverflow(byteCount)
     guard !overflow && total <= UInt64(limit) else { throw .enomem }
   }
 
@@ -177,34 +194,21 @@ extension Kernel {
   // MARK: munmap, mprotect
 
   /// munmap(2). The sums wrap as FreeBSD's do, so that a range which is empty after rounding is no error (spec shm.md 3.13).
-  func unmap(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    guard arguments.second > 0 else { throw .einval }
-    let start = arguments.first & ~Page.offsetMask
-    let end = start &+ ((arguments.second &+ (arguments.first & Page.offsetMask) &+ Page.offsetMask) & ~Page.offsetMask)
+  fileprivate func unmap() throws(Errno) -> Answer {
+    let (address, byteCount) = (arguments.first.raw, arguments.second.raw)
+    guard byteCount > 0 else { throw .einval }
+    let start = address & ~Page.offsetMask
+    let end = start &+ ((byteCount &+ (address & Page.offsetMask) &+ Page.offsetMask) & ~Page.offsetMask)
     guard start >= ABI.UserSpace.start, start <= end, end <= ABI.UserSpace.end else { throw .einval }
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: end - start) else { return .value(0) }
-    return continueUnmap(range, dataEnd: nil, thread, process)
+    return try goOn(.unmap(range, dataEnd: nil))
   }
 
-  func continueUnmap(
-    _ range: AddressRange, dataEnd: UInt64?, _ thread: Thread, _ process: Process
-  ) -> Outcome {
-    var budget = unitsPerTurn
-    switch space(process).unmap(range, &budget) {
-    case .complete:
-      if let dataEnd { space(process).program.dataEnd = dataEnd }
-      return .value(dataEnd ?? 0)
-    case .again: return cut(thread, .unmap(range, dataEnd: dataEnd))
-    case .wait(let channel): return park(thread, .unmap(range, dataEnd: dataEnd), on: channel)
-    }
-  }
-
-  func protect(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let bits = UInt32(truncatingIfNeeded: arguments.third)
+  fileprivate func protect() throws(Errno) -> Answer {
+    let (address, bits) = (arguments.first.raw, arguments.third.word)
     guard bits & ~Protection.argumentMask == 0 else { throw .einval }
-    let start = arguments.first & ~Page.offsetMask
-    let pageOffset = arguments.first & Page.offsetMask
-    let size = (arguments.second &+ pageOffset &+ Page.offsetMask) & ~Page.offsetMask
+    let start = address & ~Page.offsetMask
+    let size = (arguments.second.raw &+ (address & Page.offsetMask) &+ Page.offsetMask) & ~Page.offsetMask
     guard start &+ size >= start else { throw .einval }
     if size == 0 { return .value(0) }
     let protection = Protection(argument: bits)
@@ -213,28 +217,10 @@ extension Kernel {
     guard start < ABI.UserSpace.end else { return .value(0) }
     let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(0) }
-    return try continueProtect(PendingProtection(range, protection, maximum: maximum), thread, process)
-  }
-
-  @inline(__always)
-  func continueProtect(
-    _ pending: PendingProtection, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    var pending = pending
-    var budget = unitsPerTurn
-    let outcome = try spaceReference(process).tryBorrow { space throws(Errno) in
-      try space.protect(&pending, &budget)
-    }
-    switch outcome {
-    case .complete: return .value(0)
-    case .again: return cutProtect(pending, thread)
-    case .wait(let channel): return park(thread, .protect(pending), on: channel)
-    }
-  }
-
-  @inline(never)
-  private func cutProtect(_ pending: PendingProtection, _ thread: Thread) -> Outcome {
-    cut(thread, .protect(pending))
+    var pending = PendingProtection(range, protection, maximum: maximum)
+    var budget = kernel.unitsPerTurn
+    let progress = try spaceReference.tryBorrow { space throws(Errno) in try space.protect(&pending, &budget) }
+    return progress == .complete ? .value(0) : unfinished(progress, .memory(.protect(pending)))
   }
 
   // MARK: break
@@ -242,24 +228,24 @@ extension Kernel {
   /// Moves the end of the data segment, which is a whole number of pages, and returns it. An address below the segment moves
   /// nothing: that is how a program learns where it ends. ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the memory
   /// cannot be had (spec abi.md section 3).
-  func setBreak(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let space = space(process)
+  fileprivate func setBreak() throws(Errno) -> Answer {
+    let space = self.space
     let (start, oldEnd) = (space.program.dataStart, space.program.dataEnd)
     // What is too high wraps to zero.
-    let newEnd = (arguments.first &+ Page.offsetMask) & ~Page.offsetMask
+    let newEnd = (arguments.first.raw &+ Page.offsetMask) & ~Page.offsetMask
     guard newEnd >= start else { return .value(oldEnd) }
     if newEnd > oldEnd {
       guard newEnd - start <= UInt64(max(0, process.limit(.data).soft)), newEnd <= ABI.UserSpace.end else {
         throw .enomem
       }
-      try checkAddressSpaceLimit(newEnd - oldEnd, process)
+      try checkAddressSpaceLimit(newEnd - oldEnd)
       _ = try space.map(
         MapRequest(
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],
           maximum: .all, sharing: .private, object: nil))
       space.program.dataEnd = newEnd
     } else if newEnd < oldEnd, let range = AddressRange(covering: VirtualAddress(newEnd), byteCount: oldEnd - newEnd) {
-      return continueUnmap(range, dataEnd: newEnd, thread, process)
+      return try goOn(.unmap(range, dataEnd: newEnd))
     }
     return .value(newEnd)
   }

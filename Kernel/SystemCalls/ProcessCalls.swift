@@ -1,22 +1,118 @@
-// fork(2), execve(2), wait4(2), kill(2), getrusage(2), sigaction(2), and going on with calls that waited.
+// fork(2), execve(2), wait4(2), kill(2), getrusage(2), sigaction(2) and their like.
 
 import ABI
 import Files
 import Memory
 import Processes
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareProcessCalls() {
+    declare(.exit, "exit", 1) { call throws(Errno) in
+      call.kernel.processes.beginExit(call.process, .exited(call.arguments.first.integer))
+      return .left
+    }
+    let child = MemoryDemand.refuses(.enomem, HeapCost.child)
+    declare(.fork, "fork", 0, child) { call throws(Errno) in try call.fork(ForkOptions()) }
+    declare(.vfork, "vfork", 0, child) { call throws(Errno) in try call.fork(.virtual) }
+    declare(.rfork, "rfork", 1, child) { call throws(Errno) in try call.forkPartly() }
+    declare(.execve, "execve", 3, copyIn: .path(argument: 0), .refuses(.enomem, HeapCost.execution)) {
+      call throws(Errno) in try call.execute()
+    }
+    declare(.wait4, "wait4", 4) { call throws(Errno) in try call.waitForChild() }
+    declare(.schedYield, "sched_yield", 0) { call throws(Errno) in
+      let answer = call.leave(with: 0)
+      call.kernel.processes.yield()
+      return answer
+    }
+    declare(.thrSelf, "thr_self", 1) { call throws(Errno) in
+      call.deliver(UInt64(call.thread.identifier), to: call.arguments.first.address)
+    }
+    declare(.getrusage, "getrusage", 2) { call throws(Errno) in try call.usage() }
+    declareSignalCalls()
+    declareFamilyCalls()
+  }
+
+  private mutating func declareSignalCalls() {
+    declare(.kill, "kill", 2) { call throws(Errno) in try call.kill() }
+    declare(
+      .sigaction, "sigaction", 3,
+      copyIn: .chosen { call throws(Errno) in
+        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalAction.byteCount))
+      }
+    ) { call throws(Errno) in try call.signalAction() }
+    declare(
+      .procctl, "procctl", 4,
+      copyIn: .chosen { call throws(Errno) in
+        guard call.arguments.third.integer == ProcessControl.protect else { throw .einval }
+        return .bytes(call.arguments.fourth.range(4))
+      }
+    ) { call throws(Errno) in
+      let wanted = call.arguments
+      try call.kernel.processes.protect(
+        IdentifierType(rawValue: wanted.first.integer), wanted.second.long, call.stagedWord(at: 0), by: call.process)
+      return .value(0)
+    }
+  }
+
+  private mutating func declareFamilyCalls() {
+    declare(.getpid, "getpid", 0) { call throws(Errno) in .value(UInt64(UInt32(bitPattern: call.process.identifier))) }
+    declare(.getppid, "getppid", 0) { call throws(Errno) in
+      .value(UInt64(call.kernel.processes[call.process.parent]?.identifier ?? 0))
+    }
+    declare(.getpgrp, "getpgrp", 0) { call throws(Errno) in .value(UInt64(call.process.groupIdentifier)) }
+    declare(.setpgid, "setpgid", 2) { call throws(Errno) in
+      try call.kernel.processes.setProcessGroup(
+        call.arguments.first.integer, call.arguments.second.integer, by: call.process)
+      return .value(0)
+    }
+    declare(.getpgid, "getpgid", 1) { call throws(Errno) in
+      .value(UInt64(try call.kernel.processes.processGroup(of: call.arguments.first.integer, by: call.process)))
+    }
+    declare(.setsid, "setsid", 0) { call throws(Errno) in
+      .value(UInt64(try call.kernel.processes.makeSession(call.process)))
+    }
+    declare(.getsid, "getsid", 1) { call throws(Errno) in
+      .value(UInt64(try call.kernel.processes.session(of: call.arguments.first.integer, by: call.process)))
+    }
+  }
+}
+
+extension SystemCall {
+  // MARK: Going on
+
+  /// Goes on with a call from its continuation.
+  func goOn(_ continuation: consuming Continuation) throws(Errno) -> Answer {
+    switch consume continuation {
+    case .file(let remainder): try goOn(remainder)
+    case .memory(let remainder): try goOn(remainder)
+    case .process(let remainder): try goOn(remainder)
+    case .phase(.random(let pending)): try continueRandom(pending)
+    case .phase(.nameList(let pending)): try continueList(pending)
+    case .none, .phase, .exit: preconditionFailure("not what remains of a call")
+    }
+  }
+
+  private func goOn(_ remainder: ProcessContinuation) throws(Errno) -> Answer {
+    switch remainder {
+    case .sleep(let deadline): sleep(until: deadline)
+    case .kill(let pending): try continueKill(pending)
+    case .execute(let execution): try continueExecution(execution)
+    case .fork(let pending): try continueFork(pending)
+    case .lend(let child, let identifier): continueLending(child, identifier)
+    }
+  }
+
   // MARK: fork
 
-  func fork(_ options: ForkOptions, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    try continueFork(try processes.beginFork(process, thread, options), thread, process)
+  fileprivate func fork(_ options: ForkOptions) throws(Errno) -> Answer {
+    try continueFork(try kernel.processes.beginFork(process, thread, options))
   }
 
   /// rfork(2), checked in FreeBSD's order (spec abi.md section 15). RFSPAWN is refused, so that posix_spawn(3) takes vfork(2).
   /// What cannot be shared here is refused with EINVAL: memory while the parent goes on, descriptor tables, signal
   /// dispositions.
-  func forkPartly(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let flags = ForkFlags(rawValue: UInt32(truncatingIfNeeded: arguments.first))
+  fileprivate func forkPartly() throws(Errno) -> Answer {
+    let flags = ForkFlags(rawValue: arguments.first.word)
     guard flags.isSubset(of: .known), !flags.isSuperset(of: [.copiesDescriptors, .clearsDescriptors]) else {
       throw .einval
     }
@@ -24,7 +120,7 @@ extension Kernel {
     guard tellsBySignal || flags.signal.rawValue == 0, flags.signal.rawValue <= Signal.maximumRawValue else {
       throw .einval
     }
-    guard flags.contains(.makesProcess) else { return try divorce(flags, thread, process) }
+    guard flags.contains(.makesProcess) else { return try divorce(flags) }
     guard flags.isDisjoint(with: [.sharesLeader, .sharesSignals]),
       !flags.isDisjoint(with: [.copiesDescriptors, .clearsDescriptors]),
       flags.contains(.suspendsParent) || !flags.contains(.sharesMemory)
@@ -36,202 +132,161 @@ extension Kernel {
     options.isForgotten = flags.contains(.isForgotten)
     if flags.contains(.endsWithUserSignal) { options.endSignal = .sigusr1 }
     if tellsBySignal { options.endSignal = flags.signal }
-    return try fork(options, thread, process)
+    return try fork(options)
   }
 
   /// rfork(2) without RFPROC: what the flags say happens to the caller. Its descriptors are its own already.
-  private func divorce(_ flags: ForkFlags, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+  private func divorce(_ flags: ForkFlags) throws(Errno) -> Answer {
     // Memory that was lent by a parent who waits stays that parent's.
     guard flags.contains(.sharesMemory) || process.lender == .none else { throw .einval }
     if flags.contains(.clearsDescriptors) {
       // What is closed already is not found again, so a call that was cut simply starts over.
-      var budget = ProcessLimits.descriptorsPerTurn
-      guard fileTable(process).closeRange(0, UInt32.max, budget: &budget) else { return cut(thread, .call) }
+      var budget = FileLimits.descriptorsPerStep
+      guard table.closeRange(0, UInt32.max, budget: &budget) else { return goOnLater(.phase(.whole)) }
     }
     return .pair(0, 0)
   }
 
-  private func continueFork(
-    _ pending: PendingFork, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    var budget = unitsPerTurn
-    guard let child = try processes.continueFork(pending, process, &budget) else { return cut(thread, .fork(pending)) }
+  private func continueFork(_ pending: PendingFork) throws(Errno) -> Answer {
+    var budget = kernel.unitsPerTurn
+    guard let child = try kernel.processes.continueFork(pending, process, &budget) else {
+      return goOnLater(.process(.fork(pending)))
+    }
     guard pending.options.suspendsParent else { return .pair(UInt64(child.identifier), 0) }
-    return park(
-      thread, .lend(child: child.slot, identifier: child.identifier), on: .lentMemory(toSlot: child.slot.raw))
+    return wait(
+      on: .lentMemory(toSlot: child.slot.raw),
+      then: .process(.lend(child: child.slot, identifier: child.identifier)))
   }
 
-  private func continueLending(
-    _ child: ProcessSlot, _ identifier: Int32, _ thread: Thread, _ process: Process
-  ) -> Outcome {
-    if processes.isLent(to: child, identifier, by: process) {
-      return park(thread, .lend(child: child, identifier: identifier), on: .lentMemory(toSlot: child.raw))
+  private func continueLending(_ child: ProcessSlot, _ identifier: Int32) -> Answer {
+    if kernel.processes.isLent(to: child, identifier, by: process) {
+      return wait(
+        on: .lentMemory(toSlot: child.raw), then: .process(.lend(child: child, identifier: identifier)))
     }
     // The child may have become another user while it ran in this memory.
-    space(process).account = process.credentials.account
+    space.account = process.credentials.account
     return .pair(UInt64(identifier), 0)
   }
 
   // MARK: execve
 
-  func execute(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
-  ) throws(Errno) -> Outcome {
+  fileprivate func execute() throws(Errno) -> Answer {
     let execution = Execution(
-      memory, path: thread.frame.value.buffer, pathByteCount: stagedByteCount,
-      arguments: arguments.second, environment: arguments.third,
+      kernel.memory, path: buffer, pathByteCount: stagedByteCount,
+      arguments: arguments.second.raw, environment: arguments.third.raw,
       stackLimit: UInt64(max(0, process.limit(.stack).soft)), account: process.credentials.account)
-    return try continueExecution(execution, thread, process)
+    return try continueExecution(execution)
   }
 
-  func continueExecution(
-    _ execution: Execution, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    var budget = ProcessLimits.executionStepsPerTurn
-    while budget > 0 {
-      budget -= 1
-      switch try execution.step(process.addressSpace) {
+  private func continueExecution(_ execution: Execution) throws(Errno) -> Answer {
+    for _ in 0..<ProcessLimits.executionStepsPerTurn {
+      if execution.needsFile {
+        try execution.load(try executable(execution))
+        continue
+      }
+      let progress = try execution.step(process.addressSpace)
+      switch progress {
       case .again: break
-      case .wait(let channel): return park(thread, .execute(execution), on: channel)
-      case .wantsFile: try execution.load(try executable(execution))
+      case .wait: return unfinished(progress, .process(.execute(execution)))
       case .complete:
-        var files = ProcessLimits.descriptorsPerTurn
-        guard fileTable(process).closeOnExec(budget: &files) else { return cut(thread, .execute(execution)) }
-        processes.commit(execution, process, thread)
-        processes.needsAttention = true
-        return .registersSet
+        var budget = FileLimits.descriptorsPerStep
+        guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
+        kernel.processes.commit(execution, process, thread)
+        kernel.processes.needsAttention = true
+        return .left
       }
     }
-    return cut(thread, .execute(execution))
+    return goOnLater(.process(.execute(execution)))
   }
 
-  func executable(_ execution: Execution) throws(Errno) -> ExecutableImage {
-    let content = try files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
+  private func executable(_ execution: Execution) throws(Errno) -> ExecutableImage {
+    let content = try kernel.files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
     return ExecutableImage(start: content.start, byteCount: content.byteCount)
   }
 
   // MARK: wait4
 
-  func waitForChild(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let options = WaitOptions(rawValue: UInt32(truncatingIfNeeded: arguments.third))
+  fileprivate func waitForChild() throws(Errno) -> Answer {
+    let options = WaitOptions(rawValue: arguments.third.word)
     guard options.isSubset(of: .known) else { throw .einval }
-    switch try processes.pollChildren(integer(arguments.first), options, of: process) {
+    switch try kernel.processes.pollChildren(arguments.first.integer, options, of: process) {
     case .notYet:
       if options.contains(.noHang) { return .value(0) }
-      return park(thread, .waitForChild, on: .child(ofSlot: process.slot.raw))
+      return wait(on: .child(ofSlot: process.slot.raw), then: .phase(.whole))
     case .found(let identifier, let status, let usage):
-      var result = PendingResult(value: UInt64(identifier))
-      if arguments.second != 0 {
-        stage(status.rawValue, at: 0, &thread.frame.value.buffer)
-        result.append(address: arguments.second, offset: 0, byteCount: 4)
-      }
-      if arguments.fourth != 0 {
-        encode(usage.rusage, at: 8, &thread.frame.value.buffer)
-        result.append(address: arguments.fourth, offset: 8, byteCount: Rusage.byteCount)
-      }
-      _ = copyOut(result, thread, process)
-      return .registersSet
+      stage(status.rawValue, at: 0)
+      stage(usage.rusage, at: 8)
+      beginDelivery(value: UInt64(identifier))
+      addPiece(at: 0, 4, to: arguments.second)
+      addPiece(at: 8, Rusage.byteCount, to: arguments.fourth)
+      return .deliver
     }
   }
 
-  private func encode(_ usage: Rusage, at offset: Int, _ buffer: inout [1024 of UInt8]) {
-    for position in stride(from: offset, to: offset + Rusage.byteCount, by: 8) {
-      stage(UInt64(0), at: position, &buffer)
+  private func stage(_ usage: Rusage, at offset: Int) {
+    zero(from: offset, Rusage.byteCount)
+    encode { buffer in
+      var part = buffer._mutatingExtracting(offset..<offset + Rusage.byteCount)
+      usage.encode(into: &part)
     }
-    var span = buffer.mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    var part = bytes._mutatingExtracting(offset..<offset + Rusage.byteCount)
-    usage.encode(into: &part)
   }
 
-  func usage(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let usage: ResourceUsage
-    switch integer(arguments.first) {
+  fileprivate func usage() throws(Errno) -> Answer {
+    switch arguments.first.integer {
     case 0, 1:
-      processes.charge()
-      usage = process.currentUsage
-    case -1: usage = process.childUsage
+      kernel.processes.charge()
+      stage(process.currentUsage.rusage, at: 0)
+    case -1: stage(process.childUsage.rusage, at: 0)
     default: throw .einval
     }
-    encode(usage.rusage, at: 0, &thread.frame.value.buffer)
-    return .copyOut(address: arguments.second, byteCount: Rusage.byteCount)
+    return deliver(Rusage.byteCount, to: arguments.second.address)
   }
 
   // MARK: Signals
 
-  func kill(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let signal = Signal(rawValue: integer(arguments.second))
+  fileprivate func kill() throws(Errno) -> Answer {
+    let signal = Signal(rawValue: arguments.second.integer)
     guard signal.rawValue == 0 || signal.isValid else { throw .einval }
-    let pending = try processes.kill(integer(arguments.first), signal.rawValue == 0 ? nil : signal, by: process)
+    let pending = try kernel.processes.kill(
+      arguments.first.integer, signal.rawValue == 0 ? nil : signal, by: process)
     guard let pending else { return .value(0) }
-    return try continueKill(pending, thread, process)
+    return try continueKill(pending)
   }
 
-  private func continueKill(
-    _ pending: PendingKill, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  private func continueKill(_ pending: PendingKill) throws(Errno) -> Answer {
     var pending = pending
-    return try processes.continueKill(&pending, by: process) ? .value(0) : cut(thread, .kill(pending))
+    return try kernel.processes.continueKill(&pending, by: process)
+      ? .value(0) : goOnLater(.process(.kill(pending)))
   }
 
   /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN, and SA_NOCLDWAIT. Functions are refused with ENOSYS.
-  func signalAction(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    let signal = Signal(rawValue: integer(arguments.first))
+  fileprivate func signalAction() throws(Errno) -> Answer {
+    let signal = Signal(rawValue: arguments.first.integer)
     guard signal.isValid else { throw .einval }
     let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
-    let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalActionFlags.noChildWait : 0
-    if arguments.second != 0 {
-      let handler = thread.frame.value.buffer.span.loadUInt64(at: 0)
+    let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalAction.noChildWait : 0
+    if !arguments.second.isNull {
+      let handler = stagedLong(at: 0)
       guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
       guard handler <= 1 else { throw .enosys }
       if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
       if signal == .sigchld {
-        let flags = thread.frame.value.buffer.span.loadUInt32(at: SignalActionFlags.offset)
-        process.forgetsChildren = flags & SignalActionFlags.noChildWait != 0
+        process.forgetsChildren = stagedWord(at: SignalAction.flagsOffset) & SignalAction.noChildWait != 0
       }
     }
-    guard arguments.third != 0 else { return .value(0) }
-    zero(&thread.frame.value.buffer, 32)
-    stage(old, at: 0, &thread.frame.value.buffer)
-    stage(oldFlags, at: SignalActionFlags.offset, &thread.frame.value.buffer)
-    return .copyOut(address: arguments.third, byteCount: 32)
-  }
-
-  // MARK: Going on
-
-  /// Goes on with a call from its continuation.
-  func goOn(_ continuation: Continuation, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    switch continuation {
-    case .read(let file, var transfer): return try continueRead(file, &transfer, thread, process)
-    case .write(let file, var transfer): return try continueWrite(file, &transfer, thread, process)
-    case .truncate(let file, var resize): return try continueTruncate(file, &resize, thread)
-    case .open(let pending): return continueOpen(try files.finish(pending, in: fileTable(process)), thread)
-    case .sleep(let deadline): return continueSleep(deadline, thread)
-    case .waitForChild: return try waitForChild(callInProgress(thread).1, thread, process)
-    case .kill(let pending): return try continueKill(pending, thread, process)
-    case .execute(let execution): return try continueExecution(execution, thread, process)
-    case .fork(let pending): return try continueFork(pending, thread, process)
-    case .lend(let child, let identifier): return continueLending(child, identifier, thread, process)
-    case .protect(let pending): return try continueProtect(pending, thread, process)
-    case .unmap(let range, let dataEnd): return continueUnmap(range, dataEnd: dataEnd, thread, process)
-    case .map(let pending, let value): return continueMap(pending, value, thread)
-    case .closeRange(let low, let high): return continueCloseRange(low, high, thread, process)
-    case .listNames(let pending): return try continueList(pending, thread, process)
-    case .markCloseOnExec(let low, let high): return markRange(low, high, thread, process)
-    case .random(let pending): return try continueRandom(pending, callInProgress(thread).1, thread, process)
-    default: preconditionFailure("not a continuation of a call")
-    }
+    guard !arguments.third.isNull else { return .value(0) }
+    zero(SignalAction.byteCount)
+    stage(old, at: 0)
+    stage(oldFlags, at: SignalAction.flagsOffset)
+    return deliver(SignalAction.byteCount, to: arguments.third.address)
   }
 }
 
-/// The flags of sigaction(2) that mean something yet (spec abi.md section 11).
-private enum SignalActionFlags {
-  /// Where they are in `struct sigaction`.
-  static let offset = 8
+/// `struct sigaction`, as far as it means something yet (spec abi.md section 11).
+private enum SignalAction {
+  static let byteCount = 32
+  /// sa_flags
+  static let flagsOffset = 8
   /// SA_NOCLDWAIT
   static let noChildWait: UInt32 = 0x20
 }

@@ -11,49 +11,51 @@ private enum RandomFlags {
   static let all: UInt32 = 7
 }
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareRandomCalls() {
+    declare(.getrandom, "getrandom", 3) { call throws(Errno) in try call.random() }
+  }
+}
+
+extension SystemCall {
   /// getrandom(2): fills the whole buffer. EINVAL for unknown flags, and for a length above SSIZE_MAX.
-  func random(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    guard areRandomFlags(arguments.third), arguments.second <= UInt64(Int64.max) else { throw .einval }
-    return try continueRandom(PendingRandom(), arguments, thread, process)
+  fileprivate func random() throws(Errno) -> Answer {
+    let byteCount = arguments.second.raw
+    guard arguments.third.word & ~RandomFlags.all == 0, byteCount <= UInt64(Int64.max) else { throw .einval }
+    // What a program wants that seeds a generator of its own.
+    if byteCount == 8 && store(kernel.memory.randomWord(), (), at: arguments.first.address) { return .value(8) }
+    return try continueRandom(PendingRandom())
   }
 
-  @inline(__always)
-  func areRandomFlags(_ argument: UInt64) -> Bool { UInt32(truncatingIfNeeded: argument) & ~RandomFlags.all == 0 }
-
   /// Hands out what remains, in bounded steps.
-  func continueRandom(
-    _ pending: PendingRandom, _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  func continueRandom(_ pending: PendingRandom) throws(Errno) -> Answer {
     var pending = pending
+    let wanted = arguments.second.raw
     for _ in 0..<SystemCallLimits.randomPiecesPerStep {
       if pending.pieceByteCount == 0 {
-        guard pending.moved < arguments.second else { return .value(pending.moved) }
-        pending.pieceByteCount = stageRandom(arguments.second - pending.moved, thread)
+        guard pending.moved < wanted else { return .value(pending.moved) }
+        pending.pieceByteCount = stageRandom(wanted - pending.moved)
       }
-      let (address, overflow) = arguments.first.addingReportingOverflow(pending.moved)
+      let (address, overflow) = arguments.first.raw.addingReportingOverflow(pending.moved)
       guard !overflow else { throw .efault }
-      switch space(process).copyOut(
-        &thread.frame.value.buffer, count: pending.pieceByteCount, to: address, &pending.progress)
-      {
+      let piece = RawSpan(_elements: thread.frame.value.buffer.span).extracting(0..<pending.pieceByteCount)
+      switch space.copyOut(piece, to: VirtualAddress(address), progress: &pending.progress) {
       case .complete: break
       case .fault, .tooLong: throw .efault
-      case .wait(let channel): return park(thread, .random(pending), on: channel)
+      case .wait(let channel): return wait(on: channel, then: .phase(.random(pending)))
       }
-      zero(&thread.frame.value.buffer, pending.pieceByteCount)
+      zero(pending.pieceByteCount)
       pending.moved += UInt64(pending.pieceByteCount)
       pending.pieceByteCount = 0
       pending.progress = 0
     }
-    return pending.moved < arguments.second ? cut(thread, .random(pending)) : .value(pending.moved)
+    return pending.moved < wanted ? goOnLater(.phase(.random(pending))) : .value(pending.moved)
   }
 
-  /// Puts as many random bytes into the thread's buffer as are wanted and fit; how many.
-  func stageRandom(_ byteCount: UInt64, limit: Int = ProcessLimits.callBufferByteCount, _ thread: Thread) -> Int {
+  /// Puts as many random bytes into the buffer as are wanted and fit; how many.
+  func stageRandom(_ byteCount: UInt64, limit: Int = ProcessLimits.callBufferByteCount) -> Int {
     let count = Int(min(byteCount, UInt64(limit)))
-    for offset in stride(from: 0, to: count, by: 8) {
-      stage(memory.randomWord(), at: offset, &thread.frame.value.buffer)
-    }
+    for offset in stride(from: 0, to: count, by: 8) { stage(kernel.memory.randomWord(), at: offset) }
     return count
   }
 }

@@ -10,30 +10,24 @@ import Files
 import Memory
 import Processes
 
-extension Kernel {
-  /// The list from its beginning.
-  func listNames(_ room: UInt64, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    try continueList(PendingNameList(room: room), thread, process)
-  }
-
-  /// Goes on with the list.
-  func continueList(_ pending: PendingNameList, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
+extension SystemCall {
+  /// Begins or goes on with the list.
+  func continueList(_ pending: PendingNameList) throws(Errno) -> Answer {
     var pending = pending
-    let arguments = SystemControlArguments(callInProgress(thread).1)
+    let old = arguments.third
     var budget = SystemCallLimits.namesPerListStep
     while true {
       if !pending.isAtName {
-        switch files.advance(&pending.listing, &thread.frame.value.buffer, budget: &budget) {
-        case .none: return cut(thread, .listNames(pending))
+        switch kernel.files.advance(&pending.listing, &thread.frame.value.buffer, budget: &budget) {
+        case .none: return goOnLater(.phase(.nameList(pending)))
         case .some(false):
-          let isCut = arguments.old != 0 && pending.byteCount > pending.room
-          return end(
-            isCut ? pending.room : pending.byteCount, isCut ? .enomem : nil, arguments, thread, process)
+          let isCut = !old.isNull && pending.byteCount > pending.room
+          return end(isCut ? pending.room : pending.byteCount, isCut ? .enomem : nil)
         case .some(true): pending.isAtName = true
         }
       }
-      if arguments.old != 0, let channel = try copyRecord(&pending, to: arguments.old, thread, process) {
-        return park(thread, .listNames(pending), on: channel)
+      if !old.isNull, let channel = try copyRecord(&pending, to: old.raw) {
+        return wait(on: channel, then: .phase(.nameList(pending)))
       }
       pending.byteCount += UInt64(FileInformation.byteCount(pathByteCount: pending.listing.pathByteCount))
       pending.isAtName = false
@@ -43,9 +37,7 @@ extension Kernel {
 
   /// Copies what there is room for of one record out: first the fixed part, then the path, then zeros up to its end. The
   /// channel to park on, or nil when it is done.
-  private func copyRecord(
-    _ pending: inout PendingNameList, to address: UInt64, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> WaitChannel? {
+  private func copyRecord(_ pending: inout PendingNameList, to address: UInt64) throws(Errno) -> WaitChannel? {
     let listing = pending.listing
     let size = FileInformation.byteCount(pathByteCount: listing.pathByteCount)
     let count = pending.room > pending.byteCount ? Int(min(UInt64(size), pending.room - pending.byteCount)) : 0
@@ -55,7 +47,7 @@ extension Kernel {
     // Each part has its own share of the progress.
     if pending.progress < min(count, pathStart) {
       var progress = pending.progress
-      let outcome = space(process).copyOut(
+      let outcome = space.copyOut(
         RawSpan(_elements: head.span).extracting(0..<min(count, pathStart)), to: VirtualAddress(start),
         progress: &progress)
       pending.progress = progress
@@ -64,14 +56,14 @@ extension Kernel {
     let pathEnd = min(count, pathStart + listing.pathByteCount)
     if pending.progress < pathEnd {
       var progress = pending.progress - pathStart
-      let outcome = space(process).copyOut(
-        &thread.frame.value.buffer, count: pathEnd - pathStart, to: start &+ UInt64(pathStart), &progress)
+      let path = RawSpan(_elements: thread.frame.value.buffer.span).extracting(0..<pathEnd - pathStart)
+      let outcome = space.copyOut(path, to: VirtualAddress(start &+ UInt64(pathStart)), progress: &progress)
       pending.progress = pathStart + progress
       if let channel = try channel(of: outcome) { return channel }
     }
     if pending.progress < count {
       var progress = pending.progress - pathEnd
-      let outcome = space(process).zeroOut(
+      let outcome = space.zeroOut(
         to: VirtualAddress(start &+ UInt64(pathEnd)), byteCount: count - pathEnd, progress: &progress)
       pending.progress = pathEnd + progress
       if let channel = try channel(of: outcome) { return channel }

@@ -1,202 +1,153 @@
 // sysctl(3): __sysctl and __sysctlbyname.
 //
-// The name is staged by the generic phase. The old length and a new value are single words; if one of them has to be paged in,
-// the call starts over, since nothing was done yet.
+// The name is copied in before the call begins. The old length and a new value are small; if one of them, or the place for
+// the old value, has to be paged in, the call begins anew, since nothing was done yet.
 
 import ABI
 import Files
 import Memory
 import Processes
 
-/// The other four arguments of both calls.
-struct SystemControlArguments {
-  let old: UInt64
-  let oldLength: UInt64
-  let new: UInt64
-  let newLength: UInt64
-
-  init(_ arguments: Arguments) {
-    old = arguments.third
-    oldLength = arguments.fourth
-    new = arguments.fifth
-    newLength = arguments.sixth
+extension SystemCallTable {
+  mutating func declareSystemControlCalls() {
+    declare(.sysctl, "__sysctl", 6, copyIn: .chosen { call throws(Errno) in try call.numbersRequest() }) {
+      call throws(Errno) in try call.control(call.nodeByNumbers())
+    }
+    declare(.sysctlbyname, "__sysctlbyname", 6, copyIn: .chosen { call throws(Errno) in try call.nameRequest() }) {
+      call throws(Errno) in try call.control(call.node(named: call.stagedByteCount))
+    }
   }
 }
 
-extension Kernel {
-  func systemControl(
-    _ call: SystemCall, _ arguments: Arguments, _ thread: Thread, _ process: Process, _ stagedByteCount: Int
-  ) throws(Errno) -> Outcome {
-    let rest = SystemControlArguments(arguments)
-    if call == .sysctlbyname {
-      let length = textLength(thread.frame.value.buffer.span, limit: stagedByteCount)
-      let point = FailurePoint(controlName: thread.frame.value.buffer.span.extracting(0..<length))
-      if let point { return try control(point, rest, thread, process) }
-      if thread.frame.value.buffer.span.extracting(0..<length).spells(Kernel.processPathName) {
-        return try processPath(nil, rest, thread, process)
-      }
-      let name = SystemControlNode(name: thread.frame.value.buffer.span.extracting(0..<length))
-      guard let node = name else { throw .enoent }
-      return try control(node, rest, thread, process)
-    }
-    let first = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 0))
-    let second = Int32(bitPattern: thread.frame.value.buffer.span.loadUInt32(at: 4))
-    if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier {
-      return try identifier(rest, thread, process)
-    }
-    if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
-      return try controlOfProcesses(Int(integer(arguments.second)), rest, thread, process)
-    }
-    if integer(arguments.second) == 2, let point = FailurePoint(first, second) {
-      return try control(point, rest, thread, process)
-    }
-    guard integer(arguments.second) == 2, let node = SystemControlNode(first, second) else { throw .enoent }
-    return try control(node, rest, thread, process)
+/// What a name of sysctl(3) leads to.
+enum SystemControlTarget {
+  /// A node of the table.
+  case node(SystemControlNode)
+  /// The setting of a fail point.
+  case failurePoint(FailurePoint)
+  /// The path of the file that a process executes; nil where no process is named.
+  case processPath(Int32?)
+  /// {0, 3}: from a name, given as the new value, to numbers.
+  case numbersOfName
+}
+
+extension SystemCall {
+  // MARK: Names
+
+  fileprivate func numbersRequest() throws(Errno) -> CopyInRequest {
+    let count = arguments.second.word
+    guard count >= 2, count <= UInt32(SystemControl.maximumNameLength) else { throw .einval }
+    return .bytes(arguments.first.range(4 * Int(count)))
   }
 
-  func textLength(_ bytes: Span<UInt8>, limit: Int) -> Int {
-    for index in 0..<limit where bytes[index] == 0 { return index }
+  fileprivate func nameRequest() throws(Errno) -> CopyInRequest {
+    let byteCount = arguments.second.raw
+    guard byteCount > 0, byteCount < UInt64(ProcessLimits.callBufferByteCount) else { throw .einval }
+    return .bytes(arguments.first.range(Int(byteCount)))
+  }
+
+  fileprivate func nodeByNumbers() throws(Errno) -> SystemControlTarget {
+    let count = Int(arguments.second.integer)
+    let first = Int32(bitPattern: stagedWord(at: 0))
+    let second = Int32(bitPattern: stagedWord(at: 4))
+    if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier { return .numbersOfName }
+    if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
+      guard count >= 3, Int32(bitPattern: stagedWord(at: 8)) == SystemControl.Kern.processPath else { throw .enoent }
+      return .processPath(count == 4 ? Int32(bitPattern: stagedWord(at: 12)) : nil)
+    }
+    guard count == 2 else { throw .enoent }
+    if let point = FailurePoint(first, second) { return .failurePoint(point) }
+    guard let node = kernel.controls.node(first, second) else { throw .enoent }
+    return .node(node)
+  }
+
+  /// What the name in the buffer leads to, which ends with a NUL or after so many bytes.
+  fileprivate func node(named byteCount: Int) throws(Errno) -> SystemControlTarget {
+    let name = thread.frame.value.buffer.span.extracting(0..<textLength(byteCount))
+    if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
+    if name.spells(SystemControlTable.processPathName) { return .processPath(nil) }
+    guard let node = kernel.controls.node(name) else { throw .enoent }
+    return .node(node)
+  }
+
+  private func textLength(_ limit: Int) -> Int {
+    for index in 0..<limit where buffer[index] == 0 { return index }
     return limit
+  }
+
+  // MARK: Reading and setting
+
+  fileprivate func control(_ target: SystemControlTarget) throws(Errno) -> Answer {
+    var room: UInt64 = 0
+    let oldLength = arguments.fourth
+    if !oldLength.isNull {
+      guard let word = try fetchLong(oldLength.address) else { return .restart }
+      room = word
+    }
+    switch target {
+    case .node(let node): return try control(node, room)
+    case .failurePoint(let point): return try control(point, room)
+    case .processPath(let identifier): return try processPath(identifier, room)
+    case .numbersOfName: return try numbersOfName(room)
+    }
   }
 
   /// Reads, and then sets, a node: permission first, then the old value out, and only when all of it found room the new
   /// one in (FreeBSD's order).
-  private func control(
-    _ node: SystemControlNode, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    guard let room = try room(arguments, thread, process) else { return .parked }
-    if arguments.new != 0 {
-      guard node.isWritable, process.credentials.isSuperuser else { throw .eperm }
+  private func control(_ node: SystemControlNode, _ room: UInt64) throws(Errno) -> Answer {
+    let new = arguments.fifth
+    if !new.isNull {
+      guard case .settable = node.setting, process.credentials.isSuperuser else { throw .eperm }
     }
-    if node == .inspection {
+    let size: Int
+    switch node.content {
+    case .value(let read): size = stage(read(kernel))
+    case .random: size = stageRandom(room, limit: SystemCallLimits.randomNodeByteCount)
+    case .nameList: return try continueList(PendingNameList(room: room))
+    case .inspection:
       // The reader is told of a violation, and so is the console.
       guard process.credentials.isSuperuser else { throw .eperm }
-      guard isSound() else { throw .edoofus }
+      guard kernel.isSound() else { throw .edoofus }
+      size = stage(.integer(0))
     }
-    if node == .namesList { return try listNames(room, thread, process) }
-    let size =
-      node == .random
-      ? stageRandom(room, limit: SystemCallLimits.randomNodeByteCount, thread)
-      : stage(value(of: node), &thread.frame.value.buffer)
-    guard try deliver(size, room, arguments, thread, process) else { return .parked }
-    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
-    if arguments.new != 0 {
-      guard arguments.newLength >= 4 else { throw .einval }
-      guard let word = try fetch(arguments.new, 4, thread, process) else { return .parked }
-      set(node, UInt32(truncatingIfNeeded: word))
+    guard try putOld(size, room) else { return .restart }
+    if !arguments.third.isNull && room < UInt64(size) { return end(room, .enomem) }
+    if !new.isNull, case .settable(let set) = node.setting {
+      guard arguments.sixth.raw >= 4 else { throw .einval }
+      guard try fetch(new.range(4)) else { return .restart }
+      set(kernel, stagedWord(at: 0))
     }
-    return end(UInt64(size), nil, arguments, thread, process)
+    return end(UInt64(size))
   }
 
-  /// The room for the old value; nil when the thread is parked and the call starts over.
-  func room(
-    _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> UInt64? {
-    arguments.oldLength == 0 ? 0 : try fetchBehindValue(arguments.oldLength, thread, process)
+  /// Gives `size` staged bytes as the value of a node that cannot be set.
+  func giveValue(_ size: Int, _ room: UInt64) throws(Errno) -> Answer {
+    guard try putOld(size, room) else { return .restart }
+    return !arguments.third.isNull && room < UInt64(size) ? end(room, .enomem) : end(UInt64(size))
   }
 
-  /// Copies what there is room for of `size` staged bytes out; false when the thread is parked and the call starts over.
-  func deliver(
-    _ size: Int, _ room: UInt64, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Bool {
-    guard arguments.old != 0 else { return true }
-    var progress = 0
-    switch space(process).copyOut(
-      &thread.frame.value.buffer, count: Int(min(UInt64(size), room)), to: arguments.old, &progress)
-    {
-    case .complete: return true
-    case .fault, .tooLong: throw .efault
-    case .wait(let channel):
-      _ = park(thread, .call, on: channel)
-      return false
-    }
+  /// Copies what there is room for of `size` staged bytes out; false when the call has to be answered with `restart`.
+  private func putOld(_ size: Int, _ room: UInt64) throws(Errno) -> Bool {
+    let old = arguments.third
+    return old.isNull ? true : try put(old.range(Int(min(UInt64(size), room))))
   }
 
   /// Copies the length out, which is the last step, and returns.
-  func end(
-    _ length: UInt64, _ error: Errno?, _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) -> Outcome {
-    var result = PendingResult()
-    result.error = error
-    if arguments.oldLength != 0 {
-      stage(length, at: 0, &thread.frame.value.buffer)
-      result.append(address: arguments.oldLength, offset: 0, byteCount: 8)
-    }
-    _ = copyOut(result, thread, process)
-    return .registersSet
+  func end(_ length: UInt64, _ error: Errno? = nil) -> Answer {
+    stage(length)
+    beginDelivery(error: error)
+    addPiece(at: 0, 8, to: arguments.fourth)
+    return .deliver
   }
 
-  /// {0, 3}: from a name, given as the new value, to numbers.
-  private func identifier(
-    _ arguments: SystemControlArguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
-    guard let room = try room(arguments, thread, process) else { return .parked }
-    guard arguments.new != 0, arguments.newLength > 0 else { throw .enoent }
-    guard arguments.newLength < UInt64(ProcessLimits.callBufferByteCount) else { throw .enametoolong }
-    let count = Int(arguments.newLength)
-    guard try fetch(arguments.new, count, thread, process) != nil else { return .parked }
-    let length = textLength(thread.frame.value.buffer.span, limit: count)
-    let size = try stageIdentifier(ofNameWith: length, &thread.frame.value.buffer)
-    guard try deliver(size, room, arguments, thread, process) else { return .parked }
-    if arguments.old != 0 && room < UInt64(size) { return end(room, .enomem, arguments, thread, process) }
-    return end(UInt64(size), nil, arguments, thread, process)
-  }
-
-  /// Puts the numbers of the node whose name is at the front of the buffer there. Returns the length of the numbers.
-  private func stageIdentifier(ofNameWith length: Int, _ buffer: inout [1024 of UInt8]) throws(Errno) -> Int {
-    if buffer.span.extracting(0..<length).spells(Kernel.processPathName) {
-      let numbers = Kernel.processPathIdentifier
-      for index in numbers.indices { stage(numbers[index], at: 4 * index, &buffer) }
-      return 4 * numbers.count
-    }
-    let point = FailurePoint(controlName: buffer.span.extracting(0..<length))
-    let node = SystemControlNode(name: buffer.span.extracting(0..<length))
-    guard let (first, second) = point?.identifier ?? node?.identifier else { throw .enoent }
-    stage(first, at: 0, &buffer)
-    stage(second, at: 4, &buffer)
-    return 8
-  }
-
-  /// Copies a few bytes into the buffer and gives their first word; nil when the thread is parked and the call starts over.
-  func fetch(
-    _ address: UInt64, _ count: Int, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> UInt64? {
-    var progress = 0
-    switch space(process).copyIn(address, into: &thread.frame.value.buffer, count: count, &progress) {
-    case .complete:
-      let span = thread.frame.value.buffer.span
-      return count >= 8 ? span.loadUInt64(at: 0) : UInt64(span.loadUInt32(at: 0))
-    case .fault, .tooLong: throw .efault
-    case .wait(let channel):
-      _ = park(thread, .call, on: channel)
-      return nil
-    }
-  }
-
-  /// Fetches a word without touching the staged value.
-  private func fetchBehindValue(_ address: UInt64, _ thread: Thread, _ process: Process) throws(Errno) -> UInt64? {
-    var word = [8 of UInt8](repeating: 0)
-    var span = word.mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    var progress = 0
-    switch space(process).copyIn(from: VirtualAddress(address), into: &bytes, progress: &progress) {
-    case .complete: return word.span.loadUInt64(at: 0)
-    case .fault, .tooLong: throw .efault
-    case .wait(let channel):
-      _ = park(thread, .call, on: channel)
-      return nil
-    }
-  }
-
-  // MARK: Values
-
-  private func stage(_ value: SystemControlValue, _ buffer: inout [1024 of UInt8]) -> Int {
+  /// Puts a value into the buffer; how many bytes it has.
+  private func stage(_ value: SystemControlValue) -> Int {
     switch value {
     case .integer(let number):
-      stage(number, at: 0, &buffer)
+      stage(number)
       return 4
     case .long(let number):
-      stage(number, at: 0, &buffer)
+      stage(number)
       return 8
     case .text(let text):
       var count = 0
@@ -209,61 +160,64 @@ extension Kernel {
     }
   }
 
-  private func value(of node: SystemControlNode) -> SystemControlValue {
-    switch node {
-    case .osType: .text("FreeBSD")
-    case .osRelease: .text("15.0-CURRENT")
-    case .osRevision: .integer(199_506)
-    case .version: .text("FreeBSD 15.0-CURRENT Martlet\n")
-    case .osReleaseDate: .integer(InterfaceLimits.osReleaseDate)
-    case .hostName: .text("martlet")
-    case .argumentMaximum: .integer(UInt32(InterfaceLimits.argumentByteCount))
-    case .maximumProcesses: .integer(UInt32(processes.maximumProcessCount))
-    case .maximumFiles: .integer(UInt32(bitPattern: Int32(truncatingIfNeeded: files.maximumFileCount)))
-    case .maximumFilesPerProcess: .integer(UInt32(files.maximumFilesPerProcess))
-    case .groupMaximum: .integer(UInt32(SystemCallLimits.groupCount))
-    case .userStack: .long(ABI.UserSpace.stackTop)
-    case .openFiles: .integer(UInt32(files.openFileCount))
-    case .signalUnknownCalls: .integer(unknownCallsRaiseSignal ? 1 : 0)
-    case .posixSharedMemory: .integer(1)
-    case .machine: .text("amd64")
-    case .processorCount: .integer(1)
-    case .namesMaximum: .integer(UInt32(clamping: files.maximumNameCount))
-    case .namesPerUser: .integer(UInt32(clamping: files.maximumNamesPerUser))
-    case .userKernelPages: .integer(UInt32(clamping: memory.accounts.kernelPageLimit))
-    default: memoryValue(of: node)
+  // MARK: Other targets
+
+  private func numbersOfName(_ room: UInt64) throws(Errno) -> Answer {
+    let (new, newLength) = (arguments.fifth, arguments.sixth.raw)
+    guard !new.isNull, newLength > 0 else { throw .enoent }
+    guard newLength < UInt64(ProcessLimits.callBufferByteCount) else { throw .enametoolong }
+    guard try fetch(new.range(Int(newLength))) else { return .restart }
+    switch try node(named: Int(newLength)) {
+    case .node(let node): return try giveValue(stage(node.first, node.second), room)
+    case .failurePoint(let point): return try giveValue(stage(point.identifier.0, point.identifier.1), room)
+    case .processPath, .numbersOfName:
+      stage(SystemControl.Kern.processPath, at: 8)
+      return try giveValue(stage(SystemControl.Top.kern, SystemControl.Kern.process) + 4, room)
     }
   }
 
-  private func memoryValue(of node: SystemControlNode) -> SystemControlValue {
-    let pageSize = Page.byteCount
-    return switch node {
-    case .physicalMemory: .long(UInt64(physicalFrameCount) * pageSize)
-    case .pageSize: .integer(UInt32(pageSize))
-    case .inspection, .namesList: .integer(0)
-    case .overcommit: .integer(memory.accounting.overcommit)
-    case .stackGuardPages: .integer(UInt32(truncatingIfNeeded: memory.stackGuardPageCount))
-    case .swapTotal: .long(memory.accounting.swapTotal &* pageSize)
-    case .swapReserved: .long(memory.accounting.reserved &* pageSize)
-    case .pageCount: .integer(UInt32(memory.managedFrameCount))
-    case .freeCount: .integer(UInt32(memory.freeFrameCount))
-    case .swapPagesIn: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesIn))
-    case .swapPagesOut: .integer(UInt32(truncatingIfNeeded: memory.counters.swapPagesOut))
-    case .heapByteCount: .long(UInt64(resourceCount().heapBytes))
-    default: .long(UInt64(resourceCount().objects))
-    }
+  private func stage(_ first: Int32, _ second: Int32) -> Int {
+    stage(first, at: 0)
+    stage(second, at: 4)
+    return 8
   }
 
-  private func set(_ node: SystemControlNode, _ value: UInt32) {
-    switch node {
-    case .overcommit: memory.setOvercommit(value)
-    case .stackGuardPages: memory.stackGuardPageCount = UInt64(value)
-    case .maximumFiles: files.maximumFileCount = Int(Int32(bitPattern: value))
-    case .signalUnknownCalls: unknownCallsRaiseSignal = value != 0
-    case .namesMaximum: files.maximumNameCount = Int(value)
-    case .namesPerUser: files.maximumNamesPerUser = Int(value)
-    case .userKernelPages: memory.accounts.kernelPageLimit = Int(value)
-    default: break
+  /// The longest setting of a fail point that is read.
+  private static var settingByteCount: UInt64 { 512 }
+
+  /// Sets a fail point, if a new setting is given, and then, as FreeBSD does, gives the setting that it has by now.
+  ///
+  /// Throws EPERM unless the superuser sets it, EINVAL for a wrong setting; then nothing has changed.
+  private func control(_ point: FailurePoint, _ room: UInt64) throws(Errno) -> Answer {
+    let (new, newLength) = (arguments.fifth, arguments.sixth.raw)
+    if !new.isNull {
+      guard process.credentials.isSuperuser else { throw .eperm }
+      guard newLength > 0, newLength <= SystemCall.settingByteCount else { throw .einval }
+      guard try fetch(new.range(Int(newLength))) else { return .restart }
+      let length = textLength(Int(newLength))
+      kernel.memory.failures[point] = try FailureSetting(
+        parsing: thread.frame.value.buffer.span.extracting(0..<length))
+      // What could not be reclaimed because it was to fail perhaps can now.
+      kernel.memory.forgetFutility()
     }
+    var line = ConsoleLine()
+    kernel.memory.failures[point].write(to: &line)
+    line.append(UInt8(0))
+    for index in 0..<line.span.count { buffer[index] = line.span[index] }
+    return try giveValue(line.span.count, room)
+  }
+
+  /// kern.proc.pathname: the path of the file that a process executes; −1 is the caller. Nothing for a process that has ended.
+  ///
+  /// Throws EPERM for a new value, EINVAL unless exactly one process is named, ESRCH when there is none.
+  private func processPath(_ identifier: Int32?, _ room: UInt64) throws(Errno) -> Answer {
+    guard arguments.fifth.isNull else { throw .eperm }
+    guard let identifier else { throw .einval }
+    guard let subject = identifier == -1 ? process : kernel.processes.process(identifier) else { throw .esrch }
+    var size = 0
+    if subject.state == .running, let program = kernel.files.program(at: subject.imageStart) {
+      size = program.stagePath(&thread.frame.value.buffer)
+    }
+    return try giveValue(size, room)
   }
 }

@@ -12,62 +12,75 @@ enum SystemArchitecture: UInt32 {
   case getGSBase = 130
   case setGSBase = 131
 
-  init?(_ argument: UInt64) { self.init(rawValue: UInt32(truncatingIfNeeded: argument)) }
+  init?(_ argument: Argument) { self.init(rawValue: argument.word) }
 
   var setsBase: Bool { self == .setFSBase || self == .setGSBase }
 }
 
-extension Kernel {
+extension SystemCallTable {
+  mutating func declareSystemCalls() {
+    declare(
+      .sysarch, "sysarch", 2,
+      copyIn: .chosen { call throws(Errno) in
+        SystemArchitecture(call.arguments.first)?.setsBase == true
+          ? .bytes(call.arguments.second.range(8)) : .nothing
+      }
+    ) { call throws(Errno) in try call.systemArchitecture() }
+    declare(.reboot, "reboot", 1) { call throws(Errno) in try call.reboot() }
+    declare(.getrlimit, "getrlimit", 2) { call throws(Errno) in try call.resourceLimit() }
+    declare(
+      .setrlimit, "setrlimit", 2, copyIn: .structure(argument: 1, byteCount: ResourceLimit.byteCount),
+      .waits(HeapCost.resourceLimits)
+    ) { call throws(Errno) in try call.setResourceLimit() }
+    declareRandomCalls()
+    declareSystemControlCalls()
+  }
+}
+
+extension SystemCall {
   // MARK: sysarch
 
-  func systemArchitecture(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
+  fileprivate func systemArchitecture() throws(Errno) -> Answer {
     guard let operation = SystemArchitecture(arguments.first) else { throw .einval }
-    let staged = thread.frame.value.buffer.span.loadUInt64(at: 0)
+    let staged = stagedLong(at: 0)
     if operation.setsBase && staged >= ABI.UserSpace.end { throw .einval }
     switch operation {
-    case .getFSBase:
-      return copyOutWord(thread.context.fsBase, to: arguments.second, thread)
-    case .getGSBase:
-      return copyOutWord(thread.context.gsBase, to: arguments.second, thread)
+    case .getFSBase: return deliver(thread.context.fsBase, to: arguments.second.address)
+    case .getGSBase: return deliver(thread.context.gsBase, to: arguments.second.address)
     case .setFSBase: thread.context.fsBase = staged
     case .setGSBase: thread.context.gsBase = staged
     }
     // The machine reloads the bases only on the way out of `next()`.
-    store(0, thread)
-    processes.needsAttention = true
-    return .registersSet
+    kernel.processes.needsAttention = true
+    return leave(with: 0)
   }
 
   // MARK: reboot
 
   /// reboot(2): everything ends with status 0. EPERM unless the caller is the superuser.
-  func reboot(_ arguments: Arguments, _ process: Process) throws(Errno) -> Outcome {
+  fileprivate func reboot() throws(Errno) -> Answer {
     guard process.credentials.isSuperuser else { throw .eperm }
-    processes.beginEnd(.exited(0))
-    return .registersSet
+    kernel.processes.beginEnd(.exited(0))
+    return .left
   }
 
   // MARK: Limits
 
-  private func limitIdentifier(_ argument: UInt64) throws(Errno) -> ResourceLimitIdentifier {
-    let which = integer(argument)
+  private func limitIdentifier() throws(Errno) -> ResourceLimitIdentifier {
+    let which = arguments.first.integer
     guard which >= 0, which < ResourceLimitIdentifier.count else { throw .einval }
     return ResourceLimitIdentifier(rawValue: which)
   }
 
-  func resourceLimit(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    let limit = process.limit(try limitIdentifier(arguments.first))
-    stage(limit.soft, at: 0, &thread.frame.value.buffer)
-    stage(limit.hard, at: 8, &thread.frame.value.buffer)
-    return .copyOut(address: arguments.second, byteCount: ResourceLimit.byteCount)
+  fileprivate func resourceLimit() throws(Errno) -> Answer {
+    let limit = process.limit(try limitIdentifier())
+    return deliver(limit.soft, limit.hard, to: arguments.second.address)
   }
 
   /// setrlimit(2): negative values mean infinity; raising the hard limit is for the superuser.
-  func setResourceLimit(
-    _ arguments: Arguments, _ thread: Thread, _ process: Process
-  ) throws(Errno) -> Outcome {
+  fileprivate func setResourceLimit() throws(Errno) -> Answer {
     var limit = ResourceLimit(decoding: thread.frame.value.buffer.span)
-    let identifier = try limitIdentifier(arguments.first)
+    let identifier = try limitIdentifier()
     if limit.soft < 0 { limit.soft = ResourceLimit.infinity }
     if limit.hard < 0 { limit.hard = ResourceLimit.infinity }
     let old = process.limit(identifier)
@@ -79,8 +92,8 @@ extension Kernel {
     switch identifier {
     case .data: ceiling = Int64(ABI.UserSpace.maximumDataByteCount)
     case .stack: ceiling = Int64(ABI.UserSpace.maximumStackByteCount)
-    case .openFiles: ceiling = Int64(files.maximumFilesPerProcess)
-    case .processes: ceiling = Int64(processes.maximumProcessCount)
+    case .openFiles: ceiling = Int64(kernel.files.maximumFilesPerProcess)
+    case .processes: ceiling = Int64(kernel.processes.maximumProcessCount)
     default: ceiling = ResourceLimit.infinity
     }
     // A user has one process at least: the one that asks.
@@ -88,14 +101,14 @@ extension Kernel {
     limit.soft = max(floor, min(limit.soft, ceiling))
     limit.hard = max(floor, min(limit.hard, ceiling))
     process.setLimit(limit, for: identifier)
-    if identifier == .openFiles { fileTable(process).setLimit(limit.soft) }
-    if identifier == .stack { return limitStack(old.soft, limit.soft, thread, process) }
+    if identifier == .openFiles { table.setLimit(limit.soft) }
+    if identifier == .stack { return limitStack(old.soft, limit.soft) }
     return .value(0)
   }
 
   /// What a lowered RLIMIT_STACK excludes of the program's stack cannot be reached any more, and can again when it is raised
   /// (FreeBSD's kern_proc_setrlimit). What has not grown yet is a guard, which this leaves alone.
-  private func limitStack(_ old: Int64, _ new: Int64, _ thread: Thread, _ process: Process) -> Outcome {
+  private func limitStack(_ old: Int64, _ new: Int64) -> Answer {
     let top = ABI.UserSpace.stackTop
     let start = (top - UInt64(max(old, new))) & ~Page.offsetMask
     let end = (top - UInt64(min(old, new))) & ~Page.offsetMask
@@ -104,7 +117,7 @@ extension Kernel {
     }
     let protection: Protection = new > old ? [.read, .write] : []
     // That a program has made some of its stack less than this is no reason to refuse the limit.
-    let outcome = try? continueProtect(PendingProtection(range, protection, maximum: nil), thread, process)
+    let outcome = try? goOn(.protect(PendingProtection(range, protection, maximum: nil)))
     return outcome ?? .value(0)
   }
 }

@@ -4,98 +4,102 @@ import ABI
 import Memory
 import Processes
 
-extension Kernel {
-  /// Nanoseconds since 1970.
-  private var realNanoseconds: UInt64 {
-    memory.realNanoseconds
+extension SystemCallTable {
+  mutating func declareTimeCalls() {
+    declare(.clockGettime, "clock_gettime", 2) { call throws(Errno) in try call.clockTime() }
+    declare(.clockGetres, "clock_getres", 2) { call throws(Errno) in try call.clockResolution() }
+    declare(.gettimeofday, "gettimeofday", 2) { call throws(Errno) in call.timeOfDay() }
+    declare(.nanosleep, "nanosleep", 2, copyIn: .structure(argument: 0, byteCount: Timespec.byteCount)) {
+      call throws(Errno) in try call.sleep()
+    }
   }
+}
+
+extension SystemCall {
+  // MARK: Clocks
 
   /// The time that a clock shows. Throws EINVAL when there is no such clock.
   @inline(__always)
-  func time(of clock: ClockIdentifier, _ process: Process) throws(Errno) -> Timespec {
+  private func time(of clock: ClockIdentifier) throws(Errno) -> Timespec {
     let nanoseconds: UInt64
     switch clock {
     case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:
-      nanoseconds = memory.nanoseconds
-    case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = realNanoseconds
-    case .second: nanoseconds = realNanoseconds / 1_000_000_000 * 1_000_000_000
+      nanoseconds = kernel.memory.nanoseconds
+    case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = kernel.memory.realNanoseconds
+    case .second: nanoseconds = kernel.memory.realNanoseconds / 1_000_000_000 * 1_000_000_000
     case .virtual, .profiling, .threadTime, .processTime:
-      processes.charge()
+      kernel.processes.charge()
       nanoseconds = clock == .virtual ? process.usage.userNanoseconds : process.usage.nanoseconds
-    default: nanoseconds = try processorNanoseconds(of: clock, process)
+    default: nanoseconds = try processorNanoseconds(of: clock)
     }
     return Timespec(nanoseconds: nanoseconds)
   }
 
   /// The processor time of the process, or of the thread of the caller's, that a negative clock names.
   @inline(never)
-  private func processorNanoseconds(of clock: ClockIdentifier, _ caller: Process) throws(Errno) -> UInt64 {
-    processes.charge()
+  private func processorNanoseconds(of clock: ClockIdentifier) throws(Errno) -> UInt64 {
+    kernel.processes.charge()
     switch clock.subject {
     case .process(let identifier):
-      guard let subject = processes.process(identifier) else { throw .einval }
+      guard let subject = kernel.processes.process(identifier) else { throw .einval }
       return subject.usage.nanoseconds
     case .thread(let identifier):
-      guard caller.thread?.identifier == identifier else { throw .einval }
-      return caller.usage.nanoseconds
+      guard process.thread?.identifier == identifier else { throw .einval }
+      return process.usage.nanoseconds
     case nil: throw .einval
     }
   }
 
-  func clockTime(_ arguments: Arguments, _ thread: Thread, _ process: Process) throws(Errno) -> Outcome {
-    stage(try time(of: ClockIdentifier(rawValue: integer(arguments.first)), process), thread)
-    return .copyOut(address: arguments.second, byteCount: Timespec.byteCount)
+  @inline(__always)
+  fileprivate func clockTime() throws(Errno) -> Answer {
+    let time = try time(of: ClockIdentifier(rawValue: arguments.first.integer))
+    if store(time, (), at: arguments.second.address) { return .value(0) }
+    return deliver(time.seconds, time.nanoseconds, to: arguments.second.address)
   }
 
-  func clockResolution(_ arguments: Arguments, _ thread: Thread) throws(Errno) -> Outcome {
-    let clock = integer(arguments.first)
+  fileprivate func clockResolution() throws(Errno) -> Answer {
+    let clock = arguments.first.integer
     // Every negative number may be the clock of some process; whether it is does not matter here.
     guard clock <= ClockIdentifier.processTime.rawValue, clock != 3, clock != 6 else { throw .einval }
-    if arguments.second == 0 { return .value(0) }
+    if arguments.second.isNull { return .value(0) }
     let isSecond = clock == ClockIdentifier.second.rawValue
-    stage(isSecond ? Timespec(seconds: 1, nanoseconds: 0) : Timespec(seconds: 0, nanoseconds: 1), thread)
-    return .copyOut(address: arguments.second, byteCount: Timespec.byteCount)
+    return deliver(Int64(isSecond ? 1 : 0), Int64(isSecond ? 0 : 1), to: arguments.second.address)
   }
 
-  @inline(__always)
-  private func stage(_ time: Timespec, _ thread: Thread) {
-    stage(time.seconds, at: 0, &thread.frame.value.buffer)
-    stage(time.nanoseconds, at: 8, &thread.frame.value.buffer)
-  }
-
-  func timeOfDay(_ arguments: Arguments, _ thread: Thread, _ process: Process) -> Outcome {
-    let time = Timeval(nanoseconds: realNanoseconds)
-    stage(time.seconds, at: 0, &thread.frame.value.buffer)
-    stage(time.microseconds, at: 8, &thread.frame.value.buffer)
+  fileprivate func timeOfDay() -> Answer {
+    let time = Timeval(nanoseconds: kernel.memory.realNanoseconds)
+    let (place, zone) = (arguments.first, arguments.second)
     // The time zone: Greenwich, no daylight saving.
-    stage(UInt64(0), at: 16, &thread.frame.value.buffer)
-    var result = PendingResult()
-    if arguments.first != 0 { result.append(address: arguments.first, offset: 0, byteCount: Timeval.byteCount) }
-    if arguments.second != 0 { result.append(address: arguments.second, offset: 16, byteCount: 8) }
-    _ = copyOut(result, thread, process)
-    return .registersSet
+    if (place.isNull || store(time.seconds, time.microseconds, at: place.address))
+      && (zone.isNull || store(UInt64(0), (), at: zone.address))
+    {
+      return .value(0)
+    }
+    stage(time.seconds, at: 0)
+    stage(time.microseconds, at: 8)
+    stage(UInt64(0), at: 16)
+    beginDelivery()
+    addPiece(at: 0, Timeval.byteCount, to: place)
+    addPiece(at: 16, 8, to: zone)
+    return .deliver
   }
 
   // MARK: Sleep
 
-  func sleep(_ thread: Thread) throws(Errno) -> Outcome {
+  fileprivate func sleep() throws(Errno) -> Answer {
     let time = Timespec(decoding: thread.frame.value.buffer.span)
     guard time.isValid else { throw .einval }
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
     let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
-    let (deadline, most) = duration.addingReportingOverflow(memory.nanoseconds)
-    return wait(until: overflow || more || most ? UInt64.max : deadline, thread)
+    let (deadline, most) = duration.addingReportingOverflow(kernel.memory.nanoseconds)
+    return sleep(until: overflow || more || most ? UInt64.max : deadline)
   }
 
-  func continueSleep(_ deadline: UInt64, _ thread: Thread) -> Outcome {
-    if memory.nanoseconds >= deadline { return .value(0) }
-    return wait(until: deadline, thread)
-  }
-
-  private func wait(until deadline: UInt64, _ thread: Thread) -> Outcome {
-    thread.continuation = .sleep(deadlineNanoseconds: deadline)
-    processes.park(thread, on: .sleep(slot: thread.slot), deadlineNanoseconds: deadline)
-    return .parked
+  /// Sleeps until a time in nanoseconds since boot.
+  func sleep(until deadline: UInt64) -> Answer {
+    if kernel.memory.nanoseconds >= deadline { return .value(0) }
+    thread.continuation = .process(.sleep(deadlineNanoseconds: deadline))
+    return .waitUntil(.sleep(slot: thread.slot), deadline)
   }
 }

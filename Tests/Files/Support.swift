@@ -161,12 +161,15 @@ final class Machine {
     guard let path else {
       return try files.openAnonymousSharedMemory(request, caller, creationMask: mask, into: table)
     }
-    var progress = try files.openSharedMemory(request, path: path.span, caller, creationMask: mask, into: table)
-    while true {
-      switch progress {
-      case .opened(let descriptor): return descriptor
-      case .again(let pending): progress = try files.finish(pending, in: table)
-      case .wait: preconditionFailure("nobody else runs")
+    switch try files.openSharedMemory(request, path: path.span, caller, creationMask: mask, into: table) {
+    case .opened(let descriptor): return descriptor
+    case .unfinished(var pending):
+      while true {
+        switch try files.finish(&pending, in: table) {
+        case .complete: return pending.descriptor
+        case .again: continue
+        case .wait: preconditionFailure("nobody else runs")
+        }
       }
     }
   }

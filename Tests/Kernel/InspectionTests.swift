@@ -85,7 +85,9 @@ import Testing
     var stepsOfExecute = 0
     kernel.betweenReturns = {
       if let violation = kernel.kernel.inspect() { Issue.record("\(violation)") }
-      if case .execute = kernel.kernel.inspectedProcesses.process(1)?.thread?.continuation { stepsOfExecute += 1 }
+      if case .process(.execute) = kernel.kernel.inspectedProcesses.process(1)?.thread?.continuation {
+        stepsOfExecute += 1
+      }
     }
     _ = kernel.fork()
     kernel.run(1)
@@ -144,7 +146,7 @@ import Testing
     kernel.betweenReturns = {
       if let violation = kernel.kernel.inspect() { Issue.record("\(violation)") }
       let thread = kernel.kernel.inspectedProcesses.process(Int32(child))?.thread
-      if case .open(let pending) = thread?.continuation {
+      if case .file(.open(let pending)) = thread?.continuation {
         waits += 1
         #expect((pending.inspectedFile as? SharedMemoryFile)?.object.size == Int64(byteCount))
       }

@@ -22,7 +22,9 @@ import Testing
     let processes = kernel.kernel.processes
     guard let parent = processes.currentProcess else { preconditionFailure("nobody runs") }
     kernel.call(.vfork)
-    guard case .lend(let slot, let identifier) = parent.thread?.continuation, let child = processes[slot]?.thread else {
+    guard case .process(.lend(let slot, let identifier)) = parent.thread?.continuation,
+      let child = processes[slot]?.thread
+    else {
       Issue.record("the parent does not wait")
       return 0
     }

@@ -92,7 +92,9 @@ import Testing
     kernel.run(forking)
     kernel.call(.fork)
     func isNearlyMade() -> Bool {
-      guard case .fork(let pending) = processes.process(Int32(forking))?.thread?.continuation else { return false }
+      guard case .process(.fork(let pending)) = processes.process(Int32(forking))?.thread?.continuation else {
+        return false
+      }
       return (pending.space?.entryCount ?? 0) > 3900
     }
     for _ in 0..<1000 where !isNearlyMade() { kernel.call(.schedYield) }

@@ -11,7 +11,7 @@ import Testing
   /// All but vfork(2): the steps of a script are those of one process at a time, whose call returns (LendingTests.swift).
   private static let existing: Set<UInt32> = {
     let table = SystemCallTable()
-    let numbers = (0..<SystemCallTable.count).filter { table[$0].call != .unknown && table[$0].call != .missing }
+    let numbers = (0..<SystemCallTable.count).filter { table.exists($0) }
     return Set(numbers.map { UInt32($0) }).subtracting([SystemCallNumber.vfork.rawValue])
   }()
 

@@ -5,9 +5,9 @@ import Simulation
 import Testing
 
 @Suite struct SimulationHeapTests {
-  private func run(_ steps: [ScriptStep], planting kind: EventKind? = nil) throws -> KernelMachine {
+  private func run(_ steps: [ScriptStep], planting name: String? = nil) throws -> KernelMachine {
     let machine = try KernelMachine(HardwareConfiguration())
-    machine.kernel.monitor?.plantedExcess = kind
+    if let name { machine.kernel.monitor?.plantedExcess = machine.kernel.monitor?.kind(named: name) }
     let runner = ScriptRunner(machine)
     for step in steps { try runner.perform(step) }
     return machine
@@ -41,8 +41,7 @@ import Testing
   @Test(arguments: ["fstat", "fork", "shm_open2", "between events"])
   func `an event that takes more than it declares fails the step`(name: String) throws {
     guard SimulatedHeap.isMeasured else { return }
-    let kind = (0..<EventKind.count).compactMap { EventKind(index: $0) }.first { $0.name == name }
-    let failure = #expect(throws: ScriptFailure.self) { try run(Self.steps, planting: kind) }
+    let failure = #expect(throws: ScriptFailure.self) { try run(Self.steps, planting: name) }
     #expect(failure?.reason.hasPrefix("\(name) takes ") == true, "\(failure?.reason ?? "nothing")")
   }
 
@@ -58,10 +57,8 @@ import Testing
   }
 
   @Test func `no event declares more than the reserve holds`() {
-    let table = SystemCallTable()
-    for index in 0..<EventKind.count {
-      guard case .call(let call) = EventKind(index: index) else { continue }
-      let bound = table.heapBound(of: call)
+    for declaration in SystemCallTable().declarations {
+      let bound = declaration.demand.heapBound
       #expect(bound.objectCount + HeapLimits.fault.objectCount <= HeapLimits.reservePageCount)
       #expect(bound.byteCount <= bound.objectCount * HeapLimits.largestObjectByteCount)
     }

@@ -99,11 +99,11 @@ final class TestKernel {
 
   /// Lets the kernel decide what runs.
   func advance() {
-    var next = kernel.monitoredNext()
+    var next = kernel.watchNext()
     while case .again = next {
       returnCount += 1
       betweenReturns?()
-      next = kernel.monitoredNext()
+      next = kernel.watchNext()
     }
     betweenReturns?()
     switch next {
@@ -138,14 +138,14 @@ final class TestKernel {
   /// Takes the interrupts of the console's device, as the processor does in ring 3 and while it waits.
   private func answerConsole() {
     while report == nil && hardware.processor.console.takeInterrupt() {
-      kernel.monitoredConsoleInterrupt()
+      kernel.watch(.consoleInterrupt)
       advance()
     }
   }
 
   /// A timer tick, and what follows.
   func tick() {
-    kernel.monitoredTimerTick()
+    kernel.watch(.timerTick)
     advance()
   }
 
@@ -184,7 +184,7 @@ final class TestKernel {
     let offsets: [UInt64] = [40, 32, 24, 80, 64, 72]
     for index in 0..<6 { setRegister(offsets[index], index < arguments.count ? arguments[index] : 0) }
     setRegister(144 - 8, register(136) & ~1)
-    if kernel.monitoredSystemCall() { answerConsole() } else { advance() }
+    if kernel.watch(.systemCall) { answerConsole() } else { advance() }
     finishTransfers()
     return context == nil ? nil : result
   }
@@ -199,11 +199,8 @@ final class TestKernel {
         try body()
         return true
       } catch {
-        if !kernel.monitoredException(
-          ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address))
-        {
-          advance()
-        }
+        let fault = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
+        if !kernel.watch(.exception(fault)) { advance() }
         finishTransfers()
       }
     }
@@ -215,7 +212,7 @@ final class TestKernel {
     while context == nil, isIdle, let next = hardware.swap?.nextCompletion {
       hardware.clock.advance(to: next)
       _ = hardware.deliverTransfers()
-      kernel.monitoredDeviceInterrupt()
+      kernel.watch(.deviceInterrupt)
       advance()
     }
   }
@@ -227,7 +224,7 @@ final class TestKernel {
       try unit.storeBytes([1], at: address)
     } catch {
       let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-      if !kernel.monitoredException(event) { advance() }
+      if !kernel.watch(.exception(event)) { advance() }
     }
   }
 

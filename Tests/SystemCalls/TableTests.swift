@@ -7,20 +7,33 @@ import Testing
 @testable import SystemCalls
 
 @Suite struct SystemCallTableTests {
-  @Test func callsAreFoundUnderFreeBSDsNumbers() {
+  @Test func `calls are found under FreeBSD's numbers`() {
     let table = SystemCallTable()
-    #expect(table[20].call == .getpid)
-    #expect(table[571].call == .shmOpen2)
-    #expect(table[571].copiesIn)
-    #expect(table[571].allocation == .refusesWithFileLimit)
-    #expect(table[477].allocation == .refusesWithNoMemory)
-    #expect(table[0].call == .indirect && table[198].call == .indirect)
-    #expect(table[2].call == .fork && table[66].call == .vfork)
+    func name(_ number: Int) -> String { table[number].declaration.borrow { $0.name } }
+    #expect(name(20) == "getpid" && name(571) == "shm_open2" && name(2) == "fork" && name(66) == "vfork")
+    #expect(name(0) == "syscall" && name(198) == "syscall")
+    #expect(table[571].preparation == [.admission, .reserve, .copyIn])
+    #expect(table[20].preparation == [] && table[0].preparation == .indirect)
+    guard case .refuses(.enfile, _) = table[571].declaration.borrow({ $0.demand }) else {
+      Issue.record("shm_open2 does not refuse with ENFILE")
+      return
+    }
+    guard case .refuses(.enomem, _) = table[477].declaration.borrow({ $0.demand }) else {
+      Issue.record("mmap does not refuse with ENOMEM")
+      return
+    }
+  }
+
+  @Test func `every declaration has a name and a number of its own`() {
+    let declarations = SystemCallTable().declarations.dropFirst(3)
+    #expect(Set(declarations.map(\.name)).count == declarations.count)
+    #expect(Set(declarations.map { $0.number.rawValue }).count == declarations.count)
+    #expect(declarations.allSatisfy { $0.argumentCount <= 6 })
   }
 
   @Test func callsThatOnlyReleaseNeedNoMemory() {
     let table = SystemCallTable()
-    for number in [1, 6, 73, 483, 509, 575] { #expect(table[number].allocation == .none, "\(number)") }
+    for number in [1, 6, 73, 483, 509, 575] { #expect(!table[number].preparation.contains(.admission), "\(number)") }
   }
 
   /// Issue 14, item 16: what FreeBSD has never raises SIGSYS here. Slots that FreeBSD's own table leaves empty still do.
@@ -29,25 +42,26 @@ import Testing
     #expect(SystemCallTable.count == 590)
     // creat of 4.3BSD, execv, reserved, a slot for modules, and the last slot that is free.
     let empty = [8, 11, 91, 119, 139, 210, 219, 245, 249, 273, 281, 296, 313, 370, 399, 420, 440, 470, 514, 521, 549]
-    for number in empty { #expect(table[number].call == .unknown, "\(number)") }
+    for number in empty { #expect(table.isUnknown(number), "\(number)") }
     // link, readlink, getlogin, pread of FreeBSD 6, sched_getparam, __getcwd, nnpfs, mq_open, sctp, fexecve, sigfastblock,
     // sched_getcpu, timerfd, the end.
     let missing = [9, 58, 49, 173, 328, 326, 339, 457, 471, 492, 573, 581, 585, 587]
-    for number in missing { #expect(table[number].call == .missing, "\(number)") }
-    #expect((0..<SystemCallTable.count).filter { table[$0].call == .unknown }.count == 142)
+    for number in missing { #expect(!table.exists(number) && !table.isUnknown(number), "\(number)") }
+    #expect((0..<SystemCallTable.count).filter { table.isUnknown($0) }.count == 142)
   }
 }
 
 @Suite struct SystemControlTests {
   @Test func everyNodeIsFoundByNameAndByNumber() {
-    for node in SystemControlNode.allCases {
-      #expect(SystemControlNode(name: Array(node.name.utf8).span) == node)
-      let (first, second) = node.identifier
-      #expect(SystemControlNode(first, second) == node)
+    let table = SystemControlTable()
+    for node in table.nodes {
+      #expect(table.node(Array(node.name.utf8).span) === node)
+      #expect(table.node(node.first, node.second) === node)
     }
-    #expect(SystemControlNode(name: Array("kern".utf8).span) == nil)
-    #expect(SystemControlNode(name: Array("kern.ostypes".utf8).span) == nil)
-    #expect(SystemControlNode(9, 9) == nil)
+    #expect(table.nodes.count > 30)
+    #expect(table.node(Array("kern".utf8).span) == nil)
+    #expect(table.node(Array("kern.ostypes".utf8).span) == nil)
+    #expect(table.node(9, 9) == nil)
   }
 }
 

@@ -61,6 +61,8 @@ procedure \name
   store_bases rsp, rcx
   .endif
   mov r13, [rip + processor_record + RECORD_KERNEL]
+  mov rdi, [rip + processor_record + RECORD_THREAD]
+  mov rsi, [rip + processor_record + RECORD_PROCESS]
   lea rsp, [rip + kernel_stack_top]
   xor ebp, ebp
   call [rip + processor_record + RECORD_SYSTEM_CALL]

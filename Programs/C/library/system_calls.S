@@ -126,6 +126,7 @@ errno_value:
         entry   shm_unlink, 483
         entry   pipe2, 542
         entry   fstat, 551
+        entry   getrandom, 563
         entry   __sysctlbyname, 570
         entry   shm_open2, 571
         entry   shm_rename, 572

@@ -25,13 +25,13 @@ extension KernelMachine {
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
       }
       if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
-      if case .map(let mapping, _) = process.thread?.continuation, let entry = mapping.inspected {
+      if case .memory(.map(let mapping, _)) = process.thread?.continuation, let entry = mapping.inspected {
         pending.append(entry)
         if let gap = mapping.inspectedGap { pending.append(gap) }
       }
       // A child that is being made, or was when its parent was killed.
       var copied = process.unfinishedFiles
-      if case .fork(let pending) = process.thread?.continuation {
+      if case .process(.fork(let pending)) = process.thread?.continuation {
         if let space = pending.space { spaces.append(space) }
         copied = pending.files
       }

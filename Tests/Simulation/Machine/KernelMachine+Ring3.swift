@@ -36,7 +36,7 @@ extension KernelMachine {
     pendingCalls[number] = PendingCall(call: call, kept: kept)
     setRegister(.rax, UInt64((indirection ?? call).rawValue))
     enterKernel()
-    if kernel.monitoredSystemCall() {
+    if kernel.watch(.systemCall) {
       hardware.processor.eventEnded()
       try capture(number)
     } else {
@@ -97,7 +97,7 @@ extension KernelMachine {
       } catch {
         setRegister(.rip, Program.text)
         let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-        let goesOn = kernel.monitoredException(event)
+        let goesOn = kernel.watch(.exception(event))
         if goesOn { hardware.processor.eventEnded() } else { try advance() }
       }
     }

@@ -83,7 +83,7 @@ public final class KernelMachine: SimulatedSystem {
   func advance() throws(Difference) {
     for _ in 0..<10_000 {
       eventCount += 1
-      let next = kernel.monitoredNext()
+      let next = kernel.watchNext()
       hardware.processor.eventEnded()
       switch next {
       case .run(let context):
@@ -98,7 +98,7 @@ public final class KernelMachine: SimulatedSystem {
         try idle(deadline)
       case .again:
         current = nil
-        if hardware.deliverTransfers() { kernel.deviceInterrupt() }
+        if hardware.deliverTransfers() { _ = kernel.handle(.deviceInterrupt) }
         answerConsole()
       }
     }
@@ -133,7 +133,7 @@ public final class KernelMachine: SimulatedSystem {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }
     hardware.clock.advance(to: instant)
-    if hardware.deliverTransfers() { kernel.monitoredDeviceInterrupt() } else { kernel.monitoredTimerTick() }
+    if hardware.deliverTransfers() { kernel.watch(.deviceInterrupt) } else { kernel.watch(.timerTick) }
   }
 
   /// Somebody slow reads some more of the console.
@@ -148,7 +148,7 @@ public final class KernelMachine: SimulatedSystem {
     var hasInterrupted = false
     while hardware.processor.console.takeInterrupt() {
       hasInterrupted = true
-      kernel.monitoredConsoleInterrupt()
+      kernel.watch(.consoleInterrupt)
     }
     return hasInterrupted
   }
@@ -156,7 +156,7 @@ public final class KernelMachine: SimulatedSystem {
   /// A timer interrupt while a program runs.
   func tick() throws(Difference) {
     hardware.clock.advance(by: 1_000_000)
-    kernel.monitoredTimerTick()
+    kernel.watch(.timerTick)
     try advance()
   }
 
@@ -164,7 +164,7 @@ public final class KernelMachine: SimulatedSystem {
   func deliverInterrupts() throws(Difference) {
     readConsole()
     let hasTransferred = hardware.deliverTransfers()
-    if hasTransferred { kernel.monitoredDeviceInterrupt() }
+    if hasTransferred { kernel.watch(.deviceInterrupt) }
     if answerConsole() || hasTransferred { try advance() }
   }
 
@@ -195,7 +195,7 @@ public final class KernelMachine: SimulatedSystem {
     } else {
       setRegister(.rax, UInt64(SystemCallNumber.schedYield.rawValue))
       enterKernel()
-      if !kernel.monitoredSystemCall() { try advance() }
+      if !kernel.watch(.systemCall) { try advance() }
     }
   }
 
@@ -246,11 +246,8 @@ public final class KernelMachine: SimulatedSystem {
     else { return false }
     if process.isStopped { return true }
     let scheduler = kernel.inspectedProcesses.scheduler
-    return switch thread.continuation {
-    case .waitForChild: scheduler.isParked(thread.slot, on: .child(ofSlot: process.slot.raw))
-    case .read: scheduler.isParked(thread.slot, on: .consoleInput)
-    default: false
-    }
+    return scheduler.isParked(thread.slot, on: .child(ofSlot: process.slot.raw))
+      || scheduler.isParked(thread.slot, on: .consoleInput)
   }
 
   func forget(_ number: Int) {

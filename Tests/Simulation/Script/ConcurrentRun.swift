@@ -120,7 +120,7 @@ public final class ConcurrentRun {
     machine.setRegister(.rax, UInt64(call.rawValue))
     returning[process] = Return(kept: kept, call: call, step: stepCount)
     machine.enterKernel()
-    if machine.kernel.monitoredSystemCall() { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+    if machine.kernel.watch(.systemCall) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
   }
 
   private func checkReturn(_ process: Int32) throws(Difference) {
@@ -144,7 +144,7 @@ public final class ConcurrentRun {
     } catch {
       machine.setRegister(.rip, Program.text)
       let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
-      if machine.kernel.monitoredException(event) {
+      if machine.kernel.watch(.exception(event)) {
         machine.hardware.processor.eventEnded()
       } else {
         try machine.advance()
@@ -231,8 +231,8 @@ extension Continuation {
   /// The file that a parked call holds.
   var file: OpenFile? {
     switch self {
-    case .read(let file, _), .write(let file, _), .truncate(let file, _): file
-    case .open(let pending): pending.inspectedFile
+    case .file(.read(let file, _)), .file(.write(let file, _)), .file(.truncate(let file, _)): file
+    case .file(.open(let pending)): pending.inspectedFile
     default: nil
     }
   }

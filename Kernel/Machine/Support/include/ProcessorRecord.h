@@ -41,6 +41,8 @@
 #define RECORD_SYSTEM_CALL 48
 #define RECORD_RESUME 56
 #define RECORD_TRAP 64
+#define RECORD_THREAD 72
+#define RECORD_PROCESS 80
 
 /* What `is_idle` says to `wait_for_interrupt`: interrupts that are pending are answered, but none is waited for. */
 #define IDLE_WITHOUT_WAITING 2
@@ -82,10 +84,13 @@ struct processor_record {
   uint64_t is_idle;    /* 1: the processor waits in `wait_for_interrupt`; an interrupt drops that frame. 2: it is not to wait */
   uint64_t has_base_instructions; /* RDFSBASE and its kin are on, so programs may change their bases themselves */
   uint64_t dispatcher; /* the object that answers everything else */
-  /* The functions of Events.swift that the entry code calls: the plain ones, or those of a kernel that is watched. */
+  /* The functions that the entry code calls, of Events.swift and the kernel itself: the plain ones, or those of a kernel that is watched. */
   uint64_t system_call;
   uint64_t resume;
   uint64_t trap;
+  /* The current thread and its process, which the entry code hands along with a system call. */
+  uint64_t thread;
+  uint64_t process;
 };
 
 _Static_assert(offsetof(struct processor_record, context) == RECORD_CONTEXT, "shared with Entry.S");
@@ -97,18 +102,24 @@ _Static_assert(offsetof(struct processor_record, dispatcher) == RECORD_DISPATCHE
 _Static_assert(offsetof(struct processor_record, system_call) == RECORD_SYSTEM_CALL, "shared with Entry.S");
 _Static_assert(offsetof(struct processor_record, resume) == RECORD_RESUME, "shared with Entry.S");
 _Static_assert(offsetof(struct processor_record, trap) == RECORD_TRAP, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, thread) == RECORD_THREAD, "shared with Entry.S");
+_Static_assert(offsetof(struct processor_record, process) == RECORD_PROCESS, "shared with Entry.S");
 
 extern struct processor_record processor_record;
 
 INLINE uint64_t current_context(void) { return processor_record.context; }
 INLINE void set_current_context(uint64_t address) { processor_record.context = address; }
-/* Events.swift, in Swift's calling convention; named here for their addresses only. */
-extern char machine_system_call[], machine_resume[], machine_trap[];
+INLINE void set_current_thread(uint64_t thread, uint64_t process) {
+  processor_record.thread = thread;
+  processor_record.process = process;
+}
+/* Events.swift and Kernel.swift, in Swift's calling convention; named here for their addresses only. */
+extern char kernel_system_call[], machine_resume[], machine_trap[];
 extern char machine_monitored_system_call[], machine_monitored_resume[], machine_monitored_trap[];
 INLINE void set_event_objects(uint64_t kernel, uint64_t dispatcher, int monitored) {
   processor_record.kernel = kernel;
   processor_record.dispatcher = dispatcher;
-  processor_record.system_call = (uint64_t)(monitored ? machine_monitored_system_call : machine_system_call);
+  processor_record.system_call = (uint64_t)(monitored ? machine_monitored_system_call : kernel_system_call);
   processor_record.resume = (uint64_t)(monitored ? machine_monitored_resume : machine_resume);
   processor_record.trap = (uint64_t)(monitored ? machine_monitored_trap : machine_trap);
 }

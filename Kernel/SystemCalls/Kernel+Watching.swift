@@ -1,11 +1,11 @@
-// The events of Kernel.swift for a kernel that is watched: the simulation and a machine with the kernel option `inspect`
-// call these instead. Each does what its namesake does, between two looks at the heap.
+// The events of a kernel that is watched: the simulation and a machine with the kernel option `inspect` call these instead.
+// Each does what its namesake does, between two looks at the heap.
 
 import Memory
 import Processes
 
 extension Kernel {
-  /// Watches every event from now on; the machine calls the monitored entries from then on.
+  /// Watches every event from now on; the machine calls the watched entries from then on.
   ///
   /// - Parameter interval: the whole kernel is inspected after every so many events; 0: not in between.
   public func startMonitoring(inspectionInterval interval: UInt64 = 0) {
@@ -15,55 +15,41 @@ extension Kernel {
     while !memory.drainTeardown(budget: 64) {}
   }
 
-  /// `systemCall()`, watched.
-  public func monitoredSystemCall() -> Bool {
-    guard let monitor, let thread = processes.current else { return systemCall() }
-    monitor.begin(.call(callInProgress(of: thread)))
-    let goesOn = systemCall()
-    monitor.end()
-    if goesOn { eventEnded() }
-    return goesOn
-  }
-
-  /// `exception(_:)`, watched.
+  /// `handle(_:)`, watched.
   @discardableResult
-  public func monitoredException(_ event: ProcessorException) -> Bool {
-    monitor?.begin(event.vector == ExceptionVector.pageFault ? .pageFault : .exception)
-    let goesOn = exception(event)
+  public func watch(_ event: Event) -> Bool {
+    monitor?.begin(kind(of: event))
+    let goesOn = handle(event)
     monitor?.end()
     if goesOn { eventEnded() }
     return goesOn
-  }
-
-  /// `timerTick()`, watched.
-  public func monitoredTimerTick() {
-    monitor?.begin(.tick)
-    timerTick()
-    monitor?.end()
-  }
-
-  /// `consoleInterrupt()`, watched.
-  public func monitoredConsoleInterrupt() {
-    monitor?.begin(.console)
-    consoleInterrupt()
-    monitor?.end()
-  }
-
-  /// `deviceInterrupt()`, watched.
-  public func monitoredDeviceInterrupt() {
-    monitor?.begin(.deviceInterrupt)
-    deviceInterrupt()
-    monitor?.end()
   }
 
   /// `next()`, watched.
-  public func monitoredNext() -> Next {
+  public func watchNext() -> Next {
     monitor?.begin(.betweenEvents)
     let result = next()
     monitor?.end()
     if case .finished = result { return result }
     eventEnded()
     return result
+  }
+
+  /// `resume`, which goes on with one call between others, as an event of that call.
+  func watchResume(_ thread: Thread, _ process: Process, _ monitor: EventMonitor) {
+    monitor.begin(.call(entryInProgress(of: thread)))
+    resume(thread, process)
+    monitor.begin(.betweenEvents)
+  }
+
+  private func kind(of event: Event) -> EventKind {
+    switch event {
+    case .systemCall: processes.current.map { .call(entryInProgress(of: $0)) } ?? .betweenEvents
+    case .exception(let exception): exception.vector == ExceptionVector.pageFault ? .pageFault : .exception
+    case .timerTick: .timerTick
+    case .consoleInterrupt: .consoleInterrupt
+    case .deviceInterrupt: .deviceInterrupt
+    }
   }
 
   // MARK: What is found
@@ -102,22 +88,6 @@ extension Kernel {
       line.append(", declared: ")
       line.append(excess.bound)
     }
-  }
-
-  /// `resume`, which goes on with one call between others, as an event of that call.
-  func monitoredResume(_ thread: Thread, _ process: Process, _ monitor: EventMonitor) {
-    monitor.begin(.call(callInProgress(of: thread)))
-    resume(thread, process)
-    monitor.begin(.betweenEvents)
-  }
-
-  /// The call that a thread's registers ask for, through `syscall` or directly.
-  func callInProgress(of thread: Thread) -> SystemCall {
-    let context = thread.context
-    guard context.rax < UInt64(SystemCallTable.count) else { return .unknown }
-    let call = table[Int(context.rax)].call
-    guard call == .indirect, context.rdi < UInt64(SystemCallTable.count) else { return call }
-    return table[Int(context.rdi)].call
   }
 }
 

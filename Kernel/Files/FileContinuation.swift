@@ -1,0 +1,111 @@
+// What can remain of a call on files: everything it has resolved, with the locks it holds.
+//
+// - A file's offset and a range of an object (`TransferHold`): a read, write or truncate that has begun goes on to its end,
+//   stopped or killed; one that has not gives up its places when it stops. A read that sleeps gives up its range.
+// - A read of the console keeps nothing.
+
+public import ABI
+public import Memory
+
+/// A call on files under way.
+public enum FileContinuation: Remainder {
+  /// A read.
+  case read(OpenFile, Transfer)
+  /// A write.
+  case write(OpenFile, Transfer)
+  /// A change of size.
+  case truncate(OpenFile, Resize)
+  /// An open that empties an object which another call holds.
+  case open(PendingOpen)
+  /// Descriptors from the first number to the second are being closed.
+  case closeRange(UInt32, UInt32)
+  /// Descriptors from the first number to the second are being marked close-on-exec.
+  case markCloseOnExec(UInt32, UInt32)
+
+  /// Whether a kill acts only when the call has stored its result.
+  public var outlastsKill: Bool {
+    switch self {
+    case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
+    case .write(_, let transfer): transfer.hasBegun
+    case .truncate(_, let resize): resize.hasBegun
+    case .open(let pending): pending.hasBegun
+    case .closeRange, .markCloseOnExec: false
+    }
+  }
+
+  /// Whether a stop acts only when the call has stored its result.
+  public var outlastsStop: Bool {
+    switch self {
+    case .read(_, let transfer): transfer.hasBegun
+    case .closeRange, .markCloseOnExec: true
+    default: outlastsKill
+    }
+  }
+
+  /// Whether the call goes on without a reserve of the heap.
+  public var needsNoReserve: Bool {
+    switch self {
+    case .truncate, .open: true
+    default: false
+    }
+  }
+
+  /// Gives up what a call that has not begun keeps from others.
+  public mutating func giveUpPlace() {
+    switch self {
+    case .read(let file, var transfer):
+      transfer.giveUpPlace()
+      self = .read(file, transfer)
+    case .write(let file, var transfer):
+      transfer.giveUpPlace()
+      self = .write(file, transfer)
+    case .truncate(let file, var resize):
+      resize.giveUpPlace()
+      self = .truncate(file, resize)
+    case .open(var pending):
+      pending.giveUpPlace()
+      self = .open(pending)
+    case .closeRange, .markCloseOnExec: break
+    }
+  }
+
+  /// Goes on; `table` and `space` are those of the process.
+  public mutating func step(_ table: FileTable, _ space: AddressSpace) throws(Errno) -> Progress {
+    switch self {
+    case .read(let file, var transfer):
+      let progress = try file.read(&transfer, space)
+      self = .read(file, transfer)
+      return progress
+    case .write(let file, var transfer):
+      let progress = try file.write(&transfer, space)
+      self = .write(file, transfer)
+      return progress
+    case .truncate(let file, var resize):
+      let progress = try file.truncate(&resize)
+      self = .truncate(file, resize)
+      return progress
+    case .open(var pending):
+      let progress = try table.fileSystem.finish(&pending, in: table)
+      self = .open(pending)
+      return progress
+    case .closeRange(let low, let high):
+      // What is closed already is not found again.
+      var budget = FileLimits.descriptorsPerStep
+      return table.closeRange(low, high, budget: &budget) ? .complete : .again
+    case .markCloseOnExec(var next, let high):
+      var leaves = table.fileSystem.leavesPerStep
+      let isDone = table.markCloseOnExec(from: &next, to: high, budget: &leaves)
+      self = .markCloseOnExec(next, high)
+      return isDone ? .complete : .again
+    }
+  }
+
+  /// What the call returns once it is done.
+  public var result: UInt64 {
+    switch self {
+    case .read(_, let transfer), .write(_, let transfer): transfer.moved
+    case .open(let pending): UInt64(pending.descriptor)
+    default: 0
+    }
+  }
+}

@@ -1,0 +1,40 @@
+// What can remain of a change of an address space. A stop lets it finish, so that nobody finds it half done; a kill drops it.
+
+public import ABI
+
+/// A change under way.
+public enum MemoryContinuation: Remainder {
+  /// Mappings are being removed; if they are the end of the data segment, this is where it ends afterwards.
+  case unmap(AddressRange, dataEnd: UInt64?)
+  /// The protection of mappings is being changed.
+  case protect(PendingProtection)
+  /// A mapping takes the place of others; the call returns this value.
+  case map(PendingMapping, value: UInt64)
+
+  /// Whether a stop acts only when the call has stored its result.
+  public var outlastsStop: Bool { true }
+
+  /// Goes on; `space` is the memory of the process.
+  public mutating func step(_ space: AddressSpace, _ budget: inout Int) throws(Errno) -> Progress {
+    switch self {
+    case .unmap(let range, let dataEnd):
+      let progress = space.unmap(range, &budget)
+      if progress == .complete, let dataEnd { space.program.dataEnd = dataEnd }
+      return progress
+    case .protect(var pending):
+      let progress = try space.protect(&pending, &budget)
+      self = .protect(pending)
+      return progress
+    case .map(let pending, _): return pending.step(&budget)
+    }
+  }
+
+  /// What the call returns once it is done.
+  public var result: UInt64 {
+    switch self {
+    case .unmap(_, let dataEnd): dataEnd ?? 0
+    case .protect: 0
+    case .map(_, let value): value
+    }
+  }
+}

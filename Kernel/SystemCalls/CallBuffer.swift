@@ -1,0 +1,42 @@
+// Bytes of a thread's call buffer.
+
+import ABI
+import Memory
+
+extension InlineArray where Element == UInt8 {
+  /// Lends the bytes to `body`.
+  @inline(__always)
+  mutating func withMutableBytes<Value>(_ body: (inout MutableRawSpan) -> Value) -> Value {
+    var span = mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    return body(&bytes)
+  }
+
+  /// Stores an integer.
+  @inline(__always)
+  mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+    var span = mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    bytes.store(value, at: offset)
+  }
+}
+
+extension AddressSpace {
+  /// Copies bytes of user memory into the front of a call buffer.
+  func copyIn(_ range: UserRange, into buffer: inout [1024 of UInt8], _ progress: inout Int) -> UserCopyOutcome {
+    precondition(range.byteCount <= buffer.count)
+    var span = buffer.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var room = bytes._mutatingExtracting(0..<range.byteCount)
+    return copyIn(from: range.start, into: &room, progress: &progress)
+  }
+
+  /// Copies a path into a call buffer.
+  func copyInPath(
+    _ address: VirtualAddress, into buffer: inout [1024 of UInt8], _ progress: inout Int
+  ) -> UserCopyOutcome {
+    var span = buffer.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    return copyInString(from: address, into: &bytes, progress: &progress)
+  }
+}

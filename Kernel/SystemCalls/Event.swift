@@ -1,0 +1,40 @@
+// What happens to the kernel, one at a time, with interrupts off.
+
+import Files
+import Memory
+import Processes
+
+/// An event.
+public enum Event {
+  /// A system call of the current thread, whose registers are in its context.
+  case systemCall
+  /// An exception of the current thread.
+  case exception(ProcessorException)
+  /// The timer interrupt, from ring 3 or from idling.
+  case timerTick
+  /// The console's device has interrupted.
+  case consoleInterrupt
+  /// A device interrupt whose work the driver has already reported to `MemorySystem` (transfers completed).
+  case deviceInterrupt
+}
+
+extension Kernel {
+  /// Handles an event.
+  ///
+  /// True: the same thread goes on at once with the registers in its context (the fast way; fs and gs bases unchanged).
+  /// False: call `next()`.
+  @inline(__always)
+  public func handle(_ event: Event) -> Bool {
+    switch event {
+    case .systemCall:
+      return processes.currentThreadReference.borrow { thread in
+        processes.currentProcessReference.borrow { process in systemCall(thread, process) }
+      }
+    case .exception(let exception): return self.exception(exception)
+    case .timerTick: timerTick()
+    case .consoleInterrupt: files.console.serve()
+    case .deviceInterrupt: break
+    }
+    return false
+  }
+}

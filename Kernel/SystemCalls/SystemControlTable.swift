@@ -1,0 +1,183 @@
+// The nodes of sysctl(3) that exist: name, numbers, and what they give (spec abi.md section 17).
+//
+// Some are Martlet's own (`vm.martlet`): what the kernel's heap holds and how many objects live, for tests of leaks. Nodes that
+// have no fixed number in FreeBSD are numbered here from 1000 on under the number of their top level.
+
+import ABI
+import Files
+import Memory
+import Processes
+
+/// The value of a node.
+enum SystemControlValue {
+  /// An int.
+  case integer(UInt32)
+  /// A long.
+  case long(UInt64)
+  /// A string; its NUL is added.
+  case text(String)
+}
+
+/// What a node gives.
+enum SystemControlContent {
+  /// A value.
+  case value((Kernel) -> SystemControlValue)
+  /// As many random bytes as there is room for.
+  case random
+  /// A record for every name of shared memory.
+  case nameList
+  /// 0, after an inspection of the whole kernel; only to the superuser.
+  case inspection
+}
+
+/// Whether a node can be set.
+// Not an optional closure: reading one makes an object.
+enum SystemControlSetting {
+  /// Nobody sets it.
+  case fixed
+  /// The superuser may.
+  case settable((Kernel, UInt32) -> Void)
+}
+
+/// A node.
+final class SystemControlNode {
+  /// Its name.
+  let name: String
+  /// The first of the two numbers of `__sysctl`.
+  let first: Int32
+  /// The second.
+  let second: Int32
+  /// What it gives.
+  let content: SystemControlContent
+  /// Whether it can be set.
+  let setting: SystemControlSetting
+
+  init(
+    _ name: String, _ first: Int32, _ second: Int32, _ content: SystemControlContent,
+    _ setting: SystemControlSetting
+  ) {
+    self.name = name
+    self.first = first
+    self.second = second
+    self.content = content
+    self.setting = setting
+  }
+}
+
+/// All nodes.
+struct SystemControlTable {
+  /// The name of the node below which each process has one: the path of the file that it executes.
+  static var processPathName: String { "kern.proc.pathname" }
+
+  private(set) var nodes: [SystemControlNode] = []
+
+  /// The node with this name.
+  func node(_ name: Span<UInt8>) -> SystemControlNode? {
+    for node in nodes where name.spells(node.name) { return node }
+    return nil
+  }
+
+  /// The node with these numbers.
+  func node(_ first: Int32, _ second: Int32) -> SystemControlNode? {
+    for node in nodes where node.first == first && node.second == second { return node }
+    return nil
+  }
+
+  /// Adds a node that gives a value; `second` is nil where FreeBSD has no fixed number.
+  private mutating func add(
+    _ name: String, _ first: Int32, _ second: Int32?, _ read: @escaping (Kernel) -> SystemControlValue,
+    _ setting: SystemControlSetting = .fixed
+  ) {
+    add(name, first, second, content: .value(read), setting)
+  }
+
+  private mutating func add(
+    _ name: String, _ first: Int32, _ second: Int32?, content: SystemControlContent,
+    _ setting: SystemControlSetting = .fixed
+  ) {
+    nodes.append(SystemControlNode(name, first, second ?? Int32(1000 + nodes.count), content, setting))
+  }
+
+  init() {
+    addSystem()
+    addFilesAndProcesses()
+    addHardware()
+    addMemory()
+  }
+
+  private mutating func addSystem() {
+    typealias Kern = SystemControl.Kern
+    let kern = SystemControl.Top.kern
+    add("kern.ostype", kern, Kern.osType, { _ in .text("FreeBSD") })
+    add("kern.osrelease", kern, Kern.osRelease, { _ in .text("15.0-CURRENT") })
+    add("kern.osrevision", kern, Kern.osRevision, { _ in .integer(199_506) })
+    add("kern.version", kern, Kern.version, { _ in .text("FreeBSD 15.0-CURRENT Martlet\n") })
+    add("kern.osreldate", kern, Kern.osReleaseDate, { _ in .integer(InterfaceLimits.osReleaseDate) })
+    add("kern.hostname", kern, Kern.hostName, { _ in .text("martlet") })
+    add("kern.argmax", kern, Kern.argumentMaximum, { _ in .integer(UInt32(InterfaceLimits.argumentByteCount)) })
+    add("kern.ngroups", kern, Kern.groupMaximum, { _ in .integer(UInt32(SystemCallLimits.groupCount)) })
+    add("kern.usrstack", kern, Kern.userStack, { _ in .long(ABI.UserSpace.stackTop) })
+    add("kern.arandom", kern, Kern.random, content: .random)
+    add(
+      "kern.signosys", kern, nil, { .integer($0.unknownCallsRaiseSignal ? 1 : 0) },
+      .settable({ $0.unknownCallsRaiseSignal = $1 != 0 }))
+    add("kern.features.posix_shm", kern, nil, { _ in .integer(1) })
+  }
+
+  private mutating func addFilesAndProcesses() {
+    typealias Kern = SystemControl.Kern
+    let kern = SystemControl.Top.kern
+    add("kern.maxproc", kern, Kern.maximumProcesses, { .integer(UInt32($0.processes.maximumProcessCount)) })
+    add(
+      "kern.maxfiles", kern, Kern.maximumFiles,
+      { .integer(UInt32(bitPattern: Int32(truncatingIfNeeded: $0.files.maximumFileCount))) },
+      .settable({ $0.files.maximumFileCount = Int(Int32(bitPattern: $1)) }))
+    add(
+      "kern.maxfilesperproc", kern, Kern.maximumFilesPerProcess,
+      { .integer(UInt32($0.files.maximumFilesPerProcess)) })
+    add("kern.openfiles", kern, nil, { .integer(UInt32($0.files.openFileCount)) })
+    add("kern.ipc.posix_shm_list", kern, nil, content: .nameList)
+    add(
+      "kern.ipc.shm_names_max", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNameCount)) },
+      .settable({ $0.files.maximumNameCount = Int($1) }))
+    add(
+      "kern.ipc.shm_names_per_user", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNamesPerUser)) },
+      .settable({ $0.files.maximumNamesPerUser = Int($1) }))
+  }
+
+  private mutating func addHardware() {
+    typealias Hardware = SystemControl.Hardware
+    let hardware = SystemControl.Top.hw
+    add("hw.machine", hardware, Hardware.machine, { _ in .text("amd64") })
+    add("hw.ncpu", hardware, Hardware.processorCount, { _ in .integer(1) })
+    add(
+      "hw.physmem", hardware, Hardware.physicalMemory, { .long(UInt64($0.physicalFrameCount) * Page.byteCount) })
+    add("hw.pagesize", hardware, Hardware.pageSize, { _ in .integer(UInt32(Page.byteCount)) })
+    add(
+      "security.bsd.stack_guard_page", SystemControl.Top.security, nil,
+      { .integer(UInt32(truncatingIfNeeded: $0.memory.stackGuardPageCount)) },
+      .settable({ $0.memory.stackGuardPageCount = UInt64($1) }))
+  }
+
+  private mutating func addMemory() {
+    let memory = SystemControl.Top.vm
+    add(
+      "vm.overcommit", memory, SystemControl.VirtualMemory.overcommit,
+      { .integer($0.memory.accounting.overcommit) }, .settable({ $0.memory.setOvercommit($1) }))
+    add("vm.swap_total", memory, nil, { .long($0.memory.accounting.swapTotal &* Page.byteCount) })
+    add("vm.swap_reserved", memory, nil, { .long($0.memory.accounting.reserved &* Page.byteCount) })
+    add("vm.stats.vm.v_page_count", memory, nil, { .integer(UInt32($0.memory.managedFrameCount)) })
+    add("vm.stats.vm.v_free_count", memory, nil, { .integer(UInt32($0.memory.freeFrameCount)) })
+    add(
+      "vm.stats.vm.v_swappgsin", memory, nil, { .integer(UInt32(truncatingIfNeeded: $0.memory.counters.swapPagesIn)) })
+    add(
+      "vm.stats.vm.v_swappgsout", memory, nil, { .integer(UInt32(truncatingIfNeeded: $0.memory.counters.swapPagesOut)) }
+    )
+    add("vm.martlet.heap_bytes", memory, nil, { .long(UInt64($0.resourceCount().heapBytes)) })
+    add("vm.martlet.live_objects", memory, nil, { .long(UInt64($0.resourceCount().objects)) })
+    add("vm.martlet.inspect", memory, nil, content: .inspection)
+    add(
+      "vm.martlet.user_kernel_pages", memory, nil, { .integer(UInt32(clamping: $0.memory.accounts.kernelPageLimit)) },
+      .settable({ $0.memory.accounts.kernelPageLimit = Int($1) }))
+  }
+}
