@@ -113,8 +113,8 @@ public final class FileSystem {
     maximum - maximum / FileLimits.privilegedFileShare
   }
 
-  /// Makes steps smaller than they are by themselves: a transfer or a change of size handles at most so many pages
-  /// in one.
+  /// Makes steps smaller than they are by themselves: one handles at most so many pages of a transfer or a change of size, or
+  /// leaves of a table.
   public func limitSteps(toPageCount pageCount: Int) {
     pagesPerTransferStep = min(FileLimits.pagesPerTransferStep, pageCount)
     pagesPerResizeStep = min(FileLimits.pagesPerResizeStep, pageCount)

@@ -29,7 +29,7 @@ public enum FileLimits {
   static let mostMissedTurns: UInt8 = 3
   /// Pages that shrinking an object removes before it lets others run.
   static let pagesPerResizeStep = 512
-  /// Descriptors that are closed or copied before others have a turn.
+  /// Descriptors that are closed before others have a turn.
   public static let descriptorsPerStep = 256
   /// Leaves of a descriptor table that are gone through before others have a turn.
   static let leavesPerStep = 512

@@ -72,7 +72,7 @@ public struct MemoryInspector: ~Copyable {
     heapByteCount += system.heap?.byteCount(of: object) ?? 0
   }
 
-  /// Visits a mapping that is to take the place of others.
+  /// Visits what remains of a change of an address space.
   public mutating func visit(_ remainder: MemoryContinuation) {
     guard case .map(let pending, _) = remainder else { return }
     count(pending)

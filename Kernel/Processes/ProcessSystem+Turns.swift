@@ -104,6 +104,7 @@ extension ProcessSystem {
   /// The thread is not the current one any more.
   func leaveTurn(_ thread: Thread) {
     guard current === thread else { return }
+    releaseAwaitedFrameAfterTurn(thread)
     charge()
     scheduler.settle(thread.slot)
     thread.teardownDebt &+= memory.takeNewTeardown()

@@ -285,6 +285,12 @@ public final class ProcessSystem {
     thread.awaitedFrame = .none
   }
 
+  /// Lets go of the frame that was kept for the thread's turn, if it has had that.
+  @inline(__always)
+  public func releaseAwaitedFrameAfterTurn(_ thread: Thread) {
+    if thread.hasRun { releaseAwaitedFrame(thread) }
+  }
+
   /// Parks a thread that is in no list. A frame it waits for is kept until it has had its turn.
   public func park(_ thread: Thread, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
     releaseAwaitedFrame(thread)
@@ -293,6 +299,7 @@ public final class ProcessSystem {
     if let frame = channel.frame {
       memory.beginWait(frame)
       thread.awaitedFrame = frame
+      thread.hasRun = false
     }
     if thread === current {
       currentProcess?.usage.voluntarySwitchCount &+= 1

@@ -28,6 +28,8 @@ public final class Thread {
   public var wanted = WaitChannel.frames
   /// A frame that must stay until the thread has had its turn, or `.none`.
   public var awaitedFrame = FrameNumber.none
+  /// Whether the thread has called or faulted since it was given the processor, so it has had its turn.
+  public var hasRun = false
   /// Where the arguments of the call lie.
   public private(set) var arguments: PinnedRecord<ArgumentRegisters>
   /// Units of what its calls left to be torn down that the thread works off before it goes on.

@@ -1,5 +1,5 @@
 // What a thread keeps in a frame of its own: its registers, in the layout that the machine's entry code knows, and the
-// buffer in which paths and structures of its calls are staged.
+// buffer in which paths and structures of its calls are staged, with what of it is being copied out.
 //
 // Layout (the machine's assembly relies on it): general registers from offset 0 in the order of the fields below, the
 // floating point area at 256, 832 bytes in the standard format of XSAVE; the record is 64-byte aligned. The kernel's own

@@ -17,7 +17,7 @@ enum Answer: BitwiseCopyable {
   case wait(WaitChannel)
   /// The same, at the latest until a time in nanoseconds since boot.
   case waitUntil(WaitChannel, UInt64)
-  /// Wait on `Thread.wanted`, then begin anew: nothing has been done.
+  /// Wait on `Thread.wanted`, then begin anew: nothing has been done that may not be done again.
   case restart
   /// Go on with what remains in a later step, when others have had their turns.
   case later

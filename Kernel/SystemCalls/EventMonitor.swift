@@ -1,7 +1,7 @@
 // Watches events: what each of them takes from the heap, against what it declares, and when an inspection is due.
 //
-// There is one only where it was asked for (the simulation; the kernel option `inspect`), and only the monitored entries of
-// Kernel+Monitored.swift know of it, so that a kernel without one pays nothing.
+// There is one only where it was asked for (the simulation; the kernel option `inspect`), and only the watched entries of
+// Kernel+Watching.swift know of it, so that a kernel without one pays nothing.
 //
 // Invariants
 // - Between `begin` and the next `begin` or `end`, all that is allocated is the work of one kind of event.

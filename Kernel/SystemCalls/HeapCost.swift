@@ -1,4 +1,4 @@
-// What the objects cost that events make, and from them what whole events cost: the declared bounds of `SystemCallTable`.
+// What the objects cost that events make, and from them what whole events cost: the bounds that calls declare.
 //
 // Bytes are upper limits, rounded up to where a class may still grow a little; measured maxima are in
 // Documentation/HeapBounds.md.

@@ -113,6 +113,7 @@ extension SystemCall {
     }
     if stored == count { return .value(UInt64(count)) }
     for index in 0..<count { stage(credentials.group(at: index), at: 4 * index) }
+    // A null pointer is a bad address here, not one that wants nothing.
     thread.frame.value.delivery.begin(value: UInt64(count))
     thread.frame.value.delivery.append(address: arguments.second.address, offset: 0, byteCount: 4 * count)
     return .deliver

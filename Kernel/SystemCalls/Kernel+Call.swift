@@ -1,7 +1,8 @@
 // The phases that every call goes through: admission, copy in, the handler, copy out, result.
 //
 // A phase that cannot finish parks the thread with a continuation from which the same phase goes on; phases before it are
-// not repeated. `conclude` alone parks, cuts, copies out, stores results and chooses the fast way back.
+// not repeated. `conclude` acts on what a handler answers: it parks, cuts, copies out, stores the result and chooses the fast
+// way back.
 
 import ABI
 import Files
@@ -127,9 +128,7 @@ extension Kernel {
 
   private func concludeOther(_ answer: Answer, _ thread: Thread) -> Bool {
     switch answer {
-    case .value(let value):
-      succeed(&thread.context, value)
-      return mayGoOn
+    case .value: preconditionFailure("concluded already")
     case .pair(let first, let second):
       succeed(&thread.context, first)
       thread.context.rdx = second
@@ -215,8 +214,14 @@ extension Kernel {
 
   // MARK: Going on
 
-  /// Goes on with the call of a thread whose turn it is again.
+  /// Goes on with the call of a thread whose turn it is again. A page that was waited for has done its service once the call
+  /// is over.
   func resume(_ thread: Thread, _ process: Process) {
+    goOn(thread, process)
+    if thread.continuation.isNone && processes.current === thread { processes.releaseAwaitedFrame(thread) }
+  }
+
+  private func goOn(_ thread: Thread, _ process: Process) {
     let entry = entryInProgress(of: thread)
     // A call that only gives back goes on without a reserve.
     guard
@@ -244,7 +249,7 @@ extension Kernel {
       case .delivery:
         _ = deliver(thread, process)
         return
-      default: break
+      case .random, .nameList: break
       }
     }
     let call = SystemCall(kernel: self, thread: thread, process: process)

@@ -24,10 +24,7 @@ extension Kernel {
     let begin = processes.lookAtClock()
     if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
-    if threadHasRun {
-      threadHasRun = false
-      if let thread = processes.current { processes.releaseAwaitedFrame(thread) }
-    }
+    if let thread = processes.current { processes.releaseAwaitedFrameAfterTurn(thread) }
     var steps = 0
     while true {
       if let next = step() { return next }
@@ -66,7 +63,7 @@ extension Kernel {
     processes.takeFloatingPoint(for: thread)
     processes.needsAttention = false
     nextLookNanoseconds = processes.endKernelWork()
-    threadHasRun = true
+    thread.hasRun = false
     return .run(context: thread.record.address)
   }
 

@@ -26,8 +26,6 @@ public final class Kernel {
   /// When the timer is to interrupt the thread that `next()` has said runs, at the latest, in nanoseconds since boot: its turn
   /// ends, somebody who sleeps is due, or whoever woke goes first.
   public internal(set) var nextLookNanoseconds: UInt64 = 0
-  /// Whether the current thread has run since `next()` gave it the processor.
-  var threadHasRun = false
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.
@@ -92,6 +90,7 @@ public final class Kernel {
   @inline(never)
   @_silgen_name("kernel_system_call")
   public func systemCall(_ thread: Thread, _ process: Process) -> Bool {
+    thread.hasRun = true
     thread.takeArgumentsFromRegisters()
     let number = thread.context.rax
     guard number < UInt64(SystemCallTable.count), table[Int(truncatingIfNeeded: number)].preparation.isEmpty else {
@@ -110,6 +109,7 @@ public final class Kernel {
 
   @inline(__always)
   private func exception(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
+    thread.hasRun = true
     if event.vector == ExceptionVector.pageFault {
       return pageFault(event, thread, process)
     }

@@ -27,9 +27,9 @@ public enum Next {
   /// Enter ring 3 with the thread context at this physical address. The address space is loaded and the floating point
   /// registers are the thread's; the machine loads the general registers and, if they differ from what is loaded, the fs and
   /// gs bases, which may have changed even though the context is the one of the last event. At `Kernel.nextLookNanoseconds` it
-  /// calls `timerTick()`.
+  /// handles a `timerTick`.
   case run(context: PhysicalAddress)
-  /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then call `timerTick()`.
+  /// Nothing can run: wait for an interrupt, at the latest until this time (nanoseconds since boot), then handle a `timerTick`.
   case idle(until: UInt64?)
   /// Long work goes on: let the interrupts in that are pending, each an event of its own, then call `next()` again.
   case again

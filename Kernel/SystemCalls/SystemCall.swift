@@ -2,8 +2,8 @@
 //
 // Invariants
 // - The number and the arguments stay in the thread's registers until the result is stored.
-// - What a program says about its memory is an allegation: a `VirtualAddress` or `UserRange` becomes bytes only through the
-//   methods here, which ask its address space.
+// - What a program says about its memory is an allegation: a `VirtualAddress` or `UserRange` becomes bytes only through its
+//   address space, which is asked by the methods here and by what moves more than a buffer.
 
 import ABI
 import Files

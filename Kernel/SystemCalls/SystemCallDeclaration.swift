@@ -11,7 +11,7 @@ final class SystemCallDeclaration {
   /// Runs a call whose path or structure is in the thread's buffer.
   typealias Handler = (borrowing SystemCall) throws(Errno) -> Answer
 
-  /// FreeBSD's number.
+  /// FreeBSD's number; that of `syscall` where it stands for numbers that are no calls here.
   let number: SystemCallNumber
   /// The name by which the manual knows the call.
   let name: String

@@ -1,7 +1,8 @@
 // sysctl(3): __sysctl and __sysctlbyname.
 //
 // The name is copied in before the call begins. The old length and a new value are small; if one of them, or the place for
-// the old value, has to be paged in, the call begins anew, since nothing was done yet.
+// the old value, has to be paged in, the call begins anew, since nothing was done yet that may not
+// be done again.
 
 import ABI
 import Files
@@ -110,9 +111,10 @@ extension SystemCall {
       guard kernel.isSound() else { throw .edoofus }
       size = stage(.integer(0))
     }
+    if new.isNull { return try giveValue(size, room) }
     guard try putOld(size, room) else { return .restart }
     if !arguments.third.isNull && room < UInt64(size) { return end(room, .enomem) }
-    if !new.isNull, case .settable(let set) = node.setting {
+    if case .settable(let set) = node.setting {
       guard arguments.sixth.raw >= 4 else { throw .einval }
       guard try fetch(new.range(4)) else { return .restart }
       set(kernel, stagedWord(at: 0))
@@ -121,7 +123,7 @@ extension SystemCall {
   }
 
   /// Gives `size` staged bytes as the value of a node that cannot be set.
-  func giveValue(_ size: Int, _ room: UInt64) throws(Errno) -> Answer {
+  private func giveValue(_ size: Int, _ room: UInt64) throws(Errno) -> Answer {
     guard try putOld(size, room) else { return .restart }
     return !arguments.third.isNull && room < UInt64(size) ? end(room, .enomem) : end(UInt64(size))
   }

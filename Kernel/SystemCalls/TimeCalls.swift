@@ -53,7 +53,6 @@ extension SystemCall {
   @inline(__always)
   fileprivate func clockTime() throws(Errno) -> Answer {
     let time = try time(of: ClockIdentifier(rawValue: arguments.first.integer))
-    if store(time, (), at: arguments.second.address) { return .value(0) }
     return deliver(time.seconds, time.nanoseconds, to: arguments.second.address)
   }
 
@@ -93,12 +92,15 @@ extension SystemCall {
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
     let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
     let (deadline, most) = duration.addingReportingOverflow(kernel.memory.nanoseconds)
-    return sleep(until: overflow || more || most ? UInt64.max : deadline)
+    return wait(until: overflow || more || most ? UInt64.max : deadline)
   }
 
-  /// Sleeps until a time in nanoseconds since boot.
+  /// Goes on with a sleep until a time in nanoseconds since boot.
   func sleep(until deadline: UInt64) -> Answer {
-    if kernel.memory.nanoseconds >= deadline { return .value(0) }
+    kernel.memory.nanoseconds >= deadline ? .value(0) : wait(until: deadline)
+  }
+
+  private func wait(until deadline: UInt64) -> Answer {
     thread.continuation = .process(.sleep(deadlineNanoseconds: deadline))
     return .waitUntil(.sleep(slot: thread.slot), deadline)
   }
