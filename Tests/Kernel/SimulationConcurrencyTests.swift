@@ -11,7 +11,7 @@ import Testing
     #expect(result.problem == nil, "seed \(seed)")
   }
 
-  @Test(arguments: Scenario.all.indices)
+  @Test(arguments: share(of: Scenario.all.indices))
   func `every order of a small scenario looks like an order of whole actions`(index: Int) throws {
     let scenario = Scenario.all[index]
     let allowed = try scenario.sequentialOutcomes()

@@ -5,7 +5,7 @@ import Simulation
 import Testing
 
 @Suite struct SimulationFailureTests {
-  @Test(arguments: FailureCase.all.indices, FailurePoint.allCases)
+  @Test(arguments: share(of: FailureCase.all.indices), FailurePoint.allCases)
   func `an operation whose nth allocation fails leaves everything as it was`(
     index: Int, point: FailurePoint
   ) {
