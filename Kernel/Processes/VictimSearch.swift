@@ -109,19 +109,6 @@ extension ProcessSystem {
     return .killed(victim)
   }
 
-  /// Kills a process in one go. Returns it, or nil when there is none.
-  public func killLargest(_ scope: VictimScope = .anybody) -> Process? {
-    var search = VictimSearch(scope)
-    while true {
-      var budget = Int.max
-      switch step(&search, budget: &budget) {
-      case .again: continue
-      case .killed(let process): return process
-      case .nobody: return nil
-      }
-    }
-  }
-
   /// Whether there are processes of others than the superuser, zombies included.
   public var hasUserProcesses: Bool {
     processCount + pendingForkCount > memory.accounts.existingAccount(of: 0)?.processCount ?? 0
