@@ -14,7 +14,7 @@ export PATH := $(PATH):$(SWIFT_TOOLS)
 # V=1 shows every command and all its output; else build/logs has it.
 V ?= 0
 export V
-QUIETLY := Boot/Tools/quietly
+QUIETLY := Linker/quietly
 
 # What `make run` takes (DESIGN.md, "Booted interface").
 PROGRAM ?=
@@ -98,18 +98,18 @@ $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 
 .PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
 test: setup kernel programs iso
-	@Boot/Tools/test format host simulation boot stress
+	@Tests/Tools/test format host simulation boot stress
 
 test-host:
-	@Boot/Tools/test host
+	@Tests/Tools/test host
 
 # Under a minute once it is built: what is not random and boots nothing.
 test-quick:
-	@Boot/Tools/test format quick
+	@Tests/Tools/test format quick
 
 # The same tests with optimised code, where variables live no longer than they are used.
 test-optimised:
-	@Boot/Tools/test optimised
+	@Tests/Tools/test optimised
 
 # The same tests under the sanitizers; too slow for every `make test`.
 test-address:
@@ -120,14 +120,14 @@ test-thread:
 	swift test --no-color-diagnostics --sanitize=thread --scratch-path .build-thread --skip BootTests
 
 test-boot: setup kernel programs iso
-	@Boot/Tools/test boot
+	@Tests/Tools/test boot
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso
 	MARTLET_BOOT_TESTS=1 MARTLET_MACHINE_TESTS=1 swift test --no-color-diagnostics --filter BootTests.MachineTests
 
 test-format:
-	@Boot/Tools/test format
+	@Tests/Tools/test format
 
 .PHONY: format
 format:
@@ -138,7 +138,7 @@ include Tests/fuzz.mk
 
 .PHONY: coverage
 coverage:
-	@Boot/Tools/coverage
+	@Tests/Tools/coverage
 
 # Many boots of random calls, each on another machine; a few of them are part of `make test`.
 .PHONY: stress
@@ -147,17 +147,17 @@ SEED ?= 1
 CALLS ?= 17000
 JOBS ?= 1
 stress: setup kernel programs
-	@BOOTS=$(BOOTS) SEED=$(SEED) CALLS=$(CALLS) JOBS=$(JOBS) Boot/Tools/stress
+	@BOOTS=$(BOOTS) SEED=$(SEED) CALLS=$(CALLS) JOBS=$(JOBS) Tests/Tools/stress
 
-# How many of the changes planted in the portable modules the tests notice (Boot/Tools/mutants).
+# How many of the changes planted in the portable modules the tests notice (Tests/Tools/mutants).
 .PHONY: mutants
 SAMPLE ?= 300
 mutants:
-	@SAMPLE=$(SAMPLE) SEED=$(SEED) MINUTES=$(MINUTES) FRESH=$(FRESH) Boot/Tools/mutants
+	@SAMPLE=$(SAMPLE) SEED=$(SEED) MINUTES=$(MINUTES) FRESH=$(FRESH) Tests/Tools/mutants
 
 .PHONY: heap-table
 heap-table: setup kernel programs
-	@Boot/Tools/heap-table
+	@Tests/Tools/heap-table
 
 .PHONY: clean
 clean:

@@ -113,7 +113,7 @@ default:
     tests("Handover", ["Memory", "Handover", "Simulation"]),
     tests("Files", ["ABI", "Memory", "Files", "Simulation"]),
     tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
-    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls"]),
+    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Boot", ["ABI", "Memory"]),
   ]

@@ -86,7 +86,7 @@ programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
 # The package manager decides itself what is out of date, so it is always asked.
 .PHONY: programs-swift
 programs-swift:
-	@MARTLET_BUILD=programs Boot/Tools/quietly programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
+	@MARTLET_BUILD=programs Linker/quietly programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
 	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
 	@mkdir -p $(PROGRAMS_OUTPUT)
 	@for program in demonstration; do \

@@ -10,5 +10,5 @@ STEPS ?= 25000
 
 .PHONY: simulate
 simulate:
-	@Boot/Tools/quietly simulation swift build --no-color-diagnostics -c release --product simulate --scratch-path .build-simulate
+	@Linker/quietly simulation swift build --no-color-diagnostics -c release --product simulate --scratch-path .build-simulate
 	@SWIFT_BACKTRACE=enable=no .build-simulate/release/simulate $(KIND) $(FIRST) $(SEEDS) $(STEPS)

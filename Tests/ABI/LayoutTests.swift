@@ -13,7 +13,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
 }
 
 @Suite struct LayoutTests {
-  @Test func timespecIsSecondsThenNanoseconds() {
+  @Test func `timespec is seconds then nanoseconds`() {
     let time = Timespec(seconds: 3, nanoseconds: 999_999_999)
     let bytes = encoded(Timespec.byteCount) { time.encode(into: &$0) }
     #expect(bytes.span.loadInt64(at: 0) == 3)
@@ -25,7 +25,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     #expect(!Timespec(seconds: 0, nanoseconds: -1).isValid)
   }
 
-  @Test func timevalIsSecondsThenMicroseconds() {
+  @Test func `timeval is seconds then microseconds`() {
     let time = Timeval(nanoseconds: 2_000_003_999)
     let bytes = encoded(Timeval.byteCount) { time.encode(into: &$0) }
     #expect(Timeval(decoding: bytes.span) == Timeval(seconds: 2, microseconds: 3))
@@ -50,7 +50,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     return stat
   }
 
-  @Test func statHasTodaysOffsets() {
+  @Test func `stat has today's offsets`() {
     #expect(Stat.byteCount == 224)
     let bytes = encoded(Stat.byteCount) { sample.encode(into: &$0) }
     let span = bytes.span
@@ -73,7 +73,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     #expect(Stat(decoding: span) == sample)
   }
 
-  @Test func statOf2008HasItsOffsetsAndTruncates() {
+  @Test func `stat of2008 has its offsets and truncates`() {
     #expect(Stat2008.byteCount == 120)
     let bytes = encoded(Stat2008.byteCount) { Stat2008(sample).encode(into: &$0) }
     let span = bytes.span
@@ -95,7 +95,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     #expect(span.loadInt64(at: 112) == 17)
   }
 
-  @Test func rusageHasTwoTimesAndFourteenLongs() {
+  @Test func `rusage has two times and fourteen longs`() {
     #expect(Rusage.byteCount == 2 * Timeval.byteCount + 14 * 8)
     var usage = Rusage()
     usage.userTime = Timeval(seconds: 1, microseconds: 2)
@@ -112,7 +112,7 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     #expect(Rusage(decoding: bytes.span) == usage)
   }
 
-  @Test func resourceLimitIsSoftThenHard() {
+  @Test func `resource limit is soft then hard`() {
     let limit = ResourceLimit(soft: 7, hard: ResourceLimit.infinity)
     let bytes = encoded(ResourceLimit.byteCount) { limit.encode(into: &$0) }
     #expect(bytes.span.loadInt64(at: 0) == 7)

@@ -4,14 +4,14 @@ import ABI
 import Testing
 
 @Suite struct NumberTests {
-  @Test(arguments: [0, 1, 3, 255, 256 + 7, -1] as [Int32]) func exitKeepsEightBits(code: Int32) {
+  @Test(arguments: [0, 1, 3, 255, 256 + 7, -1] as [Int32]) func `exit keeps eight bits`(code: Int32) {
     let status = WaitStatus.exited(code)
     #expect(status.rawValue == (code & 0xff) << 8)
     #expect(status.exitCode == code & 0xff)
     #expect(status.terminationSignal == nil && status.stopSignal == nil)
   }
 
-  @Test func signalsStopsAndContinuationAreToldApart() {
+  @Test func `signals stops and continuation are told apart`() {
     let killed = WaitStatus.terminated(.sigkill)
     #expect(killed.rawValue == 9 && killed.terminationSignal == .sigkill && killed.exitCode == nil)
     let stopped = WaitStatus.stopped(.sigtstp)
@@ -19,14 +19,14 @@ import Testing
     #expect(WaitStatus.continued.rawValue == 0x13 && WaitStatus.continued.terminationSignal == nil)
   }
 
-  @Test func accessModeIsTheLowTwoBits() {
+  @Test func `access mode is the low two bits`() {
     #expect(OpenFlags([.readWrite, .create]).accessMode == .readWrite)
     #expect(OpenFlags(rawValue: 0x600).accessMode == .readOnly)
     #expect(!OpenFlags(rawValue: 3).accessMode.reads && !OpenFlags(rawValue: 3).accessMode.writes)
     #expect(AccessMode.writeOnly.writes && !AccessMode.writeOnly.reads)
   }
 
-  @Test func maximumProtectionStandsInTheUpperHalf() {
+  @Test func `maximum protection stands in the upper half`() {
     let argument = Protection.read.rawValue | Protection.maximum([.read, .write])
     #expect(argument == 0x3_0001)
     #expect(Protection(argument: argument) == .read)
@@ -34,12 +34,12 @@ import Testing
     #expect(Protection.maximum(inArgument: 7) == nil)
   }
 
-  @Test func mapFlagsCarryTheAlignment() {
+  @Test func `map flags carry the alignment`() {
     #expect(MapFlags(rawValue: 21 << 24 | 0x1002).alignmentShift == 21)
     #expect(MapFlags.known.isDisjoint(with: [.ignored, .alignmentMask, MapFlags(rawValue: 0x180)]))
   }
 
-  @Test func ioctlFieldsAreDecoded() {
+  @Test func `ioctl fields are decoded`() {
     #expect(InputOutputControl.closeOnExec.isVoid && InputOutputControl.closeOnExec.parameterByteCount == 0)
     #expect(InputOutputControl.nonBlocking.copiesIn && InputOutputControl.nonBlocking.parameterByteCount == 4)
     #expect(InputOutputControl.getTerminalAttributes.copiesOut)
@@ -47,13 +47,13 @@ import Testing
     #expect(InputOutputControl.setLargePageConfiguration.parameterByteCount == 48)
   }
 
-  @Test func fileTypesAreComparedWithoutPermissions() {
+  @Test func `file types are compared without permissions`() {
     let mode: FileMode = [.characterDevice, .ownerRead, .otherWrite]
     #expect(mode.fileType == .characterDevice)
     #expect(FileMode.accessPermissions.rawValue == 0o777)
   }
 
-  @Test func numbersOfTheSharedMemoryCalls() {
+  @Test func `numbers of the shared memory calls`() {
     #expect(SystemCallNumber.shmOpen.rawValue == 482)
     #expect(SystemCallNumber.shmUnlink.rawValue == 483)
     #expect(SystemCallNumber.shmOpen2.rawValue == 571)
@@ -62,7 +62,7 @@ import Testing
     #expect(SystemCallNumber.mmap.rawValue == 477)
   }
 
-  @Test func adviceAndOtherSmallSets() {
+  @Test func `advice and other small sets`() {
     let advice: [MemoryAdvice] = [
       .normal, .random, .sequential, .willNeed, .dontNeed, .free, .noSynchronization, .automaticSynchronization,
       .noCore, .core, .protect,
@@ -95,7 +95,7 @@ import Testing
     return file
   }
 
-  @Test func executableHeadersAreDecoded() {
+  @Test func `executable headers are decoded`() {
     let file = executable()
     let header = ExecutableHeader(decoding: file.span)
     #expect(header.isSupported)
@@ -107,7 +107,7 @@ import Testing
   }
 
   @Test(arguments: [(0, 0x7e), (4, 1), (5, 2), (6, 0), (7, 3), (16, 1), (18, 3), (54, 32), (56, 0)])
-  func otherExecutablesAreNotSupported(offset: Int, value: Int) {
+  func `other executables are not supported`(offset: Int, value: Int) {
     var file = executable()
     file[offset] = UInt8(value)
     #expect(!ExecutableHeader(decoding: file.span).isSupported)

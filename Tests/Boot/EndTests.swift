@@ -6,32 +6,31 @@ import Testing
 
 @Suite("The end of a run", .enabled(if: BootFiles.areBooted))
 struct EndTests {
-  @Test("The host is told how process 1 ended even when the console is quiet")
-  func report() throws {
+  @Test
+  func `The host is told how process 1 ended even when the console is quiet`() throws {
     let exited = try boot(program: "end", arguments: "exit 3", append: "quiet")
     #expect(exited.report == "process 1 exited with status 3\n", "\(exited)")
     let killed = try boot(program: "end", arguments: "signal 9", append: "quiet")
     #expect(killed.report == "process 1 was killed by signal 9\n", "\(killed)")
   }
 
-  @Test(
-    "A fail point that does not exist, or a wrong setting, is said", arguments: ["frames:return", "frame:x", "frame"])
-  func wrongFailPoint(setting: String) throws {
+  @Test(arguments: ["frames:return", "frame:x", "frame"])
+  func `A fail point that does not exist, or a wrong setting, is said`(setting: String) throws {
     let result = try boot(program: "end", arguments: "exit 0", append: "fail=\(setting)")
     #expect(result.exit == .failure, "\(result)")
     #expect(result.lines.contains { $0.contains("names no fail point, or its setting is wrong") }, "\(result)")
   }
 
-  @Test("Fail points that refuse every fault for ever end the machine", arguments: ["frame", "page_frame"])
-  func standstill(point: String) throws {
+  @Test(arguments: ["frame", "page_frame"])
+  func `Fail points that refuse every fault for ever end the machine`(point: String) throws {
     let result = try boot(program: "end", arguments: "exit 0", append: "fail=\(point):return", timeLimit: 60)
     #expect(result.exit == .failure, "\(result)")
     #expect(result.lines.contains("martlet: process 1 ended: fail points let nobody get on"), "\(result)")
     #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
   }
 
-  @Test("A fail point prints, and panics, when it is told to")
-  func failPointActions() throws {
+  @Test
+  func `A fail point prints, and panics, when it is told to`() throws {
     let printing = try boot(program: "end", arguments: "exit 0", append: "fail=page_frame:1*print")
     #expect(printing.exit == .success, "\(printing)")
     #expect(printing.lines.count { $0 == "martlet: fail point page_frame executing" } == 1, "\(printing)")
@@ -40,8 +39,8 @@ struct EndTests {
     #expect(panicking.lines.first == "martlet: fail point page_frame panicking", "\(panicking)")
   }
 
-  @Test("The profile of a run counts what the kernel did for the program, and nothing before it")
-  func profile() throws {
+  @Test
+  func `The profile of a run counts what the kernel did for the program, and nothing before it`() throws {
     let tool = BootFiles.package.appendingPathComponent("Boot/Tools/profile").path
     let program = BootFiles.program("end")
     let output = try runTool(["PROGRAM=\(program)", "ARGS=exit 0", "APPEND=quiet", "LINES_SHOWN=10000", tool])
@@ -53,14 +52,14 @@ struct EndTests {
     #expect(!lines.contains { $0.contains("ClockCalibration") }, "\(output)")
   }
 
-  @Test("Without the debug device the machine powers off")
-  func powerOff() throws {
+  @Test
+  func `Without the debug device the machine powers off`() throws {
     let result = try boot(program: "arguments", hasDebugExit: false, timeLimit: 60)
     #expect(result.exit == .other(0), "\(result)")
   }
 
-  @Test("The GRUB image comes to the same result as the kernel started directly")
-  func image() throws {
+  @Test
+  func `The GRUB image comes to the same result as the kernel started directly`() throws {
     let byKernel = try boot(program: "demonstration", append: "selftest")
     let byImage = try boot(image: BootFiles.image)
     #expect(byImage.exit == .success, "\(byImage)")
@@ -68,8 +67,8 @@ struct EndTests {
     #expect(byImage.lines.contains("martlet: nothing leaked"), "\(byImage)")
   }
 
-  @Test("Input that arrives before anyone listens is not lost")
-  func earlyInput() throws {
+  @Test
+  func `Input that arrives before anyone listens is not lost`() throws {
     let text = (1...1000).map { "\($0)\n" }.joined() + "exit\n"
     let result = try boot(program: "echo", append: "quiet", input: text)
     #expect(result.exit == .success, "\(result)")

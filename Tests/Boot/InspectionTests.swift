@@ -24,8 +24,8 @@ struct InspectionTests {
       append: "swap=8M inspect=50 " + UserSideTests.everyFailure("0.1%return"), memory: "32M"),
   ]
 
-  @Test("Demanding programs leave every invariant whole and keep to the heap that they declare", arguments: runs)
-  func inspected(run: Run) throws {
+  @Test(arguments: runs)
+  func `Demanding programs leave every invariant whole and keep to the heap that they declare`(run: Run) throws {
     let result = try boot(
       program: "run-tests", arguments: run.programs.joined(separator: " "),
       modules: run.programs + ["arguments", "descriptors", "end"], append: run.append, memory: run.memory,
@@ -35,8 +35,8 @@ struct InspectionTests {
     #expect(result.lines.contains { $0.hasPrefix("martlet: heap use of fork: ") }, "\(result)")
   }
 
-  @Test("Rounds of everything under inspection leak nothing")
-  func leaks() throws {
+  @Test
+  func `Rounds of everything under inspection leak nothing`() throws {
     let result = try boot(program: "leak_test", arguments: "600", append: "inspect=100", timeLimit: 400)
     #expect(!result.lines.contains { $0.hasPrefix("martlet: inspection:") }, "\(result)")
     #expect(result.exit == .success, "\(result)")
@@ -50,8 +50,8 @@ struct InspectionTests {
     ("heap-write-released", "an object of the heap was written to behind its end or after its release"),
   ]
 
-  @Test("A violation is found and told, and fails the run", arguments: violations.indices)
-  func planted(index: Int) throws {
+  @Test(arguments: violations.indices)
+  func `A violation is found and told, and fails the run`(index: Int) throws {
     let (kind, message) = InspectionTests.violations[index]
     let result = try boot(program: "end", arguments: "exit 0", append: "swap=4M inspect inspect-test=\(kind)")
     #expect(result.lines.contains { $0.hasPrefix("martlet: inspection: \(message)") }, "\(result)")
@@ -64,16 +64,16 @@ struct InspectionTests {
     ("heap-write-reused", "an object of the kernel heap was written to after its release"),
   ]
 
-  @Test("Damage of the heap is found when the object is released or handed out again", arguments: damages.indices)
-  func damaged(index: Int) throws {
+  @Test(arguments: damages.indices)
+  func `Damage of the heap is found when the object is released or handed out again`(index: Int) throws {
     let (kind, message) = InspectionTests.damages[index]
     let result = try boot(program: "end", arguments: "exit 0", append: "inspect inspect-test=\(kind)")
     #expect(result.exit == .panic, "\(result)")
     #expect(result.lines.contains { $0.contains(message) }, "\(result)")
   }
 
-  @Test("Reading vm.martlet.inspect inspects")
-  func onRequest() throws {
+  @Test
+  func `Reading vm.martlet.inspect inspects`() throws {
     let sound = try boot(program: "control", arguments: "vm.martlet.inspect")
     #expect(sound.lines.contains("vm.martlet.inspect: 0"), "\(sound)")
     #expect(sound.exit == .success, "\(sound)")

@@ -48,8 +48,8 @@ struct MachineTests {
     .stub("max,-fxsr", "this processor has no FXSAVE (FXSR)"),
   ]
 
-  @Test("A machine runs a program, or says what it lacks", arguments: usual)
-  func machine(_ machine: Machine) throws { try check(machine) }
+  @Test(arguments: usual)
+  func `A machine runs a program, or says what it lacks`(_ machine: Machine) throws { try check(machine) }
 
   private func check(_ machine: Machine) throws {
     let result = try boot(
@@ -114,19 +114,19 @@ struct MachineTests {
     return all
   }
 
-  @Test("Every machine runs a program, or says what it lacks", .enabled(if: isWhole), arguments: matrix)
-  func matrixMachine(_ machine: Machine) throws { try check(machine) }
+  @Test(.enabled(if: isWhole), arguments: matrix)
+  func `Every machine runs a program, or says what it lacks`(_ machine: Machine) throws { try check(machine) }
 
-  @Test("A machine without a serial device runs to its end", .enabled(if: isWhole))
-  func noSerialDevice() throws {
+  @Test(.enabled(if: isWhole))
+  func `A machine without a serial device runs to its end`() throws {
     let result = try boot(program: "end", arguments: "exit 3", flags: ["-serial", "none"])
     #expect(result.exit == .failure && result.report == "process 1 exited with status 3\n", "\(result)")
   }
 
   // MARK: What the loader brings
 
-  @Test("Two hundred modules are two hundred files")
-  func manyModules() throws {
+  @Test
+  func `Two hundred modules are two hundred files`() throws {
     let files = try Files(count: 200)
     let result = try boot(program: "arguments", modules: files.paths, append: "init=/bin/m200")
     // It is there: found, and refused for what it is.
@@ -134,8 +134,8 @@ struct MachineTests {
     #expect(try boot(program: "arguments", modules: files.paths).exit == .success)
   }
 
-  @Test("More modules than there is room for are refused, not forgotten")
-  func tooManyModules() throws {
+  @Test
+  func `More modules than there is room for are refused, not forgotten`() throws {
     let files = try Files(count: 512)
     let result = try boot(program: "arguments", modules: files.paths)
     withExtendedLifetime(files) {}
@@ -143,15 +143,15 @@ struct MachineTests {
     #expect(result.exit == .failure)
   }
 
-  @Test("A second module of the same name is refused")
-  func sameName() throws {
+  @Test
+  func `A second module of the same name is refused`() throws {
     let twice = try boot(program: "arguments", modules: ["end", BootFiles.program("../programs/arguments")])
     #expect(twice.lines.first == "martlet: two modules have the same name: arguments", "\(twice)")
     #expect(twice.exit == .failure && twice.report == "two modules have the same name: arguments\n")
   }
 
-  @Test("A module that does not fit into memory is refused", arguments: ["32M", "64M"])
-  func hugeModule(memory: String) throws {
+  @Test(arguments: ["32M", "64M"])
+  func `A module that does not fit into memory is refused`(memory: String) throws {
     let files = try Files(count: 1, byteCount: 80 << 20)
     let result = try boot(program: "arguments", modules: files.paths, memory: memory)
     #expect(result.lines.first == "martlet: the machine has too little memory for a module: m1", "\(result)")
@@ -160,8 +160,8 @@ struct MachineTests {
     #expect(try boot(program: "arguments", modules: files.paths, memory: "100M").exit == .success)
   }
 
-  @Test("init= finds a program behind an empty module at the same place")
-  func emptyModule() throws {
+  @Test
+  func `init= finds a program behind an empty module at the same place`() throws {
     let files = try Files(count: 1, byteCount: 0)
     let result = try boot(program: files.paths[0], modules: ["arguments"], append: "init=/bin/arguments")
     #expect(result.exit == .success && result.programLines == ["argument 0: /bin/arguments"], "\(result)")
@@ -189,10 +189,10 @@ struct MachineTests {
 
   // MARK: Kernel options
 
-  @Test(
-    "A kernel option that is unknown, or has a value it cannot have, is said and stops the start",
-    arguments: ["swp=3", "swap=-1", "swap=99999G", "inspect=x", "signosys=2", "seed=abc"])
-  func wrongOption(word: String) throws {
+  @Test(arguments: ["swp=3", "swap=-1", "swap=99999G", "inspect=x", "signosys=2", "seed=abc"])
+  func `A kernel option that is unknown, or has a value it cannot have, is said and stops the start`(word: String)
+    throws
+  {
     let result = try boot(program: "end", arguments: "exit 0", append: word)
     #expect(result.exit == .failure, "\(result)")
     let reason =
@@ -207,8 +207,8 @@ struct MachineTests {
     #expect(quiet.exit == .failure && quiet.output == "" && quiet.report == "\(reason)\n", "\(quiet)")
   }
 
-  @Test("Words that the loader puts in front are no options")
-  func loaderWords() throws {
+  @Test
+  func `Words that the loader puts in front are no options`() throws {
     let files = try Files(count: 1)
     defer { withExtendedLifetime(files) {} }
     let link = files.paths[0] + " with spaces.elf"
@@ -220,8 +220,8 @@ struct MachineTests {
 
   // MARK: The image
 
-  @Test("The image has no gap that a module could be put into")
-  func imageWithoutGaps() throws {
+  @Test
+  func `The image has no gap that a module could be put into`() throws {
     // GRUB loads segment by segment, and puts modules wherever pages are left; the kernel counts on the image's being one
     // piece, from the boot stub's first byte to the last of the stacks.
     let headers = try runTool(["llvm-readelf", "--program-headers", "--wide", BootFiles.symbols])

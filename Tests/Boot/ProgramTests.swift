@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Programs as process 1", .enabled(if: BootFiles.areBooted))
 struct ProgramTests {
-  @Test("The demonstration shares memory from shm_open to exit", arguments: ["demonstration", "demonstration-c"])
-  func demonstration(program: String) throws {
+  @Test(arguments: ["demonstration", "demonstration-c"])
+  func `The demonstration shares memory from shm_open to exit`(program: String) throws {
     let result = try boot(program: program)
     #expect(result.exit == .success, "\(result)")
     #expect(result.programLines.count == 5, "\(result)")
@@ -15,8 +15,8 @@ struct ProgramTests {
     #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
   }
 
-  @Test("Free pages show demand paging and copy-on-write to the page")
-  func pages() throws {
+  @Test
+  func `Free pages show demand paging and copy-on-write to the page`() throws {
     let result = try boot(program: "pages", append: "quiet")
     let counts = result.programLines.compactMap { line in
       line.split(separator: ":").last.map { words in
@@ -31,8 +31,8 @@ struct ProgramTests {
     #expect(result.exit == .success, "\(result)")
   }
 
-  @Test("A quiet kernel leaves only the program's bytes, with a carriage return before each line feed")
-  func quiet() throws {
+  @Test
+  func `A quiet kernel leaves only the program's bytes, with a carriage return before each line feed`() throws {
     let result = try boot(program: "arguments", arguments: "one two", append: "quiet")
     #expect(result.exit == .success)
     #expect(
@@ -40,8 +40,8 @@ struct ProgramTests {
     #expect(result.programLines == result.lines.filter { !$0.isEmpty })
   }
 
-  @Test("Arguments are split at spaces and quotes are ordinary")
-  func arguments() throws {
+  @Test
+  func `Arguments are split at spaces and quotes are ordinary`() throws {
     let result = try boot(program: "arguments", arguments: "\"a b\" c=d,e  f")
     #expect(
       result.programLines == [
@@ -49,36 +49,36 @@ struct ProgramTests {
       ], "\(result)")
   }
 
-  @Test("An exit status other than 0 is told and fails the run")
-  func exitStatus() throws {
+  @Test
+  func `An exit status other than 0 is told and fails the run`() throws {
     let result = try boot(program: "end", arguments: "exit 3")
     #expect(result.exit == .failure)
     #expect(result.lines.contains("martlet: process 1 exited with status 3"), "\(result)")
   }
 
-  @Test("A signal that ends process 1 is told and fails the run", arguments: [6, 9, 11, 15])
-  func signal(number: Int) throws {
+  @Test(arguments: [6, 9, 11, 15])
+  func `A signal that ends process 1 is told and fails the run`(number: Int) throws {
     let result = try boot(program: "end", arguments: "signal \(number)")
     #expect(result.exit == .failure)
     #expect(
       result.lines.contains { $0.hasPrefix("martlet: process 1") && $0.hasSuffix("signal \(number)") }, "\(result)")
   }
 
-  @Test("reboot(2) with RB_POWEROFF or RB_HALT counts as status 0", arguments: ["poweroff", "halt"])
-  func powerOff(how: String) throws {
+  @Test(arguments: ["poweroff", "halt"])
+  func `reboot(2) with RB_POWEROFF or RB_HALT counts as status 0`(how: String) throws {
     let result = try boot(program: "end", arguments: how)
     #expect(result.exit == .success, "\(result)")
   }
 
-  @Test("What process 1 leaves behind is cleared away and nothing leaks")
-  func orphans() throws {
+  @Test
+  func `What process 1 leaves behind is cleared away and nothing leaks`() throws {
     let result = try boot(program: "end", arguments: "orphans")
     #expect(result.exit == .success, "\(result)")
     #expect(result.lines.contains("martlet: nothing leaked"), "\(result)")
   }
 
-  @Test("init= names another module as process 1")
-  func initOption() throws {
+  @Test
+  func `init= names another module as process 1`() throws {
     let chosen = try boot(program: "end", modules: ["arguments"], append: "init=/bin/arguments")
     #expect(chosen.exit == .success)
     #expect(chosen.programLines.first?.hasPrefix("argument 0: /bin/arguments") == true, "\(chosen)")
@@ -87,8 +87,8 @@ struct ProgramTests {
     #expect(missing.lines.contains { $0.contains("cannot be started") }, "\(missing)")
   }
 
-  @Test("The console gives a program what is typed")
-  func console() throws {
+  @Test
+  func `The console gives a program what is typed`() throws {
     let result = try boot(program: "echo", append: "quiet", input: "hello\nexit\n")
     #expect(result.exit == .success, "\(result)")
     #expect(result.programLines == ["hello", "exit"], "\(result)")
@@ -101,17 +101,15 @@ struct ProgramTests {
     "entry-in-kernel",
   ]
 
-  @Test(
-    "A file that cannot be run is refused with a clear message",
-    arguments: ["text", "elf32", "truncated-segment", "kernel-address", "upper-half", "wrapping-address"])
-  func refusedAtStart(file: String) throws {
+  @Test(arguments: ["text", "elf32", "truncated-segment", "kernel-address", "upper-half", "wrapping-address"])
+  func `A file that cannot be run is refused with a clear message`(file: String) throws {
     let result = try boot(program: "bad/\(file)")
     #expect(result.exit == .failure)
     #expect(result.lines.contains { $0.hasPrefix("martlet: process 1 cannot be started: not a static") }, "\(result)")
   }
 
-  @Test("execve refuses the same files and leaves its caller alone")
-  func refusedByExecve() throws {
+  @Test
+  func `execve refuses the same files and leaves its caller alone`() throws {
     let result = try boot(
       program: "execve_test", arguments: ProgramTests.refused.joined(separator: " "),
       modules: ProgramTests.refused.map { "bad/\($0)" })
@@ -121,9 +119,8 @@ struct ProgramTests {
   /// The script that builds the benchmark, which is no part of the package.
   static let benchmarkScript = BootFiles.package.appendingPathComponent("../shared/bench/build").standardized.path
 
-  @Test(
-    "The benchmark runs to its end unmodified", .enabled(if: FileManager.default.fileExists(atPath: benchmarkScript)))
-  func benchmark() throws {
+  @Test(.enabled(if: FileManager.default.fileExists(atPath: benchmarkScript)))
+  func `The benchmark runs to its end unmodified`() throws {
     let program = BootFiles.program("bench")
     _ = try runTool([ProgramTests.benchmarkScript, "freebsd", program])
     let result = try boot(program: "bench", append: "quiet", memory: "512M")

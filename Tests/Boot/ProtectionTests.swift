@@ -24,16 +24,16 @@ struct ProtectionTests {
     Failure(kind: "trap", message: "invalid instruction"),
   ]
 
-  @Test("A forbidden access of the kernel ends in a panic that names it", arguments: failures)
-  func forbiddenAccess(failure: Failure) throws {
+  @Test(arguments: failures)
+  func `A forbidden access of the kernel ends in a panic that names it`(failure: Failure) throws {
     let result = try boot(append: "panic-test=\(failure.kind)")
     #expect(result.exit == .panic, "\(result)")
     let pattern = try Regex("martlet: panic: \(failure.message)")
     #expect(result.lines.contains { $0.contains(pattern) }, "\(result)")
   }
 
-  @Test("A deliberate panic is symbolised to function, file and line")
-  func symbolisedPanic() throws {
+  @Test
+  func `A deliberate panic is symbolised to function, file and line`() throws {
     let result = try boot(append: "panic-test")
     #expect(result.exit == .panic, "\(result)")
     #expect(result.lines.contains("martlet: panic: asked for by panic-test"))
@@ -43,15 +43,15 @@ struct ProtectionTests {
     #expect(frames.contains(try Regex("startUp.*Kernel/Main/StartUp.swift:[1-9]")), "\(frames)")
   }
 
-  @Test("A quiet kernel still reports a panic")
-  func quietPanic() throws {
+  @Test
+  func `A quiet kernel still reports a panic`() throws {
     let result = try boot(append: "quiet panic-test")
     #expect(result.exit == .panic)
     #expect(result.lines.first == "martlet: panic: asked for by panic-test", "\(result)")
   }
 
-  @Test("The kernel's code has no vector or MMX operand")
-  func noVectorOperands() throws {
+  @Test
+  func `The kernel's code has no vector or MMX operand`() throws {
     // XSAVE and FXSAVE name memory, so they do not show up here.
     let code = try runTool(["llvm-objdump", "-d", "--no-show-raw-insn", BootFiles.symbols])
     #expect(code.count > 100_000)
@@ -59,8 +59,8 @@ struct ProtectionTests {
     #expect(code.split(separator: "\n").first { $0.contains(operand) } == nil)
   }
 
-  @Test("No set of options is an array on the heap")
-  func noOptionsOnTheHeap() throws {
+  @Test
+  func `No set of options is an array on the heap`() throws {
     // A literal of several options is one where the optimiser does not see through it; faults must not allocate.
     let symbols = try runTool(["llvm-nm", BootFiles.symbols]).split(separator: "\n")
     #expect(symbols.contains { $0.contains("_ContiguousArrayStorageCy6Memory10FrameRangeVGN") })

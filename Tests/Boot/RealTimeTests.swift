@@ -8,10 +8,8 @@ struct RealTimeTests {
   /// a to z, round and round.
   static func alphabet(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(ascii: "a") + UInt8($0 % 26) } }
 
-  @Test(
-    "Input that arrives before the program reads is all there, and the rest of it comes",
-    arguments: [1, 4096, 4097, 20_000])
-  func earlyInput(byteCount: Int) throws {
+  @Test(arguments: [1, 4096, 4097, 20_000])
+  func `Input that arrives before the program reads is all there, and the rest of it comes`(byteCount: Int) throws {
     let result = try bootInRealTime(
       program: "terminal", arguments: "read 300 \(byteCount)", append: "quiet",
       host: SlowHost(types: [SlowHost.Typing(Self.alphabet(byteCount))]))
@@ -22,16 +20,16 @@ struct RealTimeTests {
   /// Somebody who looks away for a second and reads a page at a time then.
   static let slow = SlowHost(readsAfterMilliseconds: 1000, bytesPerRead: 4096, millisecondsBetweenReads: 3)
 
-  @Test("A host that reads slowly gets every byte, also those that waited when the program ended")
-  func slowHost() throws {
+  @Test
+  func `A host that reads slowly gets every byte, also those that waited when the program ended`() throws {
     let result = try bootInRealTime(
       program: "terminal", arguments: "write 245760 26000", append: "quiet", host: Self.slow)
     #expect(result.exit == .success, "\(result.exit) \(result.report)")
     #expect(Array(result.output.utf8) == Self.alphabet(245_760), "\(result.output.utf8.count) bytes")
   }
 
-  @Test("While one process waits for a host that does not read, others run")
-  func others() throws {
+  @Test
+  func `While one process waits for a host that does not read, others run`() throws {
     let result = try bootInRealTime(program: "terminal", arguments: "beside 260000", append: "quiet", host: Self.slow)
     #expect(result.exit == .success, "\(result.exit) \(result.report)")
     #expect(Array(result.output.utf8.prefix(260_000)) == Self.alphabet(260_000))
@@ -40,16 +38,17 @@ struct RealTimeTests {
     #expect(Int(line.prefix { $0.isNumber }) ?? 0 >= 100, "\(line)")
   }
 
-  @Test("A write that must not wait is refused while there is no room; TIOCDRAIN waits until everything is sent")
-  func nonBlocking() throws {
+  @Test
+  func `A write that must not wait is refused while there is no room; TIOCDRAIN waits until everything is sent`() throws
+  {
     let result = try bootInRealTime(program: "terminal", arguments: "try 260000", append: "quiet", host: Self.slow)
     #expect(result.exit == .success, "\(result.exit) \(result.report)")
     #expect(Array(result.output.utf8.prefix(260_000)) == Self.alphabet(260_000))
     #expect(result.lines.contains("refused, 0 waiting"), "\(result.lines.suffix(2))")
   }
 
-  @Test("Two writers both come to their end at a slow host, and no line is lost")
-  func twoWriters() throws {
+  @Test
+  func `Two writers both come to their end at a slow host, and no line is lost`() throws {
     let result = try bootInRealTime(program: "terminal", arguments: "lines 8000", append: "quiet", host: Self.slow)
     #expect(result.exit == .success, "\(result.exit) \(result.report)")
     for name in ["first", "second"] {
@@ -57,8 +56,8 @@ struct RealTimeTests {
     }
   }
 
-  @Test("A panic comes after what was written before it")
-  func panicking() throws {
+  @Test
+  func `A panic comes after what was written before it`() throws {
     let result = try bootInRealTime(
       program: "terminal", arguments: "panic 60000", append: "quiet",
       host: SlowHost(readsAfterMilliseconds: 300, bytesPerRead: 4096))
@@ -67,8 +66,8 @@ struct RealTimeTests {
     #expect(result.output.hasPrefix(text + "\r\nmartlet: fail point page_frame panicking\r\nmartlet: panic: "))
   }
 
-  @Test("Input that arrives while everybody sleeps wakes the reader, piece by piece")
-  func lateInput() throws {
+  @Test
+  func `Input that arrives while everybody sleeps wakes the reader, piece by piece`() throws {
     let text = Self.alphabet(26 * 400)
     let pieces = stride(from: 0, to: text.count, by: 2600).map { start in
       SlowHost.Typing(Array(text[start..<start + 2600]), afterMilliseconds: 150)

@@ -12,8 +12,8 @@ struct RunToolTests {
     return try runTool(words).replacingOccurrences(of: "\r", with: "").split(separator: "\n")
   }
 
-  @Test("WITH takes further files along, under names that are safe")
-  func furtherFiles() throws {
+  @Test
+  func `WITH takes further files along, under names that are safe`() throws {
     let odd = FileManager.default.temporaryDirectory.appendingPathComponent("odd,name-\(UUID().uuidString)").path
     try FileManager.default.copyItem(atPath: BootFiles.program("arguments"), toPath: odd)
     defer { try? FileManager.default.removeItem(atPath: odd) }
@@ -25,8 +25,8 @@ struct RunToolTests {
     #expect(output.last == "process 1 exited with status 0", "\(output)")
   }
 
-  @Test("A program that needs further files says so, and how to give them")
-  func missingFiles() throws {
+  @Test
+  func `A program that needs further files says so, and how to give them`() throws {
     let process = try run("process_test", "ARGS=only=execve_closes_what_is_marked")
     let words = "make run PROGRAM=build/programs/process_test WITH=\"build/programs/descriptors …\""
     #expect(process.contains { $0.contains("/bin/descriptors is not there: \(words)") }, "\(process)")

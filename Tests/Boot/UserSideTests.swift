@@ -69,8 +69,8 @@ struct UserSideTests {
     Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"]),
   ]
 
-  @Test("Every case passes and nothing is left behind", arguments: batches)
-  func batch(_ batch: Batch) throws {
+  @Test(arguments: batches)
+  func `Every case passes and nothing is left behind`(_ batch: Batch) throws {
     let result = try boot(
       program: "run-tests", arguments: batch.programs.joined(separator: " "), modules: batch.programs + batch.others,
       append: batch.append, memory: batch.memory, processor: batch.processor, timeLimit: 400)

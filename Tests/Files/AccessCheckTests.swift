@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Access check")
 struct AccessCheckTests {
-  @Test("exactly one triplet counts, for every mode and every request")
-  func everyMode() throws {
+  @Test
+  func `exactly one triplet counts, for every mode and every request`() throws {
     try withMachine { machine in
       let owner = Credentials(machine.files, user: 10, group: 20)
       let member = Credentials(machine.files, user: 11, group: 20)
@@ -32,8 +32,8 @@ struct AccessCheckTests {
     }
   }
 
-  @Test("only the owner and the superuser administer, others get EPERM")
-  func administer() throws {
+  @Test
+  func `only the owner and the superuser administer, others get EPERM`() throws {
     try withMachine { machine in
       let ownership = Ownership(user: 10, group: 20, mode: .accessPermissions)
       let caller = Credentials(machine.files, user: 10, group: 1)
@@ -46,8 +46,8 @@ struct AccessCheckTests {
     }
   }
 
-  @Test("the effective identifiers count, not the real ones")
-  func effective() throws {
+  @Test
+  func `the effective identifiers count, not the real ones`() throws {
     try withMachine { machine in
       let ownership = Ownership(user: 10, group: 20, mode: FileMode(rawValue: 0o600))
       let caller = Credentials(machine.files, user: 10, group: 20)
@@ -56,8 +56,8 @@ struct AccessCheckTests {
     }
   }
 
-  @Test("setgroups: the first becomes the effective group, 1023 fit, and a copy shares the list")
-  func groups() throws {
+  @Test
+  func `setgroups: the first becomes the effective group, 1023 fit, and a copy shares the list`() throws {
     try withMachine { machine in
       let free = machine.system.freeFrameCount
       var credentials: Credentials? = Credentials(machine.files, user: 1, group: 2)

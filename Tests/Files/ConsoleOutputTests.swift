@@ -38,8 +38,8 @@ struct ConsoleOutputTests {
     return progress
   }
 
-  @Test("Every byte comes out, in order, however few the device takes at a time", arguments: [1, 2, 3, 16, 1000])
-  func order(bytesAtATime: Int) throws {
+  @Test(arguments: [1, 2, 3, 16, 1000])
+  func `Every byte comes out, in order, however few the device takes at a time`(bytesAtATime: Int) throws {
     try withSlowConsole { machine, file in
       let text = Self.text(20_000)
       #expect(machine.store(text, at: Machine.buffer))
@@ -54,8 +54,10 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("A writer waits while the ring is full, is woken when half of it is free, and loses nothing round its end")
-  func waiting() throws {
+  @Test
+  func `A writer waits while the ring is full, is woken when half of it is free, and loses nothing round its end`()
+    throws
+  {
     try withSlowConsole { machine, file in
       let text = Self.text(3 * Self.capacity)
       #expect(machine.store(text, at: Machine.buffer))
@@ -84,8 +86,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("With O_NONBLOCK a write gives what it moved, and EAGAIN when that is nothing")
-  func nonBlocking() throws {
+  @Test
+  func `With O_NONBLOCK a write gives what it moved, and EAGAIN when that is nothing`() throws {
     try withSlowConsole { machine, file in
       try file.setStatusFlags(.nonBlocking)
       #expect(machine.store([UInt8](repeating: 65, count: Self.capacity + 5000), at: Machine.buffer))
@@ -103,8 +105,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("Lines of the kernel come in order, at column 0, and find room when programs do not")
-  func kernelLines() throws {
+  @Test
+  func `Lines of the kernel come in order, at column 0, and find room when programs do not`() throws {
     try withSlowConsole { machine, file in
       var text = [UInt8](repeating: 65, count: Self.freshCapacity)
       #expect(machine.store(text, at: Machine.buffer))
@@ -122,8 +124,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("Lines of the kernel that find no room even in their reserve are counted where they are missing")
-  func missingLines() throws {
+  @Test
+  func `Lines of the kernel that find no room even in their reserve are counted where they are missing`() throws {
     try withSlowConsole { machine, _ in
       let lineCount = 12_000
       for number in 0..<lineCount { machine.system.report { $0.append(UInt64(number)) } }
@@ -139,8 +141,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("TIOCOUTQ tells what waits to be sent, and TIOCDRAIN waits for it")
-  func draining() throws {
+  @Test
+  func `TIOCOUTQ tells what waits to be sent, and TIOCDRAIN waits for it`() throws {
     try withSlowConsole(room: 10) { machine, file in
       #expect(file.drainOutput() == .complete)
       #expect(machine.store([UInt8](repeating: 65, count: 30), at: Machine.buffer))
@@ -159,8 +161,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("What waits can be taken byte by byte, as it would have gone out", arguments: 0..<6)
-  func takenByTheMachine(room: Int) throws {
+  @Test(arguments: 0..<6)
+  func `What waits can be taken byte by byte, as it would have gone out`(room: Int) throws {
     try withSlowConsole(room: room) { machine, file in
       let text = Array("ab\n\nc".utf8)
       #expect(machine.store(text, at: Machine.buffer))
@@ -173,8 +175,8 @@ struct ConsoleOutputTests {
     }
   }
 
-  @Test("Input and output share one edge: neither is forgotten for the other")
-  func bothWays() throws {
+  @Test
+  func `Input and output share one edge: neither is forgotten for the other`() throws {
     try withSlowConsole { machine, file in
       #expect(machine.store([UInt8](repeating: 65, count: 5000), at: Machine.buffer))
       var random = SeededGenerator(seed: 7)

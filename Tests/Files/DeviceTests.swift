@@ -22,8 +22,8 @@ struct DeviceTests {
     machine.files.addBootFile(name: bytes.span, start: start.address, byteCount: UInt64(content.count))
   }
 
-  @Test("paths: slashes and dots, what is missing, what is no directory, what is too long")
-  func paths() throws {
+  @Test
+  func `paths: slashes and dots, what is missing, what is no directory, what is too long`() throws {
     try withMachine { machine in
       for path in ["/dev/null", "dev/null", "//dev///null", "/./dev/../bin/../dev/null", "/../../dev/./null"] {
         #expect(openError(machine, path, .readOnly) == nil)
@@ -43,8 +43,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("/dev/full reads zeros and has no room; /dev/tty is no terminal of anybody's")
-  func full() throws {
+  @Test
+  func `/dev/full reads zeros and has no room; /dev/tty is no terminal of anybody's`() throws {
     try withMachine { machine in
       let descriptor = try machine.open("/dev/full", .readWrite)
       #expect(try machine.read(descriptor, 5000) == [UInt8](repeating: 0, count: 5000))
@@ -60,8 +60,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("/dev/random gives what its source says, however it is cut, and stirs what it is given")
-  func random() throws {
+  @Test
+  func `/dev/random gives what its source says, however it is cut, and stirs what it is given`() throws {
     try withMachine { machine in
       for path in ["/dev/random", "/dev/urandom"] {
         let start: [UInt64] = [1, 2, 3]
@@ -85,8 +85,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("fstat tells /dev/null and /dev/zero apart")
-  func status() throws {
+  @Test
+  func `fstat tells /dev/null and /dev/zero apart`() throws {
     try withMachine { machine in
       let null = try machine.table.file(at: try machine.open("/dev/null", .readWrite)).status()
       let zero = try machine.table.file(at: try machine.open("/dev/zero", .readWrite)).status()
@@ -97,8 +97,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("flags: access mode, O_CREAT and O_EXCL, O_DIRECTORY, and close-on-exec")
-  func flags() throws {
+  @Test
+  func `flags: access mode, O_CREAT and O_EXCL, O_DIRECTORY, and close-on-exec`() throws {
     try withMachine { machine in
       try addProgram(machine, "tool", [1, 2, 3])
       #expect(openError(machine, "/dev/null", OpenFlags(rawValue: 3)) == .einval)
@@ -116,8 +116,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("/dev/null is empty and takes everything")
-  func null() throws {
+  @Test
+  func `/dev/null is empty and takes everything`() throws {
     try withMachine { machine in
       let descriptor = try machine.open("/dev/null", .readWrite)
       #expect(try machine.read(descriptor, 10) == [])
@@ -136,8 +136,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("/dev/zero gives zeros, and mappings of it are fresh memory")
-  func zero() throws {
+  @Test
+  func `/dev/zero gives zeros, and mappings of it are fresh memory`() throws {
     try withMachine { machine in
       let descriptor = try machine.open("/dev/zero", .readWrite)
       #expect(try machine.read(descriptor, 300_000) == [UInt8](repeating: 0, count: 300_000))
@@ -169,8 +169,8 @@ struct DeviceTests {
     }
   }
 
-  @Test("a file of /bin is read like any file and never changes")
-  func program() throws {
+  @Test
+  func `a file of /bin is read like any file and never changes`() throws {
     try withMachine { machine in
       let content = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
       try addProgram(machine, "tool", content)
@@ -217,8 +217,8 @@ struct DeviceTests {
 
 @Suite("Console")
 struct ConsoleTests {
-  @Test("a line feed goes out as two bytes, everything else as it is, however long the write")
-  func output() throws {
+  @Test
+  func `a line feed goes out as two bytes, everything else as it is, however long the write`() throws {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
       #expect(try machine.write(descriptor, Array("a\nb\r\n\0\u{7f}\n".utf8)) == 8)
@@ -229,8 +229,8 @@ struct ConsoleTests {
     }
   }
 
-  @Test("a long write is cut between pieces")
-  func cut() throws {
+  @Test
+  func `a long write is cut between pieces`() throws {
     try withMachine { machine in
       _ = try machine.files.openConsole(into: machine.table)
       #expect(machine.store([UInt8](repeating: 65, count: 10_000), at: Machine.buffer))
@@ -240,8 +240,8 @@ struct ConsoleTests {
     }
   }
 
-  @Test("a read waits for input, gives what is there, and EAGAIN with O_NONBLOCK")
-  func input() throws {
+  @Test
+  func `a read waits for input, gives what is there, and EAGAIN with O_NONBLOCK`() throws {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
       let file = try machine.table.file(at: descriptor)
@@ -262,8 +262,10 @@ struct ConsoleTests {
     }
   }
 
-  @Test("input that nobody reads waits, in the buffer up to 4096 bytes and then in the device, and comes in order")
-  func queue() throws {
+  @Test
+  func `input that nobody reads waits, in the buffer up to 4096 bytes and then in the device, and comes in order`()
+    throws
+  {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
       var next = 0
@@ -285,8 +287,8 @@ struct ConsoleTests {
     }
   }
 
-  @Test("a bad address loses no input")
-  func fault() throws {
+  @Test
+  func `a bad address loses no input`() throws {
     try withMachine { machine in
       let descriptor = try machine.files.openConsole(into: machine.table)
       machine.type(0..<20 as Range<UInt8>)
@@ -298,8 +300,8 @@ struct ConsoleTests {
     }
   }
 
-  @Test("isatty: TIOCGETA and TIOCGWINSZ answer on the console and nowhere else")
-  func terminal() throws {
+  @Test
+  func `isatty: TIOCGETA and TIOCGWINSZ answer on the console and nowhere else`() throws {
     try withMachine { machine in
       let descriptor = try machine.open("/dev/console", .readWrite)
       let file = try machine.table.file(at: descriptor)

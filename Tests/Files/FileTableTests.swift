@@ -10,8 +10,8 @@ import Testing
 struct FileTableTests {
   private func make(_ machine: Machine) -> OpenFile { NullFile(machine.files, [.read, .write]) }
 
-  @Test("always the lowest free number, agreeing with a dictionary", arguments: [1, 2, 3, 4] as [UInt64])
-  func lowest(seed: UInt64) throws {
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func `always the lowest free number, agreeing with a dictionary`(seed: UInt64) throws {
     try withMachine(frameCount: 8192) { machine throws in
       var generator = SeededGenerator(seed: seed)
       machine.table.setLimit(700)
@@ -61,8 +61,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("full leaves and branches are passed in one step, and a hole in them is found at once")
-  func full() throws {
+  @Test
+  func `full leaves and branches are passed in one step, and a hole in them is found at once`() throws {
     try withMachine(frameCount: 4096) { machine throws in
       // `limit` is small on a small machine; the tree itself is tested here.
       func fill(_ descriptor: Int32) throws {
@@ -87,8 +87,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("dup and F_DUPFD: errors, and close-on-exec as asked")
-  func duplicate() throws {
+  @Test
+  func `dup and F_DUPFD: errors, and close-on-exec as asked`() throws {
     try withMachine { machine throws in
       machine.table.setLimit(8)
       #expect(try machine.table.install(make(machine), closeOnExec: true) == 0)
@@ -111,8 +111,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("dup2: same number, replacement, limits")
-  func duplicateOnto() throws {
+  @Test
+  func `dup2: same number, replacement, limits`() throws {
     try withMachine { machine throws in
       machine.table.setLimit(100)
       _ = try machine.table.install(make(machine), closeOnExec: true)
@@ -136,8 +136,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("lowering the limit closes nothing, and refuses what is new")
-  func limit() throws {
+  @Test
+  func `lowering the limit closes nothing, and refuses what is new`() throws {
     try withMachine { machine throws in
       for _ in 0..<10 { _ = try machine.table.install(make(machine), closeOnExec: false) }
       machine.table.setLimit(5)
@@ -156,8 +156,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("fork copies descriptors, flags and limit, sharing the files; in steps when cut")
-  func fork() throws {
+  @Test
+  func `fork copies descriptors, flags and limit, sharing the files; in steps when cut`() throws {
     try withMachine(frameCount: 8192) { machine throws in
       machine.table.setLimit(500)
       for index in 0..<300 { _ = try machine.table.install(make(machine), closeOnExec: index % 3 == 0) }
@@ -194,8 +194,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("close_range closes what is in the range and nothing else")
-  func closeRange() throws {
+  @Test
+  func `close_range closes what is in the range and nothing else`() throws {
     try withMachine { machine throws in
       for _ in 0..<100 { _ = try machine.table.install(make(machine), closeOnExec: false) }
       var budget = Int.max
@@ -209,8 +209,9 @@ struct FileTableTests {
     }
   }
 
-  @Test("kern.maxfiles: the last twentieth is the superuser's, then ENFILE for all; ENFILE comes before EMFILE")
-  func systemLimit() throws {
+  @Test
+  func `kern.maxfiles: the last twentieth is the superuser's, then ENFILE for all; ENFILE comes before EMFILE`() throws
+  {
     try withMachine { machine throws in
       let maximum = machine.files.maximumFileCount
       let object = try machine.open2(nil as String?, .readWrite)
@@ -232,8 +233,8 @@ struct FileTableTests {
     }
   }
 
-  @Test("running out of frames gives EMFILE or ENOMEM and changes nothing")
-  func exhaustion() throws {
+  @Test
+  func `running out of frames gives EMFILE or ENOMEM and changes nothing`() throws {
     try withMachine(frameCount: 4096) { machine throws in
       for number in 1...4 as ClosedRange<UInt32> {
         machine.files.trim()

@@ -48,8 +48,8 @@ struct NamespaceTests {
     return (max(left.height, right.height) + 1, left.count + right.count + 1)
   }
 
-  @Test("the hash is FNV-1 with FreeBSD's initial value")
-  func hash() {
+  @Test
+  func `the hash is FNV-1 with FreeBSD's initial value`() {
     #expect(key([]).hash == 0x0200_0023)
     func naive(_ bytes: [UInt8]) -> UInt32 {
       var hash: UInt64 = 33_554_467
@@ -61,8 +61,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("a path of any length is the words of its bytes, padded with zeros")
-  func words() {
+  @Test
+  func `a path of any length is the words of its bytes, padded with zeros`() {
     for length in 0...140 {
       let path = (0..<length).map { UInt8(truncatingIfNeeded: $0 + 1) }
       #expect(Int(key(path).length) == length)
@@ -74,8 +74,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("byte-exact, case sensitive, no normalisation: three spellings are three names")
-  func exact() throws {
+  @Test
+  func `byte-exact, case sensitive, no normalisation: three spellings are three names`() throws {
     try withMachine { machine in
       for path in ["/a//b", "/a/b", "/a/./b", "/A/b", "/", "//", "/a/b/"] {
         _ = try machine.open2(path, [.readWrite, .create, .exclusive])
@@ -85,8 +85,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("agrees with a dictionary for names of every length", arguments: [1, 2] as [UInt64])
-  func random(seed: UInt64) throws {
+  @Test(arguments: [1, 2] as [UInt64])
+  func `agrees with a dictionary for names of every length`(seed: UInt64) throws {
     try withMachine(frameCount: 16384) { machine in
       machine.table.setLimit(Int64.max)
       var generator = SeededGenerator(seed: seed)
@@ -122,8 +122,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("names made to collide form a balanced tree")
-  func collisions() throws {
+  @Test
+  func `names made to collide form a balanced tree`() throws {
     try withMachine(frameCount: 16384) { machine in
       let paths = colliding(512)
       let hash = key(paths[0]).hash
@@ -150,8 +150,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("names that begin alike and collide are told apart by what is kept behind their entries")
-  func longCollisions() throws {
+  @Test
+  func `names that begin alike and collide are told apart by what is kept behind their entries`() throws {
     try withMachine { machine in
       let paths = colliding(16, behind: "/" + String(repeating: "long", count: 20))
       var inodes: [UInt64] = []
@@ -172,8 +172,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("memory that runs out gives ENFILE, and nothing has changed")
-  func exhaustion() throws {
+  @Test
+  func `memory that runs out gives ENFILE, and nothing has changed`() throws {
     try withMachine { machine in
       let path = "/" + String(repeating: "long", count: 100)
       var number: UInt32 = 0
@@ -207,8 +207,8 @@ struct NamespaceTests {
     }
   }
 
-  @Test("names are dropped in steps")
-  func removeAll() throws {
+  @Test
+  func `names are dropped in steps`() throws {
     try withMachine { machine in
       for index in 0..<500 { try machine.table.close(try machine.open2("/n\(index)", [.readWrite, .create])) }
       var steps = 0

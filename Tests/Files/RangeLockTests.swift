@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Range lock")
 struct RangeLockTests {
-  @Test("readers share, writers exclude, and nobody overtakes a conflicting request")
-  func order() {
+  @Test
+  func `readers share, writers exclude, and nobody overtakes a conflicting request`() {
     var lock = RangeLock()
     let reader = LockedRange(start: 0, end: 10, isExclusive: false)
     let writer = LockedRange(start: 5, end: 15, isExclusive: true)
@@ -27,10 +27,10 @@ struct RangeLockTests {
     #expect(lock.isEmpty && woken == [2])
   }
 
-  @Test(
-    "agrees with a list of requests under random operations, and wakes exactly those whose turn it is by that",
-    arguments: [1, 2, 3, 4] as [UInt64])
-  func random(seed: UInt64) {
+  @Test(arguments: [1, 2, 3, 4] as [UInt64])
+  func `agrees with a list of requests under random operations, and wakes exactly those whose turn it is by that`(
+    seed: UInt64
+  ) {
     var generator = SeededGenerator(seed: seed)
     var lock = RangeLock()
     var model: [(range: LockedRange, entry: RangeLockEntry)] = []

@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Shared memory of 2008")
 struct SharedMemory2008Tests {
-  @Test("read and write give EOPNOTSUPP, a read of nothing 0; pread, pwrite and lseek ESPIPE")
-  func transfers() throws {
+  @Test
+  func `read and write give EOPNOTSUPP, a read of nothing 0; pread, pwrite and lseek ESPIPE`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, generation: .year2008)
       try machine.truncate(descriptor, 100)
@@ -25,8 +25,8 @@ struct SharedMemory2008Tests {
     }
   }
 
-  @Test("ioctl and F_SETFL give EOPNOTSUPP although the flags change; poll answers 0x2d; seals are unknown")
-  func answers() throws {
+  @Test
+  func `ioctl and F_SETFL give EOPNOTSUPP although the flags change; poll answers 0x2d; seals are unknown`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, generation: .year2008)
       let file = try machine.table.file(at: descriptor)
@@ -42,8 +42,8 @@ struct SharedMemory2008Tests {
     }
   }
 
-  @Test("mapping, fstat, fchmod and truncation are today's")
-  func today() throws {
+  @Test
+  func `mapping, fstat, fchmod and truncation are today's`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2("/x", [.create, .readWrite], generation: .year2008)
       let address = try machine.map(descriptor, pages: 2)

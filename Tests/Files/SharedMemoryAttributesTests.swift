@@ -11,8 +11,8 @@ struct SharedMemoryAttributesTests {
     try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
   }
 
-  @Test("fstat: type and mode, pages in use, references of the VM object, block size; the rest is zero")
-  func status() throws {
+  @Test
+  func `fstat: type and mode, pages in use, references of the VM object, block size; the rest is zero`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, mode: 0o640)
       try machine.truncate(descriptor, 10_000)
@@ -32,8 +32,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("fchmod: owner or superuser, permission bits only, no umask, also on a read-only descriptor")
-  func changeMode() throws {
+  @Test
+  func `fchmod: owner or superuser, permission bits only, no umask, also on a read-only descriptor`() throws {
     try withMachine { machine in
       machine.caller = Credentials(machine.files, user: 5, group: 5)
       machine.mask = FileMode(rawValue: 0o077)
@@ -48,8 +48,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("fchown: what the caller is may be set by anyone, the rest by the superuser; nil leaves a value")
-  func changeOwner() throws {
+  @Test
+  func `fchown: what the caller is may be set by anyone, the rest by the superuser; nil leaves a value`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2("/o", [.create, .readWrite])
       let file = try machine.table.file(at: descriptor)
@@ -77,8 +77,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("what may be mapped how: sharing, access mode, write seal and the program's own maximum")
-  func mapping() throws {
+  @Test
+  func `what may be mapped how: sharing, access mode, write seal and the program's own maximum`() throws {
     try withMachine { machine in
       func ask(
         _ file: OpenFile, _ sharing: Sharing, _ protection: Protection, maximum: Protection = .all
@@ -120,8 +120,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("get_seals, immutable_seals, disallowed_sealing, dup_seals")
-  func seals() throws {
+  @Test
+  func `get_seals, immutable_seals, disallowed_sealing, dup_seals`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, .allowSealing)
       let file = try file(machine, descriptor)
@@ -144,8 +144,9 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("mmap_write_seal: a shared mapping from a writable descriptor blocks the seal even when it is read-only")
-  func writeSeal() throws {
+  @Test
+  func `mmap_write_seal: a shared mapping from a writable descriptor blocks the seal even when it is read-only`() throws
+  {
     try withMachine { machine in
       let descriptor = try machine.open2("/s", [.create, .readWrite], .allowSealing)
       let readOnly = try machine.open2("/s", .readOnly, .allowSealing)
@@ -170,8 +171,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("ioctl: FIONBIO and FIOASYNC change the flags, everything else is ENOTTY")
-  func control() throws {
+  @Test
+  func `ioctl: FIONBIO and FIOASYNC change the flags, everything else is ENOTTY`() throws {
     try withMachine { machine in
       let file = try file(machine, try machine.open2(nil as String?, .readWrite))
       var data = [64 of UInt8](repeating: 0)
@@ -191,8 +192,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("F_SETFL changes what it may and leaves the access mode; O_APPEND has no effect on writing")
-  func statusFlags() throws {
+  @Test
+  func `F_SETFL changes what it may and leaves the access mode; O_APPEND has no effect on writing`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let file = try file(machine, descriptor)
@@ -206,8 +207,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("poll: always ready for reading and writing, POLLNVAL for unknown bits")
-  func poll() throws {
+  @Test
+  func `poll: always ready for reading and writing, POLLNVAL for unknown bits`() throws {
     try withMachine { machine in
       let file = try file(machine, try machine.open2(nil as String?, .readWrite))
       #expect(file.poll(0x1ff) == 0x45)
@@ -217,8 +218,8 @@ struct SharedMemoryAttributesTests {
     }
   }
 
-  @Test("a mapping keeps the pages when descriptor and name are gone; nothing keeps the object")
-  func lifetime() throws {
+  @Test
+  func `a mapping keeps the pages when descriptor and name are gone; nothing keeps the object`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2("/l", [.create, .readWrite])
       try machine.truncate(descriptor, 4096)

@@ -12,8 +12,8 @@ struct SharedMemoryResizeTests {
     error { () throws(Errno) in try machine.truncate(descriptor, length) }
   }
 
-  @Test("a negative length is refused before the descriptor is looked at; a read-only one gives EINVAL")
-  func errors() throws {
+  @Test
+  func `a negative length is refused before the descriptor is looked at; a read-only one gives EINVAL`() throws {
     try withMachine { machine in
       #expect(resizeError(machine, 77, -1) == .einval)
       #expect(resizeError(machine, 77, 1) == .ebadf)
@@ -23,8 +23,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("pages of the VM object and the reservation follow the size, up to OFF_MAX")
-  func accounting() throws {
+  @Test
+  func `pages of the VM object and the reservation follow the size, up to OFF_MAX`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
@@ -40,8 +40,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("growth that vm.overcommit refuses is ENOMEM and changes nothing")
-  func overcommit() throws {
+  @Test
+  func `growth that vm.overcommit refuses is ENOMEM and changes nothing`() throws {
     try withMachine(swapBlocks: 100) { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 4096)
@@ -55,9 +55,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test(
-    "shrinking and growing again shows zeros, wherever the shrink cut", arguments: [0, 1, 100, 4095, 4096, 4097, 8191])
-  func zeros(cut: Int) throws {
+  @Test(arguments: [0, 1, 100, 4095, 4096, 4097, 8191])
+  func `shrinking and growing again shows zeros, wherever the shrink cut`(cut: Int) throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 3 * 4096)
@@ -70,8 +69,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("stores behind the end in the last page are seen after growth, and zeroed by a shrink")
-  func tail() throws {
+  @Test
+  func `stores behind the end in the last page are seen after growth, and zeroed by a shrink`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 10)
@@ -86,8 +85,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("object_resize: a mapping outlives the shrink, faults behind the end, and reads zeros after growth")
-  func mappingOutlivesShrink() throws {
+  @Test
+  func `object_resize: a mapping outlives the shrink, faults behind the end, and reads zeros after growth`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 4096)
@@ -104,9 +103,11 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test(
-    "seals: SHRINK and GROW refuse with EPERM, the same size is always fine; a kernel mapping refuses shrinking only")
-  func seals() throws {
+  @Test
+  func
+    `seals: SHRINK and GROW refuse with EPERM, the same size is always fine; a kernel mapping refuses shrinking only`()
+    throws
+  {
     for (seals, grow, shrink) in [
       (Seals.grow, Errno.eperm, nil), (.shrink, nil, .eperm), ([.grow, .shrink], .eperm, .eperm), (.write, nil, nil),
     ] as [(Seals, Errno?, Errno?)] {
@@ -132,9 +133,11 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test(
-    "timestamps: creation sets all, resizing ctime and mtime, mmap atime, nothing else any; microseconds by default")
-  func timestamps() throws {
+  @Test
+  func
+    `timestamps: creation sets all, resizing ctime and mtime, mmap atime, nothing else any; microseconds by default`()
+    throws
+  {
     try withMachine { machine in
       func tick() -> Timespec {
         machine.clock.advance(by: 1_000_000_777)
@@ -184,8 +187,10 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("a tail that is in swap is read, zeroed and dirtied; a failing disk gives EIO and leaves the object alone")
-  func swappedTail() throws {
+  @Test
+  func `a tail that is in swap is read, zeroed and dirtied; a failing disk gives EIO and leaves the object alone`()
+    throws
+  {
     try withMachine(frameCount: 600, swapBlocks: 2000) { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let pages = 700
@@ -213,8 +218,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("shrinking many pages is cut, and nobody sees the object half made: size, pages, reservation, content")
-  func steps() throws {
+  @Test
+  func `shrinking many pages is cut, and nobody sees the object half made: size, pages, reservation, content`() throws {
     try withMachine(frameCount: 4096) { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let file = try #require(machine.table.file(at: descriptor) as? SharedMemoryFile)
@@ -274,8 +279,8 @@ struct SharedMemoryResizeTests {
     }
   }
 
-  @Test("a sparse object shrinks by what is present, not by its size")
-  func sparse() throws {
+  @Test
+  func `a sparse object shrinks by what is present, not by its size`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, Int64.max)

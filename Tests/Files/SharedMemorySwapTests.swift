@@ -18,8 +18,8 @@ struct SharedMemorySwapTests {
     return (descriptor, try #require(machine.table.file(at: descriptor) as? SharedMemoryFile))
   }
 
-  @Test("a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew")
-  func sleepingRead() throws {
+  @Test
+  func `a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       for (position, changes) in [(0, false), (0, true), (nil, false), (nil, true)] as [(Int64?, Bool)] {
@@ -54,8 +54,8 @@ struct SharedMemorySwapTests {
     }
   }
 
-  @Test("a read that is stopped while it sleeps leaves no trace, and begins anew")
-  func stoppedRead() throws {
+  @Test
+  func `a read that is stopped while it sleeps leaves no trace, and begins anew`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       #expect(machine.system.makeAvailable(300) == .ready)
@@ -76,8 +76,8 @@ struct SharedMemorySwapTests {
     }
   }
 
-  @Test("a read that finds others in its way again and again keeps its range at last")
-  func readComesToItsEnd() throws {
+  @Test
+  func `a read that finds others in its way again and again keeps its range at last`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (_, file) = try makeLargeObject(machine)
       var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: 0)
@@ -107,8 +107,8 @@ struct SharedMemorySwapTests {
     }
   }
 
-  @Test("reads and writes through swap, with a disk that takes its time, lose nothing")
-  func swap() throws {
+  @Test
+  func `reads and writes through swap, with a disk that takes its time, lose nothing`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       machine.disk.isDelayed = true
       let descriptor = try machine.open2(nil as String?, .readWrite)
@@ -134,8 +134,8 @@ struct SharedMemorySwapTests {
     }
   }
 
-  @Test("a page that cannot be read from swap gives EIO, and the pieces before it count for the offset")
-  func readError() throws {
+  @Test
+  func `a page that cannot be read from swap gives EIO, and the pieces before it count for the offset`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       let swapped = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })

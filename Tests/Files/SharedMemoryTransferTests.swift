@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Reading and writing shared memory")
 struct SharedMemoryTransferTests {
-  @Test("agrees with a byte array under random operations", arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
-  func random(seed: UInt64) throws {
+  @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+  func `agrees with a byte array under random operations`(seed: UInt64) throws {
     try withMachine { machine in
       var generator = SeededGenerator(seed: seed)
       let grows = seed % 2 == 0
@@ -56,8 +56,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("reading what was never written gives zeros and allocates nothing")
-  func holes() throws {
+  @Test
+  func `reading what was never written gives zeros and allocates nothing`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 1 << 40)
@@ -68,8 +68,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("errors: access, position, length, in that order")
-  func errors() throws {
+  @Test
+  func `errors: access, position, length, in that order`() throws {
     try withMachine { machine in
       #expect(error { () throws(Errno) in _ = try Transfer(address: VirtualAddress(0), byteCount: 1 << 63) } == .einval)
       let descriptor = try machine.open2("/e", [.create, .readOnly])
@@ -85,8 +85,10 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("GROW_ON_WRITE: grows first, EFBIG past OFF_MAX, EPERM by seal, all without partial transfer (memfd basic)")
-  func grow() throws {
+  @Test
+  func `GROW_ON_WRITE: grows first, EFBIG past OFF_MAX, EPERM by seal, all without partial transfer (memfd basic)`()
+    throws
+  {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, [.growOnWrite, .allowSealing])
       try machine.write(descriptor, [UInt8](repeating: 1, count: 8))
@@ -105,8 +107,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("lseek: not before the start, not behind the end, no data or holes")
-  func seek() throws {
+  @Test
+  func `lseek: not before the start, not behind the end, no data or holes`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 100)
@@ -130,8 +132,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("a dup shares the offset, another open does not")
-  func sharedOffset() throws {
+  @Test
+  func `a dup shares the offset, another open does not`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2("/o", [.create, .readWrite])
       try machine.truncate(descriptor, 100)
@@ -144,8 +146,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("a bad user page half way is EFAULT; the offset has advanced by the whole pieces")
-  func fault() throws {
+  @Test
+  func `a bad user page half way is EFAULT; the offset has advanced by the whole pieces`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 5 * 4096)
@@ -167,8 +169,8 @@ struct SharedMemoryTransferTests {
     }
   }
 
-  @Test("pwrite from the object's own mapping (shm_functionality_across_fork)")
-  func selfMapping() throws {
+  @Test
+  func `pwrite from the object's own mapping (shm_functionality_across_fork)`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 4096)

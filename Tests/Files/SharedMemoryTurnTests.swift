@@ -8,8 +8,8 @@ import Testing
 
 @Suite("Reading and writing shared memory, one after the other")
 struct SharedMemoryTurnTests {
-  @Test("a transfer of many pages is cut, and others see it as one step")
-  func cut() throws {
+  @Test
+  func `a transfer of many pages is cut, and others see it as one step`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, .allowSealing)
       let pages = 200
@@ -68,8 +68,8 @@ struct SharedMemoryTurnTests {
   /// The channel of a hold, whether it waits or not.
   private func turnOf(_ hold: TransferHold?) -> WaitChannel? { hold.map { .turn($0.number) } }
 
-  @Test("a cut pwrite keeps its range, with what it has moved already; a cut write keeps the whole object")
-  func cutRanges() throws {
+  @Test
+  func `a cut pwrite keeps its range, with what it has moved already; a cut write keeps the whole object`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 300 << 12)
@@ -93,8 +93,8 @@ struct SharedMemoryTurnTests {
     }
   }
 
-  @Test("a transfer that is dropped gives up its range and its offset, and wakes those behind")
-  func dropped() throws {
+  @Test
+  func `a transfer that is dropped gives up its range and its offset, and wakes those behind`() throws {
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 100 << 12)
@@ -116,8 +116,8 @@ struct SharedMemoryTurnTests {
     }
   }
 
-  @Test("of a thousand writers each release wakes one, and whoever goes away with its turn passes it on")
-  func herd() throws {
+  @Test
+  func `of a thousand writers each release wakes one, and whoever goes away with its turn passes it on`() throws {
     try withMachine(frameCount: 4096) { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 100 << 12)

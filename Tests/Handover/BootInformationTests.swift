@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  @Test func bothFormatsSayTheSame() throws {
+  @Test func `both formats say the same`() throws {
     for image in images(Self.usual) {
       let information = try image.information()
       #expect(String(decoding: information.commandLine, as: UTF8.self) == "kernel.elf swap=8M quiet")
@@ -36,7 +36,7 @@ import Testing
     #expect(refusals(Self.usual) == [nil, nil])
   }
 
-  @Test func memoryWithoutAMapIsWhatTheOldFieldsSay() throws {
+  @Test func `memory without a map is what the old fields say`() throws {
     var description = Self.usual
     description.map = []
     for image in images(description) {
@@ -50,7 +50,7 @@ import Testing
     #expect(refusals(description) == [.noMemory, .noMemory])
   }
 
-  @Test func everyModuleUpToTheLimitIsThereAndOneMoreIsRefused() throws {
+  @Test func `every module up to the limit is there and one more is refused`() throws {
     for count in [64, 65, 200, 512] {
       let description = LoaderDescription(commandLine: "", modules: (1...count).map { ("m\($0)", 100) })
       for image in images(description) {
@@ -65,14 +65,14 @@ import Testing
     #expect(refusals(more) == [.tooManyModules, .tooManyModules])
   }
 
-  @Test func aSecondModuleOfTheSameNameIsRefused() {
+  @Test func `a second module of the same name is refused`() {
     let twice = LoaderDescription(commandLine: "", modules: [("a/same 1", 10), ("other", 10), ("/b/same 2", 10)])
     #expect(refusals(twice) == Array(repeating: .moduleNameTwice(Array("same".utf8)), count: 2))
     let similar = LoaderDescription(commandLine: "", modules: [("same", 10), ("some", 10), ("sam", 10), ("asame", 10)])
     #expect(refusals(similar) == [nil, nil])
   }
 
-  @Test func aModuleThatIsLargerThanMemoryIsRefused() {
+  @Test func `a module that is larger than memory is refused`() {
     let large = LoaderDescription(commandLine: "", modules: [("small", 10), ("large", 200 << 20)])
     #expect(refusals(large) == Array(repeating: .moduleOutsideMemory(Array("large".utf8)), count: 2))
     // Up to the last byte of memory there is room.
@@ -82,7 +82,7 @@ import Testing
     #expect(refusals(over) == Array(repeating: .moduleOutsideMemory(Array("over".utf8)), count: 2))
   }
 
-  @Test func aModuleWhereSomethingElseLiesIsRefused() {
+  @Test func `a module where something else lies is refused`() {
     var description = Self.usual
     let name = Array("first".utf8)
     for (start, end) in [(0x2F_F000, 0x30_0001), (0x10_0000, 0x10_0001), (0x20_0000, 0x20_1000)] as [(UInt64, UInt64)] {
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  @Test func textsWithoutAnEndAndTextsThatAreTooLongAreRefused() {
+  @Test func `texts without an end and texts that are too long are refused`() {
     var long = Self.usual
     long.commandLine = String(repeating: "x", count: 4096)
     #expect(refusals(long) == [nil, nil])
@@ -121,7 +121,7 @@ import Testing
     #expect(throws: BootRefusal.unreadableTable) { _ = try endless.information() }
   }
 
-  @Test func aMapWithTooManyEntriesIsRefused() {
+  @Test func `a map with too many entries is refused`() {
     var description = Self.usual
     let region = LoaderDescription.Region(start: 1 << 40, byteCount: 4096, type: 2)
     description.map += Array(repeating: region, count: 250)
@@ -135,7 +135,7 @@ import Testing
     #expect(refusals(description) == [.tooManyRegions, .damagedTable])
   }
 
-  @Test func everyByteOfTheTablesMayBeAnythingWithoutAFailure() {
+  @Test func `every byte of the tables may be anything without a failure`() {
     for image in images(Self.usual) {
       for position in image.bytes.indices {
         for value in [0, 1, 0x7F, 0x80, 0xFF, image.bytes[position] ^ 0x10, image.bytes[position] &+ 1] as [UInt8] {
@@ -151,7 +151,7 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 3, 4] as [UInt64])
-  func damagedTablesAreRefusedOrSound(seed: UInt64) {
+  func `damaged tables are refused or sound`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     for _ in 0..<3000 {
       var image = random.pick(images(Self.usual)) ?? Self.usual.multiboot1()

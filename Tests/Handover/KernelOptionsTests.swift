@@ -9,7 +9,7 @@ import Testing
     KernelOptions(Array(text.utf8), beginsWithFile: beginsWithFile)
   }
 
-  @Test func everyOptionIsRead() {
+  @Test func `every option is read`() {
     let all = options(
       "init=/bin/a swap=3M selftest=clock: quiet signosys=0 inspect=7 \"fail=page_frame:1%return(a b)\" fail=frame:off "
         + "seed=18446744073709551615 inspect-test=charge panic-test=trap")
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: ["4096", "4k", "12K", "1m", "7G", "17179869183G"])
-  func sizesHaveTheirUnits(text: String) {
+  func `sizes have their units`(text: String) {
     let factors: [Character: UInt64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
     let number = UInt64(text.filter(\.isNumber)) ?? 0
     #expect(options("swap=\(text)").swapByteCount == number * (factors[text.lowercased().last ?? "0"] ?? 1))
@@ -39,13 +39,13 @@ import Testing
       "signosys=yes", "inspect=", "inspect=x", "inspect=-1", "inspect=1k", "seed", "seed=", "seed=abc", "seed=1.5",
       "quiet=1", "quiet=", "init", "init=", "fail", "fail=", "inspect-test", "inspect-test=",
     ])
-  func aWrongValueIsRefused(word: String) {
+  func `a wrong value is refused`(word: String) {
     #expect(options(word).refusal == .wrongValue(Array(word.utf8)))
     #expect(options("quiet \(word) seed=3").refusal == .wrongValue(Array(word.utf8)))
   }
 
   @Test(arguments: ["swp=3", "=", "=3", "swap:3M", "Quiet", "quiet,", "selftests", "inspect-tests=a", "swap =3M", "-v"])
-  func anUnknownOptionIsRefused(text: String) {
+  func `an unknown option is refused`(text: String) {
     let word = Array(text.split(separator: " ").last.map(String.init)!.utf8)
     let expected: BootRefusal = text == "swap =3M" ? .wrongValue(Array("swap".utf8)) : .unknownOption(word)
     #expect(options(text).refusal == expected)
@@ -54,7 +54,7 @@ import Testing
     #expect(options("\(text) quiet").isQuiet)
   }
 
-  @Test func onlyTheKernelsFileInFrontIsPassedOver() {
+  @Test func `only the kernel's file in front is passed over`() {
     for (line, isEmulator) in [
       ("martlet.elf quiet", true), ("quiet quiet", true), ("a=b quiet", true), ("/boot/martlet quiet", false),
       ("/my files/a/the kernel/x.elf quiet", true), ("/my files/x.elf quiet", false), ("quiet", false),
@@ -70,13 +70,13 @@ import Testing
     #expect(options("quiet /boot/x", beginsWithFile: false).refusal == .unknownOption(Array("/boot/x".utf8)))
   }
 
-  @Test func quotationMarksComeInPairs() {
+  @Test func `quotation marks come in pairs`() {
     #expect(options("init=\"/bin/a b\" quiet").initPath == Array("/bin/a b".utf8))
     #expect(options("quiet init=\"/bin/a b").refusal == .openQuotation)
     #expect(options("\"\"").refusal == nil)
   }
 
-  @Test func noBytesMakeItFail() {
+  @Test func `no bytes make it fail`() {
     var random = SeededGenerator(seed: 5)
     let pieces = ["swap=", "init=", "=", "\"", " ", "9", "G", "quiet", "fail=", "/", "\u{0}", "é", "inspect", "-"]
     for _ in 0..<2000 {

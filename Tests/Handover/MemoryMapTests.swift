@@ -16,7 +16,7 @@ import Testing
 
   private func pairs(_ ranges: [FrameRange]) -> [[UInt32]] { ranges.map { [$0.start, $0.end] } }
 
-  @Test func overlapsHolesAndHalfPagesLeaveWholeFreeFrames() throws {
+  @Test func `overlaps holes and half pages leave whole free frames`() throws {
     // Memory that is said twice, touches, begins and ends inside pages; what is no memory wins.
     let odd = try map([
       (0x30_0800, 0x100_0000, 1), (0x10_0000, 0x20_0800, 1), (0x20_0000, 0x400_0000, 1), (0x500_0000, 0x10_0000, 1),
@@ -28,7 +28,7 @@ import Testing
     #expect(odd.frameCount == 0x5100)
   }
 
-  @Test func regionsAtTheEndOfAllAddressesAreNoTrap() throws {
+  @Test func `regions at the end of all addresses are no trap`() throws {
     let top = try map([
       (0x10_0000, 64 << 20, 1), (UInt64.max - 10, 100, 2), (UInt64.max, 1, 2), (UInt64.max - 4096, 4096, 1),
       (1 << 52, 1 << 51, 1), (0x200_0000, UInt64.max, 2),
@@ -37,7 +37,7 @@ import Testing
     #expect(throws: BootRefusal.damagedTable) { _ = try map([(0x10_0000, UInt64.max, 1)]) }
   }
 
-  @Test func theKernelHasToLieInMemoryFromItsFirstByteToItsLast() throws {
+  @Test func `the kernel has to lie in memory from its first byte to its last`() throws {
     #expect(throws: BootRefusal.kernelOutsideMemory) { _ = try map([(0x20_0000, 64 << 20, 1)]) }
     #expect(throws: BootRefusal.kernelOutsideMemory) { _ = try map([(0x10_0000, 64 << 20, 1), (0x2F_F000, 1, 2)]) }
     #expect(throws: BootRefusal.tooLittleMemory) { _ = try map([(0x10_0000, 24 << 20 - 4096, 1)]) }
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(arguments: [64, 128, 256, 1024, 4096] as [UInt64])
-  func theTableOfFramesFindsItsPlaceInEveryMachine(gigabytes: UInt64) throws {
+  func `the table of frames finds its place in every machine`(gigabytes: UInt64) throws {
     // QEMU's PC: 3 GiB below 4 GiB, the rest above.
     var machine = try map([(0x10_0000, 3 << 30 - 0x12_0000, 1), (1 << 32, (gigabytes - 3) << 30, 1)])
     #expect(machine.isCut == (gigabytes > 1023))
@@ -59,7 +59,7 @@ import Testing
     #expect(pageTables != nil)
   }
 
-  @Test func lowFramesAreLowAndTheRestAnywhere() throws {
+  @Test func `low frames are low and the rest anywhere`() throws {
     var machine = try map([(0x10_0000, 32 << 20, 1), (1 << 32, 1 << 30, 1)])
     func take(_ frameCount: UInt64, _ place: MemoryMap.Place) -> UInt32? {
       machine.take(frameCount: frameCount, place)?.raw

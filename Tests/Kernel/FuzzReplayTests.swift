@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct FuzzReplayTests {
   @Test(arguments: [1, 2, 3] as [UInt64])
-  func damagedExecutablesAreRefusedOrLoadedAndNothingIsLost(seed: UInt64) {
+  func `damaged executables are refused or loaded and nothing is lost`(seed: UInt64) {
     let check = ExecutableCheck()
     #expect(check.problem(with: Program.image) == nil)
     var random = SeededGenerator(seed: seed)
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func shortFilesAreRefused() {
+  @Test func `short files are refused`() {
     let check = ExecutableCheck()
     for count in Array(0...200) + [4095, 4096, 8191] {
       #expect(check.problem(with: Array(Program.image.prefix(count))) == nil, "\(count)")
@@ -36,5 +36,5 @@ import Testing
       "", " ", "\"", "\" \"", "=", "a=", "swap=4096", "quiet\" \"", "seed=77", "fail==", "init==", "/ /", "x.elf .elf",
       ".elf quiet", "\"\"\"", "quiet ", "a/b\"c d\"",
     ])
-  func commandLines(text: String) { #expect(OptionsCheck.problem(with: Array(text.utf8)) == nil) }
+  func `command lines`(text: String) { #expect(OptionsCheck.problem(with: Array(text.utf8)) == nil) }
 }

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Address space")
 struct AddressSpaceTests {
-  @Test("the map agrees with an array of pages", arguments: [1, 2, 3, 4, 5, 6])
-  func agreesWithArray(seed: UInt64) throws {
+  @Test(arguments: [1, 2, 3, 4, 5, 6])
+  func `the map agrees with an array of pages`(seed: UInt64) throws {
     let machine = TestMachine(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     var generator = SeededGenerator(seed: seed)
@@ -69,8 +69,8 @@ struct AddressSpaceTests {
     #expect(machine.system.counters.liveObjects == 0)
   }
 
-  @Test("a hundred thousand mappings stay logarithmic and are torn down in steps")
-  func manyMappings() throws {
+  @Test
+  func `a hundred thousand mappings stay logarithmic and are torn down in steps`() throws {
     let machine = TestMachine(frameCount: 8192)
     let space = try AddressSpace.make(machine.system)
     for index in 0..<100_000 as Range<UInt64> {
@@ -83,8 +83,8 @@ struct AddressSpaceTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("exclusive placement refuses what is taken, and nothing leaks")
-  func exclusive() throws {
+  @Test
+  func `exclusive placement refuses what is taken, and nothing leaks`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(0x4000, pages: 2))
@@ -94,8 +94,8 @@ struct AddressSpaceTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("stores of parent and child are apart after fork, stores to shared mappings are not", arguments: 1...6)
-  func forkSemantics(seed: UInt64) throws {
+  @Test(arguments: 1...6)
+  func `stores of parent and child are apart after fork, stores to shared mappings are not`(seed: UInt64) throws {
     let machine = TestMachine(frameCount: 1200, swapBlocks: seed % 2 == 0 ? 400 : 0)
     let system = machine.system
     var generator = SeededGenerator(seed: seed)
@@ -160,8 +160,8 @@ struct AddressSpaceTests {
     #expect(system.swap.map { $0.freeCount == $0.usableCount } ?? true)
   }
 
-  @Test("more memory than there are frames goes to swap and comes back unharmed")
-  func paging() throws {
+  @Test
+  func `more memory than there are frames goes to swap and comes back unharmed`() throws {
     let machine = TestMachine(frameCount: 400, swapBlocks: 900 / 4)
     let system = machine.system
     let pages = machine.initialFree + 60
@@ -185,8 +185,8 @@ struct AddressSpaceTests {
     #expect(system.swap!.freeCount == system.swap!.usableCount)
   }
 
-  @Test("a shrunk object's pages are gone from every mapping and read as zeros after growth")
-  func shrinkAndGrow() throws {
+  @Test
+  func `a shrunk object's pages are gone from every mapping and read as zeros after growth`() throws {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let one = try AddressSpace.make(machine.system)
@@ -206,8 +206,8 @@ struct AddressSpaceTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("an object of eight exbibytes with three pages costs three pages")
-  func sparseObject() throws {
+  @Test
+  func `an object of eight exbibytes with three pages costs three pages`() throws {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 1 << 51)
     for index: UInt64 in [0, 1 << 30, 1 << 51 - 1] {
@@ -224,8 +224,8 @@ struct AddressSpaceTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("overcommit bit 0 refuses reservations beyond the swap total")
-  func overcommit() throws {
+  @Test
+  func `overcommit bit 0 refuses reservations beyond the swap total`() throws {
     let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
     machine.system.accounting.overcommit = 1
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 60)
@@ -238,9 +238,8 @@ struct AddressSpaceTests {
     #expect(machine.system.accounting.reserved == 0)
   }
 
-  @Test(
-    "every allocation of map, fault, fork and unmap may fail without leaking", arguments: 1...40 as ClosedRange<UInt32>)
-  func exhaustiveFailure(number: UInt32) throws {
+  @Test(arguments: 1...40 as ClosedRange<UInt32>)
+  func `every allocation of map, fault, fork and unmap may fail without leaking`(number: UInt32) throws {
     let machine = TestMachine()
     let system = machine.system
     system.failures.fail(.frame, number: number)

@@ -7,8 +7,8 @@ import Testing
 
 @Suite("Chains that end in shared memory")
 struct ChainTests {
-  @Test("shared memory is not passed by, although private copies hide all of it")
-  func hidden() throws {
+  @Test
+  func `shared memory is not passed by, although private copies hide all of it`() throws {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 3)
     let parent = try AddressSpace.make(machine.system)

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Buddy allocator")
 struct BuddyAllocatorTests {
-  @Test("blocks are aligned, never overlap, and merge back to the initial blocks", arguments: [1, 2, 3, 4, 5])
-  func randomOperations(seed: UInt64) {
+  @Test(arguments: [1, 2, 3, 4, 5])
+  func `blocks are aligned, never overlap, and merge back to the initial blocks`(seed: UInt64) {
     let machine = TestMachine(frameCount: 700)
     let system = machine.system
     let initial = (0...12).map { system.buddy.blockCount(order: $0) }
@@ -41,8 +41,8 @@ struct BuddyAllocatorTests {
     #expect((0...12).map { system.buddy.blockCount(order: $0) } == initial)
   }
 
-  @Test("normal allocations leave the reserve to calls that release")
-  func reserve() {
+  @Test
+  func `normal allocations leave the reserve to calls that release`() {
     let machine = TestMachine(frameCount: 300)
     var taken = 0
     while machine.system.allocateKernelFrame() != nil { taken += 1 }
@@ -60,8 +60,8 @@ struct PoolTests {
     var last: UInt64 = 0
   }
 
-  @Test("records keep their values, and the frames come back")
-  func keepsValues() {
+  @Test
+  func `records keep their values, and the frames come back`() {
     let machine = TestMachine()
     let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var generator = SeededGenerator(seed: 11)
@@ -86,8 +86,8 @@ struct PoolTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("running out of frames is an answer")
-  func exhaustion() {
+  @Test
+  func `running out of frames is an answer`() {
     let machine = TestMachine(frameCount: 100)
     let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var handles: [Handle<Record>] = []
@@ -101,9 +101,8 @@ struct PoolTests {
 
 @Suite("Swap block allocator")
 struct SwapBlockAllocatorTests {
-  @Test(
-    "hands out every block but 0 exactly once", arguments: [2, 3, 63, 64, 65, 128, 4095, 4096, 4097, 5000] as [UInt32])
-  func handsOutAll(count: UInt32) {
+  @Test(arguments: [2, 3, 63, 64, 65, 128, 4095, 4096, 4097, 5000] as [UInt32])
+  func `hands out every block but 0 exactly once`(count: UInt32) {
     let memory = SimulatedMemory(frameCount: 8)
     defer { extendLifetime(memory) }
     memory.physical.zero(PhysicalAddress(0), byteCount: 8192)
@@ -120,8 +119,8 @@ struct SwapBlockAllocatorTests {
     #expect(again != nil)
   }
 
-  @Test("random use agrees with a set", arguments: [7, 8])
-  func randomUse(seed: UInt64) {
+  @Test(arguments: [7, 8])
+  func `random use agrees with a set`(seed: UInt64) {
     let memory = SimulatedMemory(frameCount: 8)
     defer { extendLifetime(memory) }
     memory.physical.zero(PhysicalAddress(0), byteCount: 8192)
@@ -149,8 +148,8 @@ struct SwapBlockAllocatorTests {
 
 @Suite("Page index")
 struct PageIndexTests {
-  @Test("agrees with a dictionary, in order, at every size", arguments: [1, 2, 3, 4])
-  func agrees(seed: UInt64) {
+  @Test(arguments: [1, 2, 3, 4])
+  func `agrees with a dictionary, in order, at every size`(seed: UInt64) {
     let machine = TestMachine(frameCount: 4096)
     let nodes = machine.system.indexNodes
     var index = PageIndex()
@@ -190,8 +189,8 @@ struct PageIndexTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("an insertion that fails for lack of memory changes nothing", arguments: 1...12 as ClosedRange<UInt32>)
-  func failingInsertion(number: UInt32) {
+  @Test(arguments: 1...12 as ClosedRange<UInt32>)
+  func `an insertion that fails for lack of memory changes nothing`(number: UInt32) {
     let machine = TestMachine()
     let system = machine.system
     var index = PageIndex()
@@ -217,8 +216,8 @@ struct PageIndexTests {
     #expect(system.indexNodes.count == 0 && before >= 1 && inserted > 0)
   }
 
-  @Test("an insertion that lacks one of its nodes gives the others back", arguments: 1...18 as ClosedRange<UInt32>)
-  func failingNode(number: UInt32) {
+  @Test(arguments: 1...18 as ClosedRange<UInt32>)
+  func `an insertion that lacks one of its nodes gives the others back`(number: UInt32) {
     let machine = TestMachine()
     let system = machine.system
     var index = PageIndex()

@@ -24,8 +24,8 @@ struct HostileMemoryTests {
 
   /// Orders of mapping that make a tree lean: ascending, descending, and by the numbers of a generator that starts in the
   /// same way in every process.
-  @Test("no order of mapping makes the map deep", arguments: [0, 1, 2])
-  func mapStaysShallow(order: Int) throws {
+  @Test(arguments: [0, 1, 2])
+  func `no order of mapping makes the map deep`(order: Int) throws {
     let machine = TestMachine(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     let count = 2000
@@ -54,8 +54,8 @@ struct HostileMemoryTests {
     machine.drain()
   }
 
-  @Test("a page that is mapped a thousand times has a short list of mappings, and shows the same everywhere")
-  func mappingListsAreShort() throws {
+  @Test
+  func `a page that is mapped a thousand times has a short list of mappings, and shows the same everywhere`() throws {
     let machine = TestMachine(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     space.activate()

@@ -47,8 +47,8 @@ struct InspectorTests {
     PageTableEntry.frame(machine.system.physical.load(slot(space, address)))
   }
 
-  @Test("rights beyond the map entry")
-  func rights() throws {
+  @Test
+  func `rights beyond the map entry`() throws {
     let second = address + 4096
     #expect(
       try violation(
@@ -65,8 +65,8 @@ struct InspectorTests {
         }) == "executable beyond the map entry")
   }
 
-  @Test("a translation that its frame does not know of")
-  func mappings() throws {
+  @Test
+  func `a translation that its frame does not know of`() throws {
     #expect(
       try violation(
         { machine, space in machine.system.removeMapping(slot(space, address), from: frame(machine, space)) },
@@ -74,8 +74,8 @@ struct InspectorTests {
         == "translation not in its frame's list exactly once")
   }
 
-  @Test("a translation that no map entry covers")
-  func uncovered() throws {
+  @Test
+  func `a translation that no map entry covers`() throws {
     var removed = Handle<MapEntry>.none
     #expect(
       try violation(
@@ -91,8 +91,8 @@ struct InspectorTests {
         }) == "translation without a map entry")
   }
 
-  @Test("a translation of a page that the entry's object does not have")
-  func strangers() throws {
+  @Test
+  func `a translation of a page that the entry's object does not have`() throws {
     let third = address + 2 * 4096
     #expect(
       try violation(
@@ -110,8 +110,8 @@ struct InspectorTests {
         }) == "translation of a page that the map does not show")
   }
 
-  @Test("a page table that is not where its record says, or is not the space's")
-  func tables() throws {
+  @Test
+  func `a page table that is not where its record says, or is not the space's`() throws {
     func change(_ machine: TestMachine, _ space: AddressSpace, _ body: (inout PageFrame) -> Void) {
       body(&machine.system.frames[space.table(covering: address)!])
     }
@@ -131,16 +131,16 @@ struct InspectorTests {
         == "page table owned by another")
   }
 
-  @Test("charges that do not add up")
-  func charges() throws {
+  @Test
+  func `charges that do not add up`() throws {
     let found = try violation(
       { machine, space in try? machine.system.reserve(1, for: nil) },
       undo: { machine, space in machine.system.release(1, of: nil) })
     #expect(found?.contains("charge") == true || found?.contains("reserv") == true, "\(found ?? "nothing")")
   }
 
-  @Test("a swap block that nobody owns")
-  func blocks() throws {
+  @Test
+  func `a swap block that nobody owns`() throws {
     var block: SwapBlock?
     let found = try violation(
       { machine, _ in block = machine.system.swap?.allocate() },
@@ -148,8 +148,8 @@ struct InspectorTests {
     #expect(found?.contains("block") == true, "\(found ?? "nothing")")
   }
 
-  @Test("a frame that nobody owns, and a page that is counted twice")
-  func frames() throws {
+  @Test
+  func `a frame that nobody owns, and a page that is counted twice`() throws {
     var lost: FrameNumber?
     let found = try violation(
       { machine, _ in lost = machine.system.allocateFrame(.object) },
@@ -178,19 +178,17 @@ struct InspectorTests {
     return (after.0, after.1 - before.1, known)
   }
 
-  @Test(
-    "each violation that can be planted is the one that is found",
-    arguments: [
-      ("charge", "reserved swap differs from the charges"), ("swap-block", "swap blocks that nothing owns"),
-      ("object", "live objects that nothing reaches"), ("record", "mapping records that no page has"),
-    ])
-  func violations(name: String, message: String) {
+  @Test(arguments: [
+    ("charge", "reserved swap differs from the charges"), ("swap-block", "swap blocks that nothing owns"),
+    ("object", "live objects that nothing reaches"), ("record", "mapping records that no page has"),
+  ])
+  func `each violation that can be planted is the one that is found`(name: String, message: String) {
     let result = planted(name)
     #expect(result.violation == message && result.known)
   }
 
-  @Test("a planted frame belongs to the kernel, and an unknown name plants nothing")
-  func otherViolations() {
+  @Test
+  func `a planted frame belongs to the kernel, and an unknown name plants nothing`() {
     // Whose frame it is only the whole kernel knows.
     let frame = planted("frame")
     #expect(frame.violation == nil && frame.kernelFrames == 1 && frame.known)

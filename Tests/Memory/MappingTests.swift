@@ -20,8 +20,8 @@ struct MappingTests {
     #expect(machine.processor.memoryUnit.violations.isEmpty)
   }
 
-  @Test("a mapping without an address goes behind the hint, or else anywhere, or nowhere")
-  func placement() throws {
+  @Test
+  func `a mapping without an address goes behind the hint, or else anywhere, or nowhere`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     let end = UserSpace.end
@@ -41,8 +41,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("an aligned mapping finds the first aligned gap")
-  func alignment() throws {
+  @Test
+  func `an aligned mapping finds the first aligned gap`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     func place(_ hint: UInt64, _ pages: UInt64, alignment: UInt64) -> UInt64? {
@@ -58,8 +58,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("fixed mappings outside user space are refused, and so is what does not fit in front of another")
-  func fixedPlacement() throws {
+  @Test
+  func `fixed mappings outside user space are refused, and so is what does not fit in front of another`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     for (address, pages) in [(0, 1), (UserSpace.end, 1), (UserSpace.end - 4096, 2)] as [(UInt64, UInt64)] {
@@ -74,8 +74,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("a shared mapping without an object is shared with children from the first fork on")
-  func sharedWithoutObject() throws {
+  @Test
+  func `a shared mapping without an object is shared with children from the first fork on`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(0x10_0000, pages: 2, sharing: .shared))
@@ -89,8 +89,8 @@ struct MappingTests {
     finish(machine, space, child)
   }
 
-  @Test("protection is bounded by the maximum, which can only be lowered")
-  func maximumProtection() throws {
+  @Test
+  func `protection is bounded by the maximum, which can only be lowered`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -119,8 +119,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("memory that may only be stored to, or only be executed, cannot be loaded from")
-  func withoutReading() throws {
+  @Test
+  func `memory that may only be stored to, or only be executed, cannot be loaded from`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -136,8 +136,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("taking the right to execute away takes effect at once", arguments: [10, 100] as [UInt64])
-  func execution(pages: UInt64) throws {
+  @Test(arguments: [10, 100] as [UInt64])
+  func `taking the right to execute away takes effect at once`(pages: UInt64) throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -155,8 +155,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("what is unmapped the processor forgets, with few words about many pages", arguments: [20, 100] as [UInt64])
-  func unmapping(pages: UInt64) throws {
+  @Test(arguments: [20, 100] as [UInt64])
+  func `what is unmapped the processor forgets, with few words about many pages`(pages: UInt64) throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -180,8 +180,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("tables that are kept are frames that can be had, also when nothing else could be reclaimed before")
-  func keptTables() throws {
+  @Test
+  func `tables that are kept are frames that can be had, also when nothing else could be reclaimed before`() throws {
     let machine = TestMachine()
     let system = machine.system
     let object = try VMObject.make(system, .sharedMemory, pageCount: 1)
@@ -205,8 +205,8 @@ struct MappingTests {
     finish(machine, space)
   }
 
-  @Test("an object's pages leave every table, also tables that this empties")
-  func removedPages() throws {
+  @Test
+  func `an object's pages leave every table, also tables that this empties`() throws {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 300)
     let spaces = [try AddressSpace.make(machine.system), try AddressSpace.make(machine.system)]
@@ -231,8 +231,8 @@ struct MappingTests {
     finish(machine, spaces[0], spaces[1])
   }
 
-  @Test("two entries cut from one share what lies behind them, and stores stay private")
-  func cutShadow() throws {
+  @Test
+  func `two entries cut from one share what lies behind them, and stores stay private`() throws {
     let machine = TestMachine()
     let parent = try AddressSpace.make(machine.system)
     _ = try parent.map(request(0x10_0000, pages: 3))
@@ -250,10 +250,8 @@ struct MappingTests {
     finish(machine, parent, child)
   }
 
-  @Test(
-    "what nobody can see any more of an object behind is freed when the chain is shortened",
-    arguments: [0, 2] as [UInt64])
-  func invisiblePages(hole: UInt64) throws {
+  @Test(arguments: [0, 2] as [UInt64])
+  func `what nobody can see any more of an object behind is freed when the chain is shortened`(hole: UInt64) throws {
     let machine = TestMachine()
     let parent = try AddressSpace.make(machine.system)
     _ = try parent.map(request(0x10_0000, pages: 3))
@@ -272,8 +270,8 @@ struct MappingTests {
     finish(machine, child)
   }
 
-  @Test("a chain keeps its place when the one in the middle goes, and when it is passed by")
-  func chainOffsets() throws {
+  @Test
+  func `a chain keeps its place when the one in the middle goes, and when it is passed by`() throws {
     let machine = TestMachine()
     let first = try AddressSpace.make(machine.system)
     _ = try first.map(request(0x10_0000, pages: 6))
@@ -297,8 +295,8 @@ struct MappingTests {
     finish(machine, first, third)
   }
 
-  @Test("an address that wraps is a bad address")
-  func wrapping() throws {
+  @Test
+  func `an address that wraps is a bad address`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     let bytes = [UInt8](repeating: 1, count: 16)
@@ -343,8 +341,8 @@ struct MappingTests {
     Issue.record("the pool of entries does not fill up")
   }
 
-  @Test("fork, map and unmap that find no room for an entry change nothing")
-  func noRoomForEntries() throws {
+  @Test
+  func `fork, map and unmap that find no room for an entry change nothing`() throws {
     let machine = TestMachine(frameCount: 2048)
     let system = machine.system
     let space = try AddressSpace.make(system)

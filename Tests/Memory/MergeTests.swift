@@ -19,8 +19,8 @@ struct MergeTests {
 
   private func page(_ index: UInt64) -> UInt64 { base + index << 12 }
 
-  @Test("a page that is protected and unprotected leaves one entry, and so does a collector's round")
-  func protectionRound() throws {
+  @Test
+  func `a page that is protected and unprotected leaves one entry, and so does a collector's round`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     do {
@@ -46,9 +46,10 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test(
-    "private memory stays one entry whatever is touched between protecting and unprotecting", arguments: [false, true])
-  func touchedMeanwhile(isTouchedBefore: Bool) throws {
+  @Test(arguments: [false, true])
+  func `private memory stays one entry whatever is touched between protecting and unprotecting`(isTouchedBefore: Bool)
+    throws
+  {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 16))
@@ -62,8 +63,8 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test("neighbouring anonymous mappings are one entry with one object, in whatever state they are")
-  func anonymousNeighbours() throws {
+  @Test
+  func `neighbouring anonymous mappings are one entry with one object, in whatever state they are`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     for index in UInt64(0)..<32 {
@@ -80,8 +81,10 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test("what is mapped page by page, forwards, backwards or into a hole, is one entry if the pages follow one another")
-  func sharedPages() throws {
+  @Test
+  func `what is mapped page by page, forwards, backwards or into a hole, is one entry if the pages follow one another`()
+    throws
+  {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     do {
@@ -112,8 +115,8 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test("entries that differ in anything stay two")
-  func differences() throws {
+  @Test
+  func `entries that differ in anything stay two`() throws {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
@@ -160,8 +163,8 @@ struct MergeTests {
     #expect(space.load(page(1)) == 0)
   }
 
-  @Test("what an object still holds behind an entry is not what is mapped there next")
-  func staleContent() throws {
+  @Test
+  func `what an object still holds behind an entry is not what is mapped there next`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 8))
@@ -178,8 +181,8 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test("a reservation moves with its entry, and what is unmapped afterwards gives back its own part")
-  func reservations() throws {
+  @Test
+  func `a reservation moves with its entry, and what is unmapped afterwards gives back its own part`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     let account = machine.system.accounts.account(of: 5)
@@ -194,8 +197,8 @@ struct MergeTests {
     #expect(account.reservedPageCount == 0)
   }
 
-  @Test("a change of protection that is refused leaves the entry whole")
-  func refusedProtection() throws {
+  @Test
+  func `a change of protection that is refused leaves the entry whole`() throws {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
@@ -214,8 +217,8 @@ struct MergeTests {
     finish(machine, space)
   }
 
-  @Test("changing many entries in steps merges them, whatever the budget", arguments: [1, 2, 3, 7, 1000])
-  func steps(budget: Int) throws {
+  @Test(arguments: [1, 2, 3, 7, 1000])
+  func `changing many entries in steps merges them, whatever the budget`(budget: Int) throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 64))

@@ -17,8 +17,8 @@ struct PlacementTests {
     return try? space.map(wanted).raw
   }
 
-  @Test("a mapping ends at the limit, too")
-  func limit() throws {
+  @Test
+  func `a mapping ends at the limit, too`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     let limit: UInt64 = 1 << 31
@@ -32,8 +32,8 @@ struct PlacementTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("a gap that has room, but not behind an aligned address, is passed over")
-  func alignment() throws {
+  @Test
+  func `a gap that has room, but not behind an aligned address, is passed over`() throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     // Two pages are free behind 0x11_1000, and then everything from 0x13_0000 on.

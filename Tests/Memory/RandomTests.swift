@@ -15,7 +15,7 @@ import Testing
     return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] * 16 + digits[$0 + 1]) }
   }
 
-  @Test func theBlockFunctionGivesTheRFCsVectors() {
+  @Test func `the block function gives the RFC's vectors`() {
     // RFC 8439, section 2.3.2.
     let counting: [8 of UInt32] = [
       0x0302_0100, 0x0706_0504, 0x0b0a_0908, 0x0f0e_0d0c, 0x1312_1110, 0x1716_1514, 0x1b1a_1918, 0x1f1e_1d1c,
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test func whatWasHandedOutIsNowhereInTheState() {
+  @Test func `what was handed out is nowhere in the state`() {
     var generator = RandomGenerator()
     generator.absorb([1, 2, 3, 4])
     generator.endSeed(now: 0)
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test func batchesAreTheCiphersOutputBehindTheNextKey() {
+  @Test func `batches are the cipher's output behind the next key`() {
     var generator = RandomGenerator()
     generator.absorb([0x0123_4567_89AB_CDEF, 2, 3, 4])
     generator.endSeed(now: 0)
@@ -93,7 +93,7 @@ import Testing
     }
   }
 
-  @Test func freshWordsComeInByAmountAndByTime() {
+  @Test func `fresh words come in by amount and by time`() {
     let machine = TestMachine()
     var drawn = 0
     machine.processor.entropySource = {
@@ -119,7 +119,7 @@ import Testing
     return machine.system.seedRandom(with: start.span)
   }
 
-  @Test func aMachineWithoutEntropyOrWithAStuckSourceIsKnown() {
+  @Test func `a machine without entropy or with a stuck source is known`() {
     let machine = TestMachine()
     #expect(isSeededWell(machine))
     machine.processor.entropySource = { nil }
@@ -136,7 +136,7 @@ import Testing
     #expect(machine.system.randomWord() != machine.system.randomWord())
   }
 
-  @Test func everySourceChangesEverything() {
+  @Test func `every source changes everything`() {
     func first(_ start: [UInt64], _ entropy: UInt64) -> UInt64 {
       let machine = TestMachine()
       var random = SeededGenerator(seed: entropy)
@@ -150,7 +150,7 @@ import Testing
       Set([usual, first([1, 2, 3, 4, 6], 1), first([2, 2, 3, 4, 5], 1), first([1, 2, 3, 4, 5], 2)]).count == 4)
   }
 
-  @Test func wordsLookRandom() {
+  @Test func `words look random`() {
     let machine = TestMachine()
     #expect(isSeededWell(machine))
     var ones = [Int](repeating: 0, count: 64)

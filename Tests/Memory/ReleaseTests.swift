@@ -10,8 +10,8 @@ import Testing
 struct ReleaseTests {
   private let area: UInt64 = 0x10_0000
 
-  @Test("private copies that are unmapped are free at once, and so is what a process has to itself again")
-  func copies() throws {
+  @Test
+  func `private copies that are unmapped are free at once, and so is what a process has to itself again`() throws {
     let machine = TestMachine()
     let system = machine.system
     let parent = try AddressSpace.make(system)
@@ -33,8 +33,8 @@ struct ReleaseTests {
     #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
   }
 
-  @Test("memory that cannot be stored to reserves nothing, whatever else it allows")
-  func readOnly() throws {
+  @Test
+  func `memory that cannot be stored to reserves nothing, whatever else it allows`() throws {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
@@ -49,8 +49,8 @@ struct ReleaseTests {
     #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
   }
 
-  @Test("a mapping is cut in two with what is kept for those who release", arguments: [false, true])
-  func cutting(protects: Bool) throws {
+  @Test(arguments: [false, true])
+  func `a mapping is cut in two with what is kept for those who release`(protects: Bool) throws {
     let machine = TestMachine()
     let system = machine.system
     let space = try AddressSpace.make(system)
@@ -85,8 +85,8 @@ struct ReleaseTests {
     #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
   }
 
-  @Test("what ends without any work counts as work of a step, too")
-  func boundedSteps() throws {
+  @Test
+  func `what ends without any work counts as work of a step, too`() throws {
     let machine = TestMachine()
     for _ in 0..<30 { try AddressSpace.make(machine.system).retire() }
     #expect(!machine.system.drainTeardown(budget: 10))
@@ -110,8 +110,8 @@ struct ReleaseTests {
     return object
   }
 
-  @Test("a swap block that becomes free ends the certainty that nothing can be had")
-  func freedBlock() throws {
+  @Test
+  func `a swap block that becomes free ends the certainty that nothing can be had`() throws {
     let machine = TestMachine(swapBlocks: 9)
     let system = machine.system
     var taken: [FrameNumber] = []
@@ -128,8 +128,8 @@ struct ReleaseTests {
     #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
   }
 
-  @Test("a frame that was freed and taken for a page ends that certainty, too")
-  func freedFrame() throws {
+  @Test
+  func `a frame that was freed and taken for a page ends that certainty, too`() throws {
     let machine = TestMachine()
     let system = machine.system
     var taken: [FrameNumber] = []
@@ -147,8 +147,8 @@ struct ReleaseTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("a page that was read ends it as well: it can be had again")
-  func readPage() throws {
+  @Test
+  func `a page that was read ends it as well: it can be had again`() throws {
     let hardware = SimulatedHardware.withSlowDevice()
     let system = hardware.system
     let object = try VMObject.make(system, .anonymous, pageCount: 1)

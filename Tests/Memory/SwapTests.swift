@@ -14,8 +14,8 @@ private final class EmptyDevice: BlockDevice {
 
 @Suite("Swap")
 struct SwapTests {
-  @Test("a lone free block is found from wherever the search stands", arguments: [100, 4097, 300_000] as [UInt32])
-  func loneBlocks(count: UInt32) {
+  @Test(arguments: [100, 4097, 300_000] as [UInt32])
+  func `a lone free block is found from wherever the search stands`(count: UInt32) {
     let frames = Int(SwapBlockAllocator.byteCount(blockCount: count) / 4096) + 2
     let memory = SimulatedMemory(frameCount: frames)
     defer { extendLifetime(memory) }
@@ -39,8 +39,8 @@ struct SwapTests {
     #expect(allocator.allocate()?.raw == last)
   }
 
-  @Test("a swap device is attached once, and only if it has blocks and its table fits")
-  func attaching() {
+  @Test
+  func `a swap device is attached once, and only if it has blocks and its table fits`() {
     let machine = TestMachine()
     #expect(machine.system.usedSwapBlockCount == 0 && !machine.system.inspectIsTaken(SwapBlock(1)))
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 1)))
@@ -54,8 +54,8 @@ struct SwapTests {
     #expect(machine.system.accounting.swapTotal == 99_999)
   }
 
-  @Test("a RAM disk keeps its blocks apart and refuses what lies behind its end")
-  func disk() {
+  @Test
+  func `a RAM disk keeps its blocks apart and refuses what lies behind its end`() {
     let machine = TestMachine(frameCount: 200, swapBlocks: 10)
     let disk = machine.disk!
     let frames = [FrameNumber(100), FrameNumber(101), FrameNumber(102)]
@@ -96,8 +96,8 @@ struct SwapTests {
     _ = machine.system.makeAvailable(machine.system.freeFrameCount)
   }
 
-  @Test("a page that cannot be written out stays in memory, dirty, and its block is free again")
-  func failingWrite() throws {
+  @Test
+  func `a page that cannot be written out stays in memory, dirty, and its block is free again`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let system = machine.system
     let object = try filled(machine, 1)
@@ -115,8 +115,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
   }
 
-  @Test("a page that cannot be read stays in swap, and the next who asks may be luckier")
-  func failingRead() throws {
+  @Test
+  func `a page that cannot be read stays in swap, and the next who asks may be luckier`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let system = machine.system
     let object = try filled(machine, 2)
@@ -149,8 +149,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
   }
 
-  @Test("a page that somebody waits for stays until he has had it")
-  func awaited() throws {
+  @Test
+  func `a page that somebody waits for stays until he has had it`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let object = try filled(machine, 2)
     guard case .frame(let frame) = object.object.page(at: 1, for: .read) else {
@@ -171,8 +171,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("a page that somebody waits for while it is written stays for him")
-  func awaitedInTransfer() throws {
+  @Test
+  func `a page that somebody waits for while it is written stays for him`() throws {
     let hardware = SimulatedHardware.withSlowDevice()
     let system = hardware.system
     let object = try VMObject.make(system, .anonymous, pageCount: 1)
@@ -197,8 +197,8 @@ struct SwapTests {
     #expect(system.usedSwapBlockCount == 0)
   }
 
-  @Test("pages wait in the laundry while there is no block, and are written when there is one again")
-  func laundry() throws {
+  @Test
+  func `pages wait in the laundry while there is no block, and are written when there is one again`() throws {
     let machine = TestMachine(swapBlocks: 4)
     let system = machine.system
     let object = try filled(machine, 6)
@@ -217,8 +217,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && system.usedSwapBlockCount == 0)
   }
 
-  @Test("a block that may not be had is no reason to lose a page")
-  func failingBlock() throws {
+  @Test
+  func `a block that may not be had is no reason to lose a page`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let object = try filled(machine, 1)
     machine.system.failures.fail(.swapBlock, number: 1)
@@ -230,8 +230,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && machine.system.usedSwapBlockCount == 0)
   }
 
-  @Test("reservations are refused beyond swap, or beyond swap and memory, or when they cannot be counted")
-  func accounting() throws {
+  @Test
+  func `reservations are refused beyond swap, or beyond swap and memory, or when they cannot be counted`() throws {
     let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
     let object = try filled(machine, 20)
     let start = machine.system.accounting.reserved
@@ -252,8 +252,8 @@ struct SwapTests {
     #expect(machine.leakedFrames == 0 && machine.system.accounting.reserved == 0)
   }
 
-  @Test("reclaim leaves the pages of an object that is being torn down to the teardown")
-  func reclaimOfTheDead() throws {
+  @Test
+  func `reclaim leaves the pages of an object that is being torn down to the teardown`() throws {
     let machine = TestMachine(frameCount: 256, swapBlocks: 64)
     let reference = try VMObject.make(machine.system, .sharedMemory, pageCount: 8)
     for index in 0..<UInt64(8) {

@@ -13,8 +13,8 @@ struct TranslationTests {
     (try? machine.processor.memoryUnit.translate(area + page << 12, access)) != nil
   }
 
-  @Test("rights are taken from each of up to 32 pages, and from more all at once", arguments: [10, 32, 33, 100])
-  func restriction(pages: Int) throws {
+  @Test(arguments: [10, 32, 33, 100])
+  func `rights are taken from each of up to 32 pages, and from more all at once`(pages: Int) throws {
     let machine = TestMachine()
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -30,8 +30,8 @@ struct TranslationTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("a page that leaves its object is forgotten by the processor")
-  func removal() throws {
+  @Test
+  func `a page that leaves its object is forgotten by the processor`() throws {
     let machine = TestMachine()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let space = try AddressSpace.make(machine.system)
@@ -48,8 +48,8 @@ struct TranslationTests {
     #expect(machine.leakedFrames == 0)
   }
 
-  @Test("a page keeps its dirty mark when a fault only adds a right to its translation")
-  func addedRight() throws {
+  @Test
+  func `a page keeps its dirty mark when a fault only adds a right to its translation`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(area, pages: 1))

@@ -6,7 +6,7 @@ import Testing
 @testable import Processes
 
 @Suite struct SchedulerTests {
-  @Test func threadsTakeTurnsInTheOrderInWhichTheyBecameReady() {
+  @Test func `threads take turns in the order in which they became ready`() {
     let scheduler = Scheduler(slotCount: 8)
     #expect(scheduler.dequeue() == nil)
     for slot in [3, 1, 2] as [UInt32] { scheduler.enqueue(slot) }
@@ -19,7 +19,7 @@ import Testing
     #expect(!scheduler.hasReady)
   }
 
-  @Test func wakingConcernsOneChannelOnly() {
+  @Test func `waking concerns one channel only`() {
     let scheduler = Scheduler(slotCount: 64)
     for slot in 0..<UInt32(32) { scheduler.park(slot, on: .page(FrameNumber(slot % 4))) }
     #expect(scheduler.hasWaiter(on: .page(FrameNumber(2))))
@@ -31,7 +31,7 @@ import Testing
     #expect(scheduler.parkedCount == 24)
   }
 
-  @Test func channelsThatShareABucketAreToldApart() {
+  @Test func `channels that share a bucket are told apart`() {
     // More channels than there are buckets.
     let count: UInt32 = 2000
     let scheduler = Scheduler(slotCount: Int(count))
@@ -44,7 +44,7 @@ import Testing
     #expect(!scheduler.hasWaiter(on: .page(FrameNumber(count))))
   }
 
-  @Test func thoseWhoWaitForFramesAreCounted() {
+  @Test func `those who wait for frames are counted`() {
     let scheduler = Scheduler(slotCount: 8)
     scheduler.park(1, on: .frames)
     scheduler.park(2, on: .frames)
@@ -58,7 +58,7 @@ import Testing
     #expect(!scheduler.isParked(3, on: .frames))
   }
 
-  @Test func deadlinesWakeWhoIsDueAndNobodyElse() {
+  @Test func `deadlines wake who is due and nobody else`() {
     let scheduler = Scheduler(slotCount: 8)
     scheduler.park(1, on: .sleep(slot: 1), deadlineNanoseconds: 30)
     scheduler.park(2, on: .sleep(slot: 2), deadlineNanoseconds: 10)
@@ -73,7 +73,7 @@ import Testing
     #expect(scheduler.earliestDeadlineNanoseconds == nil)
   }
 
-  @Test func removingTakesAThreadOutOfWhateverListItIsIn() {
+  @Test func `removing takes a thread out of whatever list it is in`() {
     let scheduler = Scheduler(slotCount: 8)
     scheduler.enqueue(1)
     scheduler.enqueue(2)
@@ -111,7 +111,7 @@ import Testing
     scheduler.settle(slot)
   }
 
-  @Test func whoHasUsedItsTurnIsBehindThoseWhoHaveNotHoweverTheyYield() {
+  @Test func `who has used its turn is behind those who have not however they yield`() {
     let scheduler = scheduler(1, 2)
     #expect(run(scheduler, turn) == 1)
     #expect(scheduler.hasUsedTurn(1))
@@ -123,7 +123,7 @@ import Testing
     #expect(scheduler.dequeue() == 1)
   }
 
-  @Test func whoeverRunsGivesWayToAThreadThatWakesAndThenGoesOn() {
+  @Test func `whoever runs gives way to a thread that wakes and then goes on`() {
     let scheduler = scheduler(1, 2, 3)
     #expect(run(scheduler, 1000) == 1)
     scheduler.park(1, on: .frames)
@@ -140,7 +140,7 @@ import Testing
     #expect(scheduler.hasUsedTurn(2))
   }
 
-  @Test func wakingDoesNotGiveTime() {
+  @Test func `waking does not give time`() {
     let scheduler = scheduler(1, 2)
     #expect(run(scheduler, turn) == 1)
     scheduler.park(1, on: .frames)
@@ -153,7 +153,7 @@ import Testing
     #expect(scheduler.dequeue() == 1)
   }
 
-  @Test func aThreadThatWokeIsLikeEverybodyAfterAMillisecond() {
+  @Test func `a thread that woke is like everybody after a millisecond`() {
     let scheduler = scheduler(1, 2)
     scheduler.park(3, on: .frames)
     #expect(scheduler.dequeue() == 1)
@@ -168,7 +168,7 @@ import Testing
     #expect(scheduler.givesWay(3))
   }
 
-  @Test func whoSleepsShortlyGoesBeforeThoseWhoHaveWaitedLong() {
+  @Test func `who sleeps shortly goes before those who have waited long`() {
     let scheduler = Scheduler(slotCount: 8, turnNanoseconds: turn)
     scheduler.park(1, on: .sleep(slot: 1), deadlineNanoseconds: 1_000_000_000)
     scheduler.fireTimers(now: 999_000_000)
@@ -178,7 +178,7 @@ import Testing
     #expect(scheduler.dequeue() == 1)
   }
 
-  @Test func aChildUsesTheTurnOfAParentThatWaitsForIt() {
+  @Test func `a child uses the turn of a parent that waits for it`() {
     let scheduler = scheduler(1, 2)
     #expect(run(scheduler, turn / 10 * 6) == 1)
     scheduler.enqueue(3, childOf: 1)
@@ -195,7 +195,7 @@ import Testing
     #expect(scheduler.dequeue() == 1)
   }
 
-  @Test func aChildThatEndsGivesBackWhatItHasLeft() {
+  @Test func `a child that ends gives back what it has left`() {
     let scheduler = scheduler(1, 2)
     #expect(run(scheduler, 0) == 1)
     for _ in 0..<100 {
@@ -212,7 +212,7 @@ import Testing
     #expect(scheduler.hasUsedTurn(1))
   }
 
-  @Test func theTimerIsSetForTheEndOfTheTurnOrTheNextWhoIsDue() {
+  @Test func `the timer is set for the end of the turn or the next who is due`() {
     let scheduler = scheduler(1, 2)
     #expect(run(scheduler, turn / 4) == 1)
     #expect(scheduler.nextLook(1) == turn)

@@ -7,7 +7,7 @@ import Testing
 @testable import Processes
 
 @Suite struct StagingTests {
-  @Test func stringsMayTakeAllOfARG_MAXAndNotAByteMore() throws {
+  @Test func `strings may take all of ARG_MAX and not a byte more`() throws {
     let hardware = SimulatedHardware(HardwareConfiguration())
     let free = hardware.system.freeFrameCount
     do {

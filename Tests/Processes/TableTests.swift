@@ -7,7 +7,7 @@ import Testing
 @testable import Processes
 
 @Suite struct TableTests {
-  @Test func timersComeOutInOrderWhateverIsRemoved() {
+  @Test func `timers come out in order whatever is removed`() {
     var generator = SeededGenerator(seed: 1)
     var queue = TimerQueue(slotCount: 200)
     var model: [UInt32: UInt64] = [:]
@@ -37,7 +37,7 @@ import Testing
     }
   }
 
-  @Test func theIndexFindsExactlyTheSlotsWithAKey() {
+  @Test func `the index finds exactly the slots with a key`() {
     var generator = SeededGenerator(seed: 1)
     var index = SlotIndex(slotCount: 100)
     var model: [UInt32: Int32] = [:]
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  @Test func signalSetsHoldAllSignals() {
+  @Test func `signal sets hold all signals`() {
     var set = SignalSet()
     #expect(set.isEmpty && set.first == nil)
     for number in Int32(1)...128 {
@@ -80,7 +80,7 @@ import Testing
     #expect(SignalSet.unblockable.subtracting(.unblockable).isEmpty)
   }
 
-  @Test func defaultActionsAreThoseOfTheManual() {
+  @Test func `default actions are those of the manual`() {
     #expect(Signal.sigkill.defaultAction == .terminate)
     #expect(Signal.sigusr1.defaultAction == .terminate)
     #expect(Signal(rawValue: 100).defaultAction == .terminate)
@@ -90,13 +90,13 @@ import Testing
     #expect(Signal.sigwinch.defaultAction == .ignore)
   }
 
-  @Test func theNumberOfProcessesFollowsMemory() {
+  @Test func `the number of processes follows memory`() {
     #expect(ProcessLimits.processCount(forFrames: 100) == 84)
     #expect(ProcessLimits.processCount(forFrames: 65536) == 20 + 16 * 128)
     #expect(ProcessLimits.processCount(forFrames: 1 << 22) == 20 + 16 * 384)
   }
 
-  @Test func aThreadContextHasTheLayoutOfTheEntryCode() {
+  @Test func `a thread context has the layout of the entry code`() {
     #expect(MemoryLayout<ThreadContext>.size == 1088)
     #expect(MemoryLayout<ThreadContext>.offset(of: \.rsp) == 56)
     #expect(MemoryLayout<ThreadContext>.offset(of: \.r15) == 120)

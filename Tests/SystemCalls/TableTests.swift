@@ -31,13 +31,13 @@ import Testing
     #expect(declarations.allSatisfy { $0.argumentCount <= 6 })
   }
 
-  @Test func callsThatOnlyReleaseNeedNoMemory() {
+  @Test func `calls that only release need no memory`() {
     let table = SystemCallTable()
     for number in [1, 6, 73, 483, 509, 575] { #expect(!table[number].preparation.contains(.admission), "\(number)") }
   }
 
   /// Issue 14, item 16: what FreeBSD has never raises SIGSYS here. Slots that FreeBSD's own table leaves empty still do.
-  @Test func everyOtherCallOfFreeBSDIsMissingAndEveryEmptySlotUnknown() {
+  @Test func `every other call of FreeBSD is missing and every empty slot unknown`() {
     let table = SystemCallTable()
     #expect(SystemCallTable.count == 590)
     // creat of 4.3BSD, execv, reserved, a slot for modules, and the last slot that is free.
@@ -51,8 +51,8 @@ import Testing
   }
 }
 
-@Suite struct SystemControlTests {
-  @Test func everyNodeIsFoundByNameAndByNumber() {
+@Suite struct SystemControlTableTests {
+  @Test func `every node is found by name and by number`() {
     let table = SystemControlTable()
     for node in table.nodes {
       #expect(table.node(Array(node.name.utf8).span) === node)
@@ -71,7 +71,7 @@ import Testing
     return (exception.signal, exception.signalCode)
   }
 
-  @Test func exceptionsHaveTheSignalsAndCodesOfTheTable() {
+  @Test func `exceptions have the signals and codes of the table`() {
     #expect(codes(0) == (.sigfpe, .floatIntegerDivide))
     #expect(codes(1) == (.sigtrap, .trapTrace))
     #expect(codes(3) == (.sigtrap, .trapBreakpoint))
@@ -90,7 +90,7 @@ import Testing
     #expect(codes(19, 32) == (.sigfpe, .floatInexact))
   }
 
-  @Test func consoleLinesPrintNumbers() {
+  @Test func `console lines print numbers`() {
     var line = ConsoleLine()
     line.append("n=")
     line.append(UInt64(0))
