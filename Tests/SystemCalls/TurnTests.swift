@@ -116,7 +116,7 @@ private final class Mix {
   private static let greedy: [Behaviour] = [.spins, .yieldsBeforeItsTurnEnds, .yieldsAlways, .sleepsForAMoment]
 
   @Test(arguments: greedy, greedy)
-  fileprivate func twoThatAlwaysWantTheProcessorShareItEvenly(_ one: Behaviour, _ other: Behaviour) throws {
+  fileprivate func `two that always want the processor share it evenly`(_ one: Behaviour, _ other: Behaviour) throws {
     let mix = try Mix([one, other])
     mix.run(nanoseconds: 1_000_000_000)
     let share = mix.used[0] * 1000 / (mix.used[0] + mix.used[1])
@@ -124,7 +124,7 @@ private final class Mix {
   }
 
   @Test(arguments: greedy)
-  fileprivate func aSleeperBesideTenOthersIsNotLate(_ others: Behaviour) throws {
+  fileprivate func `a sleeper beside ten others is not late`(_ others: Behaviour) throws {
     let mix = try Mix([.sleepsAMillisecond] + Array(repeating: others, count: 10))
     mix.run(nanoseconds: 2_000_000_000)
     let worst = mix.worstLateness.max() ?? 0
