@@ -28,11 +28,12 @@ var products: [Product] = []
 
 if build != "programs" {
   targets += [
-    kernelModule("Memory", ["ABI"]),
-    kernelModule("Handover", ["ABI", "Memory"]),
-    kernelModule("Files", ["ABI", "Memory"]),
-    kernelModule("Processes", ["ABI", "Memory", "Files"]),
-    kernelModule("SystemCalls", ["ABI", "Memory", "Handover", "Files", "Processes"]),
+    kernelModule("Primitives", ["ABI"]),
+    kernelModule("Memory", ["ABI", "Primitives"]),
+    kernelModule("Handover", ["ABI", "Primitives"]),
+    kernelModule("Files", ["ABI", "Primitives", "Memory"]),
+    kernelModule("Processes", ["ABI", "Primitives", "Memory", "Files"]),
+    kernelModule("SystemCalls", ["ABI", "Primitives", "Memory", "Handover", "Files", "Processes"]),
   ]
 }
 
@@ -41,22 +42,26 @@ case "kernel":
   targets += [
     .target(name: "RuntimeSupport", path: "Kernel/Runtime/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
-      name: "Runtime", dependencies: ["RuntimeSupport", "Memory"], path: "Kernel/Runtime", exclude: ["Support"],
+      name: "Runtime", dependencies: ["RuntimeSupport", "Primitives", "Memory"], path: "Kernel/Runtime",
+      exclude: ["Support"],
       swiftSettings: freestanding),
     .target(name: "MachineSupport", path: "Kernel/Machine/Support", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "Machine",
       dependencies: [
-        "MachineSupport", "RuntimeSupport", "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Runtime",
+        "MachineSupport", "RuntimeSupport", "ABI", "Primitives", "Memory", "Handover", "Files", "Processes",
+        "SystemCalls", "Runtime",
       ],
       path: "Kernel/Machine", exclude: ["Support"], swiftSettings: freestanding),
     .target(
-      name: "SelfTests", dependencies: ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime"],
+      name: "SelfTests",
+      dependencies: ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Machine", "Runtime"],
       path: "Kernel/SelfTests", swiftSettings: freestanding),
     .executableTarget(
       name: "Main",
       dependencies: [
-        "ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Machine", "Runtime", "SelfTests",
+        "ABI", "Primitives", "Memory", "Handover", "Files", "Processes", "SystemCalls", "Machine", "Runtime",
+        "SelfTests",
       ],
       path: "Kernel/Main", swiftSettings: freestanding),
   ]
@@ -89,7 +94,7 @@ case "fuzz":
       cSettings: [.treatAllWarnings(as: .error), .define("HEAP_PROBE_IS_SANITIZED")]),
     .target(
       name: "Simulation",
-      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      dependencies: ["ABI", "Primitives", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .target(name: "Fuzzing", dependencies: ["Handover", "Simulation"], path: "Tests/Fuzz", swiftSettings: strict),
   ]
@@ -104,18 +109,20 @@ default:
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
     .target(
       name: "Simulation",
-      dependencies: ["ABI", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
+      dependencies: ["ABI", "Primitives", "Memory", "Handover", "Files", "Processes", "SystemCalls", "HeapProbe"],
       path: "Tests/Simulation", swiftSettings: strict),
     .executableTarget(
-      name: "simulate", dependencies: ["Memory", "Simulation"], path: "Tests/Simulate", swiftSettings: strict),
+      name: "simulate", dependencies: ["Primitives", "Memory", "Simulation"], path: "Tests/Simulate",
+      swiftSettings: strict),
     tests("ABI", ["ABI"]),
-    tests("Memory", ["ABI", "Memory", "Simulation"]),
-    tests("Handover", ["Memory", "Handover", "Simulation"]),
-    tests("Files", ["ABI", "Memory", "Files", "Simulation"]),
-    tests("Processes", ["ABI", "Memory", "Files", "Processes", "Simulation"]),
-    tests("SystemCalls", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
-    tests("Kernel", ["ABI", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
-    tests("Boot", ["ABI", "Memory"]),
+    tests("Primitives", ["ABI", "Primitives", "Simulation"]),
+    tests("Memory", ["ABI", "Primitives", "Memory", "Simulation"]),
+    tests("Handover", ["Primitives", "Handover", "Simulation"]),
+    tests("Files", ["ABI", "Primitives", "Memory", "Files", "Simulation"]),
+    tests("Processes", ["ABI", "Primitives", "Memory", "Files", "Processes", "Simulation"]),
+    tests("SystemCalls", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
+    tests("Kernel", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
+    tests("Boot", ["ABI", "Primitives"]),
   ]
 }
 

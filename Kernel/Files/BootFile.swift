@@ -1,7 +1,8 @@
 // The files of /bin: modules that the boot loader placed in memory, read-only.
 
 public import ABI
-public import Memory
+import Memory
+public import Primitives
 
 /// Content and name of a file of /bin; exists from boot on.
 public final class BootFileContent {
@@ -136,7 +137,7 @@ public final class BootFile: OpenFile {
     stat.inode = content.inode
     stat.linkCount = 1
     stat.mode = FileMode(rawValue: 0o555).union(.regularFile)
-    let start = Timespec(nanoseconds: fileSystem.memory.processor.realTimeOffsetNanoseconds)
+    let start = Timespec(nanoseconds: fileSystem.services.processor.realTimeOffsetNanoseconds)
     stat.accessTime = start
     stat.modificationTime = start
     stat.changeTime = start

@@ -5,11 +5,12 @@
 // - The device may interrupt for input exactly while the buffer has room. What finds none stays in the device, which holds
 //   the sender back, silently: a device that goes on asking could not ask for anything else, since its interrupt is an edge.
 
-public import Memory
+import Memory
+public import Primitives
 
 /// The console of the machine.
 public final class Console {
-  private let memory: MemorySystem
+  private let services: KernelServices
   private var input = [4096 of UInt8](repeating: 0)
   private var start = 0
   /// Bytes that wait to be read.
@@ -18,13 +19,13 @@ public final class Console {
   /// The way out.
   public let output: ConsoleOutput
 
-  init(_ memory: MemorySystem, outputByteCount: Int) {
-    self.memory = memory
+  init(_ services: KernelServices, outputByteCount: Int) {
+    self.services = services
     output = ConsoleOutput(
-      memory, programByteCount: outputByteCount, reserveByteCount: FileLimits.consoleReserveByteCount,
+      services, programByteCount: outputByteCount, reserveByteCount: FileLimits.consoleReserveByteCount,
       bytesPerEvent: FileLimits.consoleBytesPerEvent)
-    memory.consoleOutput = output
-    memory.processor.setConsoleInterrupts(.input)
+    services.consoleOutput = output
+    services.processor.setConsoleInterrupts(.input)
   }
 
   private var hasRoom: Bool { count < FileLimits.consoleInputByteCount }
@@ -33,11 +34,11 @@ public final class Console {
   /// wakes those who wait.
   public func serve() {
     let before = count
-    while hasRoom, let byte = memory.processor.receiveFromConsole() {
+    while hasRoom, let byte = services.processor.receiveFromConsole() {
       input[(start + count) % FileLimits.consoleInputByteCount] = byte
       count += 1
     }
-    if count > before { memory.waker.instance?.wake(.consoleInput) }
+    if count > before { services.wake(.consoleInput) }
     output.drain()
     allowInterrupts()
   }
@@ -45,7 +46,7 @@ public final class Console {
   private func allowInterrupts() {
     var events = hasRoom ? ConsoleEvents.input : []
     if output.count > 0 { events.insert(.room) }
-    memory.processor.setConsoleInterrupts(events)
+    services.processor.setConsoleInterrupts(events)
   }
 
   /// Copies the oldest waiting bytes, at most `limit` and what lies in one piece, to a program and removes them.

@@ -1,7 +1,8 @@
 // /dev/console: reading and writing the console, and the questions of a terminal that it answers.
 
 import ABI
-public import Memory
+import Memory
+public import Primitives
 
 /// An open console.
 public final class ConsoleFile: DeviceFile {

@@ -5,6 +5,7 @@
 
 public import ABI
 public import Memory
+import Primitives
 
 /// The identity that permissions are checked against.
 public final class Credentials {

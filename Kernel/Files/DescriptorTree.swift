@@ -8,6 +8,7 @@
 //   that holds nothing is given back at once.
 
 import Memory
+import Primitives
 
 /// Sixty-four neighbouring descriptors.
 struct DescriptorLeaf: ~Copyable {

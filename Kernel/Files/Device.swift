@@ -4,6 +4,7 @@
 
 public import ABI
 import Memory
+import Primitives
 
 /// A device.
 enum Device: Int, CaseIterable {
@@ -102,7 +103,7 @@ public class DeviceFile: OpenFile {
     stat.userIdentifier = ownership.user
     stat.groupIdentifier = ownership.group
     stat.representedDevice = device.represented
-    let start = Timespec(nanoseconds: fileSystem.memory.processor.realTimeOffsetNanoseconds)
+    let start = Timespec(nanoseconds: fileSystem.services.processor.realTimeOffsetNanoseconds)
     stat.accessTime = start
     stat.modificationTime = start
     stat.changeTime = start

@@ -2,6 +2,7 @@
 
 public import ABI
 import Memory
+import Primitives
 
 /// /dev/null: empty, and takes everything.
 public class NullFile: DeviceFile {

@@ -6,6 +6,7 @@
 
 public import ABI
 public import Memory
+public import Primitives
 
 /// A call on files under way.
 public enum FileContinuation: Remainder {

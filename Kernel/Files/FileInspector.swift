@@ -5,6 +5,7 @@
 
 import ABI
 public import Memory
+import Primitives
 
 /// One inspection of the files of a kernel.
 public struct FileInspector: ~Copyable {

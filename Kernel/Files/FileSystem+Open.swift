@@ -1,7 +1,7 @@
 // open(2) of what exists: devices, descriptors once more, and files of /bin.
 
 public import ABI
-public import Memory
+public import Primitives
 
 extension FileSystem {
   /// Adds a file to /bin; at boot only. A name that exists already hides the new file.

@@ -1,7 +1,7 @@
 // From a path to one of the few places that exist: /dev with its devices, /dev/fd/N, and /bin/NAME.
 
 import ABI
-import Memory
+import Primitives
 
 /// What a path leads to.
 enum Place {

@@ -2,6 +2,7 @@
 
 public import ABI
 import Memory
+import Primitives
 
 /// How far an open got.
 public enum OpenOutcome {

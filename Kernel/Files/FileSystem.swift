@@ -7,6 +7,7 @@
 
 import ABI
 public import Memory
+import Primitives
 
 /// How exact timestamps are (`vfs.timestamp_precision`; spec shm.md, 2.5).
 public enum TimestampPrecision: UInt8, Sendable {
@@ -45,6 +46,7 @@ public struct FileCounts: Equatable, Sendable {
 public final class FileSystem {
   /// The memory that everything here lives in.
   public let memory: MemorySystem
+  let services: KernelServices
   /// The console.
   public let console: Console
   /// `kern.maxfiles`; the superuser may set it to any int, and below the files that are open no other can be opened.
@@ -92,6 +94,7 @@ public final class FileSystem {
   /// - Parameter consoleOutputByteCount: what programs may have written to the console before the device takes it.
   public init(_ memory: MemorySystem, consoleOutputByteCount: Int = FileLimits.consoleOutputByteCount) {
     self.memory = memory
+    services = memory.services
     let pageCount = memory.managedFrameCount
     maximumFileCount = min(
       max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile),
@@ -102,7 +105,7 @@ public final class FileSystem {
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
-    console = Console(memory, outputByteCount: consoleOutputByteCount)
+    console = Console(memory.services, outputByteCount: consoleOutputByteCount)
     maximumNameCount = pageCount * FileLimits.namesPerPage
     maximumNamesPerUser = pageCount * FileLimits.namesPerPage / 2
     deviceOwnership = [5 of Ownership](repeating: Device.null.initialOwnership)
@@ -158,7 +161,7 @@ extension FileSystem {
   /// Throws ENFILE when `kern.maxfiles` is reached; the last twentieth is kept for the superuser (spec fd.md, section 3).
   @inline(__always)
   func admitFile(_ caller: Credentials) throws(Errno) {
-    if memory.isToFail(.openFile) { throw .enfile }
+    if services.isToFail(.openFile) { throw .enfile }
     let count = openFileCount &+ 1
     if count >= unprivilegedFileCount {
       guard caller.isSuperuser && count < maximumFileCount else { throw .enfile }
@@ -199,7 +202,7 @@ extension FileSystem {
   /// Nanoseconds since 1970, in the precision that timestamps have.
   @inline(__always)
   var timestamp: UInt64 {
-    let now = memory.realNanoseconds
+    let now = services.realNanoseconds
     switch timestampPrecision {
     case .seconds: return now - now % 1_000_000_000
     case .ticks: return now - now % 1_000_000
@@ -209,6 +212,6 @@ extension FileSystem {
   }
 
   func wake(_ channel: WaitChannel) {
-    memory.waker.instance?.wake(channel)
+    services.wake(channel)
   }
 }

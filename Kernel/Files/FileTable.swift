@@ -9,6 +9,7 @@
 
 public import ABI
 public import Memory
+public import Primitives
 
 /// A descriptor table.
 public final class FileTable {

@@ -2,6 +2,7 @@
 
 public import ABI
 public import Memory
+import Primitives
 
 /// A mapping that a program wants.
 public struct MappingQuery: Sendable {

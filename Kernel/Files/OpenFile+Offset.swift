@@ -3,6 +3,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 extension OpenFile {
   /// Waits for the file's offset. Returns the channel to wait on while others are ahead; nil when nobody is, or it is the

@@ -8,6 +8,7 @@
 
 public import ABI
 public import Memory
+public import Primitives
 
 /// The result of lseek(2).
 public enum SeekOutcome: Equatable, Sendable {

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 /// An open /dev/random.
 public final class RandomFile: DeviceFile {
@@ -10,8 +11,8 @@ public final class RandomFile: DeviceFile {
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     try move(&transfer) { address, byteCount in
       var piece = [64 of UInt64](repeating: 0)
-      let memory = fileSystem.memory
-      for index in 0..<(byteCount + 7) / 8 { piece[index] = memory.randomWord() }
+      let services = fileSystem.services
+      for index in 0..<(byteCount + 7) / 8 { piece[index] = services.randomWord() }
       var progress = 0
       return space.copyOut(
         RawSpan(_elements: piece.span).extracting(0..<byteCount), to: address, progress: &progress)
@@ -24,9 +25,9 @@ public final class RandomFile: DeviceFile {
       var piece = [64 of UInt64](repeating: 0)
       let outcome = RandomFile.copyIn(address, byteCount, &piece, space)
       guard case .complete = outcome else { return outcome }
-      let memory = fileSystem.memory
+      let services = fileSystem.services
       for index in stride(from: 0, to: (byteCount + 7) / 8, by: 4) {
-        memory.stirRandom([piece[index], piece[index + 1], piece[index + 2], piece[index + 3]])
+        services.stirRandom([piece[index], piece[index + 1], piece[index + 2], piece[index + 3]])
       }
       return outcome
     }

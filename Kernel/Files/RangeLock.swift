@@ -13,6 +13,7 @@
 // - Whoever owns an entry keeps it until it has left; links between entries do not own.
 
 import Memory
+import Primitives
 
 /// A range of bytes and what is done with it.
 struct LockedRange: BitwiseCopyable {

@@ -12,6 +12,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 /// Which way the bytes of a transfer go.
 enum Movement {

@@ -1,7 +1,8 @@
 // An open shared memory object: what both generations of shm_open(2) have in common, and what today's alone has.
 
 public import ABI
-public import Memory
+import Memory
+public import Primitives
 
 /// An open file of a shared memory object as system call 482 gives it (DESIGN, "Two generations of shared memory"): to be
 /// mapped and resized, but not read or written; the answers are those of 2008 (spec shm.md, 3.19 to 3.24).
@@ -25,7 +26,7 @@ public class SharedMemoryFile2008: OpenFile {
         return progress
       }
       if resize.hold == nil {
-        guard fileSystem.memory.hasHeapReserve else {
+        guard fileSystem.services.hasHeapReserve else {
           if case .again = progress { continue }
           return .wait(.frames)
         }
@@ -41,7 +42,7 @@ public class SharedMemoryFile2008: OpenFile {
   fileprivate final func awaitWhole(_ place: inout TransferHold?) -> WaitChannel? {
     if let place { return place.turnChannel }
     if object.rangeLock.isFree(.whole) { return nil }
-    guard fileSystem.memory.hasHeapReserve else { return .frames }
+    guard fileSystem.services.hasHeapReserve else { return .frames }
     let hold = TransferHold(self)
     hold.enter(.whole, of: object)
     place = hold

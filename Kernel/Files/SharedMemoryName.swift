@@ -6,6 +6,7 @@
 // - Entries are ordered by hash, then by length, then by the words. Two entries never compare as equal.
 
 import Memory
+import Primitives
 
 /// A path prepared for looking up.
 struct NameKey: BitwiseCopyable {

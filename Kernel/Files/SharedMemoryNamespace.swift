@@ -10,6 +10,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 /// Sixty-four neighbouring buckets; made when the first of them is needed.
 struct BucketGroup: BitwiseCopyable {

@@ -7,6 +7,7 @@
 
 public import ABI
 import Memory
+import Primitives
 
 /// The state of an ftruncate(2).
 public struct Resize {

@@ -8,6 +8,7 @@
 
 import ABI
 public import Memory
+import Primitives
 
 /// A shared memory object.
 public final class SharedMemoryObject {

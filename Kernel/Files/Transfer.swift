@@ -10,7 +10,7 @@
 //   dropped or taken back to its start (`giveUpPlace`) and nobody knows that it was there.
 
 public import ABI
-public import Memory
+public import Primitives
 
 /// The state of a read(2), write(2), pread(2) or pwrite(2).
 public struct Transfer {

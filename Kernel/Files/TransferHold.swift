@@ -11,7 +11,7 @@
 // - Each waits on a channel of its own; whoever leaves a line wakes those whose turn it is, and nobody else. A turn cannot be
 //   lost: whoever goes away with it passes it on (`deinit`).
 
-public import Memory
+public import Primitives
 
 /// A place in the line for an offset, in that for a range, or both.
 public final class TransferHold {

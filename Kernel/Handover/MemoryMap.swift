@@ -6,7 +6,7 @@
 //   its last (loaders put modules into gaps), the modules, the loader's information.
 // - Neither array grows beyond the room it was made with: at start the heap cannot take larger ones back.
 
-public import Memory
+public import Primitives
 
 /// The free frames of the machine before the allocator exists, and what is carved out of them for it.
 public struct MemoryMap {

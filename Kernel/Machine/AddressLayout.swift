@@ -2,7 +2,6 @@
 
 internal import Handover
 internal import MachineSupport
-internal import Memory
 
 /// The fixed addresses.
 enum AddressLayout {

@@ -3,7 +3,7 @@
 
 internal import Handover
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 internal import Runtime
 internal import SystemCalls
 

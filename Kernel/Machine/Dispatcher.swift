@@ -2,7 +2,7 @@
 // the processor does next.
 
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 public import SystemCalls
 
 /// Hands events to the kernel. There is one, and it lives as long as the machine runs.

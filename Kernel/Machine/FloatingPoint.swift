@@ -3,7 +3,6 @@
 // Invariant: XCR0 enables exactly the components that `save` stores, so no component can carry values between programs.
 
 internal import MachineSupport
-internal import Memory
 internal import Processes
 
 /// Saves and restores the registers in the area of a thread context.

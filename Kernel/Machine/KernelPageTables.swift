@@ -10,7 +10,7 @@
 
 internal import Handover
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 
 /// Builds and loads the kernel's page tables.
 struct KernelPageTables {

@@ -3,6 +3,7 @@
 public import Handover
 internal import MachineSupport
 public import Memory
+internal import Primitives
 public import Processes
 internal import Runtime
 public import SystemCalls
@@ -63,9 +64,10 @@ public final class Machine {
       byteCount: UInt64(map.frameCount) * Page.byteCount)
     let processor = MachineProcessor(startedAt: start, features)
     memory = MemorySystem(
-      physical, processor, frameTable: frameTable.address, frameCount: map.frameCount, available: map.ranges.span,
+      physical, KernelServices(processor), frameTable: frameTable.address, frameCount: map.frameCount,
+      available: map.ranges.span,
       kernelRoot: tables.root)
-    memory.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
+    memory.services.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
     if let disk, !memory.attachSwap(RAMDisk(physical, at: disk.start.address, blockCount: disk.blockCount)) {
       logLine("the swap device could not be attached")
     }
@@ -107,13 +109,13 @@ public final class Machine {
 
   /// What nobody outside knows exactly of this start: the counter at its beginning and now, how fast it runs, the date.
   public var seedMaterial: [UInt64] {
-    [start, read_time_stamp(), clock.frequency, memory.processor.realTimeOffsetNanoseconds]
+    [start, read_time_stamp(), clock.frequency, memory.services.processor.realTimeOffsetNanoseconds]
   }
 
   /// Makes the kernel the one that answers events; `end` is called when process 1 has ended. Before `Kernel.start`, which
   /// counts what exists.
   public func connect(_ kernel: Kernel, end: @escaping (ExitReport) -> Never) {
-    if let output = memory.consoleOutput { unsafe MachineConsole.output = BackReference(output) }
+    if let output = memory.services.consoleOutput { unsafe MachineConsole.output = BackReference(output) }
     let made = Dispatcher(kernel, features, ticker, end: end)
     unsafe dispatcher = made
     // SAFETY: `dispatcher` keeps both alive.

@@ -5,7 +5,7 @@
 // before process 1, at the end of the run, and in a panic; and then what waits in the ring goes first.
 
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 
 /// The console. One of the few pieces of state outside an object: a panic must reach it without counting references.
 public enum MachineConsole {

@@ -1,7 +1,7 @@
 // The processor as the portable kernel sees it.
 
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 
 /// The real processor.
 final class MachineProcessor: Processor {

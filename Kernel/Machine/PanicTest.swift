@@ -3,6 +3,7 @@
 internal import Handover
 internal import MachineSupport
 public import Memory
+internal import Primitives
 
 /// The deliberate failures.
 public enum PanicTest {

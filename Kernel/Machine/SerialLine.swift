@@ -1,7 +1,7 @@
 // The first serial line: a 16550 at port 0x3F8, 115200 baud, 8 data bits, no parity, one stop bit.
 
 internal import MachineSupport
-internal import Memory
+internal import Primitives
 
 /// The serial line that carries the console. Of its own it keeps what it found of the device; everything else is in there.
 enum SerialLine {

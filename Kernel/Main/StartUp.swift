@@ -4,6 +4,7 @@ internal import ABI
 internal import Handover
 internal import Machine
 internal import Memory
+internal import Primitives
 internal import SelfTests
 internal import SystemCalls
 
@@ -50,16 +51,16 @@ func startUp() -> Never {
 
 /// Sets the fail points that the command line asks for; before process 1 existed, its start would be what fails.
 private func setFailurePoints(_ machine: Machine) {
-  machine.memory.failures.seed(machine.options.seed)
-  for text in machine.options.failurePoints where !isSet(text, machine.memory) {
+  machine.memory.services.failures.seed(machine.options.seed)
+  for text in machine.options.failurePoints where !isSet(text, machine.memory.services) {
     HostReport.writeRefusal("an option fail= names no fail point, or its setting is wrong")
     leaveMachine(.failure)
   }
 }
 
-private func isSet(_ text: [UInt8], _ memory: MemorySystem) -> Bool {
+private func isSet(_ text: [UInt8], _ services: KernelServices) -> Bool {
   do throws(Errno) {
-    try memory.setFailurePoint(text.span)
+    try services.setFailurePoint(text.span)
     return true
   } catch { return false }
 }

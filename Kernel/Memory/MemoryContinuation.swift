@@ -1,6 +1,7 @@
 // What can remain of a change of an address space. A stop lets it finish, so that nobody finds it half done; a kill drops it.
 
 public import ABI
+public import Primitives
 
 /// A change under way.
 public enum MemoryContinuation: Remainder {

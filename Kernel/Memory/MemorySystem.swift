@@ -6,6 +6,8 @@
 // - `privilegedFrameCount` frames more are only handed out to the superuser, so that what users take leaves something to
 //   undo it with: `allocationFloor` says how many have to stay free for whoever's event is being handled.
 
+public import Primitives
+
 /// Who may take the last frames.
 public enum AllocationPriority: Sendable {
   /// Work that can be refused or wait.
@@ -14,44 +16,15 @@ public enum AllocationPriority: Sendable {
   case reserve
 }
 
-/// A contiguous part of physical memory, in frames.
-public struct FrameRange: BitwiseCopyable, Sendable {
-  /// The first frame.
-  public let start: UInt32
-  /// The frame behind the last.
-  public let end: UInt32
-  /// Makes the range `start ..< end`.
-  public init(start: UInt32, end: UInt32) {
-    self.start = start
-    self.end = end
-  }
-}
-
 /// All memory state of a kernel.
 public final class MemorySystem {
   /// Physical memory.
   public let physical: PhysicalMemory
-  /// The processor.
-  public let processor: Processor
-  private let processorReference: BackReference<Processor>
-  /// The heap of Swift objects; set once, right after `init`, because the heap needs this instance for its frames.
-  public var heap: KernelHeap? {
-    didSet { heapReference = heap.map { BackReference($0) } ?? BackReference() }
-  }
-  private var heapReference = BackReference<KernelHeap>()
-  /// Told when something that threads wait for happened; set by the kernel.
-  public var waker: BackReference<Waker> = BackReference()
-  /// The way out to the console; set by the kernel.
-  public var consoleOutput: ConsoleOutput?
-  /// Where random numbers come from.
-  var random = RandomGenerator()
-  /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
-  public var failures = FailurePoints()
+  /// The processor, the heap, fail points: what is not memory. (The heap needs this instance for its frames, and comes later.)
+  public let services: KernelServices
 
   /// Pages at the low end of a new stack that stay a guard: `security.bsd.stack_guard_page`.
   public var stackGuardPageCount: UInt64 = 1
-  /// Whether fail points print nothing (kernel option `quiet`); a panic of theirs is told.
-  public var isQuiet = false
 
   /// The records of all frames.
   let frames: FrameTable
@@ -69,8 +42,6 @@ public final class MemorySystem {
   var futility: Futility?
   /// The look at every page that is under way, if there is one.
   var search: ReclaimSearch?
-  /// Who asks for memory; set by the kernel.
-  public var caller: BackReference<Caller> = BackReference()
   /// What is counted per user.
   public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).
@@ -113,12 +84,11 @@ public final class MemorySystem {
   ///   - available: what the allocator may hand out, ascending and without overlap.
   ///   - kernelRoot: a page-table root whose upper half (entries 128 to 511) every address space shares.
   public init(
-    _ physical: PhysicalMemory, _ processor: Processor, frameTable: PhysicalAddress, frameCount: UInt32,
+    _ physical: PhysicalMemory, _ services: KernelServices, frameTable: PhysicalAddress, frameCount: UInt32,
     available: Span<FrameRange>, kernelRoot: FrameNumber
   ) {
     self.physical = physical
-    self.processor = processor
-    processorReference = BackReference(processor)
+    self.services = services
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
     indexNodes = Pool(physical, .indexNode)
@@ -164,10 +134,22 @@ public final class MemorySystem {
   @inline(__always)
   func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
     if priority == .normal && buddy.freeCount <= allocationFloor { return nil }
-    if failures.isArmed && frameIsToFail(state) { return nil }
+    if services.failures.isArmed && frameIsToFail(state) { return nil }
     guard let frame = buddy.allocate(order: 0, frames) else { return nil }
     frames[frame].state = state
     return frame
+  }
+
+  /// Whether a frame for this use is to fail.
+  @inline(never)
+  private func frameIsToFail(_ state: FrameState) -> Bool {
+    if services.isToFail(.frame) { return true }
+    switch state {
+    case .object: return services.isToFail(.pageFrame)
+    case .pageTable: return services.isToFail(.pageTable)
+    case .kernel: return services.isToFail(.kernelFrame)
+    default: return false
+    }
   }
 
   /// Takes one frame filled with zeros.
@@ -188,30 +170,18 @@ public final class MemorySystem {
 
   /// Whether a few small objects can be made; fills the heap's reserve if need be.
   @inline(__always)
-  public var hasHeapReserve: Bool { heapReference.isEmpty || heapReference.borrow { $0.ensureReserve() } }
-
-  /// Nanoseconds since the machine started; never goes back.
-  @inline(__always)
-  public var nanoseconds: UInt64 { processorReference.borrow { $0.nanoseconds } }
-
-  /// Nanoseconds since 1970-01-01 00:00 UTC.
-  @inline(__always)
-  public var realNanoseconds: UInt64 {
-    processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds }
-  }
+  var hasHeapReserve: Bool { services.hasHeapReserve }
 
   /// Makes the processor forget the translation of one page of the current address space.
   @inline(__always)
-  func invalidate(page: VirtualAddress) { processorReference.borrow { $0.invalidate(page: page) } }
+  func invalidate(page: VirtualAddress) { services.invalidate(page: page) }
 
   /// Makes the processor forget every translation that is not global.
   @inline(__always)
-  func invalidateAll() { processorReference.borrow { $0.invalidateAll() } }
+  func invalidateAll() { services.invalidateAll() }
 
   /// Wakes every thread parked on `channel`.
-  func wake(_ channel: WaitChannel) {
-    waker.instance?.wake(channel)
-  }
+  func wake(_ channel: WaitChannel) { services.wake(channel) }
 
   /// Keeps a frame from being reclaimed while a parked thread waits for its turn with it.
   public func beginWait(_ frame: FrameNumber) {
@@ -300,7 +270,7 @@ public final class MemorySystem {
     indexNodes.trim(self)
     mappingNodes.trim(self)
     entries.trim(self)
-    heap?.trim()
+    services.heap?.trim()
   }
 }
 

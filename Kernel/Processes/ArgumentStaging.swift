@@ -7,6 +7,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 /// Staged strings.
 final class ArgumentStaging {

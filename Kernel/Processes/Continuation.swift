@@ -10,6 +10,7 @@
 
 public import Files
 public import Memory
+public import Primitives
 
 /// What remains of a thread's call.
 public enum Continuation {

@@ -1,7 +1,7 @@
 // The results of a call that is done but for copying them out: up to three pieces of the thread's buffer.
 
 public import ABI
-public import Memory
+public import Primitives
 
 /// A delivery.
 public struct Delivery: BitwiseCopyable {

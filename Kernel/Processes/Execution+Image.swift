@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 extension Execution {
   /// The new address space and what it is filled from; exist once the file is known.
@@ -171,7 +172,7 @@ extension Execution {
       return Int(InitialStack.pageSizesByteCount)
     case 2:
       // Secret: other users must not be able to tell what stands between a program's buffers and its return addresses.
-      for index in 0..<8 { put(memory.randomWord(), at: index) }
+      for index in 0..<8 { put(memory.services.randomWord(), at: index) }
       return InterfaceLimits.canaryByteCount
     case 3:
       let count = min(512, pathByteCount - cursor)

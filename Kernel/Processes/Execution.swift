@@ -7,6 +7,7 @@
 
 public import ABI
 public import Memory
+public import Primitives
 
 /// An execve(2) under way.
 public final class Execution {

@@ -4,7 +4,7 @@
 // aligned, argc, the argument pointers, NULL, the environment pointers, NULL, the auxiliary vector.
 
 import ABI
-import Memory
+import Primitives
 
 /// Where everything on the initial stack goes.
 struct InitialStack {

@@ -8,6 +8,7 @@
 public import ABI
 public import Files
 public import Memory
+public import Primitives
 
 /// Names a process by its place in the table. Owns nothing.
 public struct ProcessSlot: Equatable, BitwiseCopyable, Sendable {

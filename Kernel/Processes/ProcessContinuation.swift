@@ -5,7 +5,7 @@
 // - A signal that is being sent to many reaches all of them, though it ends the sender. A child runs in the process' memory:
 //   FreeBSD's wait in vfork(2) is not interrupted by any signal.
 
-public import Memory
+public import Primitives
 
 /// A call on processes under way.
 public enum ProcessContinuation: Remainder {

@@ -5,7 +5,7 @@
 
 public import ABI
 import Files
-import Memory
+import Primitives
 
 extension ProcessSystem {
   /// Ends a running process. What its thread was waiting for is released at once; everything else goes in its own turn.

@@ -3,6 +3,7 @@
 public import ABI
 public import Files
 import Memory
+import Primitives
 
 extension ProcessSystem {
   /// The limits that process 1 starts with.
@@ -105,7 +106,7 @@ extension ProcessSystem {
   }
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {
-    guard !isEnding, !memory.isToFail(.processSlot) else { throw .eagain }
+    guard !isEnding, !services.isToFail(.processSlot) else { throw .eagain }
     // FreeBSD asks for the real user here (PRIV_MAXPROC, PRIV_PROC_LIMIT).
     let isSuperuser = parent.credentials.user == 0
     let limit = isSuperuser ? maximumProcessCount : maximumProcessCount - ProcessLimits.reservedProcessCount

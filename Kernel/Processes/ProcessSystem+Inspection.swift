@@ -3,6 +3,7 @@
 
 public import Files
 public import Memory
+import Primitives
 
 extension ProcessSystem {
   /// Every process, zombies included.

@@ -7,7 +7,7 @@
 // - The wait is not interrupted by signals, as on FreeBSD: what would end the lender acts when the child lets go of the
 //   memory. A child that ends or is killed lets go of it in its own turn, after a change of the map that it had begun.
 
-public import Memory
+public import Primitives
 
 extension WaitChannel {
   /// The moment at which the process in `slot` lets go of the memory it was lent.

@@ -8,7 +8,7 @@
 
 public import ABI
 import Files
-import Memory
+import Primitives
 
 extension ProcessSystem {
   // MARK: Permission

@@ -8,6 +8,7 @@
 //   the processor.
 
 import Memory
+import Primitives
 
 extension ProcessSystem {
   /// Gives the processor to the thread that goes first; whether there is one.
@@ -24,18 +25,18 @@ extension ProcessSystem {
   /// Looks at the clock: charges the current thread, and wakes who is due. Returns the time in nanoseconds since boot.
   @discardableResult
   public func lookAtClock() -> UInt64 {
-    let now = memory.nanoseconds
+    let now = services.nanoseconds
     charge(now)
     // What it takes to wake many is nobody's.
-    if scheduler.fireTimers(now: now) { chargedNanoseconds = memory.nanoseconds }
+    if scheduler.fireTimers(now: now) { chargedNanoseconds = services.nanoseconds }
     return now
   }
 
   /// Charges the current thread for what it has used up to now.
-  public func charge() { charge(memory.nanoseconds) }
+  public func charge() { charge(services.nanoseconds) }
 
   /// What was done since the last charge is nobody's.
-  public func forgiveWork() { chargedNanoseconds = memory.nanoseconds }
+  public func forgiveWork() { chargedNanoseconds = services.nanoseconds }
 
   private func charge(_ now: UInt64) {
     scheduler.now = now

@@ -9,6 +9,7 @@
 public import ABI
 import Files
 public import Memory
+public import Primitives
 
 /// The caller of the event being handled, as the memory system wants to know it.
 final class CurrentCaller: Caller {
@@ -39,6 +40,8 @@ final class CurrentCaller: Caller {
 public final class ProcessSystem {
   /// Memory.
   public let memory: MemorySystem
+  /// The processor, the clock, fail points.
+  public let services: KernelServices
   /// The ready and the parked.
   public let scheduler: Scheduler
   /// The frames of the threads.
@@ -100,6 +103,7 @@ public final class ProcessSystem {
     turnNanoseconds: UInt64 = ProcessLimits.turnNanoseconds
   ) {
     self.memory = memory
+    services = memory.services
     self.floatingPoint = floatingPoint
     self.maximumProcessCount = maximumProcessCount
     scheduler = Scheduler(slotCount: maximumProcessCount, turnNanoseconds: turnNanoseconds)
@@ -112,10 +116,10 @@ public final class ProcessSystem {
     identifiers = SlotIndex(slotCount: maximumProcessCount)
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
-    memory.waker = BackReference(scheduler)
+    services.waker = BackReference(scheduler)
     scheduler.system = BackReference(self)
     caller.system = BackReference(self)
-    memory.caller = BackReference(caller)
+    services.caller = BackReference(caller)
   }
 
   /// The thread whose event is being handled.
@@ -156,7 +160,7 @@ public final class ProcessSystem {
       guard let thread = threads[slot], let process = self[thread.process] else { continue }
       let index = UInt32(slot)
       if scheduler.hasWaitedForFrames(index, since: wakeCount) {
-        if !memory.failures.stopFaultsForEver(of: process.identifier) { return false }
+        if !services.failures.stopFaultsForEver(of: process.identifier) { return false }
       } else if current === thread || scheduler.isReady(index) {
         return false
       }

@@ -4,7 +4,8 @@
 // the file, content outside the file (a truncated file), addresses outside user space, and programs that need an interpreter.
 
 import ABI
-public import Memory
+import Memory
+public import Primitives
 
 /// The bytes of an executable file, contiguous in physical memory.
 public struct ExecutableImage: BitwiseCopyable, Sendable {

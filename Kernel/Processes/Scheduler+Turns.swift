@@ -1,6 +1,6 @@
 // Turns: who goes first, who gives way, and what a thread may still use (the rule is at the top of Scheduler.swift).
 
-import Memory
+import Primitives
 
 /// What a thread may use in its round.
 struct Turn: BitwiseCopyable {

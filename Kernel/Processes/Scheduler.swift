@@ -21,7 +21,7 @@
 // - Lists are linked through `nexts` and `previouses` by slot number; nothing here allocates after `init`.
 // - Waking costs what hashes to the channel's bucket; everything else is constant, timers logarithmic.
 
-public import Memory
+public import Primitives
 
 /// The scheduler of one kernel.
 public final class Scheduler: Waker {

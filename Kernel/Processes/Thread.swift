@@ -5,6 +5,7 @@
 
 public import Files
 public import Memory
+public import Primitives
 
 /// A thread of a process.
 public final class Thread {

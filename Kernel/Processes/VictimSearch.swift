@@ -16,6 +16,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 
 /// Among whom a victim is looked for.
 public enum VictimScope: Equatable, BitwiseCopyable, Sendable {

@@ -13,6 +13,7 @@
 // - Objects that want to be aligned to more than 16 bytes are not checked.
 
 internal import Memory
+internal import Primitives
 internal import RuntimeSupport
 
 @safe

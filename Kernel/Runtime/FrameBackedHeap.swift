@@ -3,6 +3,7 @@
 // Invariant: every page of the heap outside the boot arena is a frame taken with `allocateKernelFrame`, in the direct map.
 
 public import Memory
+public import Primitives
 internal import RuntimeSupport
 
 /// The kernel heap.
@@ -48,11 +49,11 @@ public final class FrameBackedHeap: KernelHeap {
   }
 
   @inline(__always)
-  private var failsOnPurpose: Bool { memory.instance?.failures.isArmed ?? false }
+  private var failsOnPurpose: Bool { memory.instance?.services.failures.isArmed ?? false }
 
   private func fill() -> Bool {
     guard let memory = memory.instance else { return false }
-    if memory.isToFail(.heapReserve) { return false }
+    if memory.services.isToFail(.heapReserve) { return false }
     while SlabAllocator.reservePageCount < FrameBackedHeap.reserveGoal {
       guard let frame = memory.allocateKernelFrame() else { return false }
       unsafe SlabAllocator.state.pointee.frame_count += 1

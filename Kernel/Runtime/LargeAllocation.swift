@@ -4,6 +4,7 @@
 // Where objects are checked, a red zone stands behind each up to the end of its last page.
 
 internal import Memory
+internal import Primitives
 internal import RuntimeSupport
 
 @safe

@@ -9,7 +9,7 @@
 //   pages in reserve when it begins (HeapAmount.swift says how that is kept and checked).
 // - Large allocations (above `SizeClass.largest`) happen at start only; `LargeAllocation.swift` serves them.
 
-internal import Memory
+internal import Primitives
 internal import RuntimeSupport
 
 /// The classes of sizes: multiples of 16 up to 512, then what divides a page well.

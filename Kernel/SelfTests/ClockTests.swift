@@ -1,6 +1,7 @@
 // Time as the kernel sees it.
 
 internal import Memory
+internal import Primitives
 
 var clockTests: [SelfTest] {
   [
@@ -10,9 +11,9 @@ var clockTests: [SelfTest] {
 }
 
 private func goesForward(_ memory: MemorySystem) -> UInt32? {
-  var last = memory.processor.nanoseconds
+  var last = memory.services.processor.nanoseconds
   for _ in 0..<1000 {
-    let now = memory.processor.nanoseconds
+    let now = memory.services.processor.nanoseconds
     if let line = expect(now >= last) { return line }
     last = now
   }
@@ -20,6 +21,7 @@ private func goesForward(_ memory: MemorySystem) -> UInt32? {
 }
 
 private func dateIsPlausible(_ memory: MemorySystem) -> UInt32? {
-  let seconds = (memory.processor.nanoseconds &+ memory.processor.realTimeOffsetNanoseconds) / 1_000_000_000
+  let seconds =
+    (memory.services.processor.nanoseconds &+ memory.services.processor.realTimeOffsetNanoseconds) / 1_000_000_000
   return expect(seconds > 1_700_000_000 && seconds < 4_102_444_800)
 }

@@ -1,6 +1,7 @@
 // The kernel's own page tables, walked as the processor walks them (DESIGN, "Address space").
 
 internal import Memory
+internal import Primitives
 
 var pageTableTests: [SelfTest] {
   [

@@ -1,6 +1,7 @@
 // The runtime under Swift: block memory functions, the heap, objects and their ends.
 
 internal import Memory
+internal import Primitives
 internal import Runtime
 
 var runtimeTests: [SelfTest] {
@@ -47,7 +48,7 @@ private func overlappingMoves(_ memory: MemorySystem) -> UInt32? {
 }
 
 private func objectSizes(_ memory: MemorySystem) -> UInt32? {
-  guard let heap = memory.heap else { return expect(false) }
+  guard let heap = memory.services.heap else { return expect(false) }
   let before = heap.allocatedByteCount
   for size in stride(from: 1, to: 3000, by: 97) {
     var arrays: [[UInt8]] = []

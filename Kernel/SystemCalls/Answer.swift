@@ -1,6 +1,6 @@
 // What a handler answers when it returns without an error.
 
-import Memory
+import Primitives
 
 /// How a call ended, or that it did not.
 ///

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 extension InlineArray where Element == UInt8 {
   /// Lends the bytes to `body`.

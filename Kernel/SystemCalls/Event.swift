@@ -1,7 +1,7 @@
 // What happens to the kernel, one at a time, with interrupts off.
 
 import Files
-import Memory
+import Primitives
 import Processes
 
 /// An event.

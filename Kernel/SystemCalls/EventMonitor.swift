@@ -8,7 +8,8 @@
 // - The objects of faults that the kernel resolves on its way to user memory are taken off: all are alike, so `faultObject`
 //   times their number is exact.
 
-public import Memory
+import Memory
+public import Primitives
 
 /// A kind of event that is told apart.
 struct EventKind: Equatable, BitwiseCopyable {

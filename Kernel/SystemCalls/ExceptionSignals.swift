@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 /// The vectors that the kernel tells apart.

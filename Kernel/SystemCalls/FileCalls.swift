@@ -3,6 +3,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 extension SystemCallTable {

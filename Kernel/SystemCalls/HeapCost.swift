@@ -3,7 +3,7 @@
 // Bytes are upper limits, rounded up to where a class may still grow a little; measured maxima are in
 // Documentation/HeapBounds.md.
 
-import Memory
+import Primitives
 
 /// Heap of single objects and of the events that make several.
 enum HeapCost {

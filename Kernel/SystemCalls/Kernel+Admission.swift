@@ -6,12 +6,13 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 extension Kernel {
   /// Fills the heap's reserve; false when it cannot be filled.
   @inline(__always)
-  func hasHeapReserve() -> Bool { memory.hasHeapReserve }
+  func hasHeapReserve() -> Bool { services.hasHeapReserve }
 
   /// Decides about a call that allocates while memory is short; false when it was refused or is parked.
   func admitShort(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {

@@ -7,6 +7,7 @@
 
 public import Files
 import Memory
+import Primitives
 public import Processes
 
 /// What an inspection found.
@@ -34,7 +35,7 @@ extension Kernel {
     processes.inspectReferences(&memory, files)
     let records = self.memory.recordFrameCount + files.recordFrameCount + processes.records.frameCount
     memory.require(memory.poolFrameCount == records, "frames of records", UInt64(memory.poolFrameCount))
-    let heap = self.memory.heap
+    let heap = services.heap
     let kernelFrames = baselineKernelFrameCount + (heap?.heldFrameCount ?? 0) + stagingFrames + files.frameCount
     memory.require(
       memory.kernelFrameCount == kernelFrames, "kernel frames that nobody owns", UInt64(memory.kernelFrameCount))

@@ -7,6 +7,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 extension Kernel {
@@ -82,7 +83,7 @@ extension Kernel {
     // Before those are woken who wait for what they may not have.
     if memory.hasUserOverLimit { guardLimit() }
     wakeForFreeFrames()
-    let begin = memory.nanoseconds
+    let begin = services.nanoseconds
     let hasTaken = memory.freeFrameCount < room.freeFrameCount
     let isIdle = processes.current == nil && !processes.scheduler.hasReady
     guard hasTaken || isIdle || begin >= room.dueNanoseconds else { return }
@@ -168,6 +169,6 @@ extension Kernel {
 
   /// Writes a line about the kernel's own doings to the console, unless the kernel is quiet.
   func report(_ write: (inout ConsoleLine) -> Void) {
-    if !isQuiet { memory.report(write) }
+    if !isQuiet { services.report(write) }
   }
 }

@@ -15,6 +15,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 /// When memory is reclaimed next.
@@ -77,10 +78,10 @@ extension Kernel {
     switch makeFramesForWaiters(looks: SystemCallLimits.reclaimLooks) {
     case .ready: wakeFrameWaiters()
     case .unfinished:
-      if shortage.starvedSinceNanoseconds == nil { shortage.starvedSinceNanoseconds = memory.nanoseconds }
+      if shortage.starvedSinceNanoseconds == nil { shortage.starvedSinceNanoseconds = services.nanoseconds }
     case .pending: shortage.starvedSinceNanoseconds = nil
     case .exhausted:
-      if shortage.starvedSinceNanoseconds == nil { shortage.starvedSinceNanoseconds = memory.nanoseconds }
+      if shortage.starvedSinceNanoseconds == nil { shortage.starvedSinceNanoseconds = services.nanoseconds }
       if scheduler.privilegedFrameWaiterCount > 0 { _ = expectsFrames() }
     }
   }
@@ -170,7 +171,7 @@ extension Kernel {
   /// Whether the last victim has something to give back yet. Nobody waits for that longer than for frames at all.
   private var victimHasMore: Bool {
     guard shortage.victim != 0, processes.isEnding(shortage.victim) || memory.hasTeardown else { return false }
-    return memory.nanoseconds &- shortage.killedNanoseconds < SystemCallLimits.starvationLimitNanoseconds
+    return services.nanoseconds &- shortage.killedNanoseconds < SystemCallLimits.starvationLimitNanoseconds
   }
 
   private func goOnSearching() {
@@ -186,7 +187,7 @@ extension Kernel {
     shortage.isLastResort = false
     if case .killed(let victim) = outcome {
       shortage.victim = victim.identifier
-      shortage.killedNanoseconds = memory.nanoseconds
+      shortage.killedNanoseconds = services.nanoseconds
       report(victim.identifier, " killed: out of memory")
     } else if isLastResort, !processes.scheduler.hasReady, let initial = processes[.initial] {
       processes.raise(.sigbus, in: initial)

@@ -4,6 +4,7 @@ public import ABI
 import Files
 import Handover
 import Memory
+import Primitives
 import Processes
 
 /// What exists, in the four currencies in which something can leak.
@@ -30,10 +31,10 @@ extension Kernel {
     files.trim()
     memory.trim()
     baseline = resourceCount()
-    baselineKernelFrameCount = baseline.frames - (memory.heap?.heldFrameCount ?? 0)
+    baselineKernelFrameCount = baseline.frames - (services.heap?.heldFrameCount ?? 0)
     let material = seedMaterial
-    if !memory.seedRandom(with: material.span) && !isQuiet {
-      memory.report { $0.append("this machine has no source of entropy: random numbers (getrandom) can be guessed") }
+    if !services.seedRandom(with: material.span) && !isQuiet {
+      services.report { $0.append("this machine has no source of entropy: random numbers (getrandom) can be guessed") }
     }
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)
@@ -137,7 +138,7 @@ extension Kernel {
     count.frames = memory.managedFrameCount - memory.freeFrameCount
     count.objects = memory.counters.liveObjects + memory.counters.liveSpaces
     count.objects += files.counts.total + processes.processCount + memory.accounts.count
-    count.heapBytes = memory.heap?.allocatedByteCount ?? 0
+    count.heapBytes = services.heap?.allocatedByteCount ?? 0
     count.swapBlocks = memory.usedSwapBlockCount
     return count
   }

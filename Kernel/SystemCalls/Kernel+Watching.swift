@@ -2,6 +2,7 @@
 // Each does what its namesake does, between two looks at the heap.
 
 import Memory
+import Primitives
 import Processes
 
 extension Kernel {
@@ -9,7 +10,7 @@ extension Kernel {
   ///
   /// - Parameter interval: the whole kernel is inspected after every so many events; 0: not in between.
   public func startMonitoring(inspectionInterval interval: UInt64 = 0) {
-    guard let heap = memory.heap else { return }
+    guard let heap = services.heap else { return }
     monitor = EventMonitor(memory, heap, table, inspectionInterval: interval)
     // The object that it measured.
     while !memory.drainTeardown(budget: 64) {}

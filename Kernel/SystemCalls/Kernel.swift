@@ -9,11 +9,13 @@
 import ABI
 import Files
 import Memory
+import Primitives
 public import Processes
 
 /// The kernel.
 public final class Kernel {
   let memory: MemorySystem
+  let services: KernelServices
   let processes: ProcessSystem
   let files: FileSystem
   let table = SystemCallTable()
@@ -54,10 +56,11 @@ public final class Kernel {
   /// Builds the kernel at boot; arrays of fixed size are allocated here and nowhere else.
   public init(_ configuration: consuming KernelConfiguration) {
     memory = configuration.memory
+    services = configuration.memory.services
     modules = configuration.modules
     isQuiet = configuration.isQuiet
     seedMaterial = configuration.seedMaterial
-    memory.isQuiet = isQuiet
+    services.isQuiet = isQuiet
     frameHeadroom = min(
       SystemCallLimits.frameHeadroom,
       configuration.memory.managedFrameCount / SystemCallLimits.framesPerHeadroomFrame)
@@ -123,8 +126,8 @@ public final class Kernel {
     houseKeptNanoseconds = now
     endStarvation(now: now)
     guardReserve()
-    if memory.failures.isArmed { endStandstill(now: now) }
-    memory.heap?.giveBackExcess()
+    if services.failures.isArmed { endStandstill(now: now) }
+    services.heap?.giveBackExcess()
   }
 
   /// The timer interrupt: wakes who is due, and ends the current thread's turn if it is used up.

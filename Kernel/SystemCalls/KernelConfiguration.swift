@@ -2,6 +2,7 @@
 
 import Files
 public import Memory
+public import Primitives
 public import Processes
 
 /// A file that the boot loader placed in memory; it appears read-only as /bin/NAME.

@@ -1,6 +1,6 @@
 // The values that cross the border between the kernel and the machine (or the simulation).
 
-public import Memory
+public import Primitives
 
 /// A processor exception raised by ring 3.
 public struct ProcessorException {

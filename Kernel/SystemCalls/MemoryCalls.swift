@@ -3,6 +3,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 /// The arguments of an mmap(2) that passed the checks which come before the descriptor (steps 1 to 13).

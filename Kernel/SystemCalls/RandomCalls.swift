@@ -1,8 +1,9 @@
-// getrandom(2), and the random bytes of kern.arandom. Both come from the generator (Memory/RandomGenerator.swift), piece by
+// getrandom(2), and the random bytes of kern.arandom. Both come from the generator (Primitives/RandomGenerator.swift), piece by
 // piece through the thread's buffer, in which nothing of them stays.
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 /// The flags of getrandom(2). None makes a difference: the generator is seeded before there are programs, so nobody waits.
@@ -23,7 +24,7 @@ extension SystemCall {
     let byteCount = arguments.second.raw
     guard arguments.third.word & ~RandomFlags.all == 0, byteCount <= UInt64(Int64.max) else { throw .einval }
     // What a program wants that seeds a generator of its own.
-    if byteCount == 8 && store(kernel.memory.randomWord(), (), at: arguments.first.address) { return .value(8) }
+    if byteCount == 8 && store(kernel.services.randomWord(), (), at: arguments.first.address) { return .value(8) }
     return try continueRandom(PendingRandom())
   }
 
@@ -55,7 +56,7 @@ extension SystemCall {
   /// Puts as many random bytes into the buffer as are wanted and fit; how many.
   func stageRandom(_ byteCount: UInt64, limit: Int = ProcessLimits.callBufferByteCount) -> Int {
     let count = Int(min(byteCount, UInt64(limit)))
-    for offset in stride(from: 0, to: count, by: 8) { stage(kernel.memory.randomWord(), at: offset) }
+    for offset in stride(from: 0, to: count, by: 8) { stage(kernel.services.randomWord(), at: offset) }
     return count
   }
 }

@@ -8,6 +8,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 extension SystemCall {

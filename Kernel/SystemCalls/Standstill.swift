@@ -9,6 +9,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 /// Since when nobody can get on.

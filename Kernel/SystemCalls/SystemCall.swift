@@ -8,6 +8,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 /// A call. The handlers are its methods (FileCalls.swift and its like).

@@ -4,7 +4,7 @@
 // like).
 
 import ABI
-import Memory
+import Primitives
 
 /// A declaration.
 final class SystemCallDeclaration {

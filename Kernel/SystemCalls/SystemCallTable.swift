@@ -5,7 +5,7 @@
 // - What a call declares, with one object for a fault, is never more than the reserve holds.
 
 import ABI
-import Memory
+import Primitives
 
 /// What is to be done before a handler runs.
 struct Preparation: OptionSet, BitwiseCopyable {

@@ -7,6 +7,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 extension SystemCallTable {
@@ -197,13 +198,13 @@ extension SystemCall {
       guard newLength > 0, newLength <= SystemCall.settingByteCount else { throw .einval }
       guard try fetch(new.range(Int(newLength))) else { return .restart }
       let length = textLength(Int(newLength))
-      kernel.memory.failures[point] = try FailureSetting(
+      kernel.services.failures[point] = try FailureSetting(
         parsing: thread.frame.value.buffer.span.extracting(0..<length))
       // What could not be reclaimed because it was to fail perhaps can now.
       kernel.memory.forgetFutility()
     }
     var line = ConsoleLine()
-    kernel.memory.failures[point].write(to: &line)
+    kernel.services.failures[point].write(to: &line)
     line.append(UInt8(0))
     for index in 0..<line.span.count { buffer[index] = line.span[index] }
     return try giveValue(line.span.count, room)

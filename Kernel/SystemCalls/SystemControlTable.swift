@@ -6,6 +6,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 /// The value of a node.

@@ -3,6 +3,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 
 /// What sysarch(2) can do (spec abi.md section 16).

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 extension SystemCallTable {
@@ -24,9 +25,9 @@ extension SystemCall {
     let nanoseconds: UInt64
     switch clock {
     case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:
-      nanoseconds = kernel.memory.nanoseconds
-    case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = kernel.memory.realNanoseconds
-    case .second: nanoseconds = kernel.memory.realNanoseconds / 1_000_000_000 * 1_000_000_000
+      nanoseconds = kernel.services.nanoseconds
+    case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = kernel.services.realNanoseconds
+    case .second: nanoseconds = kernel.services.realNanoseconds / 1_000_000_000 * 1_000_000_000
     case .virtual, .profiling, .threadTime, .processTime:
       kernel.processes.charge()
       nanoseconds = clock == .virtual ? process.usage.userNanoseconds : process.usage.nanoseconds
@@ -66,7 +67,7 @@ extension SystemCall {
   }
 
   fileprivate func timeOfDay() -> Answer {
-    let time = Timeval(nanoseconds: kernel.memory.realNanoseconds)
+    let time = Timeval(nanoseconds: kernel.services.realNanoseconds)
     let (place, zone) = (arguments.first, arguments.second)
     // The time zone: Greenwich, no daylight saving.
     if (place.isNull || store(time.seconds, time.microseconds, at: place.address))
@@ -91,13 +92,13 @@ extension SystemCall {
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
     let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
     let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
-    let (deadline, most) = duration.addingReportingOverflow(kernel.memory.nanoseconds)
+    let (deadline, most) = duration.addingReportingOverflow(kernel.services.nanoseconds)
     return wait(until: overflow || more || most ? UInt64.max : deadline)
   }
 
   /// Goes on with a sleep until a time in nanoseconds since boot.
   func sleep(until deadline: UInt64) -> Answer {
-    kernel.memory.nanoseconds >= deadline ? .value(0) : wait(until: deadline)
+    kernel.services.nanoseconds >= deadline ? .value(0) : wait(until: deadline)
   }
 
   private func wait(until deadline: UInt64) -> Answer {

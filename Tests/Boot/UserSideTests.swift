@@ -1,6 +1,7 @@
 // The user-side tests (Programs/Tests), several to a boot: `run-tests` runs them one after the other and says how each ended.
 
 import Memory
+import Primitives
 import Testing
 
 @Suite("User-side tests", .enabled(if: BootFiles.areBooted))

@@ -1,6 +1,7 @@
 // Who may do what (spec shm.md, 2.1, 3.9 and 3.10), and credentials.
 import ABI
 import Memory
+import Primitives
 import Testing
 
 @testable import Files
@@ -80,9 +81,9 @@ struct AccessCheckTests {
       #expect(machine.files.counts.credentials == 1 && machine.files.counts.groupLists == 0)
       // No frame for the list: nothing has changed.
       let last = Credentials(machine.files, user: 1, group: 2)
-      machine.system.failures.fail(.frame, number: 1)
+      machine.system.services.failures.fail(.frame, number: 1)
       #expect(error { () throws(Errno) in try last.setGroups(many.span) } == .enomem)
-      machine.system.failures.disarm()
+      machine.system.services.failures.disarm()
       #expect(last.groupCount == 1 && last.effectiveGroup == 2 && machine.files.counts.groupLists == 0)
     }
   }

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -112,8 +113,8 @@ struct ConsoleOutputTests {
       #expect(machine.store(text, at: Machine.buffer))
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: UInt64(text.count))
       #expect(try write(&transfer, file, machine) == .complete)
-      machine.system.report { $0.append("one") }
-      machine.system.report { $0.append("two") }
+      machine.system.services.report { $0.append("one") }
+      machine.system.services.report { $0.append("two") }
       var next = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 3)
       #expect(try write(&next, file, machine) == .wait(.consoleOutput))
       machine.processor.console.limitRoom(to: .max)
@@ -128,10 +129,10 @@ struct ConsoleOutputTests {
   func `Lines of the kernel that find no room even in their reserve are counted where they are missing`() throws {
     try withSlowConsole { machine, _ in
       let lineCount = 12_000
-      for number in 0..<lineCount { machine.system.report { $0.append(UInt64(number)) } }
+      for number in 0..<lineCount { machine.system.services.report { $0.append(UInt64(number)) } }
       machine.processor.console.limitRoom(to: .max)
       machine.answerConsole()
-      machine.system.report { $0.append("last") }
+      machine.system.services.report { $0.append("last") }
       let lines = String(decoding: machine.processor.takeConsoleOutput(), as: UTF8.self).split(separator: "\r\n")
       let kept = lines.count - 2
       #expect(kept > 4000 && kept < lineCount)

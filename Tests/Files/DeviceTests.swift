@@ -1,6 +1,7 @@
 // open(2), the console, /dev/null, /dev/zero and the files of /bin.
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -65,7 +66,7 @@ struct DeviceTests {
     try withMachine { machine in
       for path in ["/dev/random", "/dev/urandom"] {
         let start: [UInt64] = [1, 2, 3]
-        _ = machine.system.seedRandom(with: start.span)
+        _ = machine.system.services.seedRandom(with: start.span)
         let descriptor = try machine.open(path, .readWrite)
         let bytes = try machine.read(descriptor, 100_000)
         #expect(bytes.count == 100_000 && Set(bytes).count > 200)

@@ -1,6 +1,7 @@
 // Descriptor tables against a naive dictionary, and the rules of dup, fork, exec and the limits (spec fd.md, 1 to 4).
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -238,11 +239,11 @@ struct FileTableTests {
     try withMachine(frameCount: 4096) { machine throws in
       for number in 1...4 as ClosedRange<UInt32> {
         machine.files.trim()
-        machine.system.failures.fail(.frame, number: number)
+        machine.system.services.failures.fail(.frame, number: number)
         let result = error { () throws(Errno) in
           _ = try machine.table.install(make(machine), atOrAbove: 100, closeOnExec: false)
         }
-        machine.system.failures.disarm()
+        machine.system.services.failures.disarm()
         if result == nil {
           #expect(number == 4)
           break
@@ -251,7 +252,7 @@ struct FileTableTests {
         #expect(machine.table.count == 0 && machine.table.trunk.isNone)
       }
       #expect(machine.table.count == 1)
-      machine.system.failures.fail(.frame, number: 1)
+      machine.system.services.failures.fail(.frame, number: 1)
       machine.files.trim()
       var leaves: [FileTable] = []
       var sawFailure = false

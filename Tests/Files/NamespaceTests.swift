@@ -1,6 +1,7 @@
 // The name table: hash, agreement with a dictionary, balance under collisions (spec shm.md, 1.2).
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -180,9 +181,9 @@ struct NamespaceTests {
       while true {
         number += 1
         machine.files.trim()
-        machine.system.failures.fail(.frame, number: number)
+        machine.system.services.failures.fail(.frame, number: number)
         let result = error { () throws(Errno) in _ = try machine.open2(path, [.readWrite, .create]) }
-        machine.system.failures.disarm()
+        machine.system.services.failures.disarm()
         if result == nil { break }
         #expect(result == .enfile)
         #expect(machine.files.counts.openFiles == 0 && machine.files.counts.names == 0)
@@ -195,9 +196,9 @@ struct NamespaceTests {
       number = 0
       while true {
         number += 1
-        machine.system.failures.fail(.nameRecord, number: number)
+        machine.system.services.failures.fail(.nameRecord, number: number)
         let result = error { () throws(Errno) in _ = try machine.open2(path + path, [.readWrite, .create]) }
-        machine.system.failures.disarm()
+        machine.system.services.failures.disarm()
         if result == nil { break }
         #expect(result == .enfile && machine.files.names.blocks.count == blocks)
         #expect(machine.files.names.entries.count == 1)

@@ -1,6 +1,5 @@
 // Descriptors as shm_open(2) gave them in 2008 (DESIGN, "Two generations of shared memory").
 import ABI
-import Memory
 import Simulation
 import Testing
 

@@ -1,6 +1,7 @@
 // Changing the size: errors, zeroed tails, accounting, timestamps (spec shm.md, 2.4 to 2.6 and 3.7).
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 

@@ -1,6 +1,7 @@
 // Transfers of shared memory whose pages lie in swap: a read that sleeps keeps nothing from others.
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 

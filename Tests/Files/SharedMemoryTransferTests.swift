@@ -1,6 +1,7 @@
 // read, write, pread, pwrite and lseek on shared memory (spec shm.md, 3.19 to 3.21).
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 

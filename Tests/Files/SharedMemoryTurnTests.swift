@@ -1,6 +1,7 @@
 // Transfers of shared memory that are cut: what they keep from others meanwhile, and who goes next.
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 

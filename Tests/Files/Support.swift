@@ -5,6 +5,7 @@ import Testing
 
 @testable import Files
 @testable import Memory
+import Primitives
 
 final class RecordingWaker: Waker {
   var channels: [WaitChannel] = []
@@ -93,11 +94,12 @@ final class Machine {
     let tableFrames = UInt32((FrameTable.byteCount(frameCount: frameCount) + 4095) / 4096)
     let available = [FrameRange(start: 2 + tableFrames, end: frameCount)]
     system = MemorySystem(
-      memory.physical, processor, frameTable: FrameNumber(2).address, frameCount: frameCount, available: available.span,
+      memory.physical, KernelServices(processor), frameTable: FrameNumber(2).address, frameCount: frameCount,
+      available: available.span,
       kernelRoot: FrameNumber(1))
     disk = TestDisk(memory.physical, blockCount: max(2, swapBlocks))
     if swapBlocks > 0 { #expect(system.attachSwap(disk)) }
-    system.waker = BackReference(waker)
+    system.services.waker = BackReference(waker)
     initialFree = system.freeFrameCount
     files = FileSystem(system)
     table = FileTable(files)

@@ -2,6 +2,7 @@
 
 import Handover
 import Memory
+import Primitives
 import Simulation
 import Testing
 

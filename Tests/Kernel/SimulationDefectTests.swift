@@ -1,5 +1,5 @@
 // Defects that the simulation found, each as the shortest script that showed it.
-import Memory
+import Primitives
 import Simulation
 import Testing
 

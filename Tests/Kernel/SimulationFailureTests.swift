@@ -1,6 +1,7 @@
 // Exhaustive failure: for every operation that allocates or transfers, its 1st, 2nd, … nth allocation fails until it
 // succeeds untouched; each time the error is one of the specification's, the model agrees, and nothing leaks.
 import Memory
+import Primitives
 import Simulation
 import Testing
 

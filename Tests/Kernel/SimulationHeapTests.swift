@@ -1,5 +1,5 @@
 // The heap use of events: measured, and compared with what they declare (DESIGN, "Running out of memory").
-import Memory
+import Primitives
 import Simulation
 @testable import SystemCalls
 import Testing

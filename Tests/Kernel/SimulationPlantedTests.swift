@@ -2,6 +2,7 @@
 // kernel's back: the simulation has to notice each of them (issue 3, acceptance 2).
 import Files
 import Memory
+import Primitives
 import Simulation
 import SystemCalls
 import Testing
@@ -185,7 +186,7 @@ private final class WrongErrorMachine: SimulatedSystem {
     try planted.run(.evict)
     try planted.run(.sleep(nanoseconds: 100_000_000))
     let silent = SilentWaker()
-    planted.machine.hardware.system.waker = BackReference(silent)
+    planted.machine.hardware.services.waker = BackReference(silent)
     let reason = planted.objection(.load(address: Self.window, byteCount: 8))
     #expect(reason?.contains("a wake-up was forgotten") == true)
     withExtendedLifetime(silent) {}

@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Address space")
 struct AddressSpaceTests {
@@ -242,7 +243,7 @@ struct AddressSpaceTests {
   func `every allocation of map, fault, fork and unmap may fail without leaking`(number: UInt32) throws {
     let machine = TestMachine()
     let system = machine.system
-    system.failures.fail(.frame, number: number)
+    system.services.failures.fail(.frame, number: number)
     if let space = try? AddressSpace.make(system) {
       var children: [AddressSpace] = []
       for round in 0..<6 as Range<UInt64> {
@@ -262,7 +263,7 @@ struct AddressSpaceTests {
       for child in children { child.retire() }
       space.retire()
     }
-    system.failures.disarm()
+    system.services.failures.disarm()
     #expect(machine.leakedFrames == 0)
     #expect(system.accounting.reserved == 0)
     #expect(system.counters.liveObjects == 0)

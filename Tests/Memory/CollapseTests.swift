@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite struct CollapseTests {
   /// Reads the first byte of a page, waiting for the device as often as it takes.

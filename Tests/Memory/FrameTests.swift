@@ -3,6 +3,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Buddy allocator")
 struct BuddyAllocatorTests {
@@ -197,7 +198,7 @@ struct PageIndexTests {
     let first = index.insert(5, .resident(FrameNumber(1)), system.indexNodes, system)
     #expect(first)
     let before = system.indexNodes.count
-    system.failures.fail(.frame, number: number)
+    system.services.failures.fail(.frame, number: number)
     let far: UInt64 = 1 << 51
     var inserted = 0
     for offset: UInt64 in 0..<64 {
@@ -209,7 +210,7 @@ struct PageIndexTests {
         #expect(index.lookup(5, system.indexNodes) == .resident(FrameNumber(1)))
       }
     }
-    system.failures.disarm()
+    system.services.failures.disarm()
     for offset: UInt64 in 0..<64 { _ = index.remove(far + offset << 40, system.indexNodes, system) }
     let removed = index.remove(5, system.indexNodes, system)
     #expect(removed == .resident(FrameNumber(1)))
@@ -226,9 +227,9 @@ struct PageIndexTests {
       #expect(inserted)
     }
     let before = system.indexNodes.count
-    system.failures.fail(.indexNode, number: number)
+    system.services.failures.fail(.indexNode, number: number)
     let inserted = index.insert(1 << 51, .swapped(SwapBlock(9)), system.indexNodes, system)
-    system.failures.disarm()
+    system.services.failures.disarm()
     // Eight levels above the one that is there, and as many below the new root.
     #expect(inserted == (number > 16))
     #expect(inserted || system.indexNodes.count == before)

@@ -3,6 +3,7 @@ import ABI
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Hostile use of memory")
 struct HostileMemoryTests {

@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Mappings at their edges")
 struct MappingTests {
@@ -332,9 +333,9 @@ struct MappingTests {
     // One frame has just been begun: fill it as well.
     let perFrame = machine.system.entries.count / machine.system.entries.frameCount
     for _ in 0..<4 * perFrame {
-      machine.system.failures.fail(.frame, number: 1)
+      machine.system.services.failures.fail(.frame, number: 1)
       let isFull = (try? space.map(request(address, pages: 1, []))) == nil
-      machine.system.failures.disarm()
+      machine.system.services.failures.disarm()
       if isFull { return }
       address += 8192
     }
@@ -352,9 +353,9 @@ struct MappingTests {
     let entries = space.entryCount
     let reserved = system.accounting.reserved
     func refused(_ body: () throws -> Void) {
-      system.failures.fail(.frame, number: 1)
+      system.services.failures.fail(.frame, number: 1)
       #expect(throws: Errno.enomem) { try body() }
-      system.failures.disarm()
+      system.services.failures.disarm()
       #expect(space.entryCount == entries && system.accounting.reserved == reserved)
       #expect(space.load(0x10_1000) == 4)
     }
@@ -363,16 +364,16 @@ struct MappingTests {
     refused { try space.protect(range(0x10_1000, pages: 1), [.read], maximum: nil) }
     // With room for one: the new entry takes it, and cutting the old one finds none.
     try space.unmap(range(0x100_0000_0000, pages: 1))
-    system.failures.fail(.frame, number: 1)
+    system.services.failures.fail(.frame, number: 1)
     #expect(throws: Errno.enomem) { try space.map(request(0x10_1000, pages: 1)) }
-    system.failures.disarm()
+    system.services.failures.disarm()
     #expect(system.accounting.reserved == reserved && space.load(0x10_1000) == 4)
     // fork: the child is given back whole.
     for number in 1...8 as ClosedRange<UInt32> {
-      system.failures.fail(.frame, number: number)
+      system.services.failures.fail(.frame, number: number)
       let child = try? space.fork()
-      let hasFailed = system.failures.count(.frame) >= number
-      system.failures.disarm()
+      let hasFailed = system.services.failures.count(.frame) >= number
+      system.services.failures.disarm()
       #expect((child == nil) == hasFailed, "\(number)")
       child?.retire()
       machine.drain()

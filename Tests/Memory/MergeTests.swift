@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Map entries that become alike merge")
 struct MergeTests {
@@ -209,9 +210,9 @@ struct MergeTests {
     #expect(space.entryCount == 1 && system.accounting.reserved == 0)
     // The second cut finds no memory.
     for number in UInt32(1)...2 {
-      system.failures.fail(.mapEntry, number: number)
+      system.services.failures.fail(.mapEntry, number: number)
       #expect(throws: Errno.enomem) { try space.protect(range(page(2), pages: 2), [.read, .write], maximum: nil) }
-      system.failures.disarm()
+      system.services.failures.disarm()
       #expect(space.entryCount == 1 && system.accounting.reserved == 0, "\(number)")
     }
     finish(machine, space)

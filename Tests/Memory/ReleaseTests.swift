@@ -5,6 +5,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Releases")
 struct ReleaseTests {

@@ -4,6 +4,7 @@ import ABI
 import Simulation
 
 @testable import Memory
+import Primitives
 
 /// A memory system on `frameCount` frames; frame 0 and the frame table are reserved, frame 1 is the kernel's root.
 final class TestMachine {
@@ -22,7 +23,8 @@ final class TestMachine {
     let end = frameCount - swapBlocks
     let available = [FrameRange(start: start, end: end)]
     system = MemorySystem(
-      memory.physical, processor, frameTable: FrameNumber(2).address, frameCount: frameCount, available: available.span,
+      memory.physical, KernelServices(processor), frameTable: FrameNumber(2).address, frameCount: frameCount,
+      available: available.span,
       kernelRoot: FrameNumber(1))
     if swapBlocks > 0 {
       let disk = RAMDisk(memory.physical, at: FrameNumber(end).address, blockCount: swapBlocks)

@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 /// A device of any size that holds nothing.
 private final class EmptyDevice: BlockDevice {
@@ -102,10 +103,10 @@ struct SwapTests {
     let system = machine.system
     let object = try filled(machine, 1)
     // The frame was used a moment ago: the first look takes note, the second writes.
-    system.failures.fail(.transfer, number: 1)
+    system.services.failures.fail(.transfer, number: 1)
     pageOut(machine)
-    #expect(system.failures.count(.transfer) >= 1)
-    system.failures.disarm()
+    #expect(system.services.failures.count(.transfer) >= 1)
+    system.services.failures.disarm()
     #expect(system.counters.swapPagesOut <= 1)
     #expect(content(machine, object.object, 0) == 1)
     pageOut(machine)
@@ -123,7 +124,7 @@ struct SwapTests {
     pageOut(machine)
     #expect(object.object.swappedCount == 2)
     let free = system.freeFrameCount
-    system.failures.fail(.transfer, number: 1)
+    system.services.failures.fail(.transfer, number: 1)
     guard case .failed = object.object.page(at: 1, for: .write) else {
       Issue.record("the read did not fail")
       return
@@ -132,8 +133,8 @@ struct SwapTests {
     #expect(content(machine, object.object, 1) == 2)
     let space = try AddressSpace.make(system)
     _ = try space.map(request(0x10_0000, pages: 2, sharing: .shared, object: object.copy()))
-    system.failures.disarm()
-    system.failures.fail(.transfer, number: 1)
+    system.services.failures.disarm()
+    system.services.failures.fail(.transfer, number: 1)
     // A program gets SIGBUS, an object error, and only for this access.
     guard case .signal(.sigbus, .busObject) = space.resolveFault(at: VirtualAddress(0x10_0000), .read) else {
       Issue.record("no SIGBUS")
@@ -221,10 +222,10 @@ struct SwapTests {
   func `a block that may not be had is no reason to lose a page`() throws {
     let machine = TestMachine(swapBlocks: 20)
     let object = try filled(machine, 1)
-    machine.system.failures.fail(.swapBlock, number: 1)
+    machine.system.services.failures.fail(.swapBlock, number: 1)
     pageOut(machine)
-    #expect(machine.system.failures.count(.swapBlock) >= 1)
-    machine.system.failures.disarm()
+    #expect(machine.system.services.failures.count(.swapBlock) >= 1)
+    machine.system.services.failures.disarm()
     #expect(content(machine, object.object, 0) == 1)
     _ = consume object
     #expect(machine.leakedFrames == 0 && machine.system.usedSwapBlockCount == 0)

@@ -4,6 +4,7 @@ import Simulation
 import Testing
 
 @testable import Memory
+import Primitives
 
 @Suite("Translations")
 struct TranslationTests {

@@ -1,6 +1,6 @@
 // The scheduler's lists: turns in order, waking by channel, deadlines.
 
-import Memory
+import Primitives
 import Testing
 
 @testable import Processes

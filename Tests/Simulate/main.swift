@@ -4,7 +4,7 @@
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
 import Foundation
-import Memory
+import Primitives
 import Simulation
 
 let words = CommandLine.arguments

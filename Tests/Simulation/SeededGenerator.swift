@@ -1,22 +1,16 @@
 // The one source of randomness of a simulation: a seed gives the same run on every host.
 
-/// SplitMix64: a small generator whose whole state is the seed.
+import Primitives
+
+/// The words of a `SplitMix`, and what a simulation draws with them.
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
+  private var words: SplitMix
 
   /// Starts the sequence that belongs to `seed`.
-  public init(seed: UInt64) {
-    state = seed
-  }
+  public init(seed: UInt64) { words = SplitMix(seed: seed) }
 
   /// The next 64 bits of the sequence.
-  public mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
+  public mutating func next() -> UInt64 { words.next() }
 
   /// A number in `0 ..< bound`; 0 when `bound` is not positive.
   public mutating func number(below bound: Int) -> Int {

@@ -1,7 +1,6 @@
 // Calls on descriptors that other tests do not make: fcntl(2) and ioctl(2) in full, close_range(2), both layouts of fstat(2).
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

@@ -6,7 +6,6 @@
 
 import ABI
 import Foundation
-import Memory
 import Simulation
 import Testing
 

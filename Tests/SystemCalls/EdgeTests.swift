@@ -2,7 +2,6 @@
 // and who is chosen when memory has run out.
 
 import ABI
-import Memory
 import Processes
 import Simulation
 import Testing

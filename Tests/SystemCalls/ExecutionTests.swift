@@ -1,7 +1,6 @@
 // execve(2) through the whole kernel: what a new program gets, and every refusal.
 
 import ABI
-import Memory
 import Processes
 import Testing
 

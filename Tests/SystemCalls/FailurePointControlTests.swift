@@ -1,7 +1,7 @@
 // sysctl(3) of the fail points, `debug.fail_point.NAME` (Diagnosis.md): who may read and set them, and what is given back.
 
 import ABI
-import Memory
+import Primitives
 import Simulation
 import Testing
 

@@ -2,7 +2,6 @@
 // told of stops and continuations.
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

@@ -2,7 +2,6 @@
 // (spec shm.md 3.22, 3.24 and 3.30, fd.md section 5, and FreeBSD's manuals for devices).
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

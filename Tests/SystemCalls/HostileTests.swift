@@ -1,7 +1,7 @@
 // What a hostile program tries against the kernel itself: arithmetic that wraps, reserves that run dry, waiting for ever.
 
 import ABI
-import Memory
+import Primitives
 import Processes
 import Simulation
 import Testing

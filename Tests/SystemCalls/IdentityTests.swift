@@ -1,7 +1,6 @@
 // Who a process is: every call that changes users and groups, by a superuser and by somebody else.
 
 import ABI
-import Memory
 import Testing
 
 @testable import SystemCalls

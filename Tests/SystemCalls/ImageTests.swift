@@ -1,7 +1,6 @@
 // Executables of every shape that execve(2) accepts, and long paths and argument lists.
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

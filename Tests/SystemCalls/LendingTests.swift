@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 import Simulation
 import Testing
@@ -209,10 +210,10 @@ import Testing
     for point in [.frame, .threadRecord, .descriptorNode, .processSlot] as [FailurePoint] {
       var number: UInt32 = 1
       while true {
-        kernel.hardware.system.failures.fail(point, number: number)
+        kernel.hardware.services.failures.fail(point, number: number)
         let result = try #require(kernel.call(.vfork))
-        let hasFailed = kernel.hardware.system.failures.count(point) >= number
-        kernel.hardware.system.failures.disarm()
+        let hasFailed = kernel.hardware.services.failures.count(point) >= number
+        kernel.hardware.services.failures.disarm()
         #expect(result.failed == hasFailed)
         #expect(!hasFailed || kernel.identifier == 1 && process(kernel, 1)?.addressSpace?.userCount == 1)
         if !hasFailed { break }

@@ -1,7 +1,6 @@
 // Resource limits and usage, and the limits on processes.
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

@@ -4,6 +4,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 import Simulation
 import Testing
@@ -116,9 +117,9 @@ import Testing
     for number in 1...12 { kernel.call(.dup2, 0, UInt64(number * 70)) }
     var number: UInt32 = 1
     while true {
-      kernel.hardware.system.failures.fail(.frame, number: number)
+      kernel.hardware.services.failures.fail(.frame, number: number)
       let result = try #require(kernel.call(.fork))
-      kernel.hardware.system.failures.disarm()
+      kernel.hardware.services.failures.disarm()
       if !result.failed { break }
       #expect(result.errno == .enomem)
       #expect(kernel.kernel.inspectedFiles.counts.tables == 1)

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -26,10 +27,10 @@ import Testing
     // One fewer than what took a new frame, and that frame given back.
     kernel.call(.munmap, area + 0x1000_0000 + (page - 1) * 8192, 4096)
     kernel.hardware.system.trim()
-    kernel.hardware.system.failures.fail(.frame, number: 1)
+    kernel.hardware.services.failures.fail(.frame, number: 1)
     #expect(kernel.call(.munmap, area + 4 * 4096, 4096) == CallResult(value: 0, failed: false))
-    #expect(kernel.hardware.system.failures.count(.frame) > 0)
-    kernel.hardware.system.failures.disarm()
+    #expect(kernel.hardware.services.failures.count(.frame) > 0)
+    kernel.hardware.services.failures.disarm()
     #expect(kernel.store([1], at: area + 5 * 4096))
   }
 

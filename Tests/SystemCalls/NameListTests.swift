@@ -1,7 +1,6 @@
 // sysctl kern.ipc.posix_shm_list: what there is by name (spec shm.md, section 5).
 
 import ABI
-import Memory
 import Processes
 import Simulation
 import Testing

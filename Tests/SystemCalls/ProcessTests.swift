@@ -1,7 +1,6 @@
 // Processes through the whole kernel: start, fork, wait, exit, signals, sleep.
 
 import ABI
-import Memory
 import Testing
 
 @testable import SystemCalls

@@ -1,7 +1,7 @@
 // getrandom(2), kern.arandom and AT_CANARY: secrets between users, whatever they have drawn themselves.
 
 import ABI
-import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -51,9 +51,9 @@ import Testing
       return value ^ value >> 30 ^ value >> 60
     }
     let first = try #require(word(kernel))
-    let before = kernel.hardware.system.nanoseconds
+    let before = kernel.hardware.services.nanoseconds
     let second = try #require(word(kernel))
-    let after = kernel.hardware.system.nanoseconds
+    let after = kernel.hardware.services.nanoseconds
     let step = undone(second) &- undone(first) &- 0x9e37_79b9_7f4a_7c15
     #expect(!(before...after).contains(step))
   }

@@ -1,7 +1,6 @@
 // Signals between processes: who may send which to whom, groups, stops, what is ignored, and what wait4(2) sees of it.
 
 import ABI
-import Memory
 import Testing
 
 @testable import SystemCalls

@@ -2,7 +2,6 @@
 
 import ABI
 import Files
-import Memory
 import Processes
 import Simulation
 import SystemCalls

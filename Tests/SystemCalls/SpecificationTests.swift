@@ -2,7 +2,6 @@
 // what the model leaves out.
 
 import ABI
-import Memory
 import Simulation
 import Testing
 

@@ -1,7 +1,7 @@
 // Fail points that refuse faults for ever: the machine ends when nobody can get on, and only then (Diagnosis.md).
 
 import ABI
-import Memory
+import Primitives
 import Simulation
 import Testing
 
@@ -11,7 +11,7 @@ import Testing
   private static let tickNanoseconds: UInt64 = 10_000_000
 
   private func set(_ kernel: TestKernel, _ setting: String) throws {
-    try kernel.hardware.system.setFailurePoint(Array(setting.utf8).span)
+    try kernel.hardware.services.setFailurePoint(Array(setting.utf8).span)
   }
 
   /// Lets whoever runs try to store for so many ticks, or until everything is over. Returns the ticks.
@@ -81,7 +81,7 @@ import Testing
   ])
   func `a setting stops faults for ever if it fails whatever is drawn`(setting: String, stops: Bool) throws {
     let hardware = SimulatedHardware(HardwareConfiguration())
-    try hardware.system.setFailurePoint(Array(setting.utf8).span)
-    #expect(hardware.system.failures.stopFaultsForEver(of: 1) == stops)
+    try hardware.services.setFailurePoint(Array(setting.utf8).span)
+    #expect(hardware.services.failures.stopFaultsForEver(of: 1) == stops)
   }
 }

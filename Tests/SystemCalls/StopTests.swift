@@ -3,7 +3,6 @@
 
 import ABI
 import Files
-import Memory
 import Processes
 import Testing
 

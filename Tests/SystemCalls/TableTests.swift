@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Testing
 
 @testable import SystemCalls

@@ -2,7 +2,7 @@
 // access of whichever process has the processor.
 
 import ABI
-import Memory
+import Primitives
 import Processes
 import Simulation
 import SystemCalls

@@ -2,7 +2,7 @@
 // how late those are that sleep.
 
 import ABI
-import Memory
+import Primitives
 import Processes
 import Simulation
 import Testing

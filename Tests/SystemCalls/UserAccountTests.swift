@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 import Simulation
 import Testing

@@ -3,6 +3,7 @@
 // Invariant: `reserved` is the sum of the charges of all VM objects and of the map entries that have no object yet; each
 // account's `reservedPageCount` the sum of those that are charged to it.
 import ABI
+import Primitives
 
 /// The counters and the policy. All numbers are pages.
 public struct SwapAccounting: BitwiseCopyable, Sendable {
@@ -20,23 +21,6 @@ public struct SwapAccounting: BitwiseCopyable, Sendable {
   public var refusesOvercommit: Bool { overcommit & 1 != 0 }
 }
 
-/// Who asks for memory, as far as `vm.overcommit` and fail points want to know. A class rather than a protocol, so that a
-/// back reference can name one.
-open class Caller {
-  /// Makes one.
-  public init() {}
-  /// The number of the process whose event is being handled; 0: nobody's.
-  open var processIdentifier: Int32 { 0 }
-  /// Whether the caller may exceed what the policy allows: the superuser (FreeBSD's PRIV_VM_SWAP_NOQUOTA and _NORLIMIT).
-  open var isPrivileged: Bool { false }
-  /// The caller's RLIMIT_SWAP in pages.
-  open var pageLimit: UInt64 { UInt64.max }
-  /// The caller's RLIMIT_STACK in bytes.
-  open var stackByteLimit: UInt64 { UInt64.max }
-  /// The caller's RLIMIT_AS in bytes.
-  open var addressSpaceByteLimit: UInt64 { UInt64.max }
-}
-
 extension MemorySystem {
   /// Reserves `pages` for an account; nil: for nobody in particular.
   ///
@@ -44,7 +28,7 @@ extension MemorySystem {
   @inline(__always)
   func reserve(_ pages: UInt64, for account: UserAccount?) throws(Errno) {
     if pages == 0 { return }
-    if isToFail(.swapReservation) { throw .enomem }
+    if services.isToFail(.swapReservation) { throw .enomem }
     let (sum, overflow) = accounting.reserved.addingReportingOverflow(pages)
     if overflow { throw .enomem }
     if accounting.overcommit & 3 != 0 { try checkPolicy(sum, pages, account) }
@@ -63,7 +47,7 @@ extension MemorySystem {
   }
 
   private func checkPolicy(_ sum: UInt64, _ pages: UInt64, _ account: UserAccount?) throws(Errno) {
-    let caller = caller.instance
+    let caller = services.caller.instance
     if caller?.isPrivileged ?? false { return }
     if accounting.overcommit & 1 != 0 {
       let physical = accounting.overcommit & 4 != 0 ? pageableFrameCount : 0

@@ -14,6 +14,8 @@
 // - `kernelByteCount` is the sum of what these objects take with their indexes, their names, and the address spaces and
 //   descriptor tables whose account it is.
 
+import Primitives
+
 /// The account of one real user.
 public final class UserAccount {
   /// The user.

@@ -1,5 +1,6 @@
 // Page faults (spec vm.md section 6; shm.md section 3.12).
 public import ABI
+public import Primitives
 
 /// What an access wants to do.
 public enum AccessType: Sendable {

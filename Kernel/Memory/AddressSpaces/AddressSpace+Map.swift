@@ -1,5 +1,6 @@
 // Making a mapping (spec shm.md section 3.11, step 16g and 17; vm.md section 5, "insert").
 public import ABI
+public import Primitives
 
 /// A mapping that is about to take the place of others, once those are gone. Everything that can fail has been done: going
 /// on can only take time. It counts among its object's writable mappings from the beginning. Dropping it releases the

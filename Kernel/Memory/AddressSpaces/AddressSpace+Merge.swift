@@ -4,6 +4,7 @@
 // Of two entries the first stays and grows; the second goes, with its reference to the object, and its charge moves.
 // Nothing is looked at but the two of them, so a merge costs two ways through the tree. It needs no memory.
 import ABI
+import Primitives
 
 extension AddressSpace {
   /// Lets an entry and the one behind it become one, if they touch and are alike.

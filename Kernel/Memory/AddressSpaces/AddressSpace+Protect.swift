@@ -5,6 +5,7 @@
 // behalf of entries: what is meant for those that are still to come is given up between two steps. An entry that is done
 // becomes one with the one in front of it if it is like it now.
 public import ABI
+public import Primitives
 
 /// How far a change of protection is.
 public struct PendingProtection: BitwiseCopyable, Sendable {

@@ -5,6 +5,7 @@
 // to a guard that stays. An access of the gap makes memory of as much of it as is needed, rounded up. Only what has grown is
 // reserved, and counts for RLIMIT_AS.
 public import ABI
+import Primitives
 
 /// A stack to be mapped.
 public struct StackRequest: BitwiseCopyable, Sendable {
@@ -98,7 +99,7 @@ extension AddressSpace {
     guard guardByteCount <= room, needed <= room - guardByteCount else { return nil }
     let step = UserSpace.stackGrowthByteCount
     var byteCount = min((needed + step - 1) / step * step, room - guardByteCount)
-    let caller = system.caller.instance
+    let caller = system.services.caller.instance
     if page >= UserSpace.stackTop - UserSpace.maximumStackByteCount && page < UserSpace.stackTop {
       // The program's own stack: RLIMIT_STACK, as it is now.
       let limit = (caller?.stackByteLimit ?? UInt64.max) & ~Page.offsetMask

@@ -1,6 +1,7 @@
 // Taking translations out of the page tables of an address space, or rights from them, and giving tables back; in bounded
 // steps where a range may be large.
 import ABI
+import Primitives
 
 /// What becomes of tables in which nothing is left.
 enum EmptyTables {

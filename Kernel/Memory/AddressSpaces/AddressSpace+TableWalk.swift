@@ -1,6 +1,7 @@
 // Walking the page tables of an address space: what is present in a range, in ascending order, at a cost that grows with
 // what is present and not with the range (`PageFrame.usedGroups`).
 import ABI
+import Primitives
 
 extension AddressSpace {
   /// The first table that covers anything of `address ..< end`: one of the lowest level with an entry or not, or a higher

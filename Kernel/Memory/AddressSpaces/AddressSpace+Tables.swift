@@ -1,5 +1,6 @@
 // Page tables of an address space: finding and making them, and entering translations.
 import ABI
+import Primitives
 
 extension AddressSpace {
   /// The lowest-level table that covers `address`, if it exists.

@@ -2,6 +2,7 @@
 // (AddressSpace+Balance.swift). A search costs a step for each level of it; who knows the neighbours of an entry puts it in
 // or takes it out without one.
 import ABI
+import Primitives
 
 extension AddressSpace {
   @inline(__always)

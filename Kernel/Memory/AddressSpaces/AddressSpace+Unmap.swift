@@ -1,5 +1,6 @@
 // Removing mappings, and cutting entries at an address (spec shm.md section 3.13; vm.md section 5, "delete").
 public import ABI
+public import Primitives
 
 extension AddressSpace {
   /// Goes on removing every mapping in a range, in steps that take what they touch off `budget`: present translations, page

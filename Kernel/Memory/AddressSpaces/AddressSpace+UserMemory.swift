@@ -4,6 +4,7 @@
 // A translation for writing requires W and marks the page dirty, one for reading marks it accessed, as the processor
 // would. `progress` counts bytes moved; after parking the same call goes on from there.
 import ABI
+public import Primitives
 
 /// The result of moving bytes to or from user memory.
 public enum UserCopyOutcome: Sendable {

@@ -9,6 +9,7 @@
 //   invalidated before its frame can be reused.
 // - Each of the `userCount` users calls `retire` exactly once; after the last only the teardown list reaches the space.
 public import ABI
+import Primitives
 
 /// Where a program and the data segment that break(2) moves lie.
 public struct ProgramExtent: BitwiseCopyable, Sendable {
@@ -94,7 +95,7 @@ public final class AddressSpace: AnyOwner {
   public func activate() {
     if system.loadedRoot != root {
       system.loadedRoot = root
-      system.processor.loadPageTable(root: root)
+      system.services.processor.loadPageTable(root: root)
     }
   }
 
@@ -183,7 +184,7 @@ extension MemorySystem {
   func loadKernelRoot(insteadOf root: FrameNumber) {
     if loadedRoot == root {
       loadedRoot = kernelRoot
-      processor.loadPageTable(root: kernelRoot)
+      services.processor.loadPageTable(root: kernelRoot)
     }
   }
 }

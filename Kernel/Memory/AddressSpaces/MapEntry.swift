@@ -1,5 +1,6 @@
 // One mapping of an address space.
 public import ABI
+import Primitives
 
 /// Who sees stores through a mapping.
 public enum Sharing: UInt8, Sendable {

@@ -5,6 +5,8 @@
 //   k; its other frames are `.freeTail`. No two free buddies of equal order exist (they would have been merged).
 // - `freeCount` is the sum of the sizes of the free blocks.
 
+import Primitives
+
 /// The allocator's lists. The blocks' state stands in the frame records.
 struct BuddyAllocator {
   static let maximumOrder = 12

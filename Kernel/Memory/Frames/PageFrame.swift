@@ -13,6 +13,8 @@
 // - `.pool`: `count` slots in use, `firstFree` heads the frame's list of free slots.
 // - `waiterCount` survives freeing: it counts threads that parked on the frame and had no turn since.
 
+import Primitives
+
 /// What a frame is used for.
 public enum FrameState: UInt8, BitwiseCopyable, Sendable {
   /// Not memory, or kept out of the allocator for good.

@@ -3,6 +3,7 @@
 // Invariant: `base` points at `byteCount` bytes that stay valid as long as any copy of this value is used, physical
 // address 0 first. Every access is checked against `byteCount`; holes of the machine's memory inside that range are
 // never handed out by the allocator, so a checked address of an allocated frame is memory.
+public import Primitives
 import Synchronization
 
 /// All physical memory of a machine, real (through the direct map) or simulated.

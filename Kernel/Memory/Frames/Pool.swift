@@ -6,6 +6,8 @@
 // - Frames with a free slot are linked in `partial`; of frames with no slot in use at most one is kept.
 // - A handle is the slot's physical address divided by 16; 0 stands for none.
 
+public import Primitives
+
 /// Names a record of a pool. Only the pool makes handles; none of them owns anything.
 public struct Handle<Element: ~Copyable>: Equatable, BitwiseCopyable, Sendable {
   /// The record's physical address divided by 16, or 0.
@@ -120,7 +122,7 @@ public final class Pool<Element: ~Copyable> {
   /// Takes a slot whose content is arbitrary.
   @inline(__always)
   private func takeSlot(_ system: MemorySystem, _ priority: AllocationPriority) -> Handle<Element>? {
-    if system.isToFail(point) { return nil }
+    if system.services.isToFail(point) { return nil }
     if partial.isEmpty && !grow(system, priority) { return nil }
     let frame = partial.first
     let table = system.frames

@@ -5,6 +5,7 @@
 // walk allocates nothing and changes nothing but marks of its own. It looks at everything, so its cost is the machine's
 // size.
 import ABI
+public import Primitives
 
 /// One inspection of a memory system.
 public struct MemoryInspector: ~Copyable {
@@ -69,7 +70,7 @@ public struct MemoryInspector: ~Copyable {
 
   /// Counts an object on the heap that is reached once.
   public mutating func count(_ object: AnyObject) {
-    heapByteCount += system.heap?.byteCount(of: object) ?? 0
+    heapByteCount += system.services.heap?.byteCount(of: object) ?? 0
   }
 
   /// Visits what remains of a change of an address space.
@@ -125,7 +126,7 @@ public struct MemoryInspector: ~Copyable {
     require(spaceCount == system.counters.liveSpaces, "live address spaces that nothing reaches", UInt64(spaceCount))
     var accountBytes = 0
     system.accounts.forEach { account in
-      accountBytes += system.heap?.byteCount(of: account) ?? 0
+      accountBytes += system.services.heap?.byteCount(of: account) ?? 0
       require(
         account.objectPageCount == account.inspectedPageCount, "pages that a user pays for", UInt64(account.user))
       require(

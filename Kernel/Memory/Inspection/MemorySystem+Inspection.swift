@@ -1,6 +1,7 @@
 // Read-only views of what the memory system holds, for invariant checkers (simulated and booted). Nothing here changes
 // state or allocates.
 public import ABI
+public import Primitives
 
 /// What a frame's record says.
 public struct FrameInspection {

@@ -1,5 +1,7 @@
 // Breaking invariants on purpose, so that a test can see the inspection find them (kernel option `inspect-test`).
 
+import Primitives
+
 extension MemorySystem {
   /// Breaks the invariant with this name. Returns false when there is none of that name.
   public func plantViolation(_ name: Span<UInt8>) -> Bool {
@@ -16,7 +18,7 @@ extension MemorySystem {
     } else if name.spells("record") {
       _ = mappingNodes.allocate(MappingNode(entry: PhysicalAddress(0), rest: MappingList()), self)
     } else {
-      return heap?.plantDamage(name) ?? false
+      return services.heap?.plantDamage(name) ?? false
     }
     return true
   }

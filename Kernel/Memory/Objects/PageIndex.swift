@@ -9,6 +9,8 @@
 // - Inserting either succeeds or changes nothing.
 // - The payer's kernel memory counts every node of the index.
 
+import Primitives
+
 /// What an index of a VM object holds.
 enum IndexEntry: Equatable {
   /// Neither in memory nor in swap.

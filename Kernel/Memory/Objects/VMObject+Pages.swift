@@ -1,5 +1,6 @@
 // The pages of a VM object: finding, making, bringing in, dirtying and removing them.
 public import ABI
+public import Primitives
 
 /// What a caller wants to do with a page.
 public enum PageUse: Sendable {

@@ -7,6 +7,8 @@
 // - Size, reservation and the count of allocated pages are those from before; `hiddenPageCount` pages of it are gone already.
 // - Going on needs no memory and never waits, so the end comes whatever else happens.
 
+import Primitives
+
 extension VMObject {
   /// Begins to shrink an object without backing: zeroes what lies behind the new end in its page, wherever that is, so that
   /// growing again shows zeros, and hides it with everything behind. When it does not complete, nothing has changed.

@@ -11,6 +11,7 @@
 // - `account` counts the object's pages as they come and go, and what its index takes (UserAccount.swift).
 // - A page whose frame is not dirty equals its swap block, or is all zeros when it has none.
 public import ABI
+import Primitives
 
 /// What an object is for.
 public enum VMObjectKind: Sendable {

@@ -9,6 +9,8 @@
 //   mapped more often loses all its mappings and gets them back by faults. So taking one off costs a bounded number of
 //   steps, however often a program maps one page.
 
+import Primitives
+
 /// The head of a list, or the rest of one: 0, the physical address of one entry, or a record's handle with bit 0 set.
 struct MappingList: BitwiseCopyable {
   /// The most records in one list.

@@ -1,5 +1,7 @@
 // The x86-64 page-table entry format (Intel SDM volume 3A, section 4.5), as ordinary data.
 
+import Primitives
+
 /// Bits and fields of an entry of any level.
 public enum PageTableEntry {
   /// The entry maps something.

@@ -6,6 +6,8 @@
 //   those in `roots` have the kernel's half.
 // - None is kept while memory is short, and reclaim takes them first; `trim` gives them back, so that frames can be counted.
 
+import Primitives
+
 /// A few empty tables.
 struct SpareTables {
   /// The most of either kind.
@@ -21,13 +23,13 @@ extension MemorySystem {
   /// A table without entries; nil when no frame is to be had.
   @inline(__always)
   func takeTable() -> FrameNumber? {
-    if spareTables.tables.isEmpty || failures.isArmed { return allocateZeroedFrame(.pageTable) }
+    if spareTables.tables.isEmpty || services.failures.isArmed { return allocateZeroedFrame(.pageTable) }
     return take(from: &spareTables.tables)
   }
 
   /// A top-level table with the kernel's half only; nil when no frame is to be had.
   func takeRoot() -> FrameNumber? {
-    if !spareTables.roots.isEmpty && !failures.isArmed { return take(from: &spareTables.roots) }
+    if !spareTables.roots.isEmpty && !services.failures.isArmed { return take(from: &spareTables.roots) }
     guard let root = allocateFrame(.pageTable) else { return nil }
     physical.zero(root.address, byteCount: 1024)
     physical.copy(kernelRoot.address + 1024, to: root.address + 1024, byteCount: 3072)

@@ -4,6 +4,8 @@
 // - A frame is linked in the queue that its record names; frames of objects that are busy, failed or wired are in none.
 // - `laundry` holds pages that were found dirty when no swap block could be had; they are tried again when one can.
 
+import Primitives
+
 /// The queues, and how many free frames to aim for.
 struct PagingQueues {
   private(set) var active = FrameList()

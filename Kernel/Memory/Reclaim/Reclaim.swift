@@ -3,6 +3,8 @@
 // It runs between events and between the bounded steps of long ones, never underneath an allocation, because it changes
 // the very indexes and page tables that an allocation is made for.
 
+import Primitives
+
 /// Whether frames can be had.
 public enum FrameAvailability: Sendable {
   /// As many as asked for are free now.
@@ -233,7 +235,7 @@ extension MemorySystem {
   }
 
   private func takeSwapBlock() -> SwapBlock? {
-    if isToFail(.swapBlock) { return nil }
+    if services.isToFail(.swapBlock) { return nil }
     return swap?.allocate()
   }
 

@@ -8,6 +8,8 @@
 // - An owner is on the list at most once (`isQueued`); the list keeps it alive. Queueing allocates nothing.
 // - What an owner held is released by its steps, never by a `deinit`; so a chain of any length uses no stack.
 
+import Primitives
+
 /// What can own frames, and therefore takes more than constant work to release.
 public class AnyOwner {
   fileprivate final var next = HeldReference<AnyOwner>()

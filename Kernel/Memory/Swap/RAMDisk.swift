@@ -1,5 +1,7 @@
 // The first block device: a part of the machine's memory that the allocator never sees.
 
+public import Primitives
+
 /// A block device in physical memory. Transfers are complete when they return.
 public final class RAMDisk: BlockDevice {
   private let physical: PhysicalMemory

@@ -6,6 +6,8 @@
 // - Nothing allocates after `init`; allocating or freeing a block touches one word per level.
 // - Block 0 is never handed out (it stands for "none").
 
+public import Primitives
+
 /// A block of the swap device, numbered in pages.
 public struct SwapBlock: Equatable, BitwiseCopyable, Sendable {
   /// The number.

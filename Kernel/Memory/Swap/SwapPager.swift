@@ -5,6 +5,8 @@
 // - A frame with `.busy` belongs to the device until `transferCompleted`; its object neither frees nor maps it.
 // - Paging out allocates nothing but the block: the index entry of the page is replaced in place.
 
+public import Primitives
+
 /// Where absent pages come from and evicted ones go.
 public protocol Pager: AnyObject {
   /// Starts reading a page.
@@ -76,7 +78,9 @@ extension MemorySystem {
 
   func startTransfer(_ direction: TransferDirection, _ block: SwapBlock, _ frame: FrameNumber) -> TransferStatus {
     guard let swap else { return .failed }
-    if failures.isArmed && (isToFail(.transfer) || isToFail(direction == .read ? .transferRead : .transferWrite)) {
+    if services.failures.isArmed
+      && (services.isToFail(.transfer) || services.isToFail(direction == .read ? .transferRead : .transferWrite))
+    {
       return .failed
     }
     return direction == .read ? swap.get(block, into: frame) : swap.put(frame, to: block)

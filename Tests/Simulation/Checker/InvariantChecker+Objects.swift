@@ -1,5 +1,6 @@
 // Objects and frames: each page in one place, each count right, nothing alive that nothing reaches.
 import Memory
+import Primitives
 
 extension InvariantChecker {
   func checkObjects() {

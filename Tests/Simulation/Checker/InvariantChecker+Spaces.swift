@@ -1,6 +1,7 @@
 // Maps and page tables of every address space.
 import ABI
 import Memory
+import Primitives
 
 extension InvariantChecker {
   func checkSpaces() {

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 import Processes
 
 /// Loads files that may be damaged, one after the other, on one small machine.
@@ -20,7 +21,7 @@ public final class ExecutableCheck {
     hardware = SimulatedHardware(
       configuration, modules: [[UInt8](repeating: 0, count: ExecutableCheck.maximumByteCount)])
     let start: [UInt64] = [1]
-    _ = hardware.system.seedRandom(with: start.span)
+    _ = hardware.services.seedRandom(with: start.span)
     hardware.system.trim()
     freeFrameCount = hardware.system.freeFrameCount
   }

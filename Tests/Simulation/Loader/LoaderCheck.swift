@@ -2,6 +2,7 @@
 
 import Handover
 import Memory
+import Primitives
 
 /// Judges what the kernel makes of tables that may be damaged.
 public enum LoaderCheck {

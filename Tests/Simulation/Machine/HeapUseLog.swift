@@ -2,7 +2,7 @@
 // Documentation/HeapBounds.md.
 
 import Foundation
-import Memory
+import Primitives
 import SystemCalls
 
 /// The largest heap use of every kind of event.

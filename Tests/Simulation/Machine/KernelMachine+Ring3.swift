@@ -1,7 +1,6 @@
 // What a scripted program does in ring 3: system calls with their registers, and accesses of memory with their faults.
 
 import ABI
-import Memory
 import Processes
 import SystemCalls
 

@@ -7,6 +7,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 public import SystemCalls
 

@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 extension MemoryMachine {
   func perform(_ step: ScriptStep, _ owner: SpaceOwner) throws(Difference) -> Observation? {

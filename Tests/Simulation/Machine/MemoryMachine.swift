@@ -3,6 +3,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 /// Something that performs the steps of a script.
 public protocol SimulatedSystem: AnyObject {

@@ -5,7 +5,7 @@
 // - `room` bytes are taken before the device wants to be waited for; somebody who reads all the time has room without end.
 // - The line is up exactly while the device has something to say that it may interrupt for. It is going up that interrupts.
 
-import Memory
+import Primitives
 
 /// The device of a simulated console.
 public final class SimulatedConsole {

@@ -2,6 +2,7 @@
 // started on them as a boot would.
 
 public import Memory
+public import Primitives
 
 /// How a simulated machine is equipped.
 public struct HardwareConfiguration: Sendable {
@@ -50,6 +51,8 @@ public final class SimulatedHardware {
   public let heap = SimulatedHeap()
   /// The swap device, if there is one.
   public let swap: SimulatedSwap?
+  /// What the kernel is handed of it.
+  public let services: KernelServices
   /// The memory system that runs on it.
   public let system: MemorySystem
   /// Where boot modules lie, and how long each is.
@@ -74,11 +77,12 @@ public final class SimulatedHardware {
       next += UInt32((content.count + 4095) / 4096)
     }
     let available = [FrameRange(start: next, end: UInt32(configuration.frameCount))]
+    services = KernelServices(processor)
     system = MemorySystem(
-      memory.physical, processor, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
+      memory.physical, services, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
       available: available.span, kernelRoot: kernelRoot)
-    system.heap = heap
-    heap.connect(system)
+    services.heap = heap
+    heap.connect(services)
     if configuration.swapBlockCount > 0 {
       let device = SimulatedSwap(
         memory: memory, clock: clock, blockCount: configuration.swapBlockCount, seed: configuration.seed ^ 0x5357_4150)
@@ -145,13 +149,13 @@ public final class SimulatedHardware {
 
   /// Makes something fail from now on.
   public func inject(_ failure: InjectedFailure) {
-    system.failures.fail(failure.point, number: failure.number)
+    services.failures.fail(failure.point, number: failure.number)
   }
 
   /// Ends what `inject` began; whether the failure happened.
   public func withdraw(_ failure: InjectedFailure) -> Bool {
-    defer { system.failures.disarm() }
-    return system.failures.count(failure.point) >= failure.number
+    defer { services.failures.disarm() }
+    return services.failures.count(failure.point) >= failure.number
   }
 
   /// What the hardware saw that no correct kernel does.

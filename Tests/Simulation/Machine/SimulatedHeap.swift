@@ -2,7 +2,7 @@
 // simulated is the reserve that the kernel asks for before each event, which can fail.
 
 internal import HeapProbe
-public import Memory
+public import Primitives
 
 /// A heap whose reserve fails on demand.
 public final class SimulatedHeap: KernelHeap {
@@ -11,18 +11,18 @@ public final class SimulatedHeap: KernelHeap {
   /// The reserve fails at every request while this is set.
   public var alwaysFails = false
 
-  private weak var system: MemorySystem?
+  private weak var services: KernelServices?
 
   /// A heap that never fails until told to.
   public override init() {}
 
-  /// Lets the fail points of a memory system decide.
-  func connect(_ system: MemorySystem) { self.system = system }
+  /// Lets the fail points of a kernel decide.
+  func connect(_ services: KernelServices) { self.services = services }
 
   /// Says whether the reserve is full.
   public override func ensureReserve() -> Bool {
     requestCount += 1
-    return !alwaysFails && system?.isToFail(.heapReserve) != true
+    return !alwaysFails && services?.isToFail(.heapReserve) != true
   }
 
   /// What is alive is not counted: the host's runtime says only what it allocates.

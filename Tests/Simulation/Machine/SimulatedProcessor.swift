@@ -2,7 +2,7 @@
 // takes each of them as an occasion to do what processors may do at any moment.
 
 internal import HeapProbe
-public import Memory
+public import Primitives
 public import Processes
 
 /// A processor that runs scripted programs.

@@ -1,7 +1,7 @@
 // A block device with latency and errors on demand. It is no kinder than a real one: a frame being read holds garbage until
 // the transfer is complete, and a frame being written is read at an unknown moment between start and end.
 
-public import Memory
+public import Primitives
 
 /// The swap device of a simulated machine.
 public final class SimulatedSwap: BlockDevice {

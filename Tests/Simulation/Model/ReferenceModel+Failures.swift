@@ -1,6 +1,6 @@
 // What operations may give when something was made to fail (the errors of the specification), and what they leave then.
 import ABI
-import Memory
+import Primitives
 
 extension ReferenceModel {
   /// Checks the error that an injected failure caused; nothing else may have changed. Returns whether the model still knows

@@ -1,7 +1,8 @@
 // Every operation that can allocate or transfer, each after what it needs, for exhaustive failure: its 1st, 2nd, … nth
 // allocation fails, until it succeeds untouched.
 
-public import Memory
+import Memory
+public import Primitives
 
 /// One operation and what comes before it.
 public struct FailureCase: Sendable {

@@ -1,6 +1,7 @@
 // What a scripted program can do, with plain numbers as arguments so that wrong ones can be written down too.
 
-public import Memory
+import Memory
+public import Primitives
 
 /// One operation of a scripted process: a system call or an access of memory.
 public enum Operation: Equatable, Sendable, Codable {

@@ -1,6 +1,7 @@
 // Chooses what scripted processes do next: mostly sensible, sometimes wrong, from what the model says exists.
 
 import Memory
+import Primitives
 
 /// Draws steps from a seed.
 struct OperationGenerator {

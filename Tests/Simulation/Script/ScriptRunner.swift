@@ -1,7 +1,5 @@
 // Runs scripts on a system and on the reference model side by side, draws new ones, and shrinks those that fail.
 
-import Memory
-
 /// What went wrong, and at which step.
 public struct ScriptFailure: Error, CustomStringConvertible {
   /// The step that showed it.

@@ -18,7 +18,7 @@
 public final class ConsoleOutput {
   private static let lineFeed: UInt8 = 0x0A
 
-  private let memory: BackReference<MemorySystem>
+  private let services: BackReference<KernelServices>
   private let processor: Processor
   private var ring: [UInt8]
   private let programByteCount: Int
@@ -42,9 +42,9 @@ public final class ConsoleOutput {
   ///   - programByteCount: how much programs may have waiting.
   ///   - reserveByteCount: how much more the kernel's own lines may.
   ///   - bytesPerEvent: how much is sent at most in one event.
-  public init(_ memory: MemorySystem, programByteCount: Int, reserveByteCount: Int, bytesPerEvent: Int) {
-    self.memory = BackReference(memory)
-    processor = memory.processor
+  public init(_ services: KernelServices, programByteCount: Int, reserveByteCount: Int, bytesPerEvent: Int) {
+    self.services = BackReference(services)
+    processor = services.processor
     self.programByteCount = programByteCount
     self.bytesPerEvent = bytesPerEvent
     ring = Array(repeating: 0, count: programByteCount + reserveByteCount)
@@ -143,7 +143,7 @@ public final class ConsoleOutput {
   private func wake() {
     guard isAwaited else { return }
     isAwaited = false
-    memory.borrow { $0.waker.instance?.wake(.consoleOutput) }
+    services.borrow { $0.wake(.consoleOutput) }
   }
 
   /// Hands bytes to the device, line feeds as two; returns how many of them it took.

@@ -11,7 +11,7 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
   public private(set) var isArmed = false
   private var settings = [18 of FailureSetting](repeating: FailureSetting())
   private var evaluations = [18 of UInt32](repeating: 0)
-  private var randomState: UInt64 = 1
+  private var random = SplitMix(seed: 1)
 
   /// What an evaluation leads to.
   struct Verdict {
@@ -32,7 +32,7 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
   }
 
   /// What percentages are drawn from.
-  public mutating func seed(_ seed: UInt64) { randomState = seed }
+  public mutating func seed(_ seed: UInt64) { random = SplitMix(seed: seed) }
 
   /// Makes the `number`th (from 1) evaluation of a point from now on fail, once.
   public mutating func fail(_ point: FailurePoint, number: UInt32) {
@@ -42,9 +42,9 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
 
   /// Forgets every setting.
   public mutating func disarm() {
-    let state = randomState
+    let sequence = random
     self = FailurePoints()
-    randomState = state
+    random = sequence
   }
 
   /// Evaluations of a point since `fail`, until nothing was set any more.
@@ -75,7 +75,7 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
     for index in 0..<settings[slot].termCount {
       let term = settings[slot].terms[index]
       guard term.count != 0 else { continue }
-      if term.probability < FailureTerm.certainty && nextRandom() % UInt64(FailureTerm.certainty) >= term.probability {
+      if term.probability < FailureTerm.certainty && random.next() % UInt64(FailureTerm.certainty) >= term.probability {
         continue
       }
       if term.process != FailureTerm.anybody && term.process != process { continue }
@@ -95,17 +95,9 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
     }
     return verdict
   }
-
-  private mutating func nextRandom() -> UInt64 {
-    randomState &+= 0x9e37_79b9_7f4a_7c15
-    var value = randomState
-    value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-    return value ^ value >> 31
-  }
 }
 
-extension MemorySystem {
+extension KernelServices {
   /// Whether what is about to be done is to fail.
   @inline(__always)
   public func isToFail(_ point: FailurePoint) -> Bool { failures.isArmed && evaluate(point) }
@@ -126,18 +118,6 @@ extension MemorySystem {
       line.append("fail point ")
       line.append(point.name)
       line.append(what)
-    }
-  }
-
-  /// Whether a frame for this use is to fail.
-  @inline(never)
-  func frameIsToFail(_ state: FrameState) -> Bool {
-    if isToFail(.frame) { return true }
-    switch state {
-    case .object: return isToFail(.pageFrame)
-    case .pageTable: return isToFail(.pageTable)
-    case .kernel: return isToFail(.kernelFrame)
-    default: return false
     }
   }
 

@@ -1,5 +1,4 @@
 // Typed numbers for places in memory: frames, physical and virtual addresses, and what a page is.
-public import ABI
 
 /// The size of a page and of a frame, and arithmetic on it.
 public enum Page {
@@ -34,6 +33,19 @@ public struct FrameNumber: Equatable, BitwiseCopyable, Sendable {
   /// The physical address of the frame's first byte.
   @inline(__always)
   public var address: PhysicalAddress { PhysicalAddress(UInt64(raw) << Page.shift) }
+}
+
+/// A contiguous part of physical memory, in frames.
+public struct FrameRange: BitwiseCopyable, Sendable {
+  /// The first frame.
+  public let start: UInt32
+  /// The frame behind the last.
+  public let end: UInt32
+  /// Makes the range `start ..< end`.
+  public init(start: UInt32, end: UInt32) {
+    self.start = start
+    self.end = end
+  }
 }
 
 /// A physical byte address.
@@ -75,34 +87,4 @@ public struct VirtualAddress: Equatable, BitwiseCopyable, Sendable {
   /// The distance from the start of the page.
   @inline(__always)
   public var pageOffset: UInt64 { raw & Page.offsetMask }
-}
-
-extension UserSpace {
-  /// Whether all of `count` bytes from `address` lie below the end of user space (an empty range at the end does too).
-  @inline(__always)
-  public static func contains(_ address: VirtualAddress, byteCount: UInt64) -> Bool {
-    address.raw <= end && byteCount <= end - address.raw
-  }
-}
-
-/// A page-aligned, non-empty range of user addresses.
-public struct AddressRange: Equatable, BitwiseCopyable, Sendable {
-  /// The first address.
-  public let start: UInt64
-  /// The first address behind the range.
-  public let end: UInt64
-
-  /// The smallest page-aligned range that covers `byteCount` bytes from `address`; nil when it is empty, wraps, or leaves
-  /// user space.
-  public init?(covering address: VirtualAddress, byteCount: UInt64) {
-    guard byteCount > 0, UserSpace.contains(address, byteCount: byteCount) else { return nil }
-    start = address.raw & ~Page.offsetMask
-    end = (address.raw + byteCount + Page.offsetMask) & ~Page.offsetMask
-  }
-
-  @inline(__always)
-  init(uncheckedStart start: UInt64, end: UInt64) {
-    self.start = start
-    self.end = end
-  }
 }

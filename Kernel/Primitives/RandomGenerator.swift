@@ -1,5 +1,5 @@
 // Random numbers that nobody can guess: ChaCha20 with fast key erasure. What programs get (getrandom(2), kern.arandom, the
-// canary of a new program) comes from here, and every module reaches it through the memory system.
+// canary of a new program) comes from here, and every module reaches it through the kernel's services.
 //
 // Invariants
 // - The key makes one batch of output and is overwritten by the start of it: neither the state nor any output says what was
@@ -95,7 +95,7 @@ struct RandomGenerator {
   }
 }
 
-extension MemorySystem {
+extension KernelServices {
   /// Seeds the generator from the machine's source of entropy and from what the caller knows of this start: times, places.
   ///
   /// Returns whether there is a source of entropy that delivers. (One that says the same twice is broken.) Without one, what

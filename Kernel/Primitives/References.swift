@@ -98,7 +98,7 @@ public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
 
   /// Empties the place into another.
   @inline(__always)
-  mutating func move() -> HeldReference {
+  public mutating func move() -> HeldReference {
     var place = HeldReference()
     swap(&place.borrowed, &borrowed)
     return place
@@ -112,28 +112,5 @@ public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
       let reference = unsafe UnsafeMutableRawPointer(place).assumingMemoryBound(to: Instance?.self)
       return unsafe isKnownUniquelyReferenced(&reference.pointee)
     }
-  }
-}
-
-/// The owner of a frame: a VM object (state `.object`) or an address space (state `.pageTable`).
-struct OwnerReference: BitwiseCopyable, Equatable {
-  private var reference = BackReference<AnyOwner>()
-
-  @inline(__always)
-  init() {}
-
-  @inline(__always)
-  init(_ owner: AnyOwner) { reference = BackReference(owner) }
-
-  @inline(__always)
-  var object: VMObject? {
-    guard let owner = reference.instance else { return nil }
-    return unsafe unsafeDowncast(owner, to: VMObject.self)
-  }
-
-  @inline(__always)
-  var space: AddressSpace? {
-    guard let owner = reference.instance else { return nil }
-    return unsafe unsafeDowncast(owner, to: AddressSpace.self)
   }
 }

@@ -1,8 +1,9 @@
 // Fail points: the grammar of fail(9), and what settings do.
 import ABI
-@testable import Memory
 import Simulation
 import Testing
+
+@testable import Primitives
 
 @Suite struct FailurePointTests {
   private func setting(_ text: String) throws(Errno) -> FailureSetting {
@@ -44,9 +45,9 @@ import Testing
   }
 
   private func outcomes(_ given: String, _ count: Int) throws -> [Bool] {
-    let hardware = SimulatedHardware(HardwareConfiguration())
-    hardware.system.failures[.openFile] = try setting(given)
-    return (0..<count).map { _ in hardware.system.isToFail(.openFile) }
+    let machine = TestMachine()
+    machine.services.failures[.openFile] = try setting(given)
+    return (0..<count).map { _ in machine.services.isToFail(.openFile) }
   }
 
   @Test func `terms execute as often and in the order that they say`() throws {
@@ -64,18 +65,18 @@ import Testing
       var number: Int32 = 0
       override var processIdentifier: Int32 { number }
     }
-    let hardware = SimulatedHardware(HardwareConfiguration())
-    hardware.system.failures[.openFile] = try setting("2*off(0)[pid 1]->3*return(0)[pid 0]->1*return(0)[pid 5]")
+    let machine = TestMachine()
+    machine.services.failures[.openFile] = try setting("2*off(0)[pid 1]->3*return(0)[pid 0]->1*return(0)[pid 5]")
     let nobody = Caller()
-    hardware.system.caller = BackReference(nobody)
-    #expect(hardware.system.isToFail(.openFile))
+    machine.services.caller = BackReference(nobody)
+    #expect(machine.services.isToFail(.openFile))
     withExtendedLifetime(nobody) {}
     let caller = One()
-    hardware.system.caller = BackReference(caller)
-    #expect(hardware.system.isToFail(.openFile))
+    machine.services.caller = BackReference(caller)
+    #expect(machine.services.isToFail(.openFile))
     let outcomes = ([1, 5, 5, 0, 1, 1, 0] as [Int32]).map { number in
       caller.number = number
-      return hardware.system.isToFail(.openFile)
+      return machine.services.isToFail(.openFile)
     }
     #expect(outcomes == [false, true, false, true, false, false, false])
     withExtendedLifetime(caller) {}
@@ -93,56 +94,56 @@ import Testing
 
   @Test func `a percentage is drawn from the seed`() throws {
     func outcomes(seed: UInt64) throws -> [Bool] {
-      let hardware = SimulatedHardware(HardwareConfiguration())
-      hardware.system.failures.seed(seed)
-      hardware.system.failures[.openFile] = try setting("50%return")
-      return (0..<200).map { _ in hardware.system.isToFail(.openFile) }
+      let machine = TestMachine()
+      machine.services.failures.seed(seed)
+      machine.services.failures[.openFile] = try setting("50%return")
+      return (0..<200).map { _ in machine.services.isToFail(.openFile) }
     }
     #expect(try outcomes(seed: 1) == outcomes(seed: 1))
     #expect(try outcomes(seed: 1) != outcomes(seed: 2))
   }
 
   @Test func `nothing is armed once every term is used up`() throws {
-    let hardware = SimulatedHardware(HardwareConfiguration())
-    let system = hardware.system
-    #expect(!system.failures.isArmed)
-    system.failures[.openFile] = try setting("2*return")
-    #expect(system.isToFail(.openFile) && system.failures.isArmed && text(system.failures[.openFile]) == "1*return")
-    #expect(system.isToFail(.openFile) && !system.failures.isArmed && text(system.failures[.openFile]) == "off")
-    #expect(!system.isToFail(.openFile))
+    let services = TestMachine().services
+    #expect(!services.failures.isArmed)
+    services.failures[.openFile] = try setting("2*return")
+    #expect(
+      services.isToFail(.openFile) && services.failures.isArmed && text(services.failures[.openFile]) == "1*return")
+    #expect(services.isToFail(.openFile) && !services.failures.isArmed && text(services.failures[.openFile]) == "off")
+    #expect(!services.isToFail(.openFile))
   }
 
   @Test func `print says so on the console, unless the kernel is quiet`() throws {
-    let hardware = SimulatedHardware(HardwareConfiguration())
-    hardware.system.failures[.mapEntry] = try setting("print")
-    #expect(!hardware.system.isToFail(.mapEntry))
+    let machine = TestMachine()
+    machine.services.failures[.mapEntry] = try setting("print")
+    #expect(!machine.services.isToFail(.mapEntry))
     #expect(
-      String(decoding: hardware.processor.takeConsoleOutput(), as: UTF8.self)
+      String(decoding: machine.processor.takeConsoleOutput(), as: UTF8.self)
         == "martlet: fail point map_entry executing\r\n")
-    hardware.system.isQuiet = true
-    #expect(!hardware.system.isToFail(.mapEntry))
-    #expect(hardware.processor.takeConsoleOutput() == [])
+    machine.services.isQuiet = true
+    #expect(!machine.services.isToFail(.mapEntry))
+    #expect(machine.processor.takeConsoleOutput() == [])
   }
 
   @Test func `panic ends the kernel`() async {
     await #expect(processExitsWith: .failure) {
-      let hardware = SimulatedHardware(HardwareConfiguration())
-      hardware.system.failures[.mapEntry] = try FailureSetting(parsing: Array("panic".utf8).span)
-      _ = hardware.system.isToFail(.mapEntry)
+      let machine = TestMachine()
+      machine.services.failures[.mapEntry] = try FailureSetting(parsing: Array("panic".utf8).span)
+      _ = machine.services.isToFail(.mapEntry)
     }
   }
 
   @Test func `every point has a name of its own, and the option names it`() throws {
     #expect(FailurePoint.allCases.count == FailurePoint.count)
     #expect(Set(FailurePoint.allCases.map(\.name)).count == FailurePoint.count)
-    let hardware = SimulatedHardware(HardwareConfiguration())
+    let machine = TestMachine()
     for point in FailurePoint.allCases {
-      try hardware.system.setFailurePoint(Array("\(point.name):3*return(2)".utf8).span)
-      #expect(text(hardware.system.failures[point]) == "3*return(2)")
+      try machine.services.setFailurePoint(Array("\(point.name):3*return(2)".utf8).span)
+      #expect(text(machine.services.failures[point]) == "3*return(2)")
     }
-    #expect(throws: Errno.enoent) { try hardware.system.setFailurePoint(Array("frames:return".utf8).span) }
-    #expect(throws: Errno.einval) { try hardware.system.setFailurePoint(Array("frame".utf8).span) }
-    #expect(throws: Errno.einval) { try hardware.system.setFailurePoint(Array("frame:retrun".utf8).span) }
-    #expect(text(hardware.system.failures[.frame]) == "3*return(2)")
+    #expect(throws: Errno.enoent) { try machine.services.setFailurePoint(Array("frames:return".utf8).span) }
+    #expect(throws: Errno.einval) { try machine.services.setFailurePoint(Array("frame".utf8).span) }
+    #expect(throws: Errno.einval) { try machine.services.setFailurePoint(Array("frame:retrun".utf8).span) }
+    #expect(text(machine.services.failures[.frame]) == "3*return(2)")
   }
 }

@@ -40,20 +40,3 @@ public struct ConsoleLine {
     @_lifetime(borrow self) get { text.span.extracting(0..<count) }
   }
 }
-
-extension MemorySystem {
-  /// Writes a line about the kernel's own doings to the console.
-  public func report(_ write: (inout ConsoleLine) -> Void) {
-    var line = ConsoleLine()
-    line.append("martlet: ")
-    write(&line)
-    guard let consoleOutput else {
-      // Before there is a kernel nobody would send what the device does not take.
-      line.append("\r\n")
-      _ = processor.sendToConsole(line.bytes)
-      return
-    }
-    line.append("\n")
-    consoleOutput.write(line: line)
-  }
-}

@@ -3,7 +3,7 @@
 import Simulation
 import Testing
 
-@testable import Memory
+@testable import Primitives
 
 @Suite struct RandomTests {
   private func bytes(_ block: [16 of UInt32]) -> [UInt8] {
@@ -101,22 +101,22 @@ import Testing
       return UInt64(drawn) &* 0x9E37_79B9_7F4A_7C15
     }
     let start: [UInt64] = [5, 6, 7, 8, 9]
-    let isGood = machine.system.seedRandom(with: start.span)
+    let isGood = machine.services.seedRandom(with: start.span)
     #expect(isGood && drawn == 32)
-    for _ in 0..<60 * 2048 { _ = machine.system.randomWord() }
+    for _ in 0..<60 * 2048 { _ = machine.services.randomWord() }
     #expect(drawn == 32)
-    _ = machine.system.randomWord()
+    _ = machine.services.randomWord()
     #expect(drawn == 40)
     machine.processor.clock.advance(by: 60_000_000_000)
-    for _ in 0..<59 { _ = machine.system.randomWord() }
+    for _ in 0..<59 { _ = machine.services.randomWord() }
     #expect(drawn == 40)
-    _ = machine.system.randomWord()
+    _ = machine.services.randomWord()
     #expect(drawn == 48)
   }
 
   private func isSeededWell(_ machine: TestMachine) -> Bool {
     let start: [UInt64] = [1]
-    return machine.system.seedRandom(with: start.span)
+    return machine.services.seedRandom(with: start.span)
   }
 
   @Test func `a machine without entropy or with a stuck source is known`() {
@@ -133,7 +133,7 @@ import Testing
     }
     #expect(!isSeededWell(machine))
     // Numbers come all the same, and differ.
-    #expect(machine.system.randomWord() != machine.system.randomWord())
+    #expect(machine.services.randomWord() != machine.services.randomWord())
   }
 
   @Test func `every source changes everything`() {
@@ -141,8 +141,8 @@ import Testing
       let machine = TestMachine()
       var random = SeededGenerator(seed: entropy)
       machine.processor.entropySource = { random.next() }
-      _ = machine.system.seedRandom(with: start.span)
-      return machine.system.randomWord()
+      _ = machine.services.seedRandom(with: start.span)
+      return machine.services.randomWord()
     }
     let usual = first([1, 2, 3, 4, 5], 1)
     #expect(usual == first([1, 2, 3, 4, 5], 1))
@@ -155,7 +155,7 @@ import Testing
     #expect(isSeededWell(machine))
     var ones = [Int](repeating: 0, count: 64)
     for _ in 0..<4096 {
-      let word = machine.system.randomWord()
+      let word = machine.services.randomWord()
       for bit in 0..<64 where word >> UInt64(bit) & 1 == 1 { ones[bit] += 1 }
     }
     // Five standard deviations (32) from the half.
