@@ -203,13 +203,13 @@ struct SharedMemoryResizeTests {
       #expect(machine.system.counters.swapPagesOut > 0)
       let swapped = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
       let length = Int64(swapped) << 12 + 100
-      machine.disk.fails = true
+      machine.doesDiskFail = true
       #expect(resizeError(machine, descriptor, length) == .eio)
-      machine.disk.fails = false
+      machine.doesDiskFail = false
       #expect(try machine.status(descriptor).size == Int64(pages) << 12)
-      machine.disk.isDelayed = true
+      machine.isDiskSlow = true
       try machine.truncate(descriptor, length)
-      machine.disk.isDelayed = false
+      machine.isDiskSlow = false
       try machine.truncate(descriptor, Int64(swapped + 2) << 12)
       let value = UInt8(swapped & 0xff | 1)
       #expect(

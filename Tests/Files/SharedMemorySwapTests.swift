@@ -31,7 +31,7 @@ struct SharedMemorySwapTests {
         let start = Int64(first) << 12
         try machine.write(descriptor, [1], at: start)
         _ = try machine.seek(descriptor, start)
-        machine.disk.isDelayed = true
+        machine.isDiskSlow = true
         var read = try Transfer(
           address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: position == nil ? nil : start)
         guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
@@ -40,8 +40,8 @@ struct SharedMemorySwapTests {
         }
         #expect(read.moved == 4096 && !read.hasBegun)
         #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty == (position != nil))
-        machine.disk.isDelayed = false
-        machine.disk.completeAll(machine.system)
+        machine.isDiskSlow = false
+        machine.hardware.completeTransfers()
         // The owner is not held up.
         if changes { try machine.write(descriptor, [UInt8](repeating: 2, count: 4096), at: start) }
         while try machine.step(file.read(&read, machine.space)) {}
@@ -61,7 +61,7 @@ struct SharedMemorySwapTests {
       let (descriptor, file) = try makeLargeObject(machine)
       #expect(machine.system.makeAvailable(300) == .ready)
       _ = try machine.seek(descriptor, 0)
-      machine.disk.isDelayed = true
+      machine.isDiskSlow = true
       var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 20 << 12)
       guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
         Issue.record("the disk was not asked")
@@ -69,8 +69,8 @@ struct SharedMemorySwapTests {
       }
       read.giveUpPlace()
       #expect(read.moved == 0 && file.offsetLine.isEmpty && file.object.rangeLock.isEmpty && file.offset == 0)
-      machine.disk.isDelayed = false
-      machine.disk.completeAll(machine.system)
+      machine.isDiskSlow = false
+      machine.hardware.completeTransfers()
       #expect(try machine.seek(descriptor, 4096) == 4096)
       while try machine.step(file.read(&read, machine.space)) {}
       #expect(read.moved == 20 << 12 && file.offset == 21 << 12)
@@ -84,16 +84,16 @@ struct SharedMemorySwapTests {
       var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: 0)
       for round in 0...3 {
         // Nothing is there, not even what the last round brought in.
-        machine.disk.isDelayed = false
+        machine.isDiskSlow = false
         _ = machine.system.makeAvailable(machine.system.managedFrameCount)
-        machine.disk.isDelayed = true
+        machine.isDiskSlow = true
         guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
           Issue.record("the disk was not asked")
           return
         }
         #expect(read.missedTurns == round && read.hasBegun == (round == 3))
         #expect(file.object.rangeLock.isEmpty == (round < 3))
-        machine.disk.completeAll(machine.system)
+        machine.hardware.completeTransfers()
         if round == 3 { break }
         // A writer that is in the middle of its work when the read comes back.
         let write = TransferHold(file)
@@ -101,8 +101,8 @@ struct SharedMemorySwapTests {
         #expect(try file.read(&read, machine.space).isTurn)
         write.leaveRange()
       }
-      machine.disk.isDelayed = false
-      machine.disk.completeAll(machine.system)
+      machine.isDiskSlow = false
+      machine.hardware.completeTransfers()
       while try machine.step(file.read(&read, machine.space)) {}
       #expect(read.moved == 8 << 12 && file.object.rangeLock.isEmpty)
     }
@@ -111,7 +111,7 @@ struct SharedMemorySwapTests {
   @Test
   func `reads and writes through swap, with a disk that takes its time, lose nothing`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
-      machine.disk.isDelayed = true
+      machine.isDiskSlow = true
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, Int64(pages) << 12)
       func pattern(_ page: Int) -> [UInt8] {
@@ -131,7 +131,7 @@ struct SharedMemorySwapTests {
         let expected = (first...first + 16).flatMap { pattern($0) }
         #expect(got == Array(expected[(start % 4096)..<(start % 4096 + 16 * 4096)]))
       }
-      machine.disk.isDelayed = false
+      machine.isDiskSlow = false
     }
   }
 
@@ -140,32 +140,32 @@ struct SharedMemorySwapTests {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       let swapped = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
-      machine.disk.fails = true
+      machine.doesDiskFail = true
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, 1, at: Int64(swapped) << 12) } == .eio)
-      machine.disk.fails = false
+      machine.doesDiskFail = false
       #expect(try machine.read(descriptor, 1, at: Int64(swapped) << 12) == [1])
       // That page is there now, the next one is not.
       #expect(machine.store([UInt8](repeating: 0, count: 8192), at: Machine.buffer))
       #expect(file.object.vmObject.isResident(UInt64(swapped)) && !file.object.vmObject.isResident(UInt64(swapped + 1)))
       _ = try machine.seek(descriptor, Int64(swapped) << 12)
-      machine.disk.fails = true
+      machine.doesDiskFail = true
       #expect(error { () throws(Errno) in _ = try machine.read(descriptor, into: Machine.buffer, 8192) } == .eio)
-      machine.disk.fails = false
+      machine.doesDiskFail = false
       #expect(try machine.seek(descriptor, 0, .current) == Int64(swapped + 1) << 12)
       // The same when the disk says so only after a while.
       let other = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
       #expect(machine.system.makeAvailable(16) == .ready)
-      machine.disk.isDelayed = true
+      machine.isDiskSlow = true
+      machine.doesDiskFail = true
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 1, at: Int64(other) << 12)
       guard case .wait = try file.read(&transfer, machine.space) else {
         Issue.record("the disk was not asked")
         return
       }
-      machine.disk.fails = true
-      machine.disk.completeAll(machine.system)
+      machine.hardware.completeTransfers()
       #expect(error { () throws(Errno) in _ = try file.read(&transfer, machine.space) } == .eio)
-      machine.disk.fails = false
-      machine.disk.isDelayed = false
+      machine.doesDiskFail = false
+      machine.isDiskSlow = false
       #expect(try machine.read(descriptor, 1, at: Int64(other) << 12) == [1])
       #expect(file.object.rangeLock.isEmpty)
     }

@@ -1,4 +1,4 @@
-// A kernel's files on a bare machine: simulated memory and processor, a disk that answers when told.
+// A kernel's files on simulated hardware, and one process' view of them.
 import ABI
 import Simulation
 import Testing
@@ -10,53 +10,6 @@ import Primitives
 final class RecordingWaker: Waker {
   var channels: [WaitChannel] = []
   override func wake(_ channel: WaitChannel) { channels.append(channel) }
-}
-
-/// A disk whose transfers wait until the test lets them happen, or happen at once.
-final class TestDisk: BlockDevice {
-  let blockCount: UInt32
-  let physical: PhysicalMemory
-  var blocks: [UInt32: [UInt8]] = [:]
-  var isDelayed = false
-  var fails = false
-  private(set) var pending: [(TransferDirection, UInt32, FrameNumber)] = []
-
-  init(_ physical: PhysicalMemory, blockCount: UInt32) {
-    self.physical = physical
-    self.blockCount = blockCount
-  }
-
-  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus {
-    if fails { return .failed }
-    if isDelayed {
-      pending.append((direction, block, frame))
-      return .pending
-    }
-    move(direction, block, frame)
-    return .done
-  }
-
-  func completeAll(_ system: MemorySystem) {
-    while !pending.isEmpty {
-      let (direction, block, frame) = pending.removeFirst()
-      if !fails { move(direction, block, frame) }
-      system.transferCompleted(frame, succeeded: !fails)
-    }
-  }
-
-  private func move(_ direction: TransferDirection, _ block: UInt32, _ frame: FrameNumber) {
-    switch direction {
-    case .write:
-      var bytes = [UInt8](repeating: 0, count: 4096)
-      var span = bytes.mutableSpan
-      var raw = MutableRawSpan(_elements: &span)
-      physical.read(frame.address, into: &raw, at: 0, byteCount: 4096)
-      blocks[block] = bytes
-    case .read:
-      let bytes = blocks[block] ?? [UInt8](repeating: 0, count: 4096)
-      physical.write(RawSpan(_elements: bytes.span), from: 0, byteCount: 4096, to: frame.address)
-    }
-  }
 }
 
 /// Runs `body` on a machine of its own, and sees that nothing is left behind. Only once `body` has returned is it certain
@@ -74,12 +27,8 @@ final class Machine {
   static let buffer: UInt64 = 0x10_0000
   static let bufferPageCount: UInt64 = 256
 
-  let memory: SimulatedMemory
-  let clock = SimulatedClock(nanoseconds: 5_000_123_456)
-  let processor: SimulatedProcessor
+  let hardware: SimulatedHardware
   let waker = RecordingWaker()
-  let system: MemorySystem
-  let disk: TestDisk
   let files: FileSystem
   var initialFree: Int
   var table: FileTable
@@ -87,18 +36,18 @@ final class Machine {
   var mask: FileMode = []
   let space: AddressSpace
 
+  var memory: SimulatedMemory { hardware.memory }
+  var clock: SimulatedClock { hardware.clock }
+  var processor: SimulatedProcessor { hardware.processor }
+  var system: MemorySystem { hardware.system }
+
   init(frameCount: UInt32 = 2048, swapBlocks: UInt32 = 0) throws {
-    memory = SimulatedMemory(frameCount: Int(frameCount))
-    processor = SimulatedProcessor(memoryUnit: SoftwareMMU(memory: memory, seed: 1), clock: clock)
-    memory.physical.zero(FrameNumber(1))
-    let tableFrames = UInt32((FrameTable.byteCount(frameCount: frameCount) + 4095) / 4096)
-    let available = [FrameRange(start: 2 + tableFrames, end: frameCount)]
-    system = MemorySystem(
-      memory.physical, KernelServices(processor), frameTable: FrameNumber(2).address, frameCount: frameCount,
-      available: available.span,
-      kernelRoot: FrameNumber(1))
-    disk = TestDisk(memory.physical, blockCount: max(2, swapBlocks))
-    if swapBlocks > 0 { #expect(system.attachSwap(disk)) }
+    var configuration = HardwareConfiguration()
+    configuration.frameCount = Int(frameCount)
+    configuration.swapBlockCount = swapBlocks
+    hardware = SimulatedHardware(configuration)
+    let system = hardware.system
+    hardware.clock.advance(to: 5_000_123_456)
     system.services.waker = BackReference(waker)
     initialFree = system.freeFrameCount
     files = FileSystem(system)
@@ -120,9 +69,9 @@ final class Machine {
     #expect(table.closeAll(budget: &budget))
     #expect(files.removeAllNames(budget: &budget))
     space.retire()
-    disk.isDelayed = false
-    while !system.drainTeardown(budget: 64) { disk.completeAll(system) }
-    disk.completeAll(system)
+    isDiskSlow = false
+    while !system.drainTeardown(budget: 64) { hardware.completeTransfers() }
+    hardware.completeTransfers()
     files.trim()
     system.trim()
     #expect(files.counts.openFiles == 0)
@@ -132,6 +81,21 @@ final class Machine {
     #expect(system.counters.liveObjects == 0)
     #expect(system.accounting.reserved == 0)
     return initialFree - system.freeFrameCount
+  }
+
+  /// Whether the transfers of the disk wait until `completeTransfers`, or happen at once.
+  var isDiskSlow: Bool {
+    get { hardware.swap?.behaviour.immediateOneIn != 1 }
+    set { hardware.swap?.behaviour.immediateOneIn = newValue ? Int.max : 1 }
+  }
+
+  /// Whether every transfer of the disk fails that begins from now on.
+  var doesDiskFail: Bool {
+    get { hardware.swap?.behaviour.failsWrites ?? false }
+    set {
+      hardware.swap?.behaviour.failsWrites = newValue
+      hardware.swap?.behaviour.readFailureOneIn = newValue ? 1 : 0
+    }
   }
 
   /// Somebody types on the console.
@@ -236,11 +200,11 @@ final class Machine {
     case .complete: return false
     case .again: return true
     case .wait(.frames):
-      if system.makeAvailable(16) != .ready { disk.completeAll(system) }
+      if system.makeAvailable(16) != .ready { hardware.completeTransfers() }
       precondition(system.freeFrameCount > system.reserveFrameCount)
       return true
     case .wait:
-      disk.completeAll(system)
+      hardware.completeTransfers()
       return true
     }
   }

@@ -10,7 +10,7 @@ import Primitives
 struct AddressSpaceTests {
   @Test(arguments: [1, 2, 3, 4, 5, 6])
   func `the map agrees with an array of pages`(seed: UInt64) throws {
-    let machine = TestMachine(frameCount: 2048)
+    let machine = SimulatedHardware(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     var generator = SeededGenerator(seed: seed)
     let base: UInt64 = 0x10_0000
@@ -72,7 +72,7 @@ struct AddressSpaceTests {
 
   @Test
   func `a hundred thousand mappings stay logarithmic and are torn down in steps`() throws {
-    let machine = TestMachine(frameCount: 8192)
+    let machine = SimulatedHardware(frameCount: 8192)
     let space = try AddressSpace.make(machine.system)
     for index in 0..<100_000 as Range<UInt64> {
       _ = try space.map(request(0x10_0000 + index << 13, pages: 1))
@@ -86,7 +86,7 @@ struct AddressSpaceTests {
 
   @Test
   func `exclusive placement refuses what is taken, and nothing leaks`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(0x4000, pages: 2))
     #expect(throws: Errno.enomem) { try space.map(request(0x5000, pages: 1, placement: .exclusive)) }
@@ -97,7 +97,7 @@ struct AddressSpaceTests {
 
   @Test(arguments: 1...6)
   func `stores of parent and child are apart after fork, stores to shared mappings are not`(seed: UInt64) throws {
-    let machine = TestMachine(frameCount: 1200, swapBlocks: seed % 2 == 0 ? 400 : 0)
+    let machine = SimulatedHardware(frameCount: 1200, swapBlocks: seed % 2 == 0 ? 400 : 0)
     let system = machine.system
     var generator = SeededGenerator(seed: seed)
     struct Image {
@@ -163,9 +163,9 @@ struct AddressSpaceTests {
 
   @Test
   func `more memory than there are frames goes to swap and comes back unharmed`() throws {
-    let machine = TestMachine(frameCount: 400, swapBlocks: 900 / 4)
+    let machine = SimulatedHardware(frameCount: 400, swapBlocks: 900 / 4)
     let system = machine.system
-    let pages = machine.initialFree + 60
+    let pages = machine.initialFreeFrameCount + 60
     let object = try VMObject.make(system, .sharedMemory, pageCount: UInt64(pages))
     let space = try AddressSpace.make(system)
     _ = try space.map(request(0x10_0000, pages: UInt64(pages), sharing: .shared, object: object.copy()))
@@ -188,7 +188,7 @@ struct AddressSpaceTests {
 
   @Test
   func `a shrunk object's pages are gone from every mapping and read as zeros after growth`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let one = try AddressSpace.make(machine.system)
     let two = try AddressSpace.make(machine.system)
@@ -209,7 +209,7 @@ struct AddressSpaceTests {
 
   @Test
   func `an object of eight exbibytes with three pages costs three pages`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 1 << 51)
     for index: UInt64 in [0, 1 << 30, 1 << 51 - 1] {
       guard case .frame = object.object.page(at: index, for: .write) else {
@@ -218,7 +218,7 @@ struct AddressSpaceTests {
       }
     }
     #expect(object.object.allocatedPageCount == 3)
-    #expect(machine.initialFree - machine.system.freeFrameCount < 3 + 27)
+    #expect(machine.initialFreeFrameCount - machine.system.freeFrameCount < 3 + 27)
     try object.object.resize(toPageCount: 1)
     #expect(object.object.allocatedPageCount == 1)
     _ = consume object
@@ -227,7 +227,7 @@ struct AddressSpaceTests {
 
   @Test
   func `overcommit bit 0 refuses reservations beyond the swap total`() throws {
-    let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
+    let machine = SimulatedHardware(frameCount: 1024, swapBlocks: 101)
     machine.system.accounting.overcommit = 1
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 60)
     #expect(throws: Errno.enomem) { _ = try VMObject.make(machine.system, .sharedMemory, pageCount: 41) }
@@ -241,7 +241,7 @@ struct AddressSpaceTests {
 
   @Test(arguments: 1...40 as ClosedRange<UInt32>)
   func `every allocation of map, fault, fork and unmap may fail without leaking`(number: UInt32) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     system.services.failures.fail(.frame, number: number)
     if let space = try? AddressSpace.make(system) {

@@ -9,7 +9,7 @@ import Testing
 struct ChainTests {
   @Test
   func `shared memory is not passed by, although private copies hide all of it`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 3)
     let parent = try AddressSpace.make(machine.system)
     _ = try parent.map(request(0x10_0000, pages: 3, object: object.copy()))

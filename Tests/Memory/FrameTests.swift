@@ -9,7 +9,7 @@ import Primitives
 struct BuddyAllocatorTests {
   @Test(arguments: [1, 2, 3, 4, 5])
   func `blocks are aligned, never overlap, and merge back to the initial blocks`(seed: UInt64) {
-    let machine = TestMachine(frameCount: 700)
+    let machine = SimulatedHardware(frameCount: 700)
     let system = machine.system
     let initial = (0...12).map { system.buddy.blockCount(order: $0) }
     var generator = SeededGenerator(seed: seed)
@@ -33,7 +33,7 @@ struct BuddyAllocatorTests {
         }
         system.buddy.free(FrameNumber(block), order: order, system.frames)
       }
-      #expect(system.freeFrameCount + owned.count == machine.initialFree)
+      #expect(system.freeFrameCount + owned.count == machine.initialFreeFrameCount)
     }
     for (block, order) in held {
       for frame in block..<block + (1 << UInt32(order)) { system.frames[FrameNumber(frame)].state = .freeTail }
@@ -44,11 +44,11 @@ struct BuddyAllocatorTests {
 
   @Test
   func `normal allocations leave the reserve to calls that release`() {
-    let machine = TestMachine(frameCount: 300)
+    let machine = SimulatedHardware(frameCount: 300)
     var taken = 0
     while machine.system.allocateKernelFrame() != nil { taken += 1 }
     #expect(machine.system.freeFrameCount == machine.system.reserveFrameCount)
-    #expect(taken == machine.initialFree - machine.system.reserveFrameCount)
+    #expect(taken == machine.initialFreeFrameCount - machine.system.reserveFrameCount)
     #expect(machine.system.allocateKernelFrame(.reserve) != nil)
   }
 }
@@ -63,7 +63,7 @@ struct PoolTests {
 
   @Test
   func `records keep their values, and the frames come back`() {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var generator = SeededGenerator(seed: 11)
     var held: [(Handle<Record>, UInt64)] = []
@@ -89,7 +89,7 @@ struct PoolTests {
 
   @Test
   func `running out of frames is an answer`() {
-    let machine = TestMachine(frameCount: 100)
+    let machine = SimulatedHardware(frameCount: 100)
     let pool = Pool<Record>(machine.memory.physical, .indexNode)
     var handles: [Handle<Record>] = []
     while let handle = pool.allocate(Record(value: 1), machine.system) { handles.append(handle) }
@@ -151,7 +151,7 @@ struct SwapBlockAllocatorTests {
 struct PageIndexTests {
   @Test(arguments: [1, 2, 3, 4])
   func `agrees with a dictionary, in order, at every size`(seed: UInt64) {
-    let machine = TestMachine(frameCount: 4096)
+    let machine = SimulatedHardware(frameCount: 4096)
     let nodes = machine.system.indexNodes
     var index = PageIndex()
     var model: [UInt64: UInt32] = [:]
@@ -192,7 +192,7 @@ struct PageIndexTests {
 
   @Test(arguments: 1...12 as ClosedRange<UInt32>)
   func `an insertion that fails for lack of memory changes nothing`(number: UInt32) {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     var index = PageIndex()
     let first = index.insert(5, .resident(FrameNumber(1)), system.indexNodes, system)
@@ -219,7 +219,7 @@ struct PageIndexTests {
 
   @Test(arguments: 1...18 as ClosedRange<UInt32>)
   func `an insertion that lacks one of its nodes gives the others back`(number: UInt32) {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     var index = PageIndex()
     for key in [5, 6] as [UInt64] {

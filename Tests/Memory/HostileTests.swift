@@ -1,5 +1,6 @@
 // What a hostile program tries against the data structures of memory: trees that lean, lists that grow.
 import ABI
+import Simulation
 import Testing
 
 @testable import Memory
@@ -27,7 +28,7 @@ struct HostileMemoryTests {
   /// same way in every process.
   @Test(arguments: [0, 1, 2])
   func `no order of mapping makes the map deep`(order: Int) throws {
-    let machine = TestMachine(frameCount: 2048)
+    let machine = SimulatedHardware(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     let count = 2000
     var numbers: [UInt32] = []
@@ -57,7 +58,7 @@ struct HostileMemoryTests {
 
   @Test
   func `a page that is mapped a thousand times has a short list of mappings, and shows the same everywhere`() throws {
-    let machine = TestMachine(frameCount: 2048)
+    let machine = SimulatedHardware(frameCount: 2048)
     let space = try AddressSpace.make(machine.system)
     space.activate()
     do {

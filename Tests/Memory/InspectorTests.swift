@@ -12,11 +12,11 @@ struct InspectorTests {
 
   /// What the inspector says about one space with a page that can be stored to and one that can only be read.
   private func violation(
-    _ plant: (TestMachine, AddressSpace) -> Void, undo: (TestMachine, AddressSpace) -> Void = { _, _ in }
+    _ plant: (SimulatedHardware, AddressSpace) -> Void, undo: (SimulatedHardware, AddressSpace) -> Void = { _, _ in }
   )
     throws -> String?
   {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let space = try AddressSpace.make(machine.system)
     for (page, protection) in [(0, [.read, .write]), (1, .read)] as [(UInt64, Protection)] {
       _ = try space.map(request(address + page << 12, pages: 1, protection))
@@ -44,7 +44,7 @@ struct InspectorTests {
     space.table(covering: address)!.address + PageTableEntry.index(address, level: 0) * 8
   }
 
-  private func frame(_ machine: TestMachine, _ space: AddressSpace) -> FrameNumber {
+  private func frame(_ machine: SimulatedHardware, _ space: AddressSpace) -> FrameNumber {
     PageTableEntry.frame(machine.system.physical.load(slot(space, address)))
   }
 
@@ -113,7 +113,7 @@ struct InspectorTests {
 
   @Test
   func `a page table that is not where its record says, or is not the space's`() throws {
-    func change(_ machine: TestMachine, _ space: AddressSpace, _ body: (inout PageFrame) -> Void) {
+    func change(_ machine: SimulatedHardware, _ space: AddressSpace, _ body: (inout PageFrame) -> Void) {
       body(&machine.system.frames[space.table(covering: address)!])
     }
     let wrongPlace = "page table at the wrong place"
@@ -166,7 +166,7 @@ struct InspectorTests {
   /// What the inspector says about a machine without programs on which this violation was planted, and by how much the frames
   /// that belong to the kernel have grown.
   private func planted(_ name: String) -> (violation: String?, kernelFrames: Int, known: Bool) {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     func inspect() -> (String?, Int) {
       var inspector = MemoryInspector(machine.system)
       inspector.finish()

@@ -9,11 +9,11 @@ import Primitives
 @Suite("Mappings at their edges")
 struct MappingTests {
   /// Whether the processor itself lets a program do this now.
-  private func permits(_ machine: TestMachine, _ address: UInt64, _ access: MemoryAccess) -> Bool {
+  private func permits(_ machine: SimulatedHardware, _ address: UInt64, _ access: MemoryAccess) -> Bool {
     (try? machine.processor.memoryUnit.translate(address, access)) != nil
   }
 
-  private func finish(_ machine: TestMachine, _ spaces: AddressSpace...) {
+  private func finish(_ machine: SimulatedHardware, _ spaces: AddressSpace...) {
     for space in spaces { space.retire() }
     #expect(machine.leakedFrames == 0)
     #expect(machine.system.accounting.reserved == 0)
@@ -23,7 +23,7 @@ struct MappingTests {
 
   @Test
   func `a mapping without an address goes behind the hint, or else anywhere, or nowhere`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     let end = UserSpace.end
     func place(_ hint: UInt64, _ pages: UInt64) -> UInt64? {
@@ -44,7 +44,7 @@ struct MappingTests {
 
   @Test
   func `an aligned mapping finds the first aligned gap`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     func place(_ hint: UInt64, _ pages: UInt64, alignment: UInt64) -> UInt64? {
       var wanted = request(hint, pages: pages, [], placement: .anywhere)
@@ -61,7 +61,7 @@ struct MappingTests {
 
   @Test
   func `fixed mappings outside user space are refused, and so is what does not fit in front of another`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     for (address, pages) in [(0, 1), (UserSpace.end, 1), (UserSpace.end - 4096, 2)] as [(UInt64, UInt64)] {
       #expect(throws: Errno.enomem) { try space.map(request(address, pages: pages)) }
@@ -77,7 +77,7 @@ struct MappingTests {
 
   @Test
   func `a shared mapping without an object is shared with children from the first fork on`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(0x10_0000, pages: 2, sharing: .shared))
     #expect(machine.system.counters.liveObjects == 1 && machine.system.accounting.reserved == 2)
@@ -92,7 +92,7 @@ struct MappingTests {
 
   @Test
   func `protection is bounded by the maximum, which can only be lowered`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()
     _ = try space.map(request(0x10_0000, pages: 1, [.read], maximum: [.read, .write]))
@@ -122,7 +122,7 @@ struct MappingTests {
 
   @Test
   func `memory that may only be stored to, or only be executed, cannot be loaded from`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()
     _ = try space.map(request(0x10_0000, pages: 2))
@@ -139,7 +139,7 @@ struct MappingTests {
 
   @Test(arguments: [10, 100] as [UInt64])
   func `taking the right to execute away takes effect at once`(pages: UInt64) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()
     _ = try space.map(request(0x10_0000, pages: pages, [.read, .write, .execute]))
@@ -158,7 +158,7 @@ struct MappingTests {
 
   @Test(arguments: [20, 100] as [UInt64])
   func `what is unmapped the processor forgets, with few words about many pages`(pages: UInt64) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()
     _ = try space.map(request(0x10_0000, pages: 200))
@@ -183,7 +183,7 @@ struct MappingTests {
 
   @Test
   func `tables that are kept are frames that can be had, also when nothing else could be reclaimed before`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let object = try VMObject.make(system, .sharedMemory, pageCount: 1)
     let space = try AddressSpace.make(system)
@@ -208,7 +208,7 @@ struct MappingTests {
 
   @Test
   func `an object's pages leave every table, also tables that this empties`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 300)
     let spaces = [try AddressSpace.make(machine.system), try AddressSpace.make(machine.system)]
     for space in spaces { _ = try space.map(request(0x4000_0000, pages: 300, sharing: .shared, object: object.copy())) }
@@ -234,7 +234,7 @@ struct MappingTests {
 
   @Test
   func `two entries cut from one share what lies behind them, and stores stay private`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let parent = try AddressSpace.make(machine.system)
     _ = try parent.map(request(0x10_0000, pages: 3))
     for page in 0..<3 as Range<UInt64> { #expect(parent.store(UInt8(page + 1), at: 0x10_0000 + page << 12)) }
@@ -253,7 +253,7 @@ struct MappingTests {
 
   @Test(arguments: [0, 2] as [UInt64])
   func `what nobody can see any more of an object behind is freed when the chain is shortened`(hole: UInt64) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let parent = try AddressSpace.make(machine.system)
     _ = try parent.map(request(0x10_0000, pages: 3))
     for page in 0..<3 as Range<UInt64> { #expect(parent.store(UInt8(page + 1), at: 0x10_0000 + page << 12)) }
@@ -273,7 +273,7 @@ struct MappingTests {
 
   @Test
   func `a chain keeps its place when the one in the middle goes, and when it is passed by`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let first = try AddressSpace.make(machine.system)
     _ = try first.map(request(0x10_0000, pages: 6))
     for page in 0..<6 as Range<UInt64> { #expect(first.store(UInt8(page + 1), at: 0x10_0000 + page << 12)) }
@@ -298,7 +298,7 @@ struct MappingTests {
 
   @Test
   func `an address that wraps is a bad address`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     let bytes = [UInt8](repeating: 1, count: 16)
     for address in [UInt64.max - 7, UInt64.max, UserSpace.end, 0] {
@@ -323,7 +323,7 @@ struct MappingTests {
   }
 
   /// Maps single pages until the next entry needs a frame of its own.
-  private func fillEntries(_ machine: TestMachine, _ space: AddressSpace) throws {
+  private func fillEntries(_ machine: SimulatedHardware, _ space: AddressSpace) throws {
     var address: UInt64 = 0x100_0000_0000
     let frames = machine.system.entries.frameCount
     while machine.system.entries.frameCount == frames {
@@ -344,7 +344,7 @@ struct MappingTests {
 
   @Test
   func `fork, map and unmap that find no room for an entry change nothing`() throws {
-    let machine = TestMachine(frameCount: 2048)
+    let machine = SimulatedHardware(frameCount: 2048)
     let system = machine.system
     let space = try AddressSpace.make(system)
     _ = try space.map(request(0x10_0000, pages: 3))

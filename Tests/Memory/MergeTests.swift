@@ -10,7 +10,7 @@ import Primitives
 struct MergeTests {
   private let base: UInt64 = 0x10_0000
 
-  private func finish(_ machine: TestMachine, _ spaces: AddressSpace...) {
+  private func finish(_ machine: SimulatedHardware, _ spaces: AddressSpace...) {
     for space in spaces { space.retire() }
     #expect(machine.leakedFrames == 0)
     #expect(machine.system.accounting.reserved == 0)
@@ -22,7 +22,7 @@ struct MergeTests {
 
   @Test
   func `a page that is protected and unprotected leaves one entry, and so does a collector's round`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     do {
       let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 64)
@@ -51,7 +51,7 @@ struct MergeTests {
   func `private memory stays one entry whatever is touched between protecting and unprotecting`(isTouchedBefore: Bool)
     throws
   {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 16))
     if isTouchedBefore { #expect(space.store(1, at: page(0))) }
@@ -66,7 +66,7 @@ struct MergeTests {
 
   @Test
   func `neighbouring anonymous mappings are one entry with one object, in whatever state they are`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     for index in UInt64(0)..<32 {
       _ = try space.map(request(page(index), pages: 1, placement: .exclusive))
@@ -86,7 +86,7 @@ struct MergeTests {
   func `what is mapped page by page, forwards, backwards or into a hole, is one entry if the pages follow one another`()
     throws
   {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     do {
       let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 16)
@@ -118,7 +118,7 @@ struct MergeTests {
 
   @Test
   func `entries that differ in anything stay two`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let space = try AddressSpace.make(system)
     _ = try space.map(request(base, pages: 1))
@@ -166,7 +166,7 @@ struct MergeTests {
 
   @Test
   func `what an object still holds behind an entry is not what is mapped there next`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 8))
     for index in UInt64(0)..<8 { #expect(space.store(9, at: page(index))) }
@@ -184,7 +184,7 @@ struct MergeTests {
 
   @Test
   func `a reservation moves with its entry, and what is unmapped afterwards gives back its own part`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     let account = machine.system.accounts.account(of: 5)
     space.account = account
@@ -200,7 +200,7 @@ struct MergeTests {
 
   @Test
   func `a change of protection that is refused leaves the entry whole`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let space = try AddressSpace.make(system)
     _ = try space.map(request(base, pages: 8, .read))
@@ -220,7 +220,7 @@ struct MergeTests {
 
   @Test(arguments: [1, 2, 3, 7, 1000])
   func `changing many entries in steps merges them, whatever the budget`(budget: Int) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(base, pages: 64))
     for index in UInt64(0)..<64 { #expect(space.store(UInt8(index), at: page(index))) }

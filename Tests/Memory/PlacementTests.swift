@@ -20,7 +20,7 @@ struct PlacementTests {
 
   @Test
   func `a mapping ends at the limit, too`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     let limit: UInt64 = 1 << 31
     let taken = (limit - UserSpace.start) >> 12 - 2
@@ -35,7 +35,7 @@ struct PlacementTests {
 
   @Test
   func `a gap that has room, but not behind an aligned address, is passed over`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     // Two pages are free behind 0x11_1000, and then everything from 0x13_0000 on.
     #expect(map(space, 0x10_0000, pages: 0x11) != nil)

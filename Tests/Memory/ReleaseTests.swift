@@ -13,7 +13,7 @@ struct ReleaseTests {
 
   @Test
   func `private copies that are unmapped are free at once, and so is what a process has to itself again`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let parent = try AddressSpace.make(system)
     _ = try parent.map(request(area, pages: 8))
@@ -36,7 +36,7 @@ struct ReleaseTests {
 
   @Test
   func `memory that cannot be stored to reserves nothing, whatever else it allows`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let space = try AddressSpace.make(system)
     _ = try space.map(request(area, pages: 4, [.read]))
@@ -52,7 +52,7 @@ struct ReleaseTests {
 
   @Test(arguments: [false, true])
   func `a mapping is cut in two with what is kept for those who release`(protects: Bool) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     let space = try AddressSpace.make(system)
     _ = try space.map(request(area, pages: 5))
@@ -88,7 +88,7 @@ struct ReleaseTests {
 
   @Test
   func `what ends without any work counts as work of a step, too`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     for _ in 0..<30 { try AddressSpace.make(machine.system).retire() }
     #expect(!machine.system.drainTeardown(budget: 10))
     #expect(machine.system.counters.liveSpaces == 20)
@@ -97,7 +97,7 @@ struct ReleaseTests {
 
   /// An object of pages that hold something, as many in swap as fit there, on a machine without a frame to be had; `taken`
   /// are the others.
-  private func exhausted(_ machine: TestMachine, _ taken: inout [FrameNumber]) throws -> VMObjectReference {
+  private func exhausted(_ machine: SimulatedHardware, _ taken: inout [FrameNumber]) throws -> VMObjectReference {
     let system = machine.system
     let object = try VMObject.make(system, .sharedMemory, pageCount: 40)
     for index in 0..<40 as Range<UInt64> {
@@ -113,7 +113,7 @@ struct ReleaseTests {
 
   @Test
   func `a swap block that becomes free ends the certainty that nothing can be had`() throws {
-    let machine = TestMachine(swapBlocks: 9)
+    let machine = SimulatedHardware(swapBlocks: 9)
     let system = machine.system
     var taken: [FrameNumber] = []
     let object = try exhausted(machine, &taken)
@@ -131,7 +131,7 @@ struct ReleaseTests {
 
   @Test
   func `a frame that was freed and taken for a page ends that certainty, too`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let system = machine.system
     var taken: [FrameNumber] = []
     let object = try exhausted(machine, &taken)

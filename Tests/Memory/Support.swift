@@ -1,39 +1,17 @@
-// What Memory's own tests share: a bare machine (simulated memory and processor, and a RAM disk), one with a slow device, and
-// requests for mappings.
+// What Memory's own tests share: machines of a given size, one with a slow device, and requests for mappings.
 import ABI
 import Simulation
 
 @testable import Memory
 import Primitives
 
-/// A memory system on `frameCount` frames; frame 0 and the frame table are reserved, frame 1 is the kernel's root.
-final class TestMachine {
-  let memory: SimulatedMemory
-  let processor: SimulatedProcessor
-  let system: MemorySystem
-  let disk: RAMDisk?
-  let initialFree: Int
-
-  init(frameCount: UInt32 = 1024, swapBlocks: UInt32 = 0) {
-    memory = SimulatedMemory(frameCount: Int(frameCount))
-    processor = SimulatedProcessor(memoryUnit: SoftwareMMU(memory: memory, seed: 1), clock: SimulatedClock())
-    memory.physical.zero(FrameNumber(1))
-    let tableFrames = UInt32((FrameTable.byteCount(frameCount: frameCount) + 4095) / 4096)
-    let start = 2 + tableFrames
-    let end = frameCount - swapBlocks
-    let available = [FrameRange(start: start, end: end)]
-    system = MemorySystem(
-      memory.physical, KernelServices(processor), frameTable: FrameNumber(2).address, frameCount: frameCount,
-      available: available.span,
-      kernelRoot: FrameNumber(1))
-    if swapBlocks > 0 {
-      let disk = RAMDisk(memory.physical, at: FrameNumber(end).address, blockCount: swapBlocks)
-      self.disk = disk
-      precondition(system.attachSwap(disk))
-    } else {
-      disk = nil
-    }
-    initialFree = system.freeFrameCount
+extension SimulatedHardware {
+  /// A machine with so many frames, those of its disk among them, whose device is never late.
+  convenience init(frameCount: Int = 1024, swapBlocks: UInt32 = 0) {
+    var configuration = HardwareConfiguration()
+    configuration.frameCount = frameCount - Int(swapBlocks)
+    configuration.swapBlockCount = swapBlocks
+    self.init(configuration)
   }
 
   func drain() {
@@ -44,7 +22,7 @@ final class TestMachine {
   var leakedFrames: Int {
     drain()
     system.trim()
-    return initialFree - system.freeFrameCount
+    return initialFreeFrameCount - system.freeFrameCount
   }
 }
 
@@ -102,13 +80,5 @@ extension SimulatedHardware {
     var configuration = HardwareConfiguration()
     configuration.immediateTransferOneIn = 1_000_000
     return SimulatedHardware(configuration)
-  }
-
-  /// Lets time pass until nothing is under way any more.
-  func completeTransfers() {
-    while let next = swap?.nextCompletion {
-      clock.advance(to: next)
-      _ = deliverTransfers()
-    }
   }
 }

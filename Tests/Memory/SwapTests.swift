@@ -42,14 +42,14 @@ struct SwapTests {
 
   @Test
   func `a swap device is attached once, and only if it has blocks and its table fits`() {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     #expect(machine.system.usedSwapBlockCount == 0 && !machine.system.inspectIsTaken(SwapBlock(1)))
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 1)))
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: UInt32.max)))
-    #expect(machine.system.freeFrameCount == machine.initialFree && machine.system.accounting.swapTotal == 0)
+    #expect(machine.system.freeFrameCount == machine.initialFreeFrameCount && machine.system.accounting.swapTotal == 0)
     // The table of 100,000 blocks takes four frames.
     #expect(machine.system.attachSwap(EmptyDevice(blockCount: 100_000)))
-    #expect(machine.initialFree - machine.system.freeFrameCount == 4)
+    #expect(machine.initialFreeFrameCount - machine.system.freeFrameCount == 4)
     #expect(machine.system.accounting.swapTotal == 99_999)
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 100)))
     #expect(machine.system.accounting.swapTotal == 99_999)
@@ -57,8 +57,8 @@ struct SwapTests {
 
   @Test
   func `a RAM disk keeps its blocks apart and refuses what lies behind its end`() {
-    let machine = TestMachine(frameCount: 200, swapBlocks: 10)
-    let disk = machine.disk!
+    let machine = SimulatedHardware(frameCount: 200)
+    let disk = RAMDisk(machine.memory.physical, at: FrameNumber(180).address, blockCount: 10)
     let frames = [FrameNumber(100), FrameNumber(101), FrameNumber(102)]
     for (index, frame) in frames.enumerated() {
       machine.memory.setBytes([UInt8](repeating: UInt8(index + 1), count: 4096), at: frame.address.raw)
@@ -75,7 +75,7 @@ struct SwapTests {
   }
 
   /// A shared object whose pages hold their numbers.
-  private func filled(_ machine: TestMachine, _ pages: UInt64) throws -> VMObjectReference {
+  private func filled(_ machine: SimulatedHardware, _ pages: UInt64) throws -> VMObjectReference {
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: pages)
     for index in 0..<pages {
       guard case .frame(let frame) = object.object.page(at: index, for: .write) else {
@@ -87,19 +87,19 @@ struct SwapTests {
     return object
   }
 
-  private func content(_ machine: TestMachine, _ object: VMObject, _ index: UInt64) -> UInt8? {
+  private func content(_ machine: SimulatedHardware, _ object: VMObject, _ index: UInt64) -> UInt8? {
     guard case .frame(let frame) = object.page(at: index, for: .read) else { return nil }
     return machine.memory.byte(at: frame.address.raw)
   }
 
   /// Looks for frames until the pages have had their second chance.
-  private func pageOut(_ machine: TestMachine) {
+  private func pageOut(_ machine: SimulatedHardware) {
     _ = machine.system.makeAvailable(machine.system.freeFrameCount)
   }
 
   @Test
   func `a page that cannot be written out stays in memory, dirty, and its block is free again`() throws {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let system = machine.system
     let object = try filled(machine, 1)
     // The frame was used a moment ago: the first look takes note, the second writes.
@@ -118,7 +118,7 @@ struct SwapTests {
 
   @Test
   func `a page that cannot be read stays in swap, and the next who asks may be luckier`() throws {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let system = machine.system
     let object = try filled(machine, 2)
     pageOut(machine)
@@ -152,7 +152,7 @@ struct SwapTests {
 
   @Test
   func `a page that somebody waits for stays until he has had it`() throws {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let object = try filled(machine, 2)
     guard case .frame(let frame) = object.object.page(at: 1, for: .read) else {
       Issue.record("no page")
@@ -200,7 +200,7 @@ struct SwapTests {
 
   @Test
   func `pages wait in the laundry while there is no block, and are written when there is one again`() throws {
-    let machine = TestMachine(swapBlocks: 4)
+    let machine = SimulatedHardware(swapBlocks: 4)
     let system = machine.system
     let object = try filled(machine, 6)
     pageOut(machine)
@@ -220,7 +220,7 @@ struct SwapTests {
 
   @Test
   func `a block that may not be had is no reason to lose a page`() throws {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let object = try filled(machine, 1)
     machine.system.services.failures.fail(.swapBlock, number: 1)
     pageOut(machine)
@@ -233,7 +233,7 @@ struct SwapTests {
 
   @Test
   func `reservations are refused beyond swap, or beyond swap and memory, or when they cannot be counted`() throws {
-    let machine = TestMachine(frameCount: 1024, swapBlocks: 101)
+    let machine = SimulatedHardware(frameCount: 1024, swapBlocks: 101)
     let object = try filled(machine, 20)
     let start = machine.system.accounting.reserved
     // What the kernel keeps for itself, and the reserve, are not for programs (shm.md 2.6); what they have is.
@@ -255,7 +255,7 @@ struct SwapTests {
 
   @Test
   func `reclaim leaves the pages of an object that is being torn down to the teardown`() throws {
-    let machine = TestMachine(frameCount: 256, swapBlocks: 64)
+    let machine = SimulatedHardware(frameCount: 256, swapBlocks: 64)
     let reference = try VMObject.make(machine.system, .sharedMemory, pageCount: 8)
     for index in 0..<UInt64(8) {
       guard case .frame = reference.object.page(at: index, for: .write) else {

@@ -10,13 +10,13 @@ import Primitives
 struct TranslationTests {
   private let area: UInt64 = 0x10_0000
 
-  private func permits(_ machine: TestMachine, page: UInt64, _ access: MemoryAccess) -> Bool {
+  private func permits(_ machine: SimulatedHardware, page: UInt64, _ access: MemoryAccess) -> Bool {
     (try? machine.processor.memoryUnit.translate(area + page << 12, access)) != nil
   }
 
   @Test(arguments: [10, 32, 33, 100])
   func `rights are taken from each of up to 32 pages, and from more all at once`(pages: Int) throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()
     _ = try space.map(request(area, pages: UInt64(pages)))
@@ -33,7 +33,7 @@ struct TranslationTests {
 
   @Test
   func `a page that leaves its object is forgotten by the processor`() throws {
-    let machine = TestMachine()
+    let machine = SimulatedHardware()
     let object = try VMObject.make(machine.system, .sharedMemory, pageCount: 4)
     let space = try AddressSpace.make(machine.system)
     space.activate()
@@ -51,7 +51,7 @@ struct TranslationTests {
 
   @Test
   func `a page keeps its dirty mark when a fault only adds a right to its translation`() throws {
-    let machine = TestMachine(swapBlocks: 20)
+    let machine = SimulatedHardware(swapBlocks: 20)
     let space = try AddressSpace.make(machine.system)
     _ = try space.map(request(area, pages: 1))
     #expect(space.store(42, at: area))

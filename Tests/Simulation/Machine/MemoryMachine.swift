@@ -94,7 +94,6 @@ public final class MemoryMachine: SimulatedSystem {
   public let inputs: [(address: UInt64, bytes: [UInt8])] = []
   var processes: [Int: SpaceOwner] = [:]
   private var system: MemorySystem { hardware.system }
-  private let initialFreeCount: Int
 
   final class SpaceOwner {
     let space: AddressSpace
@@ -111,7 +110,6 @@ public final class MemoryMachine: SimulatedSystem {
   /// A machine with one process, whose data segment is anonymous memory.
   public init(_ configuration: HardwareConfiguration) throws(Difference) {
     hardware = SimulatedHardware(configuration)
-    initialFreeCount = hardware.system.freeFrameCount
     do throws(Errno) {
       let owner = SpaceOwner(try AddressSpace.make(hardware.system))
       processes[0] = owner
@@ -165,15 +163,13 @@ public final class MemoryMachine: SimulatedSystem {
     for process in processes.values { process.space.retire() }
     processes.removeAll()
     while !system.drainTeardown(budget: 100) {}
-    while let due = hardware.swap?.nextCompletion {
-      hardware.clock.advance(to: due)
-      _ = hardware.deliverTransfers()
-    }
+    hardware.completeTransfers()
     while !system.drainTeardown(budget: 100) {}
     system.trim()
     var left = problems(withContents: true)
-    if system.freeFrameCount != initialFreeCount {
-      left.append("\(initialFreeCount - system.freeFrameCount) frames are lost")
+    let lost = hardware.initialFreeFrameCount - system.freeFrameCount
+    if lost != 0 {
+      left.append("\(lost) frames are lost")
     }
     if let taken = system.inspectedSwapBlockCount, taken != 0 { left.append("\(taken) swap blocks are lost") }
     return left

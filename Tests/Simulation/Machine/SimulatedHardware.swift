@@ -55,6 +55,8 @@ public final class SimulatedHardware {
   public let services: KernelServices
   /// The memory system that runs on it.
   public let system: MemorySystem
+  /// Frames that were free when it started.
+  public let initialFreeFrameCount: Int
   /// Where boot modules lie, and how long each is.
   public private(set) var modules: [(start: PhysicalAddress, byteCount: Int)] = []
 
@@ -92,6 +94,7 @@ public final class SimulatedHardware {
     } else {
       swap = nil
     }
+    initialFreeFrameCount = system.freeFrameCount
     processor.loadPageTable(root: kernelRoot)
     unit.isPageTable = { [system] physical in
       physical < UInt64(system.inspectedFrameCount) << 12
@@ -145,6 +148,14 @@ public final class SimulatedHardware {
       system.transferCompleted(frame, succeeded: succeeded)
     }
     return !completed.isEmpty
+  }
+
+  /// Lets time pass until no transfer is under way any more.
+  public func completeTransfers() {
+    while let next = swap?.nextCompletion {
+      clock.advance(to: next)
+      _ = deliverTransfers()
+    }
   }
 
   /// Makes something fail from now on.
