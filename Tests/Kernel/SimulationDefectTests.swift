@@ -1,7 +1,8 @@
 // Defects that the simulation found, each as the shortest script that showed it.
 import Primitives
-import Simulation
 import Testing
+
+@testable import Simulation
 
 @Suite struct SimulationDefectTests {
   private func run(_ steps: [ScriptStep], isSlow: Bool = false, unitsPerTurn: Int? = nil, swapBlockCount: UInt32 = 2048)
@@ -20,10 +21,10 @@ import Testing
   @Test(arguments: 1...6 as ClosedRange<UInt32>)
   func `a fork whose memory cannot be had closes the child's descriptors`(number: UInt32) throws {
     try run([
-      ScriptStep(0, .fork(child: 1)),
-      ScriptStep(1, .sharedMemoryOpen(name: "/a", flags: 0x202, mode: 0o600)),
-      ScriptStep(1, .fork(child: 2), failure: InjectedFailure(.frame, number: number)),
-      ScriptStep(1, .fork(child: 3)),
+      ScriptStep(0, ForkCall(child: 1)),
+      ScriptStep(1, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)),
+      ScriptStep(1, ForkCall(child: 2), failure: InjectedFailure(.frame, number: number)),
+      ScriptStep(1, ForkCall(child: 3)),
     ])
   }
 
@@ -34,12 +35,12 @@ import Testing
     configuration.frameCount = 120
     configuration.swapBlockCount = 0
     let runner = ScriptRunner(try KernelMachine(configuration))
-    for process in [1, 2] { try runner.perform(ScriptStep(0, .fork(child: process))) }
+    for process in [1, 2] { try runner.perform(ScriptStep(0, ForkCall(child: process))) }
     func fill(_ process: Int, pages: Int) throws {
       try runner.perform(
         ScriptStep(
           process,
-          .map(
+          MapCall(
             address: Program.window, byteCount: UInt64(pages) * 4096, protection: 3, flags: 0x1012, descriptor: -1,
             offset: 0)))
       for page in 0..<UInt64(pages) {
@@ -56,10 +57,10 @@ import Testing
   @Test func `the end of a run waits for transfers that are under way`() throws {
     try run(
       [
-        ScriptStep(0, .sharedMemoryOpen(name: "/a", flags: 0x202, mode: 0o600)),
-        ScriptStep(0, .truncate(descriptor: 3, length: 65536)),
+        ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)),
+        ScriptStep(0, TruncateCall(descriptor: 3, length: 65536)),
         ScriptStep(
-          0, .map(address: Program.window, byteCount: 65536, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+          0, MapCall(address: Program.window, byteCount: 65536, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
         ScriptStep(0, .store(address: Program.window, byteCount: 64, pattern: 1)),
         ScriptStep(0, .store(address: Program.window + 4096, byteCount: 64, pattern: 2)),
         ScriptStep(0, .evict),
@@ -68,66 +69,67 @@ import Testing
 
   @Test func `sysctl tells how much it copied, and sets nothing when that is not all`() throws {
     try run([
-      ScriptStep(0, .systemControl(.name("hw.physmem"), room: 6)),
-      ScriptStep(0, .systemControl(.name("kern.signosys"), room: 2, newValue: [0, 0, 0, 0])),
-      ScriptStep(0, .systemControl(.name("kern.signosys"))),
-      ScriptStep(0, .misplaced(.output, 8, .systemControl(.name("kern.signosys"), newValue: [0, 0, 0, 0]))),
-      ScriptStep(0, .systemControl(.name("kern.signosys"))),
-      ScriptStep(0, .systemControl(.numbers([0, 3]), newValue: [])),
+      ScriptStep(0, SystemControlCall(name: .name("hw.physmem"), room: 6)),
+      ScriptStep(0, SystemControlCall(name: .name("kern.signosys"), room: 2, newValue: [0, 0, 0, 0])),
+      ScriptStep(0, SystemControlCall(name: .name("kern.signosys"))),
+      ScriptStep(
+        0, .misplaced(.output, 8, .call(SystemControlCall(name: .name("kern.signosys"), newValue: [0, 0, 0, 0])))),
+      ScriptStep(0, SystemControlCall(name: .name("kern.signosys"))),
+      ScriptStep(0, SystemControlCall(name: .numbers([0, 3]), newValue: [])),
     ])
   }
 
   @Test func `openat looks at its descriptor when the path is relative`() throws {
     try run([
-      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: 50)),
-      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: 0)),
-      ScriptStep(0, .open(path: "dev/null", flags: 0, directory: -100)),
-      ScriptStep(0, .open(path: "/dev/null", flags: 0, directory: 50)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: 50)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: 0)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: -100)),
+      ScriptStep(0, OpenCall(path: "/dev/null", flags: 0, directory: 50)),
     ])
   }
 
   @Test func `break obeys the limit of the address space`() throws {
     let size = Int64(128 << 10) + 9 * 4096
     try run([
-      ScriptStep(0, .setResourceLimit(10, soft: size + 4096, hard: Int64.max)),
-      ScriptStep(0, .setBreak(Program.dataEnd + 4096)),
-      ScriptStep(0, .setBreak(Program.dataEnd + 8192)),
+      ScriptStep(0, SetLimitCall(which: 10, soft: size + 4096, hard: Int64.max)),
+      ScriptStep(0, BreakCall(address: Program.dataEnd + 4096)),
+      ScriptStep(0, BreakCall(address: Program.dataEnd + 8192)),
     ])
   }
 
   @Test func `break may shrink what is over the limit of the data segment`() throws {
     try run([
-      ScriptStep(0, .setBreak(Program.dataEnd + 8 * 4096)),
-      ScriptStep(0, .setResourceLimit(2, soft: 4096, hard: 4096)),
-      ScriptStep(0, .setBreak(Program.dataEnd + 4 * 4096)),
-      ScriptStep(0, .setBreak(Program.dataEnd + 5 * 4096)),
+      ScriptStep(0, BreakCall(address: Program.dataEnd + 8 * 4096)),
+      ScriptStep(0, SetLimitCall(which: 2, soft: 4096, hard: 4096)),
+      ScriptStep(0, BreakCall(address: Program.dataEnd + 4 * 4096)),
+      ScriptStep(0, BreakCall(address: Program.dataEnd + 5 * 4096)),
     ])
   }
 
   @Test func `executing a program saves the effective user and group`() throws {
     try run([
-      ScriptStep(0, .fork(child: 1)),
-      ScriptStep(1, .setIdentity(.effectiveGroup, 2)),
-      ScriptStep(1, .setIdentity(.effectiveUser, 2)),
-      ScriptStep(1, .execute()),
-      ScriptStep(1, .identities(ofGroups: false)),
-      ScriptStep(1, .identities(ofGroups: true)),
+      ScriptStep(0, ForkCall(child: 1)),
+      ScriptStep(1, SetIdentityCall(kind: .effectiveGroup, value: 2)),
+      ScriptStep(1, SetIdentityCall(kind: .effectiveUser, value: 2)),
+      ScriptStep(1, ExecuteCall()),
+      ScriptStep(1, IdentitiesCall(ofGroups: false)),
+      ScriptStep(1, IdentitiesCall(ofGroups: true)),
     ])
   }
 
   @Test func `F_DUPFD checks its minimum before its descriptor`() throws {
-    try run([ScriptStep(0, .fileControl(descriptor: 50, command: 0, argument: -1))])
+    try run([ScriptStep(0, FileControlCall(descriptor: 50, command: 0, argument: -1))])
   }
 
   @Test func `an munmap that is cut as small as can be comes to an end`() throws {
     try run(
       [
-        ScriptStep(0, .fork(child: 2)),
+        ScriptStep(0, ForkCall(child: 2)),
         ScriptStep(
-          2, .map(address: 0x10_0010_0000, byteCount: 24576, protection: 3, flags: 0x1012, descriptor: -1, offset: 0)),
+          2, MapCall(address: 0x10_0010_0000, byteCount: 24576, protection: 3, flags: 0x1012)),
         ScriptStep(2, .store(address: 0x10_0010_0000 + 4096, byteCount: 4, pattern: 134)),
         ScriptStep(2, .load(address: 0x10_0010_0000 + 20480, byteCount: 31)),
-        ScriptStep(2, .unmap(address: 0x10_0010_0000, byteCount: 20480)),
+        ScriptStep(2, UnmapCall(address: 0x10_0010_0000, byteCount: 20480)),
       ], unitsPerTurn: 1)
   }
 
@@ -135,22 +137,22 @@ import Testing
     let start: UInt64 = 0x10_0010_3000
     try run(
       [
-        ScriptStep(0, .fork(child: 2)),
-        ScriptStep(2, .map(address: start, byteCount: 81920, protection: 3, flags: 0x1012, descriptor: -1, offset: 0)),
+        ScriptStep(0, ForkCall(child: 2)),
+        ScriptStep(2, MapCall(address: start, byteCount: 81920, protection: 3, flags: 0x1012)),
       ]
         + (0..<20).map { ScriptStep(2, .store(address: start + UInt64($0) * 4096, byteCount: 4, pattern: 134)) }
-        + [ScriptStep(2, .unmap(address: start, byteCount: 81920))], unitsPerTurn: 1)
+        + [ScriptStep(2, UnmapCall(address: start, byteCount: 81920))], unitsPerTurn: 1)
   }
 
   @Test func `memory that the kernel holds for itself is no substitute for swap`() throws {
     // Two processes have 82 pages reserved; with every frame of the machine 308 would be allowed.
     try run(
       [
-        ScriptStep(0, .systemControl(.name("vm.overcommit"), newValue: [5, 0, 0, 0])),
-        ScriptStep(0, .fork(child: 1)),
-        ScriptStep(1, .setIdentity(.user, 1)),
-        ScriptStep(1, .map(address: 0, byteCount: 226 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
-        ScriptStep(1, .map(address: 0, byteCount: 90 * 4096, protection: 3, flags: 0x1002, descriptor: -1, offset: 0)),
+        ScriptStep(0, SystemControlCall(name: .name("vm.overcommit"), newValue: [5, 0, 0, 0])),
+        ScriptStep(0, ForkCall(child: 1)),
+        ScriptStep(1, SetIdentityCall(kind: .user, value: 1)),
+        ScriptStep(1, MapCall(address: 0, byteCount: 226 * 4096, protection: 3, flags: 0x1002)),
+        ScriptStep(1, MapCall(address: 0, byteCount: 90 * 4096, protection: 3, flags: 0x1002)),
       ], swapBlockCount: 169)
   }
 }

@@ -2,8 +2,9 @@
 // succeeds untouched; each time the error is one of the specification's, the model agrees, and nothing leaks.
 import Memory
 import Primitives
-import Simulation
 import Testing
+
+@testable import Simulation
 
 @Suite struct SimulationFailureTests {
   @Test(arguments: share(of: FailureCase.all.indices), FailurePoint.allCases)

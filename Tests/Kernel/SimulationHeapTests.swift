@@ -1,6 +1,6 @@
 // The heap use of events: measured, and compared with what they declare (DESIGN, "Running out of memory").
 import Primitives
-import Simulation
+@testable import Simulation
 @testable import SystemCalls
 import Testing
 
@@ -14,9 +14,9 @@ import Testing
   }
 
   private static let steps = [
-    ScriptStep(0, .sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600)),
-    ScriptStep(0, .truncate(descriptor: 3, length: 8192)),
-    ScriptStep(0, .status(descriptor: 3)), ScriptStep(0, .fork(child: 1)), ScriptStep(1, .exit(status: 0)),
+    ScriptStep(0, SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600)),
+    ScriptStep(0, TruncateCall(descriptor: 3, length: 8192)),
+    ScriptStep(0, StatusCall(descriptor: 3)), ScriptStep(0, ForkCall(child: 1)), ScriptStep(1, ExitCall(status: 0)),
   ]
 
   @Test func `events that allocate are seen to allocate, and the others are not`() throws {

@@ -1,11 +1,13 @@
 // Mistakes planted on purpose, through doubles of the processor, the device and the waker or by touching memory behind the
 // kernel's back: the simulation has to notice each of them (issue 3, acceptance 2).
+import ABI
 import Files
 import Memory
 import Primitives
-import Simulation
 import SystemCalls
 import Testing
+
+@testable import Simulation
 
 /// A machine, its runner, and a script that has got as far as a mapped object of four pages on descriptor 3.
 private struct PlantedMachine {
@@ -20,15 +22,19 @@ private struct PlantedMachine {
     machine = try KernelMachine(configuration)
     runner = ScriptRunner(machine)
     runner.contentCheckInterval = 1
-    try run(.sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600))
-    try run(.truncate(descriptor: 3, length: 16384))
+    try run(SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600))
+    try run(TruncateCall(descriptor: 3, length: 16384))
     try run(
-      .map(address: Self.window, byteCount: 16384, protection: 3, flags: 0x11, descriptor: 3, offset: 0))
+      MapCall(address: Self.window, byteCount: 16384, protection: 3, flags: 0x11, descriptor: 3, offset: 0))
     try run(.store(address: Self.window, byteCount: 64, pattern: 1))
   }
 
   func run(_ operation: Simulation.Operation) throws {
     try runner.perform(ScriptStep(0, operation))
+  }
+
+  func run(_ call: any SimulatedCall) throws {
+    try runner.perform(ScriptStep(0, call))
   }
 
   /// What the checker or the model says against the operations.
@@ -80,7 +86,9 @@ private final class WrongErrorMachine: SimulatedSystem {
 
   @Test func `nothing is reported when nothing is planted`() throws {
     let planted = try PlantedMachine()
-    #expect(planted.objection(.unmap(address: Self.window, byteCount: 4096), .status(descriptor: 3), .evict) == nil)
+    #expect(
+      planted.objection(
+        .call(UnmapCall(address: Self.window, byteCount: 4096)), .call(StatusCall(descriptor: 3)), .evict) == nil)
     try planted.runner.finish()
   }
 
@@ -89,7 +97,8 @@ private final class WrongErrorMachine: SimulatedSystem {
     let processor = planted.machine.hardware.processor
     processor.defects.skippedInvalidation = processor.invalidationCount + 1
     let reason = planted.objection(
-      .load(address: Self.window, byteCount: 1), .protect(address: Self.window, byteCount: 16384, protection: 1))
+      .load(address: Self.window, byteCount: 1),
+      .call(ProtectCall(address: Self.window, byteCount: 16384, protection: 1)))
     #expect(reason?.contains("cached writable") == true)
   }
 
@@ -97,7 +106,7 @@ private final class WrongErrorMachine: SimulatedSystem {
     let planted = try PlantedMachine()
     planted.machine.hardware.processor.defects.delaysInvalidations = true
     let reason = planted.objection(
-      .load(address: Self.window, byteCount: 1), .unmap(address: Self.window, byteCount: 16384))
+      .load(address: Self.window, byteCount: 1), .call(UnmapCall(address: Self.window, byteCount: 16384)))
     #expect(reason?.contains("was freed while the processor could still walk it") == true)
   }
 
@@ -110,7 +119,8 @@ private final class WrongErrorMachine: SimulatedSystem {
       hardware.memory.setWord(hardware.memory.word(at: slot.raw) & ~(1 << 6), at: slot.raw)
     }
     hardware.processor.memoryUnit.invalidateAll()
-    #expect(planted.objection(.yield)?.contains("is clean, has no swap block and is not zero") == true)
+    #expect(
+      planted.objection(.call(ValueCall(.schedYield)))?.contains("is clean, has no swap block and is not zero") == true)
   }
 
   @Test func `a page whose dirty mark is missing comes back without its content`() throws {
@@ -129,7 +139,7 @@ private final class WrongErrorMachine: SimulatedSystem {
   @Test func `a reference that is never dropped is noticed`() throws {
     let planted = try PlantedMachine()
     let extra = VMObjectReference(try #require(planted.object))
-    #expect(planted.objection(.yield)?.contains("references, has 2") == true)
+    #expect(planted.objection(.call(ValueCall(.schedYield)))?.contains("references, has 2") == true)
     _ = consume extra
   }
 
@@ -142,49 +152,50 @@ private final class WrongErrorMachine: SimulatedSystem {
     unsafe place.deinitialize(count: 1)
     unsafe place.deinitialize(count: 1)
     unsafe place.deallocate()
-    #expect(planted.objection(.yield)?.contains("object counts 1 references, has 2") == true)
+    #expect(planted.objection(.call(ValueCall(.schedYield)))?.contains("object counts 1 references, has 2") == true)
   }
 
   @Test func `a tail that is not zeroed by shrinking is noticed`() throws {
     let planted = try PlantedMachine()
-    try planted.run(.truncate(descriptor: 3, length: 10))
+    try planted.run(TruncateCall(descriptor: 3, length: 10))
     let frame = try #require(planted.firstFrame)
     planted.machine.hardware.memory.setByte(99, at: frame.address.raw + 20)
     let reason = planted.objection(
-      .truncate(descriptor: 3, length: 4096), .load(address: Self.window, byteCount: 64))
+      .call(TruncateCall(descriptor: 3, length: 4096)), .load(address: Self.window, byteCount: 64))
     #expect(reason?.contains("byte 20 is 99, expected 0") == true)
   }
 
   @Test func `swap that is reserved for nothing is noticed`() throws {
     let planted = try PlantedMachine()
     let extra = try VMObject.make(planted.machine.hardware.system, .sharedMemory, pageCount: 3)
-    #expect(planted.objection(.yield)?.contains("48 pages of swap are reserved, expected 45") == true)
+    #expect(
+      planted.objection(.call(ValueCall(.schedYield)))?.contains("48 pages of swap are reserved, expected 45") == true)
     _ = consume extra
   }
 
   @Test func `a reservation that is granted in spite of vm.overcommit is noticed`() throws {
     let planted = try PlantedMachine()
-    try planted.run(.systemControl(.name("vm.overcommit"), newValue: [1, 0, 0, 0]))
+    try planted.run(SystemControlCall(name: .name("vm.overcommit"), newValue: [1, 0, 0, 0]))
     planted.machine.hardware.system.setOvercommit(0)
-    try planted.run(.fork(child: 1))
-    try planted.runner.perform(ScriptStep(1, .setIdentity(.user, 1)))
+    try planted.run(ForkCall(child: 1))
+    try planted.runner.perform(ScriptStep(1, SetIdentityCall(kind: .user, value: 1)))
     #expect(throws: ScriptFailure.self) {
-      try planted.runner.perform(ScriptStep(1, .setBreak(Program.dataEnd + 4096 << 12)))
+      try planted.runner.perform(ScriptStep(1, BreakCall(address: Program.dataEnd + 4096 << 12)))
     }
   }
 
   @Test func `a wrong errno is noticed`() throws {
     let runner = ScriptRunner(WrongErrorMachine(try KernelMachine(HardwareConfiguration())))
-    try runner.perform(ScriptStep(0, .sharedMemoryOpen(name: "/a", flags: 0x202, mode: 0o600)))
+    try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)))
     #expect(throws: ScriptFailure.self) {
-      try runner.perform(ScriptStep(0, .sharedMemoryOpen(name: "/a", flags: 0xA02, mode: 0o600)))
+      try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0xA02, mode: 0o600)))
     }
   }
 
   @Test func `a forgotten wake-up is noticed`() throws {
     let planted = try PlantedMachine(isSlow: true)
     try planted.run(.evict)
-    try planted.run(.sleep(nanoseconds: 100_000_000))
+    try planted.run(SleepCall(nanoseconds: 100_000_000))
     let silent = SilentWaker()
     planted.machine.hardware.services.waker = BackReference(silent)
     let reason = planted.objection(.load(address: Self.window, byteCount: 8))

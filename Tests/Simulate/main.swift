@@ -37,7 +37,7 @@ func run(_ seed: UInt64, logging: Bool) -> Int32 {
   var histogram: [String: Int] = [:]
   let started = { () -> Void in try? log?.truncate(atOffset: 0) }
   let result = RandomSimulation(kind, seed: seed).run(stepCount: stepCount, started: started) { step in
-    if words.contains("verbose") { histogram["\(step.operation)".split(separator: "(")[0] + "", default: 0] += 1 }
+    if words.contains("verbose") { histogram[step.operation.source.split(separator: "(")[0] + "", default: 0] += 1 }
     guard let log, let line = try? encoder.encode(step) else { return }
     log.write(line + Data([10]))
   }

@@ -159,7 +159,6 @@ import Testing
     #expect(
       kernel.call(.sysctl, TestKernel.data, garbage | 2, TestKernel.data + 8, TestKernel.data + 16, 0, 0)?.integer == 0)
     #expect(UInt32(truncatingIfNeeded: kernel.loadWord(TestKernel.data + 8)) == InterfaceLimits.osReleaseDate)
-    #expect(kernel.call(.getrandom, TestKernel.data, 8, garbage)?.integer == 8)
     #expect(kernel.call(.setgroups, garbage | 1, TestKernel.data)?.integer == 0)
     #expect(kernel.call(.setgroups, 0xFFFF_FFFF, TestKernel.data)?.errno == .einval)
   }

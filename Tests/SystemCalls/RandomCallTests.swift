@@ -75,6 +75,20 @@ import Testing
     #expect(kernel.call(.getrandom, UInt64.max - 7, 8, 0)?.errno == .efault)
   }
 
+  @Test func `flags and lengths are checked and nothing else is written`() throws {
+    let kernel = try TestKernel()
+    kernel.store([UInt8](repeating: 0, count: 2048), at: data)
+    #expect(kernel.call(.getrandom, data, 1024, 0)?.integer == 1024)
+    let bytes = try #require(kernel.load(data, 2048))
+    #expect(Set(bytes[0..<1024]).count > 100 && bytes[1024...].allSatisfy { $0 == 0 })
+    #expect(kernel.call(.getrandom, data, 0, 7)?.integer == 0)
+    #expect(kernel.call(.getrandom, data, 8, 8)?.errno == .einval)
+    #expect(kernel.call(.getrandom, 8, 8, 0)?.errno == .efault)
+    // The upper half of an integer argument means nothing.
+    #expect(kernel.call(.getrandom, data, 9, 0xDEAD_BEEF << 32)?.integer == 9)
+    #expect(kernel.load(data + 9, 1) == [bytes[9]])
+  }
+
   @Test func `a large request lets others run and ends with its process`() throws {
     let kernel = try TestKernel(frames: 8192)
     let area = try #require(kernel.call(.mmap, 0, 8 << 20, 3, 0x1002, UInt64.max, 0)?.value)
@@ -110,7 +124,7 @@ import Testing
       let kernel = try TestKernel(isQuiet: isQuiet, entropySeed: seed)
       return String(decoding: kernel.hardware.processor.takeConsoleOutput(), as: UTF8.self)
     }
-    let text = "martlet: this machine has no source of entropy: random numbers (getrandom) can be guessed\r\n"
+    let text = "martlet: this machine has no source of entropy: random numbers can be guessed\r\n"
     #expect(try output(nil, isQuiet: false) == text)
     #expect(try output(nil, isQuiet: true) == "")
     #expect(try output(1, isQuiet: false) == "")

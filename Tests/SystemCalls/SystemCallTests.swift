@@ -269,19 +269,6 @@ import Testing
     #expect(kernel.call(.getppid)?.integer == 0)
   }
 
-  @Test func `random bytes differ`() throws {
-    let kernel = try TestKernel()
-    kernel.store([UInt8](repeating: 0, count: 2048), at: data)
-    #expect(kernel.call(.getrandom, data, 1024, 0)?.integer == 1024)
-    let bytes = kernel.load(data, 2048) ?? []
-    #expect(Set(bytes[0..<1024]).count > 100 && bytes[1024...].allSatisfy { $0 == 0 })
-    #expect(kernel.call(.getrandom, data, 0, 7)?.integer == 0)
-    #expect(error(kernel.call(.getrandom, data, 8, 8)) == .einval)
-    #expect(error(kernel.call(.getrandom, 8, 8, 0)) == .efault)
-    #expect(kernel.call(.getrandom, data, 9, 0)?.integer == 9)
-    #expect(kernel.load(data + 9, 1) == [bytes[9]])
-  }
-
   @Test func `indirect calls of what cannot be called indirectly`() throws {
     let kernel = try TestKernel(signosys: false)
     for number in [0, 198, 8, 592, minusOne] {

@@ -81,11 +81,6 @@ extension KernelMachine {
     returnedCalls[number] = failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value)
   }
 
-  /// The observation of a call.
-  func simpleCall(_ number: Int, _ call: SystemCallNumber, _ arguments: UInt64...) throws(Difference) -> Observation {
-    try self.call(number, call, arguments)
-  }
-
   /// Makes an access possible, faulting as often as it takes; false when the process is gone.
   func access(_ number: Int, _ address: UInt64, _ access: MemoryAccess) throws(Difference) -> Bool {
     for _ in 0..<1000 {
@@ -144,16 +139,6 @@ extension KernelMachine {
     }
     inputs.append((address, bytes))
     return try store(number, bytes, at: address)
-  }
-
-  /// Makes a call that takes a path.
-  func pathCall(
-    _ number: Int, _ call: SystemCallNumber, _ path: String?, _ arguments: [UInt64]
-  ) throws(Difference) -> Observation {
-    if let path {
-      guard try prepare(number, Array(path.utf8) + [0], at: .path) else { return .ended }
-    }
-    return try self.call(number, call, [path == nil ? 1 : place(.path)] + arguments)
   }
 
   /// Reads back what a call stored where a pointer points: all of it when it succeeded, and what the end of the data segment

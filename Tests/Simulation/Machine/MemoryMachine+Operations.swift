@@ -15,47 +15,60 @@ extension MemoryMachine {
       if try access(address, .write, step.process) != nil { return end(step.process) }
       try hardware.storeNow(Operation.patternBytes(pattern, count: byteCount), at: address)
       return .value(0)
-    case .sharedMemoryOpen:
-      var number: Int32 = 3
-      while owner.descriptors[number] != nil { number += 1 }
-      return attempt { () throws(Errno) in
-        owner.descriptors[number] = ObjectOwner(try VMObject.make(system, .sharedMemory, pageCount: 0))
-        return UInt64(number)
-      }
-    case .close(let descriptor):
-      return owner.descriptors.removeValue(forKey: descriptor) == nil ? .error(Errno.ebadf.rawValue) : .value(0)
-    case .truncate(let descriptor, let length):
-      guard let file = owner.descriptors[descriptor] else { return .error(Errno.ebadf.rawValue) }
-      return try truncate(file, length)
-    case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
-      return map(owner, address, byteCount, protection, flags, descriptor, offset)
-    case .unmap(let address, let byteCount):
-      return attempt { () throws(Errno) in
-        guard let range = AddressRange(covering: VirtualAddress(address), byteCount: byteCount) else { throw .einval }
-        try owner.space.unmap(range)
-        return 0
-      }
-    case .protect(let address, let byteCount, let protection):
-      return attempt { () throws(Errno) in
-        guard let range = AddressRange(covering: VirtualAddress(address), byteCount: byteCount) else { throw .einval }
-        try owner.space.protect(range, Protection(rawValue: protection), maximum: nil)
-        return 0
-      }
-    case .fork(let child, _):
-      return attempt { () throws(Errno) in
-        let copy = SpaceOwner(try owner.space.fork())
-        copy.descriptors = owner.descriptors
-        processes[child] = copy
-        return UInt64(child + 1)
-      }
-    case .exit: return end(step.process)
-    case .read(let descriptor, let address, let byteCount, let offset):
-      return try move(owner, descriptor, address, byteCount, offset ?? 0, writes: false)
-    case .write(let descriptor, let address, let byteCount, let offset):
-      return try move(owner, descriptor, address, byteCount, offset ?? 0, writes: true)
     case .evict:
       _ = system.makeAvailable(system.managedFrameCount)
       return .value(0)
+    case .systemCall(let made): return try perform(made.call, step.process, owner)
+    default: return nil
+    }
+  }
+
+  private func perform(_ call: any SimulatedCall, _ process: Int, _ owner: SpaceOwner) throws(Difference)
+    -> Observation?
+  {
+    switch call {
+    case is SharedMemoryOpenCall:
+      var number: Int32 = 3
+      while owner.descriptors[number] != nil { number += 1 }
+      return attempt { () throws(Errno) in
+        owner.descriptors[number] = ObjectOwner(try VMObject.make(hardware.system, .sharedMemory, pageCount: 0))
+        return UInt64(number)
+      }
+    case let close as CloseCall:
+      return owner.descriptors.removeValue(forKey: close.descriptor) == nil
+        ? .error(Errno.ebadf.rawValue) : .value(0)
+    case let truncate as TruncateCall:
+      guard let file = owner.descriptors[truncate.descriptor] else { return .error(Errno.ebadf.rawValue) }
+      return try self.truncate(file, truncate.length)
+    case let map as MapCall: return self.map(owner, map)
+    case let unmap as UnmapCall:
+      return attempt { () throws(Errno) in
+        guard let range = AddressRange(covering: VirtualAddress(unmap.address), byteCount: unmap.byteCount) else {
+          throw .einval
+        }
+        try owner.space.unmap(range)
+        return 0
+      }
+    case let protect as ProtectCall:
+      return attempt { () throws(Errno) in
+        guard let range = AddressRange(covering: VirtualAddress(protect.address), byteCount: protect.byteCount) else {
+          throw .einval
+        }
+        try owner.space.protect(range, Protection(rawValue: protect.protection), maximum: nil)
+        return 0
+      }
+    case let fork as ForkCall:
+      return attempt { () throws(Errno) in
+        let copy = SpaceOwner(try owner.space.fork())
+        copy.descriptors = owner.descriptors
+        processes[fork.child] = copy
+        return UInt64(fork.child + 1)
+      }
+    case is ExitCall: return end(process)
+    case let read as ReadCall:
+      return try move(owner, read.descriptor, read.address, read.byteCount, read.offset ?? 0, writes: false)
+    case let write as WriteCall:
+      return try move(owner, write.descriptor, write.address, write.byteCount, write.offset ?? 0, writes: true)
     default: return nil
     }
   }
@@ -91,27 +104,26 @@ extension MemoryMachine {
     }
   }
 
-  private func map(
-    _ owner: SpaceOwner, _ address: UInt64, _ byteCount: UInt64, _ protection: UInt32, _ flags: UInt32,
-    _ descriptor: Int32, _ offset: Int64
-  ) -> Observation {
+  private func map(_ owner: SpaceOwner, _ call: MapCall) -> Observation {
+    let flags = call.flags
     let system = hardware.system
     return attempt { () throws(Errno) in
       let isShared = flags & 1 != 0
       let reference: VMObjectReference?
       if flags & 0x1000 != 0 {
         reference =
-          isShared ? try VMObject.make(system, .anonymous, pageCount: byteCount / 4096) : nil
+          isShared ? try VMObject.make(system, .anonymous, pageCount: call.byteCount / 4096) : nil
       } else {
-        guard let file = owner.descriptors[descriptor] else { throw .ebadf }
+        guard let file = owner.descriptors[call.descriptor] else { throw .ebadf }
         reference = file.reference.copy()
       }
       let placement: Placement = flags & 0x4000 != 0 ? .exclusive : flags & 0x10 != 0 ? .fixed : .anywhere
       var request = MapRequest(
-        address: placement == .anywhere ? Program.window : address, byteCount: byteCount, placement: placement,
-        protection: Protection(rawValue: protection), maximum: .all, sharing: isShared ? .shared : .private,
+        address: placement == .anywhere ? Program.window : call.address, byteCount: call.byteCount,
+        placement: placement,
+        protection: Protection(rawValue: call.protection), maximum: .all, sharing: isShared ? .shared : .private,
         object: reference)
-      request.offset = UInt64(offset / 4096)
+      request.offset = UInt64(call.offset / 4096)
       request.countsAsWritable = isShared && flags & 0x1000 == 0
       return try owner.space.map(request).raw
     }

@@ -37,12 +37,11 @@ extension ReferenceModel {
   ]
   static let writableControls: Set<String> = ["vm.overcommit", "kern.signosys", "kern.maxfiles"]
 
-  /// Whether the node that a sysctl(3) is about exists.
-  func knowsControl(_ operation: Operation) -> Bool {
-    switch operation {
-    case .systemControl(.name(let name), _, _, _): value(of: name) != nil
-    case .systemControl(.numbers(let numbers), _, _, _): Self.controlNumbers.values.contains(numbers)
-    default: false
+  /// Whether there is such a node.
+  func knows(_ name: ControlName) -> Bool {
+    switch name {
+    case .name(let name): value(of: name) != nil
+    case .numbers(let numbers): Self.controlNumbers.values.contains(numbers)
     }
   }
 

@@ -17,53 +17,40 @@ extension ReferenceModel {
       try apply(step.operation, by: step.process, observed)
       return true
     }
-    if error == Errno.enomem.rawValue && givesBack(step.operation.innermost, process) {
+    if error == Errno.enomem.rawValue && step.operation.call?.givesBack(self, process) == true {
       throw Difference("a call that gives back was refused")
     }
-    switch step.operation.innermost {
-    case .map(_, _, _, _, let descriptor, _):
+    switch step.operation.call {
+    case let map as MapCall:
       // mmap(2) marks the object as accessed even when the mapping is refused in the end (spec shm.md 2.5).
-      process.file(descriptor)?.object?.accessTime.latest = now.latest
-    case .wait(let target, let options, _) where error == Errno.efault.rawValue:
+      process.file(map.descriptor)?.object?.accessTime.latest = now.latest
+    case let wait as WaitCall where error == Errno.efault.rawValue:
       // The report was taken before it could not be stored.
-      guard reporting(to: process, target, options).count == 1 else { return false }
-      try apply(.misplaced(.output, 8, step.operation.innermost), by: step.process, observed)
-    case .signalAction(_, .some, wantsOld: true): return false
+      guard reporting(to: process, wait.target, wait.options).count == 1 else { return false }
+      try apply(.misplaced(.output, 8, .call(wait)), by: step.process, observed)
+    case let action as SignalActionCall where action.handler != nil && action.wantsOld: return false
     default: break
     }
     return !step.leavesPartialTransfers
-  }
-
-  /// Whether a call only gives back: for that no memory is ever lacking.
-  private func givesBack(_ operation: Operation, _ process: ModelProcess) -> Bool {
-    switch operation {
-    case .truncate(let descriptor, let length):
-      process.file(descriptor)?.object.map { length <= $0.size } ?? false
-    case .protect(_, _, let protection): protection & 2 == 0
-    case .setBreak(let address): address <= process.breakAddress
-    case .unmap: true
-    default: false
-    }
   }
 
   /// The operation of a step as far as it got: where a page of the program could not be read from swap, a write to the
   /// console counts what went before.
   func performedPart(of step: ScriptStep, _ observed: Observation) -> Operation {
     guard step.failure?.point.isTransfer == true, case .value(let count) = observed,
-      case .write(let descriptor, let address, let byteCount, let offset) = step.operation.innermost, count < byteCount,
-      processes[step.process]?.file(descriptor)?.isConsole == true
+      var write = step.operation.call as? WriteCall, count < write.byteCount,
+      processes[step.process]?.file(write.descriptor)?.isConsole == true
     else { return step.operation }
-    return .write(descriptor: descriptor, address: address, byteCount: Int(count), offset: offset)
+    write.byteCount = Int(count)
+    return .call(write)
   }
 }
 
 extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
-    switch operation.innermost {
-    case .read, .write: failure?.point.isTransfer ?? false
-    default: false
-    }
+    let call = operation.call
+    return (call is ReadCall || call is WriteCall) && failure?.point.isTransfer == true
   }
 }
 
@@ -74,22 +61,7 @@ extension Operation {
       // The sixth argument lies on the stack.
       return inner.errorsOfFailure(point) + (point.isTransfer ? [.efault] : [])
     }
-    if point.isTransfer {
-      // A page of the caller that cannot be read is a bad address; one of the object is an input/output error.
-      switch self {
-      case .read, .write, .truncate, .execute: return [.eio, .efault]
-      // The structure of a lock.
-      case .fileControl: return [.efault]
-      default: return CallPointer.allCases.contains { use(of: $0) != nil } ? [.efault] : []
-      }
-    }
-    switch self {
-    case .sharedMemoryOpen, .open: return [.enfile, .emfile, .enomem]
-    case .truncate, .map, .protect, .unmap, .execute, .write, .setBreak: return [.enomem]
-    case .fork: return [.enomem, .eagain]
-    case .duplicate, .duplicateTo, .fileControl: return [.emfile, .enfile, .enomem]
-    case .setGroups: return [.enomem]
-    default: return []
-    }
+    guard let call else { return [] }
+    return point.isTransfer ? call.transferErrors : call.memoryErrors
   }
 }

@@ -30,10 +30,6 @@ extension ReferenceModel {
     return Int(process.freeDescriptor()) >= descriptorLimit(process) ? .emfile : nil
   }
 
-  func close(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
-    process.descriptors.removeValue(forKey: descriptor) == nil ? .error(.ebadf) : .value(0)
-  }
-
   func closeRange(_ process: ModelProcess, _ lowest: UInt32, _ highest: UInt32, _ flags: UInt32) -> Expectation {
     if flags & ~4 != 0 || lowest > highest { return .error(.einval) }
     for descriptor in process.descriptors.keys where UInt32(descriptor) >= lowest && UInt32(descriptor) <= highest {
@@ -135,26 +131,5 @@ extension ReferenceModel {
     }
     object.seals |= seals
     return .value(0)
-  }
-
-  /// Shared memory is no vnode (spec shm.md section 3.30); of files and devices nothing is ever behind.
-  func synchronize(_ process: ModelProcess, _ descriptor: Int32) -> Expectation {
-    guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    return file.object != nil ? .error(.einval) : .value(0)
-  }
-
-  /// copy_file_range(2): between regular files only, and none can be written (spec shm.md section 3.30).
-  func copyRange(
-    _ process: ModelProcess, _ source: Int32, _ target: Int32, _ byteCount: UInt64, _ flags: UInt32, _ offsets: UInt8
-  ) -> Expectation {
-    if offsets & 1 == 1 && !reaches(process, .input, 8, write: false) { return .error(.efault) }
-    if offsets & 2 == 2 && !reaches(process, .second, 8, write: false) { return .error(.efault) }
-    if flags != 0 { return .error(.einval) }
-    guard let from = process.file(source), from.isReadable else { return .error(.ebadf) }
-    if from.object != nil { return .error(.einval) }
-    guard let to = process.file(target), to.isWritable else { return .error(.ebadf) }
-    if to.object != nil { return .error(.einval) }
-    if to.statusFlags & 8 != 0 { return .error(.ebadf) }
-    return byteCount == 0 ? .value(0) : .error(.einval)
   }
 }

@@ -2,15 +2,6 @@
 import ABI
 
 extension ReferenceModel {
-  func identity(_ process: ModelProcess, _ kind: IdentityKind) -> UInt32 {
-    switch kind {
-    case .user: process.credentials.realUser
-    case .effectiveUser: process.credentials.effectiveUser
-    case .group: process.credentials.realGroup
-    case .effectiveGroup: process.credentials.effectiveGroup
-    }
-  }
-
   /// Real, effective and saved.
   private func three(_ who: ModelCredentials, _ ofGroups: Bool) -> [UInt32] {
     ofGroups
@@ -91,12 +82,6 @@ extension ReferenceModel {
     let bytes = try output(.output, 4 * groups.count)
     for (index, group) in groups.enumerated() { try check("group \(index)", bytes, 4 * index, 4, UInt64(group)) }
     return .value(UInt64(groups.count))
-  }
-
-  func mask(_ process: ModelProcess, _ mask: UInt16) -> Expectation {
-    let old = process.mask
-    process.mask = mask & 0o7777
-    return .value(UInt64(old))
   }
 
   func threadIdentifier(_ process: ModelProcess) throws(Difference) -> Expectation {

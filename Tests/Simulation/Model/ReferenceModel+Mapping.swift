@@ -1,22 +1,12 @@
 // mmap, munmap and mprotect (spec shm.md 3.11, 3.13, 3.14), page by page.
 import ABI
 
-/// The arguments of mmap(2).
-struct MapArguments {
-  var address: UInt64
-  var byteCount: UInt64
-  var protection: UInt32
-  var flags: UInt32
-  var descriptor: Int32
-  var offset: Int64
-}
-
 extension ReferenceModel {
   static let userEnd: UInt64 = 1 << 46
   /// What is kept for the initial stack.
   static let stack: Range<UInt64> = 0x3FFF_FFFF_F000 - 512 << 20..<0x3FFF_FFFF_F000
 
-  func map(_ process: ModelProcess, _ arguments: MapArguments, _ observed: Observation) throws(Difference)
+  func map(_ process: ModelProcess, _ arguments: MapCall, _ observed: Observation) throws(Difference)
     -> Expectation
   {
     var arguments = arguments
@@ -54,14 +44,14 @@ extension ReferenceModel {
     return try place(process, arguments, view, isNew ? 0 : firstPage, byteCount, reserves, observed)
   }
 
-  private func isZeroFile(_ process: ModelProcess, _ arguments: MapArguments) -> Bool {
+  private func isZeroFile(_ process: ModelProcess, _ arguments: MapCall) -> Bool {
     if case .zero = process.file(arguments.descriptor)?.kind { return true }
     return false
   }
 
   /// The part that depends on the file (spec shm.md 3.11, step 16).
   private func lookAtFile(
-    _ file: ModelFile, _ arguments: MapArguments, _ byteCount: UInt64, _ view: inout ModelView
+    _ file: ModelFile, _ arguments: MapCall, _ byteCount: UInt64, _ view: inout ModelView
   ) -> Errno? {
     let isShared = arguments.flags & 1 != 0
     let wantsWriting = arguments.protection & 2 != 0
@@ -88,14 +78,14 @@ extension ReferenceModel {
   }
 
   /// The length in whole pages, and whether it wraps.
-  private func roundedByteCount(_ arguments: MapArguments) -> (UInt64, Bool) {
+  private func roundedByteCount(_ arguments: MapCall) -> (UInt64, Bool) {
     let pageOffset = UInt64(bitPattern: arguments.offset) & 4095
     let rounded = (arguments.byteCount &+ pageOffset &+ 4095) & ~4095
     return (rounded, arguments.byteCount > rounded)
   }
 
   /// Steps 1 to 13 of spec shm.md 3.11.
-  private func argumentError(_ arguments: MapArguments) -> Errno? {
+  private func argumentError(_ arguments: MapCall) -> Errno? {
     let flags = arguments.flags & ~0x60
     let limit = arguments.protection >> 16 & 7
     if arguments.protection & ~0x7_0007 != 0 { return .einval }
@@ -127,12 +117,12 @@ extension ReferenceModel {
   }
 
   /// The bytes of a mapping that are memory at first: all of it, but of a stack only the top, and never the lowest page.
-  private func memoryByteCount(_ arguments: MapArguments, _ byteCount: UInt64) -> UInt64 {
+  private func memoryByteCount(_ arguments: MapCall, _ byteCount: UInt64) -> UInt64 {
     arguments.flags & 0x400 == 0 ? byteCount : min(byteCount - 4096, ModelProcess.initialStackByteCount)
   }
 
   private func place(
-    _ process: ModelProcess, _ arguments: MapArguments, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
+    _ process: ModelProcess, _ arguments: MapCall, _ view: ModelView, _ firstPage: Int, _ byteCount: UInt64,
     _ reserves: Bool, _ observed: Observation
   ) throws(Difference) -> Expectation {
     if exceedsAddressSpace(process, byteCount) { return .error(.enomem) }
@@ -169,7 +159,7 @@ extension ReferenceModel {
 
   /// An address that the kernel chose: free, inside user space, and as the flags want it.
   private func checkChoice(
-    _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
+    _ process: ModelProcess, _ arguments: MapCall, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
     if start & 4095 != 0 || start < 0x1000 || start >= Self.userEnd || byteCount > Self.userEnd - start {
       throw Difference("address \(hexadecimal(start)) cannot be a mapping")
@@ -188,7 +178,7 @@ extension ReferenceModel {
   /// Spec shm.md 3.11, step 13: no hint, and one from the program's start to the farthest end of its data, mean behind that
   /// end; any other is obeyed where the place is free.
   private func checkHint(
-    _ process: ModelProcess, _ arguments: MapArguments, _ start: UInt64, _ byteCount: UInt64
+    _ process: ModelProcess, _ arguments: MapCall, _ start: UInt64, _ byteCount: UInt64
   ) throws(Difference) {
     let hint = arguments.address
     let behindData = (Program.data + UInt64(process.limits[2].hard) + 4095) & ~4095

@@ -154,10 +154,10 @@ extension ReferenceModel {
   /// Whether the call that a process is blocked in goes on now.
   func isReady(_ process: ModelProcess) -> Bool {
     if process.signals.isStopped { return false }
-    switch process.blocked?.innermost {
-    case .wait(let target, let options, _):
-      return children(of: process, target).isEmpty || !reporting(to: process, target, options).isEmpty
-    case .read: return !consoleInput.isEmpty
+    switch process.blocked?.call {
+    case let wait as WaitCall:
+      return children(of: process, wait.target).isEmpty || !reporting(to: process, wait.target, wait.options).isEmpty
+    case is ReadCall: return !consoleInput.isEmpty
     default: return true
     }
   }

@@ -100,14 +100,6 @@ extension ReferenceModel {
     return process.credentials.effectiveUser == 0 ? .value(0) : .error(.eperm)
   }
 
-  /// A call that does not exist in FreeBSD raises SIGSYS; one that only does not exist here does not.
-  func unknownCall(_ process: ModelProcess, _ number: UInt64) -> Expectation {
-    if Operation.missingCalls.contains(number) || !unknownCallsRaiseSignal { return .error(.enosys) }
-    // SIGSYS is posted like any other signal.
-    if process.signals.ignored.contains(12) { return .error(.enosys) }
-    return exit(process, .terminated(.sigsys))
-  }
-
   // MARK: Groups and sessions
 
   func groupOrSession(

@@ -1,4 +1,4 @@
-// Limits, usage, time, sysarch and random numbers (spec abi.md sections 10, 16 and 17), naively.
+// Limits, usage and time (spec abi.md sections 10, 16 and 17), naively.
 import ABI
 
 extension ReferenceModel {
@@ -56,11 +56,6 @@ extension ReferenceModel {
 
   // MARK: Time
 
-  func sleep(_ process: ModelProcess, _ seconds: Int64, _ nanoseconds: Int64) -> Expectation {
-    if !reaches(process, .input, 16, write: false) { return .error(.efault) }
-    return nanoseconds < 0 || nanoseconds >= 1_000_000_000 ? .error(.einval) : .value(0)
-  }
-
   /// 1 virtual, 2 profiling, 14 thread, 15 process: time that was used. 3 and 6 do not exist.
   func clock(_ process: ModelProcess, _ identifier: Int32) throws(Difference) -> Expectation {
     if identifier < 0 || identifier > 15 || identifier == 3 || identifier == 6 { return .error(.einval) }
@@ -110,28 +105,5 @@ extension ReferenceModel {
     }
     if wanted & 2 == 2 { try check("timezone", output(.second, 8), 0, 8, 0) }
     return .value(0)
-  }
-
-  // MARK: The machine
-
-  /// sysarch(2): 128 and 129 are the fs base, 130 and 131 the gs base, odd ones set.
-  func architecture(_ process: ModelProcess, _ operation: UInt32, _ word: UInt64) throws(Difference) -> Expectation {
-    if operation < 128 || operation > 131 { return .error(.einval) }
-    let index = operation < 130 ? 0 : 1
-    if operation & 1 == 1 {
-      if !reaches(process, .input, 8, write: false) { return .error(.efault) }
-      if word >= Self.userEnd { return .error(.einval) }
-      process.segmentBases[index] = word
-    } else {
-      if !reaches(process, .output, 8, write: true) { return .error(.efault) }
-      try check("base", output(.output, 8), 0, 8, process.segmentBases[index])
-    }
-    return .value(0)
-  }
-
-  func randomBytes(_ process: ModelProcess, _ count: Int, _ flags: UInt32) -> Expectation {
-    if flags & ~7 != 0 { return .error(.einval) }
-    if count > 0 && !reaches(process, .output, count, write: true) { return .error(.efault) }
-    return .value(UInt64(count))
   }
 }

@@ -106,7 +106,7 @@ public final class ReferenceModel {
   func complete(_ process: ModelProcess, _ observed: Observation) throws(Difference) {
     guard let operation = process.blocked else { throw Difference("process \(process.number) was not blocked") }
     process.blocked = nil
-    if case .kill = operation.innermost {
+    if operation.call is KillCall {
       // It had stopped itself, and goes on now.
       if observed != .value(0) { throw Difference("got \(observed), expected 0") }
       return
@@ -122,15 +122,7 @@ public final class ReferenceModel {
     case .misplaced(let pointer, let address, let inner):
       places[pointer] = address
       return try expectation(inner, process, observed)
-    case .map(let address, let byteCount, let protection, let flags, let descriptor, let offset):
-      return try map(
-        process,
-        MapArguments(
-          address: address, byteCount: byteCount, protection: protection, flags: flags, descriptor: descriptor,
-          offset: offset), observed)
-    case .unmap(let address, let byteCount): return unmap(process, address, byteCount)
-    case .protect(let address, let byteCount, let protection): return protect(process, address, byteCount, protection)
-    case .setBreak(let address): return setBreak(process, address)
+    case .systemCall(let made): return try made.call.answer(self, process, observed)
     case .load(let address, let byteCount):
       return memoryAccess(process, address, byteCount, write: false) { .bytes(process.load(address, byteCount)) }
     case .store(let address, let byteCount, let pattern):
@@ -143,93 +135,6 @@ public final class ReferenceModel {
     case .type(let text):
       consoleInput += Array(text.utf8)
       return .value(0)
-    default: return try fileExpectation(operation, process, observed)
-    }
-  }
-
-  private func fileExpectation(
-    _ operation: Operation, _ process: ModelProcess, _ observed: Observation
-  ) throws(Difference) -> Expectation {
-    switch operation {
-    case .sharedMemoryOpen(let name, let flags, let mode, let extra, let is2008):
-      sharedMemoryOpen(process, name, flags, mode, extra, is2008)
-    case .sharedMemoryUnlink(let name): sharedMemoryUnlink(process, name)
-    case .open(let path, let flags, let directory): open(process, path, flags, directory)
-    case .truncate(let descriptor, let length): truncate(process, descriptor, length)
-    case .status(let descriptor, let is2008): try status(process, descriptor, is2008)
-    case .changeMode(let descriptor, let mode): changeMode(process, descriptor, mode)
-    case .changeOwner(let descriptor, let user, let group): changeOwner(process, descriptor, user, group)
-    case .close(let descriptor): close(process, descriptor)
-    case .duplicate(let descriptor): duplicate(process, descriptor)
-    case .duplicateTo(let descriptor, let target): duplicate(process, descriptor, to: target)
-    case .fileControl(let descriptor, let command, let argument): fileControl(process, descriptor, command, argument)
-    case .deviceControl(let descriptor, let request, let word):
-      try deviceControl(process, descriptor, request, word)
-    case .synchronize(let descriptor, _): synchronize(process, descriptor)
-    case .copyRange(let source, let target, let byteCount, let flags, let offsets):
-      copyRange(process, source, target, byteCount, flags, offsets)
-    case .descriptorTableSize: .value(UInt64(descriptorLimit(process)))
-    case .closeFrom(let lowest): closeRange(process, UInt32(max(0, lowest)), UInt32.max, 0)
-    case .closeRange(let lowest, let highest, let flags): closeRange(process, lowest, highest, flags)
-    case .read(let descriptor, let address, let byteCount, let offset):
-      try read(process, descriptor, address, byteCount, offset)
-    case .write(let descriptor, let address, let byteCount, let offset):
-      try write(process, descriptor, address, byteCount, offset)
-    case .seek(let descriptor, let offset, let origin): seek(process, descriptor, offset, origin)
-    default: try processExpectation(operation, process, observed)
-    }
-  }
-
-  private func processExpectation(
-    _ operation: Operation, _ process: ModelProcess, _ observed: Observation
-  ) throws(Difference) -> Expectation {
-    switch operation {
-    case .fork(let child, _): try fork(process, child, observed)
-    case .exit(let status): exit(process, .exited(status))
-    case .wait(let target, let options, let usage): try wait(process, target, options, usage, observed)
-    case .execute(let path, let argumentCount): execute(process, path, argumentCount)
-    case .kill(let target, let signal): kill(process, target, signal)
-    case .signalAction(let signal, let handler, let wantsOld):
-      try signalAction(process, signal, handler, wantsOld)
-    case .controlProcess(let type, let target, let command, let flags):
-      controlProcess(process, type, target, command, flags)
-    case .processGroup: .value(UInt64(process.group))
-    case .processGroupOf(let target): groupOrSession(process, target) { $0.group }
-    case .sessionOf(let target): groupOrSession(process, target) { $0.session }
-    case .setProcessGroup(let target, let group): setProcessGroup(process, target, group)
-    case .makeSession: makeSession(process)
-    case .processIdentifier: .value(UInt64(process.identifier))
-    case .parentIdentifier: .value(process.number == 0 ? 0 : UInt64(processes[process.parent]?.identifier ?? 0))
-    case .threadIdentifier: try threadIdentifier(process)
-    case .yield: .value(0)
-    default: try identityExpectation(operation, process)
-    }
-  }
-
-  private func identityExpectation(_ operation: Operation, _ process: ModelProcess) throws(Difference) -> Expectation {
-    switch operation {
-    case .identity(let kind): .value(UInt64(identity(process, kind)))
-    case .setIdentity(let kind, let value): setIdentity(process, kind, value)
-    case .setIdentities(let ofGroups, let values): setIdentities(process, ofGroups, values)
-    case .identities(let ofGroups, let wanted): try identities(process, ofGroups, wanted)
-    case .setGroups(let groups): setGroups(process, groups)
-    case .groups(let room): try groups(process, room)
-    case .isTainted: .value(process.isTainted ? 1 : 0)
-    case .mask(let mask): self.mask(process, mask)
-    case .resourceUsage(let who): try resourceUsage(process, who)
-    case .resourceLimit(let which): try resourceLimit(process, which)
-    case .setResourceLimit(let which, let soft, let hard): setResourceLimit(process, which, soft, hard)
-    case .sleep(let seconds, let nanoseconds): sleep(process, seconds, nanoseconds)
-    case .clock(let identifier): try clock(process, identifier)
-    case .clockResolution(let identifier, let wantsTime): try clockResolution(process, identifier, wantsTime)
-    case .timeOfDay(let wanted): try timeOfDay(process, wanted)
-    case .systemControl(let name, let room, let isQuery, let newValue):
-      try systemControl(process, name, room, isQuery, newValue)
-    case .randomBytes(let count, let flags): randomBytes(process, count, flags)
-    case .architecture(let operation, let word): try architecture(process, operation, word)
-    case .restart: process.credentials.effectiveUser == 0 ? .anything : .error(.eperm)
-    case .unknownCall(let number): unknownCall(process, number)
-    default: throw Difference("the model does not know \(operation)")
     }
   }
 

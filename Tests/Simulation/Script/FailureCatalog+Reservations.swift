@@ -9,15 +9,15 @@ extension FailureCase {
   private static let limited: [ScriptStep] =
     family + [
       step(
-        .map(address: window + 30 * 4096, byteCount: 14 * 4096, protection: 1, flags: 0x1012, descriptor: -1, offset: 0)
+        MapCall(address: window + 30 * 4096, byteCount: 14 * 4096, protection: 1, flags: 0x1012)
       ),
-      ScriptStep(0, .systemControl(.name("vm.overcommit"), newValue: [2, 0, 0, 0])),
-      step(.setResourceLimit(12, soft: 10 * 4096, hard: 10 * 4096)),
-      step(.setIdentity(.user, 1)),
+      ScriptStep(0, SystemControlCall(name: .name("vm.overcommit"), newValue: [2, 0, 0, 0])),
+      step(SetLimitCall(which: 12, soft: 10 * 4096, hard: 10 * 4096)),
+      step(SetIdentityCall(kind: .user, value: 1)),
     ]
 
-  private static func anonymous(_ pageCount: UInt64, flags: UInt32, at address: UInt64 = 0) -> Operation {
-    .map(address: address, byteCount: pageCount * 4096, protection: 3, flags: flags, descriptor: -1, offset: 0)
+  private static func anonymous(_ pageCount: UInt64, flags: UInt32, at address: UInt64 = 0) -> MapCall {
+    MapCall(address: address, byteCount: pageCount * 4096, protection: 3, flags: flags)
   }
 
   /// All that can be refused.
@@ -28,20 +28,20 @@ extension FailureCase {
     FailureCase("a page of swap too many, shared", limited, anonymous(11, flags: 0x1001)),
     FailureCase(
       "a refused mapping over another", limited, anonymous(11, flags: 0x1012, at: window + 4096)),
-    FailureCase("a refused growth", limited, .truncate(descriptor: 3, length: 60 * 4096)),
+    FailureCase("a refused growth", limited, TruncateCall(descriptor: 3, length: 60 * 4096)),
     FailureCase(
       "a refused write that grows", limited,
-      .write(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
+      WriteCall(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
     FailureCase(
       "swap for the middle of a mapping", limited,
-      .protect(address: window + 31 * 4096, byteCount: 10 * 4096, protection: 3)),
+      ProtectCall(address: window + 31 * 4096, byteCount: 10 * 4096, protection: 3)),
     FailureCase(
       "refused swap for the middle of a mapping", limited,
-      .protect(address: window + 31 * 4096, byteCount: 11 * 4096, protection: 3)),
-    FailureCase("a break that is allowed", limited, .setBreak(Program.dataEnd + 10 * 4096)),
-    FailureCase("a refused break", limited, .setBreak(Program.dataEnd + 10 * 4096 + 1)),
-    FailureCase("a refused fork", limited, .fork(child: 9)),
-    FailureCase("a refused fork with everything in swap", evicted(limited), .fork(child: 9)),
-    FailureCase("a refused execution", limited, .execute()),
+      ProtectCall(address: window + 31 * 4096, byteCount: 11 * 4096, protection: 3)),
+    FailureCase("a break that is allowed", limited, BreakCall(address: Program.dataEnd + 10 * 4096)),
+    FailureCase("a refused break", limited, BreakCall(address: Program.dataEnd + 10 * 4096 + 1)),
+    FailureCase("a refused fork", limited, ForkCall(child: 9)),
+    FailureCase("a refused fork with everything in swap", evicted(limited), ForkCall(child: 9)),
+    FailureCase("a refused execution", limited, ExecuteCall()),
   ]
 }

@@ -21,17 +21,20 @@ public struct FailureCase: Sendable {
 }
 
 extension FailureCase {
+  init(_ name: String, _ setup: [ScriptStep], _ call: any SimulatedCall) { self.init(name, setup, .call(call)) }
+
   /// The process that acts in every case: a child of process 1, so that it may die.
   static let actor = 1
   static func step(_ operation: Operation) -> ScriptStep { ScriptStep(actor, operation) }
+  static func step(_ call: any SimulatedCall) -> ScriptStep { step(.call(call)) }
   private static let window = Program.window
 
   /// An object of 40 pages on descriptor 3, mapped shared in the window, two of its pages written.
   static let sharedObject: [ScriptStep] = [
-    ScriptStep(0, .fork(child: actor)),
-    step(.sharedMemoryOpen(name: "/object", flags: 0x202, mode: 0o600, sharedMemoryFlags: 2)),
-    step(.truncate(descriptor: 3, length: 40 * 4096)),
-    step(.map(address: window, byteCount: 16 * 4096, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+    ScriptStep(0, ForkCall(child: actor)),
+    step(SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600, sharedMemoryFlags: 2)),
+    step(TruncateCall(descriptor: 3, length: 40 * 4096)),
+    step(MapCall(address: window, byteCount: 16 * 4096, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
     step(.store(address: window, byteCount: 8, pattern: 1)),
     step(.store(address: window + 9 * 4096, byteCount: 8, pattern: 2)),
   ]
@@ -39,9 +42,9 @@ extension FailureCase {
   /// The same, and a private mapping of it behind, one page copied; then a child that shares everything.
   static let family: [ScriptStep] =
     sharedObject + [
-      step(.map(address: window + 65536, byteCount: 8 * 4096, protection: 3, flags: 0x12, descriptor: 3, offset: 0)),
+      step(MapCall(address: window + 65536, byteCount: 8 * 4096, protection: 3, flags: 0x12, descriptor: 3, offset: 0)),
       step(.store(address: window + 65536, byteCount: 8, pattern: 3)),
-      step(.fork(child: 2)),
+      step(ForkCall(child: 2)),
     ]
 
   /// Everything in swap.
@@ -52,53 +55,55 @@ extension FailureCase {
 
   private static let scenes: [FailureCase] = [
     FailureCase(
-      "create", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: "/new", flags: 0x202, mode: 0o600)),
+      "create", [ScriptStep(0, ForkCall(child: actor))], SharedMemoryOpenCall(name: "/new", flags: 0x202, mode: 0o600)),
     FailureCase(
-      "create with a long name", [ScriptStep(0, .fork(child: actor))],
-      .sharedMemoryOpen(name: "/" + String(repeating: "long", count: 120), flags: 0x202, mode: 0o600)),
-    FailureCase("open", sharedObject, .sharedMemoryOpen(name: "/object", flags: 2, mode: 0)),
-    FailureCase("open and empty", sharedObject, .sharedMemoryOpen(name: "/object", flags: 0x402, mode: 0)),
-    FailureCase("open nameless", [ScriptStep(0, .fork(child: actor))], .sharedMemoryOpen(name: nil, flags: 2, mode: 0)),
-    FailureCase("unlink", sharedObject, .sharedMemoryUnlink(name: "/object")),
-    FailureCase("unlink with the path in swap", evicted(sharedObject), .sharedMemoryUnlink(name: "/object")),
-    FailureCase("grow", sharedObject, .truncate(descriptor: 3, length: 80 * 4096)),
-    FailureCase("shrink into a page", sharedObject, .truncate(descriptor: 3, length: 9 * 4096 + 5)),
-    FailureCase("shrink into a page in swap", evicted(sharedObject), .truncate(descriptor: 3, length: 9 * 4096 + 5)),
-    FailureCase("status", sharedObject, .status(descriptor: 3)),
-    FailureCase("status into swap", evicted(sharedObject), .status(descriptor: 3)),
-    FailureCase("dup", sharedObject, .duplicate(descriptor: 3)),
-    FailureCase("dup2 far away", sharedObject, .duplicateTo(descriptor: 3, target: 20)),
-    FailureCase("fcntl F_DUPFD", sharedObject, .fileControl(descriptor: 3, command: 0, argument: 12)),
+      "create with a long name", [ScriptStep(0, ForkCall(child: actor))],
+      SharedMemoryOpenCall(name: "/" + String(repeating: "long", count: 120), flags: 0x202, mode: 0o600)),
+    FailureCase("open", sharedObject, SharedMemoryOpenCall(name: "/object", flags: 2, mode: 0)),
+    FailureCase("open and empty", sharedObject, SharedMemoryOpenCall(name: "/object", flags: 0x402, mode: 0)),
+    FailureCase(
+      "open nameless", [ScriptStep(0, ForkCall(child: actor))], SharedMemoryOpenCall(name: nil, flags: 2, mode: 0)),
+    FailureCase("unlink", sharedObject, SharedMemoryUnlinkCall(name: "/object")),
+    FailureCase("unlink with the path in swap", evicted(sharedObject), SharedMemoryUnlinkCall(name: "/object")),
+    FailureCase("grow", sharedObject, TruncateCall(descriptor: 3, length: 80 * 4096)),
+    FailureCase("shrink into a page", sharedObject, TruncateCall(descriptor: 3, length: 9 * 4096 + 5)),
+    FailureCase("shrink into a page in swap", evicted(sharedObject), TruncateCall(descriptor: 3, length: 9 * 4096 + 5)),
+    FailureCase("status", sharedObject, StatusCall(descriptor: 3)),
+    FailureCase("status into swap", evicted(sharedObject), StatusCall(descriptor: 3)),
+    FailureCase("dup", sharedObject, DuplicateCall(descriptor: 3)),
+    FailureCase("dup2 far away", sharedObject, DuplicateToCall(descriptor: 3, target: 20)),
+    FailureCase("fcntl F_DUPFD", sharedObject, FileControlCall(descriptor: 3, command: 0, argument: 12)),
     FailureCase(
       "map", sharedObject,
-      .map(address: 0, byteCount: 8192, protection: 3, flags: 1, descriptor: 3, offset: 0)),
+      MapCall(address: 0, byteCount: 8192, protection: 3, flags: 1, descriptor: 3, offset: 0)),
     FailureCase(
       "map over the middle of a mapping", family,
-      .map(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x12, descriptor: 3, offset: 4096)),
+      MapCall(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x12, descriptor: 3, offset: 4096)),
     FailureCase(
       "map shared memory without a file", sharedObject,
-      .map(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x1011, descriptor: -1, offset: 0)),
-    FailureCase("unmap the middle of a mapping", sharedObject, .unmap(address: window + 4096, byteCount: 4096)),
+      MapCall(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x1011)),
+    FailureCase("unmap the middle of a mapping", sharedObject, UnmapCall(address: window + 4096, byteCount: 4096)),
     FailureCase(
       "protect the middle of a mapping", sharedObject,
-      .protect(address: window + 4096, byteCount: 4096, protection: 1)),
-    FailureCase("fork", family, .fork(child: 3)),
-    FailureCase("fork with everything in swap", evicted(family), .fork(child: 3)),
-    FailureCase("write", sharedObject, .write(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
+      ProtectCall(address: window + 4096, byteCount: 4096, protection: 1)),
+    FailureCase("fork", family, ForkCall(child: 3)),
+    FailureCase("fork with everything in swap", evicted(family), ForkCall(child: 3)),
+    FailureCase(
+      "write", sharedObject, WriteCall(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
     FailureCase(
       "write from swap to swap", evicted(sharedObject),
-      .write(descriptor: 3, address: Program.data, byteCount: 4000, offset: 4090 + 9 * 4096)),
+      WriteCall(descriptor: 3, address: Program.data, byteCount: 4000, offset: 4090 + 9 * 4096)),
     FailureCase(
       "write that grows", sharedObject,
-      .write(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
+      WriteCall(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
     FailureCase(
       "write from swap to the console",
       evicted(sharedObject + [step(.store(address: Program.data + 4096, byteCount: 8, pattern: 9))]),
-      .write(descriptor: 1, address: Program.data + 4000, byteCount: 5000)),
-    FailureCase("read", sharedObject, .read(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
+      WriteCall(descriptor: 1, address: Program.data + 4000, byteCount: 5000)),
+    FailureCase("read", sharedObject, ReadCall(descriptor: 3, address: Program.buffer, byteCount: 9000, offset: 4090)),
     FailureCase(
       "read from swap to swap", evicted(sharedObject),
-      .read(descriptor: 3, address: Program.data, byteCount: 4000, offset: 9 * 4096)),
+      ReadCall(descriptor: 3, address: Program.data, byteCount: 4000, offset: 9 * 4096)),
     FailureCase("first load", sharedObject, .load(address: window + 15 * 4096, byteCount: 8)),
     FailureCase("first store", sharedObject, .store(address: window + 15 * 4096, byteCount: 8, pattern: 4)),
     FailureCase("load from swap", evicted(family), .load(address: window + 9 * 4096, byteCount: 8)),
@@ -106,22 +111,22 @@ extension FailureCase {
     FailureCase("store after fork", family, .store(address: window + 65536, byteCount: 8, pattern: 6)),
     FailureCase(
       "store after fork, from swap", evicted(family), .store(address: window + 65536, byteCount: 8, pattern: 7)),
-    FailureCase("close", sharedObject, .close(descriptor: 3)),
-    FailureCase("exit", family, .exit(status: 3)),
-    FailureCase("exit with everything in swap", evicted(family), .exit(status: 3)),
-    FailureCase("set groups", [ScriptStep(0, .fork(child: actor))], .setGroups([1, 2, 3])),
-    FailureCase("set user", [ScriptStep(0, .fork(child: actor))], .setIdentity(.user, 1)),
-    FailureCase("sleep with its time in swap", evicted(sharedObject), .sleep(nanoseconds: 1_000_000)),
-    FailureCase("clock into swap", evicted(sharedObject), .clock()),
-    FailureCase("kill", family, .kill(.process(2), signal: 9)),
+    FailureCase("close", sharedObject, CloseCall(descriptor: 3)),
+    FailureCase("exit", family, ExitCall(status: 3)),
+    FailureCase("exit with everything in swap", evicted(family), ExitCall(status: 3)),
+    FailureCase("set groups", [ScriptStep(0, ForkCall(child: actor))], SetGroupsCall(groups: [1, 2, 3])),
+    FailureCase("set user", [ScriptStep(0, ForkCall(child: actor))], SetIdentityCall(kind: .user, value: 1)),
+    FailureCase("sleep with its time in swap", evicted(sharedObject), SleepCall(nanoseconds: 1_000_000)),
+    FailureCase("clock into swap", evicted(sharedObject), ClockCall()),
+    FailureCase("kill", family, KillCall(target: .process(2), signal: 9)),
     FailureCase(
       "load a page that a child mapped",
       family + [ScriptStep(2, .store(address: window + 12 * 4096, byteCount: 8, pattern: 8))],
       .load(address: window + 12 * 4096, byteCount: 8)),
-    FailureCase("execute", sharedObject, .execute()),
-    FailureCase("dup2 beyond the first leaf", sharedObject, .duplicateTo(descriptor: 3, target: 100)),
+    FailureCase("execute", sharedObject, ExecuteCall()),
+    FailureCase("dup2 beyond the first leaf", sharedObject, DuplicateToCall(descriptor: 3, target: 100)),
     FailureCase(
-      "set many groups", [ScriptStep(0, .fork(child: actor))], .setGroups((1...40).map { UInt32($0) })),
+      "set many groups", [ScriptStep(0, ForkCall(child: actor))], SetGroupsCall(groups: (1...40).map { UInt32($0) })),
   ]
 }
 
@@ -182,7 +187,10 @@ public struct ExhaustiveFailure {
 extension Operation {
   /// The operation once more: a second child has a number of its own.
   fileprivate var repeated: Operation {
-    if case .fork(let child, let isPartial) = self { return .fork(child: child + 1, isPartial: isPartial) }
+    if case .systemCall(let made) = self, var fork = made.call as? ForkCall {
+      fork.child += 1
+      return .call(fork)
+    }
     return self
   }
 }

@@ -1,0 +1,110 @@
+// The calls of shared memory: shm_open2(2), shm_unlink(2), ftruncate(2).
+
+import ABI
+
+extension SimulatedCalls {
+  static let sharedMemoryCalls: [any SimulatedCall.Type] = [
+    SharedMemoryOpenCall.self, SharedMemoryUnlinkCall.self, TruncateCall.self,
+  ]
+}
+
+/// shm_open2(2), or with `is2008` the call 482; no name means SHM_ANON.
+struct SharedMemoryOpenCall: SimulatedCall {
+  var name: String?
+  var flags: UInt32
+  var mode: UInt16
+  var sharedMemoryFlags: UInt32 = 0
+  var is2008 = false
+
+  static var weight: Int { 0 }
+  static var examples: [CallExample] {
+    [
+      ("shm_open of 2008", SharedMemoryOpenCall(name: "/other", flags: 0x202, mode: 0o600, is2008: true)),
+      ("shm_open2", SharedMemoryOpenCall(name: "/other", flags: 0x202, mode: 0o600)),
+    ]
+  }
+
+  var number: SystemCallNumber { is2008 ? .shmOpen : .shmOpen2 }
+  var arguments: [CallArgument] {
+    [name.map { .path($0) } ?? .word(1), .word(flags), .word(mode), .word(sharedMemoryFlags), .anything]
+  }
+  var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enfile, .emfile, .enomem] }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.sharedMemoryOpen(process, name, flags, mode, sharedMemoryFlags, is2008)
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    if generator.isMemoryOnly || generator.random.chance(oneIn: 4) {
+      let extra = generator.isMemoryOnly ? 0 : UInt32(generator.random.number(below: 4))
+      return SharedMemoryOpenCall(name: nil, flags: 2, mode: 0o600, sharedMemoryFlags: extra)
+    }
+    var call = SharedMemoryOpenCall(
+      name: "/" + (generator.random.pick(["a", "b", "c", "longer name/with a slash", "é"]) ?? "a"),
+      flags: generator.random.pick([0, 2, 2, 2]) ?? 2,
+      mode: generator.random.pick([0o600, 0o644, 0o666, 0o777, 0, 0o4755]) ?? 0o600)
+    if !generator.random.chance(oneIn: 5) { call.flags |= 0x200 }
+    if generator.random.chance(oneIn: 6) { call.flags |= 0x800 }
+    if generator.random.chance(oneIn: 6) { call.flags |= 0x400 }
+    if generator.random.chance(oneIn: 4) { call.flags |= 0x10_0000 }
+    if generator.random.chance(oneIn: 30) { call.flags |= 0x1000 }
+    call.is2008 = generator.random.chance(oneIn: 8)
+    if !call.is2008 && generator.random.chance(oneIn: 4) {
+      call.sharedMemoryFlags = UInt32(generator.random.number(below: 5))
+    }
+    return call
+  }
+}
+
+/// shm_unlink(2)
+struct SharedMemoryUnlinkCall: SimulatedCall {
+  var name: String
+
+  static var weight: Int { 4 }
+  static var examples: [CallExample] { [("shm_unlink", SharedMemoryUnlinkCall(name: "/object"))] }
+
+  var number: SystemCallNumber { .shmUnlink }
+  var arguments: [CallArgument] { [.path(name)] }
+  var changesState: Bool { true }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.sharedMemoryUnlink(process, name)
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    let names = ["/a", "/b", "/c", "/longer name/with a slash", "/é", "/no", "a"]
+    return SharedMemoryUnlinkCall(name: generator.random.pick(names) ?? "")
+  }
+}
+
+/// ftruncate(2)
+struct TruncateCall: SimulatedCall {
+  var descriptor: Int32
+  var length: Int64
+
+  static var weight: Int { 0 }
+  static var examples: [CallExample] { [("ftruncate", TruncateCall(descriptor: 3, length: 9 * 4096 + 7))] }
+
+  var number: SystemCallNumber { .ftruncate }
+  var arguments: [CallArgument] { [.int(descriptor), .word(length)] }
+  var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enomem] }
+  var transferErrors: [Errno] { [.eio, .efault] }
+  func givesBack(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    process.file(descriptor)?.object.map { length <= $0.size } ?? false
+  }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.truncate(process, descriptor, length)
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    var length = Int64(generator.random.number(below: 40_000))
+    if generator.random.chance(oneIn: 3) { length = Int64(generator.random.number(below: 10)) * 4096 }
+    if !generator.isMemoryOnly && generator.random.chance(oneIn: generator.limitsReservations ? 200 : 50) {
+      length = generator.random.pick([-1, 1 << 33, 1 << 45, Int64.max, 1]) ?? 0
+    }
+    return TruncateCall(descriptor: generator.descriptor(process), length: length)
+  }
+}
