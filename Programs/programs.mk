@@ -28,10 +28,16 @@ $(PROGRAMS_OBJECTS)/library/%.c.o: Programs/C/library/%.c $(PROGRAMS_HEADERS)
 	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) -fno-builtin -c $< -o $@
 
-$(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S
+# A function for every call that has a number, but for those that are called in ways of their own.
+PROGRAMS_CALLS := $(PROGRAMS_OBJECTS)/include/system_calls.list
+$(PROGRAMS_CALLS): Programs/C/include/sys/syscall.h
+	@mkdir -p $(@D)
+	@sed -nE '/SYS_(syscall|__syscall|exit|vfork|rfork) /d; s/^#define SYS_([a-z0-9_]+) ([0-9]+)$$/entry \1, \2/p' $< > $@
+
+$(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S $(PROGRAMS_CALLS)
 	@mkdir -p $(@D)
 	$(PROGRAMS_SAY)
-	@clang $(PROGRAMS_CFLAGS) -c $< -o $@
+	@clang $(PROGRAMS_CFLAGS) -I$(dir $(PROGRAMS_CALLS)) -c $< -o $@
 
 $(PROGRAMS_OUTPUT)/demonstration-c: Programs/Demonstration/demonstration.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
@@ -85,9 +91,9 @@ programs-c: $(PROGRAMS_PLAIN) $(PROGRAMS_TESTS) $(PROGRAMS_BARE) $(PROGRAMS_BAD)
 
 # The package manager decides itself what is out of date, so it is always asked.
 .PHONY: programs-swift
-programs-swift:
+programs-swift: $(PROGRAMS_CALLS)
 	@MARTLET_BUILD=programs Linker/quietly programs swift build --no-color-diagnostics -c release --triple x86_64-unknown-none-elf --toolset Linker/programs.json \
-	  --scratch-path .build-programs -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
+	  --scratch-path .build-programs -Xcc -I$(CURDIR)/$(dir $(PROGRAMS_CALLS)) -Xlinker -T -Xlinker $(CURDIR)/Linker/programs.ld
 	@mkdir -p $(PROGRAMS_OUTPUT)
 	@for program in demonstration; do \
 	  llvm-objcopy -g .build-programs/x86_64-unknown-none-elf/release/$$program $(PROGRAMS_OUTPUT)/$$program; done

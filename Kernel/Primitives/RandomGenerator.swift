@@ -1,5 +1,5 @@
-// Random numbers that nobody can guess: ChaCha20 with fast key erasure. What programs get (getrandom(2), kern.arandom, the
-// canary of a new program) comes from here, and every module reaches it through the kernel's services.
+// Random numbers that nobody can guess: ChaCha20 with fast key erasure. What programs get (by a call, from a node or a device,
+// as the canary of a new program) comes from here, and every module reaches it through the kernel's services.
 //
 // Invariants
 // - The key makes one batch of output and is overwritten by the start of it: neither the state nor any output says what was

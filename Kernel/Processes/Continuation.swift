@@ -97,7 +97,7 @@ public enum CallPhase: Remainder, BitwiseCopyable {
   }
 }
 
-/// A getrandom(2) of which a part is done.
+/// A request for random numbers of which a part is done.
 public struct PendingRandom: BitwiseCopyable {
   /// Bytes that were handed out.
   public var moved: UInt64 = 0

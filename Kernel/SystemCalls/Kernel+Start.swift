@@ -34,7 +34,7 @@ extension Kernel {
     baselineKernelFrameCount = baseline.frames - (services.heap?.heldFrameCount ?? 0)
     let material = seedMaterial
     if !services.seedRandom(with: material.span) && !isQuiet {
-      services.report { $0.append("this machine has no source of entropy: random numbers (getrandom) can be guessed") }
+      services.report { $0.append("this machine has no source of entropy: random numbers can be guessed") }
     }
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)

@@ -4,7 +4,7 @@
 enum SystemCallLimits {
   /// Groups in setgroups(2), the effective one included: what fits into a call buffer.
   static let groupCount = 256
-  /// Pieces, each a call buffer, that getrandom(2) hands out before others have a turn.
+  /// Pieces of random numbers, each a call buffer, that a call hands out before others have a turn.
   static let randomPiecesPerStep = 16
   /// Bytes of kern.arandom at a time.
   static let randomNodeByteCount = 256
