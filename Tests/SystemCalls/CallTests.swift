@@ -13,7 +13,7 @@ import Testing
   @Test func `shared memory is shared with a child`() throws {
     let kernel = try TestKernel()
     let name = kernel.string("/object")
-    let descriptor = try #require(kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0))
+    let descriptor = try #require(kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0))
     #expect(descriptor.integer == 3)
     #expect(kernel.call(.ftruncate, 3, 10000)?.integer == 0)
     let address = try #require(kernel.call(.mmap, 0, 10000, 3, 1, 3, 0)?.value)
@@ -35,7 +35,7 @@ import Testing
     #expect(kernel.call(.munmap, address, 10000)?.integer == 0)
     #expect(kernel.call(.close, 3)?.integer == 0)
     #expect(kernel.call(.close, 3)?.errno == .ebadf)
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.integer == 3)
     #expect(kernel.call(.shmOpen2, 1, 0, 0, 0, 0)?.errno == .einval)
     #expect(kernel.call(.shmOpen, 8, 2, 0)?.errno == .efault)
     #expect(kernel.call(.shmOpen2, 8, 2, 0, 8)?.errno == .einval)
@@ -46,7 +46,7 @@ import Testing
     func map(
       _ address: UInt64, _ count: UInt64, _ protection: UInt64, _ flags: UInt64, _ descriptor: UInt64, _ offset: UInt64
     ) -> Errno? { kernel.call(.mmap, address, count, protection, flags, descriptor, offset)?.errno }
-    #expect(map(0, 0, 8, 0x1002, minusOne, 0) == .einval)
+    #expect(map(0, 0, 8, .privateMemory, minusOne, 0) == .einval)
     #expect(map(0, 0, 3 | 1 << 16, 0x1002, minusOne, 0) == .enotsup)
     #expect(map(0, 0, 3, 0x1002, minusOne, 0) == .einval)
     #expect(map(0, 4096, 3, 0x1002, 0, 0) == .einval)
@@ -90,7 +90,7 @@ import Testing
 
   @Test func `anonymous shared memory is shared with a child`() throws {
     let kernel = try TestKernel()
-    let address = try #require(kernel.call(.mmap, 0, 8192, 3, 0x1001, minusOne, 0)?.value)
+    let address = try #require(kernel.call(.mmap, 0, 8192, .readWrite, .sharedMemory, minusOne, 0)?.value)
     _ = kernel.fork()
     _ = kernel.wait {
       kernel.store([77], at: address + 4096)
@@ -198,7 +198,7 @@ import Testing
   @Test func `reboot ends everything with status 0`() throws {
     let kernel = try TestKernel()
     _ = kernel.fork()
-    kernel.call(.shmOpen2, kernel.string("/left"), 0x202, 0o600, 0, 0)
+    kernel.call(.shmOpen2, kernel.string("/left"), .createReadWrite, 0o600, 0, 0)
     kernel.call(.reboot, 0x4008)
     #expect(kernel.report?.isClean == true)
   }

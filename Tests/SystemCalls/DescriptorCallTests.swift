@@ -106,8 +106,8 @@ import Testing
     for request in [0x0000_6601, 0x2008_6601, 0x4000_6601, 0x8000_6601, 0x4041_6601, 0x8004_6699, 0x2004_6699] {
       #expect(error(kernel.call(.ioctl, 0, UInt64(request), data)) == .enotty, "\(request)")
     }
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.integer == 3)
-    #expect(kernel.call(.shmOpen, kernel.string("/o"), 0x202, 0o600)?.integer == 4)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen, kernel.string("/o"), .createReadWrite, 0o600)?.integer == 4)
     #expect(kernel.call(.open, kernel.string("/dev/zero"), 2)?.integer == 5)
     #expect(kernel.call(.open, kernel.string("/bin/prog"), 0)?.integer == 6)
     kernel.storeWord(0, at: data)
@@ -159,7 +159,7 @@ import Testing
 
   @Test func `the old layout of stat has the same answers in narrower fields`() throws {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, kernel.string("/o"), 0x202, 0o640, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, kernel.string("/o"), .createReadWrite, 0o640, 0, 0)?.integer == 3)
     #expect(kernel.call(.ftruncate, 3, 5000)?.integer == 0)
     #expect(kernel.call(.pwrite, 3, data, 1, 0)?.integer == 1)
     kernel.store([UInt8](repeating: 0xFF, count: 512), at: data + 0x400)
@@ -190,14 +190,14 @@ import Testing
     let kernel = try TestKernel()
     let last = UInt64(Int64.max)
     // SHM_GROW_ON_WRITE
-    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 2, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 2, 0)?.integer == 3)
     #expect(error(kernel.call(.pwrite, 3, data, 1, last)) == .efbig)
     #expect(error(kernel.call(.pwrite, 3, data, 2, last - 1)) == .efbig)
     #expect(kernel.call(.lseek, 3, 0, 2)?.value == 0)
     #expect(kernel.call(.pwrite, 3, data, 1, last - 1)?.integer == 1)
     #expect(kernel.call(.lseek, 3, 0, 2)?.value == last)
     // Without the flag a write past the end moves what is inside.
-    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.integer == 4)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)?.integer == 4)
     #expect(kernel.call(.ftruncate, 4, last)?.integer == 0)
     #expect(kernel.call(.pwrite, 4, data, 2, last - 1)?.integer == 1)
     #expect(kernel.call(.pwrite, 4, data, 2, last)?.integer == 0)

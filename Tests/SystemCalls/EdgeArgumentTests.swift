@@ -102,9 +102,9 @@ import Testing
       let kernel = try TestKernel(frames: 1024, swapBlocks: seed % 3 == 0 ? 0 : 256, signosys: false)
       _ = kernel.string("/o", at: data + 0x100)
       _ = kernel.string("/bin/prog", at: data + 0x200)
-      #expect(kernel.call(.shmOpen2, data + 0x100, 0x202, 0o666, 3, 0)?.integer == 3)
+      #expect(kernel.call(.shmOpen2, data + 0x100, .createReadWrite, 0o666, 3, 0)?.integer == 3)
       #expect(kernel.call(.shmOpen, data + 0x100, 2, 0)?.integer == 4)
-      #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.integer == 5)
+      #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.integer == 5)
       // All calls that exist but reboot(2), which ends everything.
       let numbers = (0..<SystemCallTable.count).filter {
         kernel.kernel.table.exists($0) && $0 != Int(SystemCallNumber.reboot.rawValue)

@@ -19,7 +19,7 @@ import Testing
     #expect(kernel.call(.fstat, 0, data)?.failed == false)
     let wanted = try #require(kernel.load(data, size))
     // Two pages that are there, whose frames need not follow each other; what is behind the structure stays.
-    kernel.call(.mmap, area, 2 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 2 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     kernel.store([1], at: area + 4096)
     for left in stride(from: 8, through: size + 8, by: 8) {
       let address = area + 4096 - UInt64(left)
@@ -38,7 +38,7 @@ import Testing
 
   @Test func `the console writes what it could read`() throws {
     let kernel = try TestKernel()
-    kernel.call(.mmap, area, 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     kernel.store([UInt8](repeating: 0x61, count: 300), at: area + 4096 - 300)
     _ = kernel.hardware.processor.takeConsoleOutput()
     #expect(kernel.call(.write, 1, area + 4096 - 300, 1000)?.value == 300)
@@ -49,11 +49,11 @@ import Testing
   @Test(arguments: [0, 1, 2, 3]) func `a descriptor that is not used in the end leaves nothing`(which: Int) throws {
     let kernel = try TestKernel()
     let name = kernel.string("/name")
-    #expect(kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.value == 3)
     for descriptor in 4..<64 { #expect(kernel.call(.dup, 0)?.integer == descriptor) }
     switch which {
     case 0: #expect(kernel.call(.open, kernel.string("/dev/none", at: data + 64), 0)?.errno == .enoent)
-    case 1: #expect(kernel.call(.shmOpen2, name, 0xA02, 0, 0, 0)?.errno == .eexist)
+    case 1: #expect(kernel.call(.shmOpen2, name, .createExclusiveReadWrite, 0, 0, 0)?.errno == .eexist)
     case 2: #expect(kernel.call(.shmOpen2, kernel.string("/none", at: data + 64), 2, 0, 0, 0)?.errno == .enoent)
     default: #expect(kernel.call(.shmOpen2, 1, 0, 0, 0, 0)?.errno == .einval)
     }
@@ -68,7 +68,7 @@ import Testing
     let kernel = try TestKernel()
     func grow(_ process: Int, _ pages: UInt64) {
       kernel.run(process)
-      kernel.call(.mmap, area, pages * 4096, 3, 0x1012, nobody, 0)
+      kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
       for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
     }
     let small = kernel.fork()

@@ -108,7 +108,7 @@ import Testing
 
   @Test func `too many arguments are refused with E2BIG`() throws {
     let kernel = try TestKernel(frames: 4096)
-    let area = try #require(kernel.call(.mmap, 0, 1 << 20, 3, 0x1002, UInt64(bitPattern: -1))?.value)
+    let area = try #require(kernel.call(.mmap, 0, 1 << 20, .readWrite, .privateMemory, UInt64(bitPattern: -1))?.value)
     let text = area + 0x8_0000
     kernel.store([UInt8](repeating: 65, count: 60000) + [0], at: text)
     for index in 0..<9 { kernel.storeWord(text, at: area + UInt64(8 * index)) }

@@ -16,7 +16,7 @@ import Testing
     _ = kernel.fork()
     let first = kernel.context
     kernel.call(.schedYield)
-    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     for page in 0..<pages where kernel.context != first { kernel.store([1], at: area + page * 4096) }
     #expect(kernel.context == first)
     #expect(kernel.kernel.inspectedProcesses.scheduler.frameWaiterCount == 1)
@@ -36,7 +36,7 @@ import Testing
     let yields = examined(kernel, events: 1000) { kernel.call(.schedYield) }
     #expect(yields < 4000, "\(yields)")
     let refusals = examined(kernel, events: 1000) {
-      #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+      #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.errno == .enfile)
     }
     #expect(refusals < 4000, "\(refusals)")
   }
@@ -52,12 +52,12 @@ import Testing
   @Test(arguments: [0, 300] as [UInt32]) func `calls that give back are never refused`(swapBlocks: UInt32) throws {
     let kernel = try TestKernel(frames: 1024, swapBlocks: swapBlocks)
     let first = kernel.context
-    kernel.call(.shmOpen2, kernel.string("/back"), 0x202, 0o600, 0, 0)
+    kernel.call(.shmOpen2, kernel.string("/back"), .createReadWrite, 0o600, 0, 0)
     kernel.call(.ftruncate, 3, 8 * 4096)
     let low: UInt64 = 0x2_0000_0000
-    kernel.call(.mmap, low, 8 * 4096, 3, 0x11, 3, 0)
+    kernel.call(.mmap, low, 8 * 4096, .readWrite, .fixedSharedFile, 3, 0)
     for page in 0..<UInt64(8) { kernel.store([1], at: low + page * 4096) }
-    kernel.call(.mmap, low + 0x10_0000, 64 * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, low + 0x10_0000, 64 * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     for page in 0..<UInt64(64) { kernel.store([1], at: low + 0x10_0000 + page * 4096) }
     let end = try #require(kernel.kernel.inspectedProcesses.process(1)?.addressSpace?.program.dataEnd)
     #expect(kernel.call(.break, end + 4 * 4096)?.failed == false)
@@ -67,7 +67,7 @@ import Testing
       #expect(kernel.context == first && result?.failed == false, "\(what): \(String(describing: result))")
     }
     // What takes is refused, or would be.
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.errno == .enfile)
     #expect(kernel.call(.ftruncate, 3, 9 * 4096)?.errno == .enomem)
     let middle = low + 0x10_0000
     for page in [20, 21, 40] as [UInt64] {

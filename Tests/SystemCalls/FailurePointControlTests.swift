@@ -37,20 +37,20 @@ import Testing
     #expect(setting(kernel) == "off")
     #expect(set(kernel, "2*return(5)") == CallResult(value: 0, failed: false))
     #expect(setting(kernel) == "2*return(5)")
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.errno == .enfile)
     #expect(setting(kernel) == "1*return(5)")
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.errno == .enfile)
     #expect(setting(kernel) == "off")
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0) == CallResult(value: 3, failed: false))
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0) == CallResult(value: 3, failed: false))
   }
 
   @Test func `a point that is set for a process fails for no other`() throws {
     let kernel = try TestKernel()
     let child = kernel.fork()
     #expect(set(kernel, "return(0)[pid \(child)]")?.failed == false)
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0) == CallResult(value: 3, failed: false))
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0) == CallResult(value: 3, failed: false))
     _ = kernel.wait(child) {
-      #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.errno == .enfile)
+      #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.errno == .enfile)
       kernel.exit()
     }
     #expect(set(kernel, "off")?.failed == false)

@@ -23,8 +23,8 @@ import Testing
 
   private func machine() throws -> TestKernel {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.integer == 3)
-    #expect(kernel.call(.shmOpen, kernel.string("/o"), 0x202, 0o600)?.integer == 4)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen, kernel.string("/o"), .createReadWrite, 0o600)?.integer == 4)
     for (index, path) in ["/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/bin/prog"].enumerated() {
       let isProgram = path.hasPrefix("/bin")
       #expect(kernel.call(.open, kernel.string(path), isProgram ? 0 : 2)?.integer == 5 + index)
@@ -382,10 +382,10 @@ import Testing
   @Test func `an open whose truncation is forbidden does not seal`() throws {
     let kernel = try TestKernel()
     let path = kernel.string("/o", at: data + 0x100)
-    #expect(kernel.call(.shmOpen2, path, 0x202, 0o600, 1, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, path, .createReadWrite, 0o600, 1, 0)?.integer == 3)
     #expect(kernel.call(.ftruncate, 3, 5000)?.integer == 0)
     #expect(answer(kernel.call(.fcntl, 3, 19, 2)) == 0)
-    #expect(kernel.call(.shmOpen2, path, 0x402, 0, 0, 0)?.errno == .eperm)
+    #expect(kernel.call(.shmOpen2, path, .truncateReadWrite, 0, 0, 0)?.errno == .eperm)
     #expect(answer(kernel.call(.fcntl, 3, 20)) == 2)
   }
 }

@@ -10,14 +10,14 @@ import Testing
 
 @Suite struct HostileTests {
   private let minusOne = UInt64.max
-  private let anonymous: UInt64 = 0x1002
+  private let anonymous: UInt64 = .privateMemory
 
   /// Objects for memory that starts as zeros, and those that hold a program's copies of an object's pages.
   @Test(arguments: [false, true]) func `every object that the kernel makes for a program is reserved first`(
     isCopy: Bool
   ) throws {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     #expect(kernel.call(.ftruncate, 3, 4096)?.failed == false)
     let (flags, descriptor) = isCopy ? (2, 3) : (anonymous, minusOne)
     // Not one behind the other: neighbours would be one mapping.
@@ -32,7 +32,7 @@ import Testing
   /// Process 1 is cut in the middle of a write of 200 pages, and process 2 runs.
   private func cutWrite(_ kernel: TestKernel) throws -> PhysicalAddress? {
     let first = kernel.context
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     #expect(kernel.call(.ftruncate, 3, 200 << 12)?.failed == false)
     let buffer = try #require(kernel.call(.mmap, 0, 200 << 12, 3, anonymous, minusOne, 0)).value
     _ = kernel.fork()
@@ -60,7 +60,7 @@ import Testing
     kernel.storeWord(1_000_000, at: TestKernel.data + 8)
     kernel.call(.nanosleep, TestKernel.data, 0)
     #expect(kernel.identifier == 1)
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     #expect(kernel.call(.ftruncate, 3, 200 << 12)?.failed == false)
     let buffer = try #require(kernel.call(.mmap, 0, 200 << 12, 3, anonymous, minusOne, 0)).value
     // No timer interrupt comes through, but the call is cut.
@@ -113,7 +113,7 @@ import Testing
     let child = kernel.fork()
     kernel.call(.schedYield)
     #expect(kernel.identifier == child)
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     let descriptor = kernel.result.value
     kernel.call(.ftruncate, descriptor, 4_096_000)
     let address = try #require(kernel.call(.mmap, 0, 4_096_000, 3, 1, descriptor, 0)).value
@@ -136,7 +136,7 @@ import Testing
     let kernel = try TestKernel()
     let pages: UInt64 = 200
     // SHM_ANON, O_RDWR, SHM_ALLOW_SEALING.
-    let descriptor = try #require(kernel.call(.shmOpen2, 1, 2, 0, 1, 0)).value
+    let descriptor = try #require(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)).value
     #expect(kernel.call(.ftruncate, descriptor, pages << 12)?.integer == 0)
     let buffer = try #require(kernel.call(.mmap, 0, pages << 12, 3, anonymous, minusOne, 0)).value
     let child = kernel.fork()

@@ -151,7 +151,7 @@ import Testing
     let kernel = try TestKernel()
     #expect(kernel.call(.setresgid, 1, 2, 3)?.integer == 0)
     #expect(kernel.call(.setresuid, 4, 5, 6)?.integer == 0)
-    #expect(kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)?.integer == 3)
     #expect(kernel.call(.fstat, 3, data)?.integer == 0)
     #expect(kernel.loadWord(data + 28) == 2 << 32 | 5)
   }

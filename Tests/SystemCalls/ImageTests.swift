@@ -95,7 +95,7 @@ import Testing
     let vector = kernel.register(40) + 32
     #expect(kernel.loadWord(vector) == 3 && kernel.loadWord(vector + 8) == base + 64)
     #expect(kernel.load(base + 0x20_0000, 1) == [1])
-    #expect(kernel.call(.mmap, data, 65536, 3, 0x1012, minusOne, 0)?.value == data)
+    #expect(kernel.call(.mmap, data, 65536, .readWrite, .fixedPrivateMemory, minusOne, 0)?.value == data)
     #expect(may(kernel, base + 0x100) == (true, false, true))
   }
 
@@ -121,7 +121,7 @@ import Testing
   @Test func `many strings cross pages and turns`() throws {
     let kernel = try TestKernel(frames: 4096)
     let count = 600
-    let area = try #require(kernel.call(.mmap, 0, 1 << 20, 3, 0x1002, minusOne, 0)?.value)
+    let area = try #require(kernel.call(.mmap, 0, 1 << 20, .readWrite, .privateMemory, minusOne, 0)?.value)
     let texts = (0..<count).map { String(repeating: "x", count: $0 % 37) + "\($0)" }
     _ = kernel.strings(texts, at: area)
     let child = kernel.fork()
@@ -147,7 +147,7 @@ import Testing
     let kernel = try TestKernel()
     let path = kernel.string("/bin/prog")
     // A string that runs into nothing, and one whose start lies there.
-    let page = try #require(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.value)
+    let page = try #require(kernel.call(.mmap, 0, 4096, .readWrite, .privateMemory, minusOne, 0)?.value)
     kernel.store([UInt8](repeating: 65, count: 4096), at: page)
     for address in [page + 4095, page, page + 4096, minusOne] {
       kernel.storeWord(address, at: data + 0x800)
@@ -157,7 +157,7 @@ import Testing
     #expect(kernel.call(.execve, path, minusOne - 7, 0)?.errno == .efault)
     #expect(kernel.call(.execve, path, page + 4092, 0)?.errno == .efault)
     // With a small stack, which has 128 KiB all the same, there is no room for more strings than that.
-    let long = try #require(kernel.call(.mmap, 0, 40 * 4096, 3, 0x1002, minusOne, 0)?.value)
+    let long = try #require(kernel.call(.mmap, 0, 40 * 4096, .readWrite, .privateMemory, minusOne, 0)?.value)
     kernel.store([UInt8](repeating: 65, count: 40 * 4096 - 1) + [0], at: long)
     #expect(kernel.setLimit(3, 8192, 8192, at: data + 0x900)?.integer == 0)
     kernel.storeWord(long, at: data + 0x800)

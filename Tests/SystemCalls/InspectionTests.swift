@@ -106,9 +106,9 @@ import Testing
     let kernel = try TestKernel()
     // More than one turn moves.
     let byteCount = UInt64(2 * FileLimits.pagesPerTransferStep) * 4096
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     kernel.call(.ftruncate, 3, 2 * byteCount)
-    kernel.call(.mmap, area, byteCount, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, byteCount, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     kernel.store([1], at: area)
     let child = kernel.fork()
     kernel.run(child)
@@ -133,9 +133,9 @@ import Testing
     let kernel = try TestKernel()
     let byteCount = UInt64(2 * FileLimits.pagesPerTransferStep) * 4096
     let path = kernel.string("/object", at: TestKernel.data + 0x100)
-    kernel.call(.shmOpen2, path, 0x202, 0o600, 0, 0)
+    kernel.call(.shmOpen2, path, .createReadWrite, 0o600, 0, 0)
     kernel.call(.ftruncate, 3, byteCount)
-    kernel.call(.mmap, area, byteCount, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, byteCount, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     kernel.store([1], at: area)
     let child = kernel.fork()
     kernel.run(child)
@@ -153,7 +153,7 @@ import Testing
     }
     kernel.call(.write, 3, area, byteCount)
     #expect(kernel.context == childContext)
-    kernel.call(.shmOpen2, path, 0x402, 0, 0, 0)
+    kernel.call(.shmOpen2, path, .truncateReadWrite, 0, 0, 0)
     #expect(kernel.context == parent)
     #expect(kernel.result == CallResult(value: byteCount, failed: false))
     kernel.call(.schedYield)

@@ -38,7 +38,7 @@ import Testing
     let kernel = try TestKernel()
     let parent = kernel.context
     let stranger = kernel.fork()
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     kernel.call(.ftruncate, 3, 4096)
     let child = lend(kernel)
     #expect(stranger == 2 && child == 3)
@@ -121,7 +121,7 @@ import Testing
     #expect(kernel.wait(2).1 == .terminated(.sigsegv))
     // Killed by another, in the middle of a long call that changes the common map.
     let other = kernel.fork()
-    #expect(kernel.call(.mmap, 0x10_0000_0000, 4000 << 12, 3, 0x1012, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0x10_0000_0000, 4000 << 12, .readWrite, .fixedPrivateMemory, nobody, 0)?.failed == false)
     for page in 0..<400 as Range<UInt64> {
       kernel.store([UInt8(truncatingIfNeeded: page)], at: 0x10_0000_0000 + page << 12)
     }
@@ -185,10 +185,10 @@ import Testing
     let accounts = kernel.hardware.system.accounts
     lend(kernel)
     #expect(kernel.call(.setuid, 5)?.integer == 0)
-    kernel.call(.mmap, 0x10_0000_0000, 8 << 12, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, 0x10_0000_0000, 8 << 12, .readWrite, .fixedPrivateMemory, nobody, 0)
     #expect(accounts.account(of: 5).reservedPageCount == 8)
     kernel.exit()
-    kernel.call(.mmap, 0x20_0000_0000, 8 << 12, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, 0x20_0000_0000, 8 << 12, .readWrite, .fixedPrivateMemory, nobody, 0)
     #expect(accounts.account(of: 5).reservedPageCount == 8 && kernel.call(.getuid)?.integer == 0)
     kernel.call(.munmap, 0x10_0000_0000, 8 << 12)
     #expect(accounts.account(of: 5).reservedPageCount == 0)

@@ -112,7 +112,7 @@ import Testing
     #expect(kernel.call(.break, start + 4096)?.value == start + 4096)
     // Where something is mapped already the segment cannot go.
     #expect(kernel.setLimit(2, infinity, infinity)?.integer == 0)
-    let blocked = kernel.call(.mmap, start + 16384, 4096, 3, 0x1012, UInt64.max, 0)
+    let blocked = kernel.call(.mmap, start + 16384, 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     #expect(blocked?.value == start + 16384)
     #expect(kernel.call(.break, start + 16385)?.errno == .enomem)
     #expect(kernel.call(.break, 0)?.value == start + 4096)

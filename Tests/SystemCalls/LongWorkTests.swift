@@ -13,7 +13,7 @@ import Testing
 
 @Suite struct LongWorkTests {
   private let area: UInt64 = 0x1_0000_0000
-  private let anonymous: UInt64 = 0x1012
+  private let anonymous: UInt64 = .fixedPrivateMemory
   private let nobody = UInt64.max
 
   /// Maps `count` pages one by one, with every other one read-only so that they stay apart, and stores to those that allow.
@@ -234,12 +234,12 @@ import Testing
 
   @Test func `a mapping that is being made keeps stores from being sealed`() throws {
     let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, 400 * 4096)
     _ = kernel.fork()
     let parent = kernel.context
     mapPages(kernel, 400)
-    kernel.call(.mmap, area, 400 * 4096, 3, 0x11, 3, 0)
+    kernel.call(.mmap, area, 400 * 4096, .readWrite, .fixedSharedFile, 3, 0)
     var steps = 0
     yield(kernel, until: parent) {
       steps += 1
@@ -256,13 +256,13 @@ import Testing
 
   @Test func `a mapping that is never made counts no more`() throws {
     let kernel = try TestKernel(frames: 4096, unitsPerTurn: 16)
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, 400 * 4096)
     _ = kernel.fork()
     let first = kernel.context
     kernel.call(.schedYield)
     mapPages(kernel, 400)
-    kernel.call(.mmap, area, 400 * 4096, 3, 0x11, 3, 0)
+    kernel.call(.mmap, area, 400 * 4096, .readWrite, .fixedSharedFile, 3, 0)
     #expect(kernel.context == first)
     #expect(kernel.call(.fcntl, 3, 19, 8)?.errno == .ebusy)
     kernel.call(.kill, 2, 9)
@@ -289,9 +289,9 @@ import Testing
   @Test func `the kernel comes back for interrupts while nobody else is ready`() throws {
     let kernel = try TestKernel(frames: 8192)
     let pages: UInt64 = 6000
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     kernel.call(.ftruncate, 3, pages * 4096)
-    kernel.call(.mmap, area, pages * 4096, 3, 0x11, 3, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedSharedFile, 3, 0)
     for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
     kernel.call(.close, 3)
     // Nothing here may keep the address space: at -O the kernel can end before what refers to its parts.

@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct MappingCallTests {
   private let area: UInt64 = 0x1_0000_0000
-  private let anonymous: UInt64 = 0x1012
+  private let anonymous: UInt64 = .fixedPrivateMemory
   private let nobody = UInt64.max
 
   @Test func `cutting a mapping in two waits for memory rather than fail`() throws {
@@ -67,8 +67,10 @@ import Testing
     let first = try #require(kernel.call(.mmap, 0, 4096, 3, 0x81002, nobody, 0))
     #expect(!first.failed && first.value < low)
     // Everything from there to 2 GiB but two pages is taken.
-    #expect(kernel.call(.mmap, first.value + 4096, low - first.value - 3 * 4096, 0, 0x1012, nobody, 0)?.failed == false)
-    #expect(kernel.call(.mmap, 0x1000, 0x3f_f000, 0, 0x1012, nobody, 0)?.failed == false)
+    #expect(
+      kernel.call(.mmap, first.value + 4096, low - first.value - 3 * 4096, .noAccess, .fixedPrivateMemory, nobody, 0)?
+        .failed == false)
+    #expect(kernel.call(.mmap, 0x1000, 0x3f_f000, .noAccess, .fixedPrivateMemory, nobody, 0)?.failed == false)
     let before = try #require(kernel.call(.mmap, 0, 8192, 3, 0x81002, nobody, 0))
     #expect(before.value == low - 8192 || before.value < first.value)
     var last = before
@@ -77,6 +79,6 @@ import Testing
       last = try #require(kernel.call(.mmap, 0, 4096 * 64, 3, 0x81002, nobody, 0))
     }
     #expect(last.errno == .enomem)
-    #expect(kernel.call(.mmap, 0, 4096 * 64, 3, 0x1002, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0, 4096 * 64, .readWrite, .privateMemory, nobody, 0)?.failed == false)
   }
 }

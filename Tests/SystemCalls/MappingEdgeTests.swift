@@ -13,7 +13,7 @@ import Testing
   private let page: UInt64 = 4096
   private let end = UserSpace.end
   private let area: UInt64 = 0xC0_0000_0000
-  private let anonymous: UInt64 = 0x1002
+  private let anonymous: UInt64 = .privateMemory
   private let guardRange: UInt64 = 0x2000
   private let nobody = UInt64.max
   private let enomem = UInt64(Errno.enomem.rawValue)
@@ -70,7 +70,7 @@ import Testing
     #expect(map(kernel, area, pages: 1) == area + 16 * page)
     #expect(map(kernel, area + page + 1, pages: 1) == area + 17 * page)
     // An offset inside a page is added afterwards.
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     let result = kernel.call(.mmap, area + 64 * page + 0x123, page, 1, 1, 3, 0x10)
     #expect(result?.value == area + 65 * page + 0x10)
   }

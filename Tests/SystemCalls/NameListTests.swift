@@ -21,7 +21,7 @@ import Testing
 
   private func make(_ kernel: TestKernel, _ name: String, size: UInt64 = 0, mode: UInt64 = 0o600) {
     let path = kernel.string(name, at: TestKernel.data + 0x1000)
-    #expect(kernel.call(.shmOpen2, path, 0x202, mode, 0, 0)?.failed == false)
+    #expect(kernel.call(.shmOpen2, path, .createReadWrite, mode, 0, 0)?.failed == false)
     let descriptor = kernel.result.value
     if size > 0 { #expect(kernel.call(.ftruncate, descriptor, size)?.failed == false) }
     kernel.call(.close, descriptor)
@@ -56,8 +56,8 @@ import Testing
 
   private func start() throws -> TestKernel {
     let kernel = try TestKernel(frames: 4096)
-    kernel.call(.mmap, TestKernel.data, 0x2000, 3, 0x1012, UInt64.max, 0)
-    kernel.call(.mmap, buffer, bufferPages * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, TestKernel.data, 0x2000, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
+    kernel.call(.mmap, buffer, bufferPages * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     return kernel
   }
 

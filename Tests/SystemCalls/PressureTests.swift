@@ -12,7 +12,7 @@ import Testing
   private let minusOne = UInt64.max
 
   private func mapShared(_ kernel: TestKernel, pages: UInt64) -> UInt64 {
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     let descriptor = kernel.result.value
     kernel.call(.ftruncate, descriptor, pages * 4096)
     return kernel.call(.mmap, 0, pages * 4096, 3, 1, descriptor, 0)?.value ?? 0
@@ -48,9 +48,9 @@ import Testing
       #expect(kernel.store([1], at: address + page * 4096))
       page += 1
     }
-    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.errno == .enomem)
+    #expect(kernel.call(.mmap, 0, 4096, .readWrite, .privateMemory, minusOne, 0)?.errno == .enomem)
     #expect(kernel.call(.sysctlbyname, TestKernel.data, count, 0, 0, TestKernel.data + 70, 3)?.failed == false)
-    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0, 4096, .readWrite, .privateMemory, minusOne, 0)?.failed == false)
   }
 
   @Test func `the largest process is killed when nothing else helps`() throws {
@@ -80,7 +80,9 @@ import Testing
     kernel.run(forking)
     var address = mapShared(kernel, pages: 200)
     for page in 0..<UInt64(200) { kernel.store([1], at: address + page * 4096) }
-    for page in 0..<UInt64(4000) { kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, 1, 0x1012, minusOne, 0) }
+    for page in 0..<UInt64(4000) {
+      kernel.call(.mmap, 0x2_0000_0000 + page * 8192, 4096, .readOnly, .fixedPrivateMemory, minusOne, 0)
+    }
     let processes = kernel.kernel.inspectedProcesses
     let space = try #require(processes.process(Int32(forking))?.addressSpace)
     let mapPageCount = UInt64(space.kernelByteCount) / 4096
@@ -117,22 +119,24 @@ import Testing
     let name = kernel.string("/x")
     kernel.hardware.heap.alwaysFails = true
     #expect(kernel.call(.fork)?.errno == .enomem)
-    #expect(kernel.call(.shmOpen2, name, 0x202, 0, 0, 0)?.errno == .enfile)
-    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.errno == .enomem)
+    #expect(kernel.call(.shmOpen2, name, .createReadWrite, 0, 0, 0)?.errno == .enfile)
+    #expect(kernel.call(.mmap, 0, 4096, .readWrite, .privateMemory, minusOne, 0)?.errno == .enomem)
     #expect(kernel.call(.close, 0)?.integer == 0)
     #expect(kernel.call(.getpid)?.integer == 1)
     kernel.hardware.heap.alwaysFails = false
-    #expect(kernel.call(.shmOpen2, name, 0x202, 0, 0, 0)?.integer == 0)
+    #expect(kernel.call(.shmOpen2, name, .createReadWrite, 0, 0, 0)?.integer == 0)
   }
 
   @Test func `descriptors and mappings end with errors`() throws {
     let kernel = try TestKernel(frames: 512)
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     while !(kernel.call(.dup, 3)?.failed ?? true) {}
     #expect(kernel.result.errno == .emfile)
     #expect(kernel.call(.closefrom, 4)?.integer == 0)
     var address: UInt64 = 0x1_0000_0000
-    while !(kernel.call(.mmap, address, 4096, UInt64(1 + address / 8192 % 2 * 2), 0x11, 3, 0)?.failed ?? true) {
+    while !(kernel.call(.mmap, address, 4096, UInt64(1 + address / 8192 % 2 * 2), .fixedSharedFile, 3, 0)?.failed
+      ?? true)
+    {
       address += 8192
     }
     #expect(kernel.result.errno == .enomem)
@@ -147,7 +151,7 @@ import Testing
     while count < 100_000 {
       kernel.storeWord(0x2F, at: TestKernel.data)
       kernel.storeWord(0x2F | UInt64(0x61_6161 + count) << 8, at: TestKernel.data)
-      let result = kernel.call(.shmOpen2, TestKernel.data, 0x202, 0o600, 0, 0)
+      let result = kernel.call(.shmOpen2, TestKernel.data, .createReadWrite, 0o600, 0, 0)
       if result?.failed ?? true { break }
       kernel.call(.close, result?.value ?? 0)
       count += 1

@@ -60,7 +60,7 @@ import Testing
 
   @Test func `the whole buffer is filled however large`() throws {
     let kernel = try TestKernel(frames: 4096)
-    let area = try #require(kernel.call(.mmap, 0, 1 << 20, 3, 0x1002, UInt64.max, 0)?.value)
+    let area = try #require(kernel.call(.mmap, 0, 1 << 20, .readWrite, .privateMemory, UInt64.max, 0)?.value)
     for count in [1, 7, 8, 9, 1023, 1024, 1025, 4097, 100_000] {
       kernel.store([UInt8](repeating: 0, count: count + 1), at: area)
       #expect(kernel.call(.getrandom, area, UInt64(count), 0)?.integer == count)
@@ -91,7 +91,7 @@ import Testing
 
   @Test func `a large request lets others run and ends with its process`() throws {
     let kernel = try TestKernel(frames: 8192)
-    let area = try #require(kernel.call(.mmap, 0, 8 << 20, 3, 0x1002, UInt64.max, 0)?.value)
+    let area = try #require(kernel.call(.mmap, 0, 8 << 20, .readWrite, .privateMemory, UInt64.max, 0)?.value)
     let child = kernel.fork()
     let parent = kernel.context
     kernel.call(.getrandom, area, 8 << 20, 0)

@@ -28,7 +28,7 @@ import Testing
     #expect(child > 1, "round \(round): \(kernel.result)")
     guard child > 1 else { return }
     let name = kernel.string("/root", at: TestKernel.data + 64)
-    #expect(kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.failed == false, "round \(round)")
+    #expect(kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.failed == false, "round \(round)")
     let descriptor = kernel.result.value
     #expect(kernel.call(.ftruncate, descriptor, 2 * 4096)?.failed == false)
     let address = kernel.call(.mmap, 0, 2 * 4096, 3, 1, descriptor, 0)?.value ?? 0
@@ -46,7 +46,7 @@ import Testing
     let kernel = try TestKernel(frames: 2048, swapBlocks: swapBlocks)
     let child = user(kernel)
     let name = kernel.string("/held", at: TestKernel.data + 64)
-    let descriptor = kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.value ?? 0
+    let descriptor = kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.value ?? 0
     kernel.call(.ftruncate, descriptor, 1 << 30)
     var pages: UInt64 = 0
     while kernel.kernel.inspectedProcesses.livingProcess(Int32(child)) != nil, pages < 4000 {
@@ -72,7 +72,7 @@ import Testing
     let kernel = try TestKernel(frames: 2048)
     let system = kernel.hardware.system
     let child = user(kernel)
-    kernel.call(.mmap, area, 4000 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 4000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     var page: UInt64 = 0
     while kernel.store([1], at: area + page * 4096) { page += 1 }
     // Process 1 runs; the other waits.
@@ -84,11 +84,11 @@ import Testing
   @Test func `the superuser's need kills a process of a user`() throws {
     let kernel = try TestKernel(frames: 2048)
     let child = user(kernel)
-    kernel.call(.mmap, area, 4000 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 4000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     var page: UInt64 = 0
     while kernel.store([1], at: area + page * 4096) { page += 1 }
     #expect(kernel.kernel.processes.livingProcess(Int32(child)) != nil)
-    kernel.call(.mmap, area, 200 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 200 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     for page in 0..<UInt64(200) { #expect(kernel.store([1], at: area + page * 4096)) }
     // It goes on as soon as there are some, before the other has given everything back.
     #expect(kernel.kernel.processes.process(Int32(child))?.state != .running)
@@ -103,18 +103,21 @@ import Testing
     let system = kernel.hardware.system
     system.accounts.kernelPageLimit = 100
     var count: UInt64 = 0
-    while kernel.call(.mmap, area + count * 8192, 4096, count % 2 * 2 + 1, 0x1012, nobody, 0)?.failed == false {
+    while kernel.call(.mmap, area + count * 8192, 4096, count % 2 * 2 + 1, .fixedPrivateMemory, nobody, 0)?.failed
+      == false
+    {
       count += 1
     }
     #expect(kernel.result.errno == .enomem)
     #expect(count > 1500 && system.freeFrameCount > 1000)
     // What cuts a mapping in two makes one more.
     #expect(kernel.call(.munmap, area, count * 8192)?.failed == false)
-    #expect(kernel.call(.mmap, area, 4096, 3, 0x1012, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, area, 4096, .readWrite, .fixedPrivateMemory, nobody, 0)?.failed == false)
     // The superuser is not limited.
     kernel.run(1)
     for page in 0..<UInt64(4000) {
-      #expect(kernel.call(.mmap, area + page * 8192, 4096, page % 2 * 2 + 1, 0x1012, nobody, 0)?.failed == false)
+      #expect(
+        kernel.call(.mmap, area + page * 8192, 4096, page % 2 * 2 + 1, .fixedPrivateMemory, nobody, 0)?.failed == false)
     }
   }
 
@@ -122,7 +125,7 @@ import Testing
     let kernel = try TestKernel(frames: 4096)
     let child = user(kernel)
     let system = kernel.hardware.system
-    kernel.call(.mmap, area, 8000 << 21, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 8000 << 21, .readWrite, .fixedPrivateMemory, nobody, 0)
     var page: UInt64 = 0
     while page < 8000, kernel.store([1], at: area + page << 21) { page += 1 }
     #expect(page > 500 && page < 2000)
@@ -136,7 +139,7 @@ import Testing
     let kernel = try TestKernel(frames: 2048)
     let child = user(kernel)
     kernel.hardware.system.accounts.kernelPageLimit = 100
-    kernel.call(.mmap, area, 100_000 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 100_000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     var page: UInt64 = 1
     while page < 20_000, kernel.identifier == child {
       kernel.call(.munmap, area + page * 4096, 4096)
@@ -150,9 +153,9 @@ import Testing
     let kernel = try TestKernel(frames: 4096)
     let child = user(kernel)
     let pages: UInt64 = 1200
-    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
-    let object = kernel.call(.shmOpen2, 1, 2, 0o600, 0, 0)?.value ?? 0
+    let object = kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)?.value ?? 0
     #expect(kernel.call(.ftruncate, object, pages * 4096)?.failed == false)
     let accounts = kernel.hardware.system.accounts
     accounts.kernelPageLimit = (accounts.existingAccount(of: 7)?.kernelPageCount ?? 0) + 1
@@ -165,7 +168,7 @@ import Testing
   @Test func `who grows an object whose maker has no processes is killed at the maker's limit`() throws {
     let kernel = try TestKernel(frames: 2048)
     let maker = user(kernel)
-    let object = kernel.call(.shmOpen2, kernel.string("/others"), 0x202, 0o600, 0, 0)?.value ?? 0
+    let object = kernel.call(.shmOpen2, kernel.string("/others"), .createReadWrite, 0o600, 0, 0)?.value ?? 0
     #expect(kernel.call(.fchmod, object, 0o666)?.failed == false)
     #expect(kernel.call(.ftruncate, object, 1 << 40)?.failed == false)
     kernel.exit()
@@ -204,7 +207,7 @@ import Testing
       var count = 0
       while count < 100 {
         let name = kernel.string("/name\(first + count)", at: TestKernel.data + 64)
-        guard kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.failed == false else { break }
+        guard kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.failed == false else { break }
         kernel.call(.close, kernel.result.value)
         count += 1
       }

@@ -19,7 +19,7 @@ import Testing
   }
 
   private func map(_ kernel: TestKernel, pages: UInt64) {
-    #expect(kernel.call(.mmap, area, pages * page, 3, 0x1012, UInt64.max, 0)?.value == area)
+    #expect(kernel.call(.mmap, area, pages * page, .readWrite, .fixedPrivateMemory, UInt64.max, 0)?.value == area)
   }
 
   private func touch(_ kernel: TestKernel, pages: UInt64) {
@@ -54,9 +54,9 @@ import Testing
 
   @Test func `pages that others take away were there`() throws {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.value == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.value == 3)
     kernel.call(.ftruncate, 3, 50 * page)
-    #expect(kernel.call(.mmap, area, 50 * page, 3, 0x11, 3, 0)?.failed == false)
+    #expect(kernel.call(.mmap, area, 50 * page, .readWrite, .fixedSharedFile, 3, 0)?.failed == false)
     // The page that the answer goes to is there afterwards.
     _ = maximum(kernel)
     let first = maximum(kernel)

@@ -23,7 +23,8 @@ import Testing
   /// process 1 runs. Returns what uses everything again.
   private func fill(_ kernel: TestKernel, until isEnough: () -> Bool) throws -> () -> Void {
     let minusOne = UInt64.max
-    let address = try #require(kernel.call(.mmap, 0, Self.pageCount * 4096, 3, 0x1001, minusOne, 0)).value
+    let address = try #require(kernel.call(.mmap, 0, Self.pageCount * 4096, .readWrite, .sharedMemory, minusOne, 0))
+      .value
     var pages: UInt64 = 0
     func useAll() {
       for page in 0..<pages {

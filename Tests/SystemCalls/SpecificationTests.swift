@@ -34,7 +34,9 @@ import Testing
   @Test func `only hints from the program to its farthest data are moved behind that`() throws {
     let kernel = try TestKernel()
     let behindData = data + UserSpace.maximumDataByteCount
-    func place(_ hint: UInt64) -> UInt64? { kernel.call(.mmap, hint, 4096, 3, 0x1002, minusOne, 0)?.value }
+    func place(_ hint: UInt64) -> UInt64? {
+      kernel.call(.mmap, hint, 4096, .readWrite, .privateMemory, minusOne, 0)?.value
+    }
     func check() {
       for hint in [UserSpace.start, 0x1_0000, 0x3F_F000] { #expect(place(hint) == hint) }
       let moved: [UInt64] = [0, 0x40_0000, 0x50_0000, data + 0x10_0000, behindData - 4096]
@@ -57,7 +59,7 @@ import Testing
   @Test func `a limit inside a page leaves that page to the data`() throws {
     let kernel = try TestKernel()
     #expect(kernel.setLimit(2, 65536 + 4097, 65536 + 4097)?.integer == 0)
-    #expect(kernel.call(.mmap, 0, 4096, 3, 0x1002, minusOne, 0)?.value == data + 65536 + 8192)
+    #expect(kernel.call(.mmap, 0, 4096, .readWrite, .privateMemory, minusOne, 0)?.value == data + 65536 + 8192)
     #expect(kernel.call(.break, data + 65536 + 4096)?.failed == false)
     // Only whole pages can be had.
     #expect(kernel.call(.break, data + 65536 + 4097)?.errno == .enomem)
@@ -96,7 +98,7 @@ import Testing
   /// abi.md section 6: F_SETFL changes the read-ahead bit, which open(2) knows as O_CREAT.
   @Test func `the read ahead bit is a status flag`() throws {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen2, kernel.string("/o"), 0x202, 0o600, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, kernel.string("/o"), .createReadWrite, 0o600, 0, 0)?.integer == 3)
     #expect(kernel.call(.fcntl, 3, 3)?.integer == 2)
     #expect(kernel.call(.fcntl, 3, 4, 0x208)?.integer == 0)
     #expect(kernel.call(.fcntl, 3, 3)?.integer == 0x20A)
@@ -116,7 +118,7 @@ import Testing
   /// shm.md 3.22: what is not malformed is passed down, however long its parameter; 2008's answer is EOPNOTSUPP.
   @Test func `requests with long parameters reach the file`() throws {
     let kernel = try TestKernel()
-    #expect(kernel.call(.shmOpen, kernel.string("/o"), 0x202, 0o600)?.integer == 3)
+    #expect(kernel.call(.shmOpen, kernel.string("/o"), .createReadWrite, 0o600)?.integer == 3)
     #expect(kernel.call(.shmOpen2, kernel.string("/o"), 2, 0, 0, 0)?.integer == 4)
     for request in [0x5FFF_6601, 0x8100_6601, 0xDFFF_6601] as [UInt64] {
       #expect(kernel.call(.ioctl, 3, request, data)?.errno == .eopnotsupp, "\(request)")

@@ -224,8 +224,8 @@ import Testing
     #expect(kernel.setLimit(10, before + 2 * step)?.integer == 0)
     #expect(isReachable(kernel, top - 3 * step) && !isReachable(kernel, top - 3 * step - 1))
     #expect(kernel.store([1], at: top - 2 * step) && space(kernel).virtualByteCount == before + step)
-    #expect(kernel.call(.mmap, 0, step + page, 3, 0x1002, nobody, 0)?.errno == .enomem)
-    #expect(kernel.call(.mmap, 0, step, 3, 0x1002, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0, step + page, .readWrite, .privateMemory, nobody, 0)?.errno == .enomem)
+    #expect(kernel.call(.mmap, 0, step, .readWrite, .privateMemory, nobody, 0)?.failed == false)
   }
 
   @Test func `arguments that take more than a stack has at first find their place`() throws {

@@ -26,7 +26,7 @@ import Testing
   }
 
   private func untouchedMemory(_ kernel: TestKernel) -> UInt64 {
-    kernel.call(.mmap, 0, 0x10000, 3, 0x1002, UInt64.max, 0)?.value ?? 0
+    kernel.call(.mmap, 0, 0x10000, .readWrite, .privateMemory, UInt64.max, 0)?.value ?? 0
   }
 
   @Test(arguments: ["frame:return", "page_frame:return", "page_frame:print(1)->return", "frame:return(0)[pid 1]"])

@@ -40,9 +40,9 @@ import Testing
   private func begin(_ call: LongCall) throws -> TestKernel {
     let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
     let first = kernel.context
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, pages * 4096)
-    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     for page in 0..<pages {
       kernel.store([1], at: area + page * 4096)
       kernel.call(.pwrite, 3, area + page * 4096, 4096, page * 4096)
@@ -105,9 +105,9 @@ import Testing
   @Test(arguments: wants.indices) func `who waits in line and is stopped lets those behind pass`(want: Int) throws {
     let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
     let first = kernel.context
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, pages * 4096)
-    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
     for _ in 0..<2 { _ = kernel.fork() }
     // Process 2 is in the middle of a write, process 3 waits for it, and then is stopped.
@@ -135,9 +135,9 @@ import Testing
   @Test func `nobody sees a size that nobody set`() throws {
     let kernel = try TestKernel(frames: 1024, unitsPerTurn: 4)
     let first = kernel.context
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, pages * 4096)
-    kernel.call(.mmap, area, pages * 4096, 3, 0x11, 3, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedSharedFile, 3, 0)
     for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
     _ = kernel.fork()
     kernel.call(.schedYield)
@@ -197,12 +197,12 @@ import Testing
   @Test func `a killed writer that cannot have memory is ended`() throws {
     // Process 2 fills an object; no memory is left, and it is the largest.
     let kernel = try TestKernel(frames: 256)
-    kernel.call(.shmOpen2, 1, 2, 0, 1, 0)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     kernel.call(.ftruncate, 3, 1000 * 4096)
     let first = kernel.context
     _ = kernel.fork()
     kernel.call(.schedYield)
-    kernel.call(.mmap, area, 64 * 4096, 3, 0x1012, UInt64.max, 0)
+    kernel.call(.mmap, area, 64 * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     for page in 0..<UInt64(64) { kernel.store([1], at: area + page * 4096) }
     for round in 0..<20 as Range<UInt64> where kernel.context != first {
       kernel.call(.pwrite, 3, area, 64 * 4096, round * 64 * 4096)

@@ -66,7 +66,7 @@ import Testing
     let objects = number(read(kernel, "vm.martlet.live_objects"))
     let reserved = number(read(kernel, "vm.swap_reserved"))
     let free = number(read(kernel, "vm.stats.vm.v_free_count"))
-    #expect(kernel.call(.shmOpen2, 1, 2, 0, 0, 0)?.integer == 3)
+    #expect(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)?.integer == 3)
     #expect(kernel.call(.ftruncate, 3, 5 * 4096)?.integer == 0)
     #expect(kernel.call(.pwrite, 3, data, 1, 0)?.integer == 1)
     // An open file, an object, and its pageable store.
@@ -81,12 +81,12 @@ import Testing
     #expect(set(kernel, "vm.overcommit", 5)?.integer == 0)
     #expect(number(read(kernel, "vm.overcommit")) == 5)
     // The policy does not bind the superuser.
-    #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0, 1 << 30, .readWrite, .privateMemory, minusOne, 0)?.failed == false)
     #expect(kernel.call(.seteuid, 7)?.integer == 0)
-    #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.errno == .enomem)
+    #expect(kernel.call(.mmap, 0, 1 << 30, .readWrite, .privateMemory, minusOne, 0)?.errno == .enomem)
     #expect(kernel.call(.seteuid, 0)?.integer == 0)
     #expect(set(kernel, "vm.overcommit", 0)?.integer == 0)
-    #expect(kernel.call(.mmap, 0, 1 << 30, 3, 0x1002, minusOne, 0)?.failed == false)
+    #expect(kernel.call(.mmap, 0, 1 << 30, .readWrite, .privateMemory, minusOne, 0)?.failed == false)
     #expect(set(kernel, "kern.signosys", 0)?.integer == 0)
     #expect(error(kernel.perform(100_000, [])) == .enosys)
     #expect(number(read(kernel, "kern.signosys")) == 0)
@@ -317,7 +317,7 @@ import Testing
     let kernel = try TestKernel(frames: 256, isQuiet: true)
     let child = kernel.fork()
     let (identifier, status) = kernel.wait {
-      kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+      kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
       let descriptor = kernel.result.value
       kernel.call(.ftruncate, descriptor, 1000 * 4096)
       let address = kernel.call(.mmap, 0, 1000 * 4096, 3, 1, descriptor, 0)?.value ?? 0

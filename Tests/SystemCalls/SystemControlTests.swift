@@ -62,7 +62,7 @@ import Testing
       kernel.storeWord(count, at: new)
       return control(kernel, old: 0, oldLength: 0, new: new, newLength: 4, name: "kern.maxfiles")
     }
-    func open() -> CallResult? { kernel.call(.shmOpen2, 1, 2, 0, 0, 0) }
+    func open() -> CallResult? { kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0) }
     let old = files()
     #expect(set(old + 100) == nil)
     #expect(files() == old + 100)

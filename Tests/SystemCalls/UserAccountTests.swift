@@ -64,7 +64,7 @@ import Testing
     let kernel = try TestKernel()
     let before = kernel.hardware.system.accounts.count
     _ = runAsUser(kernel)
-    kernel.call(.shmOpen2, kernel.string("/kept"), 0x202, 0o600, 0, 0)
+    kernel.call(.shmOpen2, kernel.string("/kept"), .createReadWrite, 0o600, 0, 0)
     kernel.call(.ftruncate, 3, 10 * 4096)
     kernel.exit()
     #expect(kernel.hardware.system.accounts.count == before + 1)
@@ -80,20 +80,20 @@ import Testing
     let kernel = try TestKernel()
     let first = runAsUser(kernel)
     let second = kernel.context
-    kernel.call(.shmOpen2, kernel.string("/object"), 0x202, 0o666, 0, 0)
+    kernel.call(.shmOpen2, kernel.string("/object"), .createReadWrite, 0o666, 0, 0)
     kernel.call(.fchmod, 3, 0o666)
     kernel.call(.ftruncate, 3, 20 * 4096)
     let own = account(kernel, 7).reservedPageCount
-    kernel.call(.mmap, area, 30 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 30 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     #expect(account(kernel, 7).reservedPageCount == own + 30)
     kernel.call(.munmap, area + 10 * 4096, 5 * 4096)
     #expect(account(kernel, 7).reservedPageCount == own + 25)
-    kernel.call(.mmap, area + 0x100_0000, 8 * 4096, 1, 0x1012, nobody, 0)
+    kernel.call(.mmap, area + 0x100_0000, 8 * 4096, .readOnly, .fixedPrivateMemory, nobody, 0)
     kernel.call(.mprotect, area + 0x100_0000, 8 * 4096, 3)
     #expect(account(kernel, 7).reservedPageCount == own + 33)
     kernel.call(.munmap, area, 0x200_0000)
     #expect(account(kernel, 7).reservedPageCount == own)
-    kernel.call(.mmap, area, 4 * 4096, 3, 0x1011, nobody, 0)
+    kernel.call(.mmap, area, 4 * 4096, .readWrite, .fixedSharedMemory, nobody, 0)
     #expect(account(kernel, 7).reservedPageCount == own + 4)
     while kernel.context != first { kernel.call(.schedYield) }
     // What another user grows stays the creator's.
@@ -104,10 +104,10 @@ import Testing
     kernel.call(.ftruncate, 3, 5 * 4096)
     #expect(account(kernel, 0).reservedPageCount == root)
     // And what a process reserved before it changed its user stays the old one's.
-    kernel.call(.mmap, area, 6 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 6 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     kernel.call(.setuid, 9)
     #expect(account(kernel, 0).reservedPageCount == root + 6)
-    kernel.call(.mmap, area + 0x100_0000, 2 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area + 0x100_0000, 2 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     #expect(account(kernel, 9).reservedPageCount == 2)
     while kernel.context != second { kernel.call(.schedYield) }
     #expect(account(kernel, 7).reservedPageCount == own + 4 - 15)
@@ -118,18 +118,18 @@ import Testing
     #expect(kernel.setLimit(12, 1000 * 4096)?.integer == 0)
     let first = runAsUser(kernel)
     let second = kernel.context
-    #expect(kernel.call(.mmap, area, 3000 * 4096, 3, 0x1012, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, area, 3000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)?.failed == false)
     kernel.call(.munmap, area, 3000 * 4096)
     while kernel.context != first { kernel.call(.schedYield) }
     kernel.storeWord(2, at: TestKernel.data)
     let name = kernel.string("vm.overcommit", at: TestKernel.data + 16)
     #expect(kernel.call(.sysctlbyname, name, 13, 0, 0, TestKernel.data, 4)?.failed == false)
-    #expect(kernel.call(.mmap, area, 3000 * 4096, 3, 0x1012, nobody, 0)?.failed == false)
+    #expect(kernel.call(.mmap, area, 3000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)?.failed == false)
     while kernel.context != second { kernel.call(.schedYield) }
     let left = 1000 - account(kernel, 7).reservedPageCount
-    #expect(kernel.call(.mmap, area, (left + 1) * 4096, 3, 0x1012, nobody, 0)?.errno == .enomem)
-    #expect(kernel.call(.mmap, area, left * 4096, 3, 0x1012, nobody, 0)?.value == area)
-    kernel.call(.shmOpen2, 1, 2, 0, 0, 0)
+    #expect(kernel.call(.mmap, area, (left + 1) * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)?.errno == .enomem)
+    #expect(kernel.call(.mmap, area, left * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)?.value == area)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     #expect(kernel.call(.ftruncate, 3, 1)?.errno == .enomem)
     // A child's memory counts too.
     #expect(kernel.call(.fork)?.errno == .enomem)

@@ -19,18 +19,20 @@ import Testing
       let address = area + piece << 24
       switch random.number(below: 4) {
       case 0:
-        kernel.call(.mmap, address, pages * 4096, 3, 0x1012, nobody, 0)
+        kernel.call(.mmap, address, pages * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
         for page in 0..<pages { kernel.store([1], at: address + page * 4096) }
       case 1:
         // Reserved and not touched: it holds nothing.
-        kernel.call(.mmap, address, 4000 * 4096, 3, 0x1012, nobody, 0)
+        kernel.call(.mmap, address, 4000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
       default:
         let isNamed = random.chance(oneIn: 2)
         let name = isNamed ? kernel.string("/\(kernel.identifier)/\(piece)", at: TestKernel.data + 64) : 1
-        let descriptor = kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.value ?? 0
+        let descriptor = kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.value ?? 0
         kernel.call(.ftruncate, descriptor, pages * 4096)
         for page in 0..<pages { kernel.call(.pwrite, descriptor, TestKernel.data, 1, page * 4096) }
-        if random.chance(oneIn: 2) { kernel.call(.mmap, address, pages * 4096, 3, 0x11, descriptor, 0) }
+        if random.chance(oneIn: 2) {
+          kernel.call(.mmap, address, pages * 4096, .readWrite, .fixedSharedFile, descriptor, 0)
+        }
         // Only the name holds it.
         if isNamed && random.chance(oneIn: 3) { kernel.call(.close, descriptor) }
       }

@@ -26,13 +26,13 @@ import Testing
   }
 
   private func touch(_ kernel: TestKernel, pages: UInt64) {
-    kernel.call(.mmap, area, pages * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     for page in 0..<pages { kernel.store([1], at: area + page * 4096) }
   }
 
   /// Makes an object and fills it without mapping it; its descriptor.
   private func fill(_ kernel: TestKernel, name: UInt64 = 1, pages: UInt64) -> UInt64 {
-    let descriptor = kernel.call(.shmOpen2, name, 0x202, 0o600, 0, 0)?.value ?? 0
+    let descriptor = kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.value ?? 0
     #expect(kernel.call(.ftruncate, descriptor, pages * 4096)?.failed == false)
     for page in 0..<pages { #expect(kernel.call(.pwrite, descriptor, TestKernel.data, 1, page * 4096)?.value == 1) }
     return descriptor
@@ -77,7 +77,9 @@ import Testing
     let root = try account(kernel, 0)
     let before = root.kernelByteCount
     _ = child(kernel, user: 0)
-    for page in 0..<UInt64(100) { kernel.call(.mmap, area + page * (4 << 20), 4096, 3, 0x1012, nobody, 0) }
+    for page in 0..<UInt64(100) {
+      kernel.call(.mmap, area + page * (4 << 20), 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
+    }
     for page in 0..<UInt64(20) { kernel.store([1], at: area + page * (4 << 20)) }
     for descriptor in 0..<UInt64(200) { kernel.call(.dup2, 0, 64 + descriptor) }
     let taken = root.kernelByteCount - before
@@ -153,7 +155,7 @@ import Testing
     touch(kernel, pages: 10)
     kernel.run(1)
     let system = kernel.hardware.system
-    kernel.call(.mmap, area, 4000 * 4096, 3, 0x1012, nobody, 0)
+    kernel.call(.mmap, area, 4000 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
     var page: UInt64 = 0
     while system.freeFrameCount > system.reserveFrameCount + system.privilegedFrameCount / 2 {
       #expect(kernel.store([1], at: area + page * 4096))
@@ -170,7 +172,9 @@ import Testing
   @Test func `one step looks at little and the result is the same`() throws {
     let kernel = try TestKernel(frames: 4096)
     _ = child(kernel, user: 7)
-    for page in 0..<UInt64(300) { kernel.call(.mmap, area + page * 8192, 4096, 3, 0x1012, nobody, 0) }
+    for page in 0..<UInt64(300) {
+      kernel.call(.mmap, area + page * 8192, 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
+    }
     let guilty = child(kernel, user: 7)
     _ = fill(kernel, pages: 60)
     for descriptor in 0..<UInt64(100) { kernel.call(.dup2, 0, 64 + descriptor) }
