@@ -1,4 +1,4 @@
-// What can remain of a change of an address space. A stop lets it finish, so that nobody finds it half done; a kill drops it.
+// What can remain of a change of an address space, or of a look at it. A stop lets it finish, so that nobody finds it half done; a kill drops it.
 
 public import ABI
 public import Primitives
@@ -11,6 +11,8 @@ public enum MemoryContinuation: Remainder {
   case protect(PendingProtection)
   /// A mapping takes the place of others; the call returns this value.
   case map(PendingMapping, value: UInt64)
+  /// It is told which pages are in memory.
+  case residence(PendingResidence)
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool { true }
@@ -27,6 +29,10 @@ public enum MemoryContinuation: Remainder {
       self = .protect(pending)
       return progress
     case .map(let pending, _): return pending.step(&budget)
+    case .residence(var pending):
+      let progress = try space.report(&pending, &budget)
+      self = .residence(pending)
+      return progress
     }
   }
 
@@ -34,7 +40,7 @@ public enum MemoryContinuation: Remainder {
   public var result: UInt64 {
     switch self {
     case .unmap(_, let dataEnd): dataEnd ?? 0
-    case .protect: 0
+    case .protect, .residence: 0
     case .map(_, let value): value
     }
   }

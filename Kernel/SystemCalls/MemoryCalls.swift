@@ -1,4 +1,5 @@
-// mmap(2), munmap(2), mprotect(2) and break(2): the argument checks in the order of spec shm.md 3.11, 3.13 and 3.14.
+// mmap(2), munmap(2), mprotect(2), break(2) and mincore(2): the argument checks in the order of spec shm.md 3.11, 3.13, 3.14
+// and 3.16.
 
 import ABI
 import Files
@@ -94,6 +95,7 @@ extension SystemCallTable {
       .break, "break", 1, .refuses(.enomem, .none),
       givesBack: { $0.arguments.first.raw <= $0.space.program.dataEnd },
       { call throws(Errno) in try call.setBreak() })
+    declare(.mincore, "mincore", 3) { call throws(Errno) in try call.residence() }
   }
 }
 
@@ -105,7 +107,7 @@ extension Descriptor {
 extension SystemCall {
   // MARK: Going on
 
-  /// Begins or goes on with a change of the address space.
+  /// Begins or goes on with what is done with the address space.
   func goOn(_ remainder: consuming MemoryContinuation) throws(Errno) -> Answer {
     var budget = kernel.unitsPerTurn
     let progress = try remainder.step(space, &budget)
@@ -222,6 +224,18 @@ extension SystemCall {
     var budget = kernel.unitsPerTurn
     let progress = try spaceReference.tryBorrow { space throws(Errno) in try space.protect(&pending, &budget) }
     return progress == .complete ? .value(0) : unfinished(progress, .memory(.protect(pending)))
+  }
+
+  // MARK: mincore
+
+  /// mincore(2): a byte for each page that the range touches. ENOMEM when it wraps, leaves user space or has a hole; then
+  /// EFAULT. An empty range has to begin in a mapping.
+  fileprivate func residence() throws(Errno) -> Answer {
+    let address = arguments.first.raw
+    let start = address & ~Page.offsetMask
+    let end = (address &+ arguments.second.raw &+ Page.offsetMask) & ~Page.offsetMask
+    guard start <= end, end <= ABI.UserSpace.end else { throw .enomem }
+    return try goOn(.residence(PendingResidence(from: start, to: end, into: arguments.third.address)))
   }
 
   // MARK: break

@@ -1,10 +1,10 @@
-// mmap(2), munmap(2), mprotect(2) and break(2), as the simulation knows them.
+// mmap(2), munmap(2), mprotect(2), break(2) and mincore(2), as the simulation knows them.
 
 import ABI
 
 extension SimulatedCalls {
   static let memoryCalls: [any SimulatedCall.Type] = [
-    MapCall.self, UnmapCall.self, ProtectCall.self, BreakCall.self,
+    MapCall.self, UnmapCall.self, ProtectCall.self, BreakCall.self, ResidenceCall.self,
   ]
 }
 
@@ -190,6 +190,69 @@ struct BreakCall: SimulatedCall {
     case 1: BreakCall(address: generator.random.pick([Program.dataEnd + (33 << 30), 1 << 46, UInt64.max]) ?? 0)
     case 2: BreakCall(address: Program.dataEnd)
     default: BreakCall(address: Program.dataEnd + UInt64(generator.random.number(below: 12 * 4096)))
+    }
+  }
+}
+
+/// mincore(2)
+struct ResidenceCall: SimulatedCall {
+  var address: UInt64
+  var byteCount: UInt64
+
+  static var examples: [CallExample] {
+    [
+      ("mincore", ResidenceCall(address: Program.window, byteCount: 16 * 4096)),
+      ("mincore of a hole", ResidenceCall(address: Program.window + 60 * 4096, byteCount: 4096)),
+    ]
+  }
+
+  var number: SystemCallNumber { .mincore }
+  var arguments: [CallArgument] { [.word(address), .word(byteCount), .output(pages?.count ?? 1)] }
+
+  /// The pages asked for; nil when the range is none.
+  private var pages: Range<UInt64>? {
+    let start = address & ~4095
+    let end = (address &+ byteCount &+ 4095) & ~4095
+    return start <= end && end <= ReferenceModel.userEnd ? start / 4096..<end / 4096 : nil
+  }
+
+  func answer(
+    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) -> Expectation {
+    guard let pages, process.memory[address / 4096] != nil, pages.allSatisfy({ process.memory[$0] != nil }) else {
+      return .error(.enomem)
+    }
+    if pages.isEmpty { return .value(0) }
+    if !model.reaches(process, .output, pages.count, write: true) { return .error(.efault) }
+    for (byte, page) in zip(try model.output(.output, pages.count), pages) {
+      guard let view = process.memory[page], !Self.isPossible(byte, view) else { continue }
+      throw Difference("mincore says \(byte) of page \(page)")
+    }
+    return .value(0)
+  }
+
+  /// Whether a page may be told so: what is in memory is the kernel's choice, but nothing is modified that was never stored
+  /// to, and what cannot be reached is not there.
+  private static func isPossible(_ byte: UInt8, _ view: ModelView) -> Bool {
+    let told = PageResidence(rawValue: byte)
+    if told.isEmpty { return true }
+    let isStored = view.copy != nil || view.isShared && view.object?.pages[view.objectPage] != nil
+    let isReachable = view.protection != 0 && !view.isGuard && !(view.copy == nil && view.isBeyondEnd)
+    return told.contains(.inCore) && isReachable && told.isDisjoint(with: .superMask)
+      && told.contains(.referenced) == told.contains(.referencedByOther)
+      && told.contains(.modified) == told.contains(.modifiedByOther)
+      && (!told.contains(.modified) || view.protection & 2 != 0 && (isStored || view.isUncertain))
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    let range = generator.windowRange()
+    switch generator.random.number(below: 6) {
+    case 0: return ResidenceCall(address: range.address + 5, byteCount: UInt64(generator.random.number(below: 9000)))
+    case 1: return ResidenceCall(address: generator.badAddress(process), byteCount: range.byteCount)
+    case 2, 3: return ResidenceCall(address: Program.data, byteCount: Program.dataPageCount * 4096)
+    default:
+      let page = generator.mappedPage(process)
+      return ResidenceCall(address: page * 4096, byteCount: UInt64(generator.random.number(below: 4)) * 4096)
     }
   }
 }
