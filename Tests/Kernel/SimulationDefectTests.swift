@@ -22,7 +22,7 @@ import Testing
   func `a fork whose memory cannot be had closes the child's descriptors`(number: UInt32) throws {
     try run([
       ScriptStep(0, ForkCall(child: 1)),
-      ScriptStep(1, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)),
+      ScriptStep(1, SharedMemoryOpenCall(name: "/a", flags: .createReadWrite, mode: 0o600)),
       ScriptStep(1, ForkCall(child: 2), failure: InjectedFailure(.frame, number: number)),
       ScriptStep(1, ForkCall(child: 3)),
     ])
@@ -41,7 +41,8 @@ import Testing
         ScriptStep(
           process,
           MapCall(
-            address: Program.window, byteCount: UInt64(pages) * 4096, protection: 3, flags: 0x1012, descriptor: -1,
+            address: Program.window, byteCount: UInt64(pages) * 4096, protection: .readWrite,
+            flags: .fixedPrivateMemory, descriptor: -1,
             offset: 0)))
       for page in 0..<UInt64(pages) {
         try runner.perform(ScriptStep(process, .store(address: Program.window + page * 4096, byteCount: 8, pattern: 1)))
@@ -57,10 +58,13 @@ import Testing
   @Test func `the end of a run waits for transfers that are under way`() throws {
     try run(
       [
-        ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)),
+        ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: .createReadWrite, mode: 0o600)),
         ScriptStep(0, TruncateCall(descriptor: 3, length: 65536)),
         ScriptStep(
-          0, MapCall(address: Program.window, byteCount: 65536, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+          0,
+          MapCall(
+            address: Program.window, byteCount: 65536, protection: .readWrite, flags: .fixedSharedFile, descriptor: 3,
+            offset: 0)),
         ScriptStep(0, .store(address: Program.window, byteCount: 64, pattern: 1)),
         ScriptStep(0, .store(address: Program.window + 4096, byteCount: 64, pattern: 2)),
         ScriptStep(0, .evict),
@@ -81,10 +85,10 @@ import Testing
 
   @Test func `openat looks at its descriptor when the path is relative`() throws {
     try run([
-      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: 50)),
-      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: 0)),
-      ScriptStep(0, OpenCall(path: "dev/null", flags: 0, directory: -100)),
-      ScriptStep(0, OpenCall(path: "/dev/null", flags: 0, directory: 50)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: .readOnlyFile, directory: 50)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: .readOnlyFile, directory: 0)),
+      ScriptStep(0, OpenCall(path: "dev/null", flags: .readOnlyFile, directory: -100)),
+      ScriptStep(0, OpenCall(path: "/dev/null", flags: .readOnlyFile, directory: 50)),
     ])
   }
 
@@ -126,7 +130,7 @@ import Testing
       [
         ScriptStep(0, ForkCall(child: 2)),
         ScriptStep(
-          2, MapCall(address: 0x10_0010_0000, byteCount: 24576, protection: 3, flags: 0x1012)),
+          2, MapCall(address: 0x10_0010_0000, byteCount: 24576, protection: .readWrite, flags: .fixedPrivateMemory)),
         ScriptStep(2, .store(address: 0x10_0010_0000 + 4096, byteCount: 4, pattern: 134)),
         ScriptStep(2, .load(address: 0x10_0010_0000 + 20480, byteCount: 31)),
         ScriptStep(2, UnmapCall(address: 0x10_0010_0000, byteCount: 20480)),
@@ -138,7 +142,7 @@ import Testing
     try run(
       [
         ScriptStep(0, ForkCall(child: 2)),
-        ScriptStep(2, MapCall(address: start, byteCount: 81920, protection: 3, flags: 0x1012)),
+        ScriptStep(2, MapCall(address: start, byteCount: 81920, protection: .readWrite, flags: .fixedPrivateMemory)),
       ]
         + (0..<20).map { ScriptStep(2, .store(address: start + UInt64($0) * 4096, byteCount: 4, pattern: 134)) }
         + [ScriptStep(2, UnmapCall(address: start, byteCount: 81920))], unitsPerTurn: 1)
@@ -151,8 +155,8 @@ import Testing
         ScriptStep(0, SystemControlCall(name: .name("vm.overcommit"), newValue: [5, 0, 0, 0])),
         ScriptStep(0, ForkCall(child: 1)),
         ScriptStep(1, SetIdentityCall(kind: .user, value: 1)),
-        ScriptStep(1, MapCall(address: 0, byteCount: 226 * 4096, protection: 3, flags: 0x1002)),
-        ScriptStep(1, MapCall(address: 0, byteCount: 90 * 4096, protection: 3, flags: 0x1002)),
+        ScriptStep(1, MapCall(address: 0, byteCount: 226 * 4096, protection: .readWrite, flags: .privateMemory)),
+        ScriptStep(1, MapCall(address: 0, byteCount: 90 * 4096, protection: .readWrite, flags: .privateMemory)),
       ], swapBlockCount: 169)
   }
 }

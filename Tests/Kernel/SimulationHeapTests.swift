@@ -14,7 +14,7 @@ import Testing
   }
 
   private static let steps = [
-    ScriptStep(0, SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600)),
+    ScriptStep(0, SharedMemoryOpenCall(name: "/object", flags: .createReadWrite, mode: 0o600)),
     ScriptStep(0, TruncateCall(descriptor: 3, length: 8192)),
     ScriptStep(0, StatusCall(descriptor: 3)), ScriptStep(0, ForkCall(child: 1)), ScriptStep(1, ExitCall(status: 0)),
   ]

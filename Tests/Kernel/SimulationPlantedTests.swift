@@ -22,10 +22,12 @@ private struct PlantedMachine {
     machine = try KernelMachine(configuration)
     runner = ScriptRunner(machine)
     runner.contentCheckInterval = 1
-    try run(SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600))
+    try run(SharedMemoryOpenCall(name: "/object", flags: .createReadWrite, mode: 0o600))
     try run(TruncateCall(descriptor: 3, length: 16384))
     try run(
-      MapCall(address: Self.window, byteCount: 16384, protection: 3, flags: 0x11, descriptor: 3, offset: 0))
+      MapCall(
+        address: Self.window, byteCount: 16384, protection: .readWrite, flags: .fixedSharedFile, descriptor: 3,
+        offset: 0))
     try run(.store(address: Self.window, byteCount: 64, pattern: 1))
   }
 
@@ -98,7 +100,7 @@ private final class WrongErrorMachine: SimulatedSystem {
     processor.defects.skippedInvalidation = processor.invalidationCount + 1
     let reason = planted.objection(
       .load(address: Self.window, byteCount: 1),
-      .call(ProtectCall(address: Self.window, byteCount: 16384, protection: 1)))
+      .call(ProtectCall(address: Self.window, byteCount: 16384, protection: .readOnly)))
     #expect(reason?.contains("cached writable") == true)
   }
 
@@ -186,9 +188,9 @@ private final class WrongErrorMachine: SimulatedSystem {
 
   @Test func `a wrong errno is noticed`() throws {
     let runner = ScriptRunner(WrongErrorMachine(try KernelMachine(HardwareConfiguration())))
-    try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0x202, mode: 0o600)))
+    try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: .createReadWrite, mode: 0o600)))
     #expect(throws: ScriptFailure.self) {
-      try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: 0xA02, mode: 0o600)))
+      try runner.perform(ScriptStep(0, SharedMemoryOpenCall(name: "/a", flags: .createExclusiveReadWrite, mode: 0o600)))
     }
   }
 

@@ -18,10 +18,10 @@ struct OpenCall: SimulatedCall {
   static var weight: Int { 4 }
   static var examples: [CallExample] {
     [
-      ("open", OpenCall(path: "/bin/notes", flags: 0)),
-      ("open of a descriptor", OpenCall(path: "/dev/fd/3", flags: 2)),
-      ("open of /dev/random", OpenCall(path: "/dev/random", flags: 0)),
-      ("openat", OpenCall(path: "dev/zero", flags: 2, directory: -100)),
+      ("open", OpenCall(path: "/bin/notes", flags: .readOnlyFile)),
+      ("open of a descriptor", OpenCall(path: "/dev/fd/3", flags: .readWriteFile)),
+      ("open of /dev/random", OpenCall(path: "/dev/random", flags: .readOnlyFile)),
+      ("openat", OpenCall(path: "dev/zero", flags: .readWriteFile, directory: -100)),
     ]
   }
 
@@ -47,7 +47,7 @@ struct OpenCall: SimulatedCall {
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     if generator.isFull(process) { return nil }
     // What can be mapped comes up more often than the rest.
-    var call = OpenCall(path: "/bin/notes", flags: 0)
+    var call = OpenCall(path: "/bin/notes", flags: .readOnlyFile)
     if !generator.random.chance(oneIn: 8) { call.path = generator.random.pick(paths) ?? call.path }
     let isProgram = call.path.hasPrefix("/bin/") && !generator.random.chance(oneIn: 3)
     if !isProgram { call.flags = generator.random.pick([0, 0, 1, 2, 2, 3]) ?? 0 }

@@ -20,9 +20,13 @@ struct MapCall: SimulatedCall {
   static var weight: Int { 0 }
   static var examples: [CallExample] {
     [
-      ("mmap", MapCall(address: Program.window + 60 * 4096, byteCount: 8192, protection: 3, flags: 0x1012)),
-      ("mmap of a guard", MapCall(byteCount: 8192, protection: 0, flags: 0x2000)),
-      ("mmap of a file of /bin", MapCall(byteCount: 8192, protection: 1, flags: 2, descriptor: 4)),
+      (
+        "mmap",
+        MapCall(
+          address: Program.window + 60 * 4096, byteCount: 8192, protection: .readWrite, flags: .fixedPrivateMemory)
+      ),
+      ("mmap of a guard", MapCall(byteCount: 8192, protection: .noAccess, flags: .guardRange)),
+      ("mmap of a file of /bin", MapCall(byteCount: 8192, protection: .readOnly, flags: .privateFile, descriptor: 4)),
     ]
   }
 
@@ -137,7 +141,7 @@ struct ProtectCall: SimulatedCall {
 
   static var weight: Int { 0 }
   static var examples: [CallExample] {
-    [("mprotect", ProtectCall(address: Program.window + 4096, byteCount: 4096, protection: 1))]
+    [("mprotect", ProtectCall(address: Program.window + 4096, byteCount: 4096, protection: .readOnly))]
   }
 
   var number: SystemCallNumber { .mprotect }

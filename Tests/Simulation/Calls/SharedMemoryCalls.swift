@@ -19,8 +19,8 @@ struct SharedMemoryOpenCall: SimulatedCall {
   static var weight: Int { 0 }
   static var examples: [CallExample] {
     [
-      ("shm_open of 2008", SharedMemoryOpenCall(name: "/other", flags: 0x202, mode: 0o600, is2008: true)),
-      ("shm_open2", SharedMemoryOpenCall(name: "/other", flags: 0x202, mode: 0o600)),
+      ("shm_open of 2008", SharedMemoryOpenCall(name: "/other", flags: .createReadWrite, mode: 0o600, is2008: true)),
+      ("shm_open2", SharedMemoryOpenCall(name: "/other", flags: .createReadWrite, mode: 0o600)),
     ]
   }
 
@@ -38,7 +38,7 @@ struct SharedMemoryOpenCall: SimulatedCall {
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     if generator.isMemoryOnly || generator.random.chance(oneIn: 4) {
       let extra = generator.isMemoryOnly ? 0 : UInt32(generator.random.number(below: 4))
-      return SharedMemoryOpenCall(name: nil, flags: 2, mode: 0o600, sharedMemoryFlags: extra)
+      return SharedMemoryOpenCall(name: nil, flags: .readWriteFile, mode: 0o600, sharedMemoryFlags: extra)
     }
     var call = SharedMemoryOpenCall(
       name: "/" + (generator.random.pick(["a", "b", "c", "longer name/with a slash", "é"]) ?? "a"),

@@ -10,7 +10,8 @@ extension FailureCase {
       (
         "mmap through __syscall",
         .through(
-          isWide: true, .call(MapCall(byteCount: 8192, protection: 3, flags: 1, descriptor: 3, offset: 4096)))
+          isWide: true,
+          .call(MapCall(byteCount: 8192, protection: .readWrite, flags: .sharedFile, descriptor: 3, offset: 4096)))
       ),
       (
         "__sysctl through syscall",
@@ -23,7 +24,7 @@ extension FailureCase {
   /// A process with the object on 3 and a file of /bin on 4; a child that has ended and one that lives, input that waits.
   private static let relatives: [ScriptStep] =
     family + [
-      step(OpenCall(path: "/bin/notes", flags: 0)),
+      step(OpenCall(path: "/bin/notes", flags: .readOnlyFile)),
       step(ForkCall(child: 3)),
       ScriptStep(3, ExitCall(status: 7)),
       step(.type("typed")),
@@ -35,7 +36,7 @@ extension FailureCase {
     + (0..<40).flatMap { index -> [ScriptStep] in
       let address = window + UInt64(64 + 2 * index) * 4096
       return [
-        step(MapCall(address: address, byteCount: 4096, protection: 3, flags: 0x1012)),
+        step(MapCall(address: address, byteCount: 4096, protection: .readWrite, flags: .fixedPrivateMemory)),
         step(.store(address: address, byteCount: 4, pattern: UInt8(index))),
       ]
     }
@@ -43,7 +44,7 @@ extension FailureCase {
   /// Thirty names and descriptors.
   private static let manyNames: [ScriptStep] =
     [ScriptStep(0, ForkCall(child: actor))]
-    + (0..<30).map { step(SharedMemoryOpenCall(name: "/name \($0)", flags: 0x202, mode: 0o600)) }
+    + (0..<30).map { step(SharedMemoryOpenCall(name: "/name \($0)", flags: .createReadWrite, mode: 0o600)) }
 
   /// Where reboot(2) is to be refused: the superuser would end everything.
   private static func ordinary(_ steps: [ScriptStep], _ operation: Operation) -> [ScriptStep] {
@@ -66,10 +67,11 @@ extension FailureCase {
     FailureCase("exit with many mappings", manyMappings, ExitCall(status: 0)),
     FailureCase(
       "map after many", manyMappings,
-      MapCall(address: 0, byteCount: 4096, protection: 3, flags: 0x1001)),
+      MapCall(address: 0, byteCount: 4096, protection: .readWrite, flags: .sharedMemory)),
     FailureCase("unmap of many", manyMappings, UnmapCall(address: window + 65 * 4096, byteCount: 70 * 4096)),
     FailureCase(
-      "create after many names", manyNames, SharedMemoryOpenCall(name: "/another", flags: 0x202, mode: 0o600)),
+      "create after many names", manyNames, SharedMemoryOpenCall(name: "/another", flags: .createReadWrite, mode: 0o600)
+    ),
     FailureCase(
       "store in a new page table", sharedObject + [farMapping], .store(address: far, byteCount: 8, pattern: 1)),
     FailureCase(
@@ -82,12 +84,15 @@ extension FailureCase {
       "a store far behind in the object",
       sharedObject + [
         step(TruncateCall(descriptor: 3, length: 1 << 42)),
-        step(MapCall(address: far, byteCount: 8192, protection: 3, flags: 0x11, descriptor: 3, offset: 1 << 41)),
+        step(
+          MapCall(
+            address: far, byteCount: 8192, protection: .readWrite, flags: .fixedSharedFile, descriptor: 3,
+            offset: 1 << 41)),
       ], .store(address: far, byteCount: 8, pattern: 2)),
   ]
 
   /// Where no page table is yet, at no level but the top.
   private static let far: UInt64 = 0x2000_0040_0000
   private static let farMapping = step(
-    MapCall(address: far - 4096, byteCount: 8192, protection: 3, flags: 0x1012))
+    MapCall(address: far - 4096, byteCount: 8192, protection: .readWrite, flags: .fixedPrivateMemory))
 }

@@ -9,7 +9,7 @@ extension FailureCase {
   private static let limited: [ScriptStep] =
     family + [
       step(
-        MapCall(address: window + 30 * 4096, byteCount: 14 * 4096, protection: 1, flags: 0x1012)
+        MapCall(address: window + 30 * 4096, byteCount: 14 * 4096, protection: .readOnly, flags: .fixedPrivateMemory)
       ),
       ScriptStep(0, SystemControlCall(name: .name("vm.overcommit"), newValue: [2, 0, 0, 0])),
       step(SetLimitCall(which: 12, soft: 10 * 4096, hard: 10 * 4096)),
@@ -17,27 +17,27 @@ extension FailureCase {
     ]
 
   private static func anonymous(_ pageCount: UInt64, flags: UInt32, at address: UInt64 = 0) -> MapCall {
-    MapCall(address: address, byteCount: pageCount * 4096, protection: 3, flags: flags)
+    MapCall(address: address, byteCount: pageCount * 4096, protection: .readWrite, flags: flags)
   }
 
   /// All that can be refused.
   static let reservations: [FailureCase] = [
-    FailureCase("all the swap that is allowed", limited, anonymous(10, flags: 0x1002)),
-    FailureCase("a page of swap too many", limited, anonymous(11, flags: 0x1002)),
-    FailureCase("all the swap that is allowed, shared", limited, anonymous(10, flags: 0x1001)),
-    FailureCase("a page of swap too many, shared", limited, anonymous(11, flags: 0x1001)),
+    FailureCase("all the swap that is allowed", limited, anonymous(10, flags: .privateMemory)),
+    FailureCase("a page of swap too many", limited, anonymous(11, flags: .privateMemory)),
+    FailureCase("all the swap that is allowed, shared", limited, anonymous(10, flags: .sharedMemory)),
+    FailureCase("a page of swap too many, shared", limited, anonymous(11, flags: .sharedMemory)),
     FailureCase(
-      "a refused mapping over another", limited, anonymous(11, flags: 0x1012, at: window + 4096)),
+      "a refused mapping over another", limited, anonymous(11, flags: .fixedPrivateMemory, at: window + 4096)),
     FailureCase("a refused growth", limited, TruncateCall(descriptor: 3, length: 60 * 4096)),
     FailureCase(
       "a refused write that grows", limited,
       WriteCall(descriptor: 3, address: Program.buffer, byteCount: 5000, offset: 50 * 4096)),
     FailureCase(
       "swap for the middle of a mapping", limited,
-      ProtectCall(address: window + 31 * 4096, byteCount: 10 * 4096, protection: 3)),
+      ProtectCall(address: window + 31 * 4096, byteCount: 10 * 4096, protection: .readWrite)),
     FailureCase(
       "refused swap for the middle of a mapping", limited,
-      ProtectCall(address: window + 31 * 4096, byteCount: 11 * 4096, protection: 3)),
+      ProtectCall(address: window + 31 * 4096, byteCount: 11 * 4096, protection: .readWrite)),
     FailureCase("a break that is allowed", limited, BreakCall(address: Program.dataEnd + 10 * 4096)),
     FailureCase("a refused break", limited, BreakCall(address: Program.dataEnd + 10 * 4096 + 1)),
     FailureCase("a refused fork", limited, ForkCall(child: 9)),

@@ -32,9 +32,12 @@ extension FailureCase {
   /// An object of 40 pages on descriptor 3, mapped shared in the window, two of its pages written.
   static let sharedObject: [ScriptStep] = [
     ScriptStep(0, ForkCall(child: actor)),
-    step(SharedMemoryOpenCall(name: "/object", flags: 0x202, mode: 0o600, sharedMemoryFlags: 2)),
+    step(SharedMemoryOpenCall(name: "/object", flags: .createReadWrite, mode: 0o600, sharedMemoryFlags: 2)),
     step(TruncateCall(descriptor: 3, length: 40 * 4096)),
-    step(MapCall(address: window, byteCount: 16 * 4096, protection: 3, flags: 0x11, descriptor: 3, offset: 0)),
+    step(
+      MapCall(
+        address: window, byteCount: 16 * 4096, protection: .readWrite, flags: .fixedSharedFile, descriptor: 3, offset: 0
+      )),
     step(.store(address: window, byteCount: 8, pattern: 1)),
     step(.store(address: window + 9 * 4096, byteCount: 8, pattern: 2)),
   ]
@@ -42,7 +45,10 @@ extension FailureCase {
   /// The same, and a private mapping of it behind, one page copied; then a child that shares everything.
   static let family: [ScriptStep] =
     sharedObject + [
-      step(MapCall(address: window + 65536, byteCount: 8 * 4096, protection: 3, flags: 0x12, descriptor: 3, offset: 0)),
+      step(
+        MapCall(
+          address: window + 65536, byteCount: 8 * 4096, protection: .readWrite, flags: .fixedPrivateFile, descriptor: 3,
+          offset: 0)),
       step(.store(address: window + 65536, byteCount: 8, pattern: 3)),
       step(ForkCall(child: 2)),
     ]
@@ -55,14 +61,17 @@ extension FailureCase {
 
   private static let scenes: [FailureCase] = [
     FailureCase(
-      "create", [ScriptStep(0, ForkCall(child: actor))], SharedMemoryOpenCall(name: "/new", flags: 0x202, mode: 0o600)),
+      "create", [ScriptStep(0, ForkCall(child: actor))],
+      SharedMemoryOpenCall(name: "/new", flags: .createReadWrite, mode: 0o600)),
     FailureCase(
       "create with a long name", [ScriptStep(0, ForkCall(child: actor))],
-      SharedMemoryOpenCall(name: "/" + String(repeating: "long", count: 120), flags: 0x202, mode: 0o600)),
-    FailureCase("open", sharedObject, SharedMemoryOpenCall(name: "/object", flags: 2, mode: 0)),
-    FailureCase("open and empty", sharedObject, SharedMemoryOpenCall(name: "/object", flags: 0x402, mode: 0)),
+      SharedMemoryOpenCall(name: "/" + String(repeating: "long", count: 120), flags: .createReadWrite, mode: 0o600)),
+    FailureCase("open", sharedObject, SharedMemoryOpenCall(name: "/object", flags: .readWriteFile, mode: 0)),
     FailureCase(
-      "open nameless", [ScriptStep(0, ForkCall(child: actor))], SharedMemoryOpenCall(name: nil, flags: 2, mode: 0)),
+      "open and empty", sharedObject, SharedMemoryOpenCall(name: "/object", flags: .truncateReadWrite, mode: 0)),
+    FailureCase(
+      "open nameless", [ScriptStep(0, ForkCall(child: actor))],
+      SharedMemoryOpenCall(name: nil, flags: .readWriteFile, mode: 0)),
     FailureCase("unlink", sharedObject, SharedMemoryUnlinkCall(name: "/object")),
     FailureCase("unlink with the path in swap", evicted(sharedObject), SharedMemoryUnlinkCall(name: "/object")),
     FailureCase("grow", sharedObject, TruncateCall(descriptor: 3, length: 80 * 4096)),
@@ -75,17 +84,19 @@ extension FailureCase {
     FailureCase("fcntl F_DUPFD", sharedObject, FileControlCall(descriptor: 3, command: 0, argument: 12)),
     FailureCase(
       "map", sharedObject,
-      MapCall(address: 0, byteCount: 8192, protection: 3, flags: 1, descriptor: 3, offset: 0)),
+      MapCall(address: 0, byteCount: 8192, protection: .readWrite, flags: .sharedFile, descriptor: 3, offset: 0)),
     FailureCase(
       "map over the middle of a mapping", family,
-      MapCall(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x12, descriptor: 3, offset: 4096)),
+      MapCall(
+        address: window + 4096, byteCount: 8192, protection: .readWrite, flags: .fixedPrivateFile, descriptor: 3,
+        offset: 4096)),
     FailureCase(
       "map shared memory without a file", sharedObject,
-      MapCall(address: window + 4096, byteCount: 8192, protection: 3, flags: 0x1011)),
+      MapCall(address: window + 4096, byteCount: 8192, protection: .readWrite, flags: .fixedSharedMemory)),
     FailureCase("unmap the middle of a mapping", sharedObject, UnmapCall(address: window + 4096, byteCount: 4096)),
     FailureCase(
       "protect the middle of a mapping", sharedObject,
-      ProtectCall(address: window + 4096, byteCount: 4096, protection: 1)),
+      ProtectCall(address: window + 4096, byteCount: 4096, protection: .readOnly)),
     FailureCase("fork", family, ForkCall(child: 3)),
     FailureCase("fork with everything in swap", evicted(family), ForkCall(child: 3)),
     FailureCase(

@@ -78,13 +78,13 @@ extension OperationGenerator {
         !view.isShared && view.chargedUser == nil && view.maximum & 2 != 0
       }
       if let first = pages.keys.sorted().first(where: { pages[$0 + UInt64(count) - 1] != nil }) {
-        return ProtectCall(address: first * 4096, byteCount: UInt64(count) * 4096, protection: 3)
+        return ProtectCall(address: first * 4096, byteCount: UInt64(count) * 4096, protection: .readWrite)
       }
-      return MapCall(address: 0, byteCount: UInt64(count) * 4096, protection: 1, flags: 0x1002)
+      return MapCall(address: 0, byteCount: UInt64(count) * 4096, protection: .readOnly, flags: .privateMemory)
     case 2, 3: return resize(process, by: count)
     default:
-      let flags: UInt32 = random.chance(oneIn: 2) ? 0x1002 : 0x1001
-      return MapCall(address: 0, byteCount: UInt64(count) * 4096, protection: 3, flags: flags)
+      let flags: UInt32 = random.chance(oneIn: 2) ? .privateMemory : .sharedMemory
+      return MapCall(address: 0, byteCount: UInt64(count) * 4096, protection: .readWrite, flags: flags)
     }
   }
 

@@ -155,8 +155,8 @@ struct OperationGenerator {
     let first = random.number(below: Program.windowPageCount - count)
     return .call(
       MapCall(
-        address: Program.window + UInt64(first) * 4096, byteCount: UInt64(count) * 4096, protection: 3,
-        flags: random.chance(oneIn: 2) ? 0x1012 : 0x1011))
+        address: Program.window + UInt64(first) * 4096, byteCount: UInt64(count) * 4096, protection: .readWrite,
+        flags: random.chance(oneIn: 2) ? .fixedPrivateMemory : .fixedSharedMemory))
   }
 
   // MARK: Arguments
