@@ -10,6 +10,7 @@
 
 internal import Handover
 internal import MachineSupport
+internal import Memory
 internal import Primitives
 
 /// Builds and loads the kernel's page tables.
@@ -24,27 +25,22 @@ struct KernelPageTables {
     let global: UInt64
   }
 
-  private static let present: UInt64 = 1 << 0
-  private static let writable: UInt64 = 1 << 1
-  private static let writeThrough: UInt64 = 1 << 3
-  private static let uncached: UInt64 = 1 << 4
-  private static let accessedDirty: UInt64 = 3 << 5
-  private static let large: UInt64 = 1 << 7
-  private static let addressMask: UInt64 = 0x000F_FFFF_FFFF_F000
-  private static let largeFrameCount: UInt32 = 512
+  /// What every entry has: nobody looks at marks here, so the processor need not set them.
+  private static var always: UInt64 { PageTableEntry.present | PageTableEntry.accessed | PageTableEntry.dirty }
+  private static var writable: UInt64 { always | PageTableEntry.writable }
   private static let deviceByteCount: UInt64 = 1 << 32
 
   /// Builds the tables in frames taken from `map`, through the boot stub's identity map.
   init(_ map: inout MemoryMap, _ features: ProcessorFeatures) {
     protections = Protections(
-      noExecute: features.hasNoExecute ? 1 << 63 : 0, global: features.hasGlobalPages ? 1 << 8 : 0)
+      noExecute: features.hasNoExecute ? PageTableEntry.noExecute : 0,
+      global: features.hasGlobalPages ? PageTableEntry.global : 0)
     root = KernelPageTables.takeTable(&map)
     let directories = KernelPageTables.takeTables(&map, count: 5)
     deviceDirectories = directories + Page.byteCount
-    let upper = KernelPageTables.present | KernelPageTables.writable | KernelPageTables.accessedDirty
-    memory_write64(root.address.raw + AddressLayout.deviceSlot * 8, directories | upper)
+    memory_write64(root.address.raw + AddressLayout.deviceSlot * 8, directories | KernelPageTables.writable)
     for index in 0..<UInt64(4) {
-      memory_write64(directories + index * 8, (deviceDirectories + index * Page.byteCount) | upper)
+      memory_write64(directories + index * 8, (deviceDirectories + index * Page.byteCount) | KernelPageTables.writable)
     }
     mapImage(&map)
     mapMemory(&map)
@@ -66,28 +62,27 @@ struct KernelPageTables {
   /// The table below `entry`, made if it is absent.
   private func table(at entry: UInt64, _ map: inout MemoryMap) -> UInt64 {
     let value = memory_read64(entry)
-    if value & KernelPageTables.present != 0 { return value & KernelPageTables.addressMask }
+    if value & PageTableEntry.present != 0 { return value & PageTableEntry.addressMask }
     let made = KernelPageTables.takeTables(&map, count: 1)
-    memory_write64(
-      entry, made | KernelPageTables.present | KernelPageTables.writable | KernelPageTables.accessedDirty)
+    memory_write64(entry, made | KernelPageTables.writable)
     return made
   }
 
   /// The directory entry of a virtual address.
   private func directoryEntry(_ virtual: UInt64, _ map: inout MemoryMap) -> UInt64 {
-    let pointers = table(at: root.address.raw + (virtual >> 39 & 511) * 8, &map)
-    let directory = table(at: pointers + (virtual >> 30 & 511) * 8, &map)
-    return directory + (virtual >> 21 & 511) * 8
+    let pointers = table(at: root.address.raw + PageTableEntry.index(virtual, level: 3) * 8, &map)
+    let directory = table(at: pointers + PageTableEntry.index(virtual, level: 2) * 8, &map)
+    return directory + PageTableEntry.index(virtual, level: 1) * 8
   }
 
   private func mapPage(_ virtual: UInt64, _ physical: UInt64, _ flags: UInt64, _ map: inout MemoryMap) {
     let pages = table(at: directoryEntry(virtual, &map), &map)
-    memory_write64(pages + (virtual >> 12 & 511) * 8, physical | flags)
+    memory_write64(pages + PageTableEntry.index(virtual, level: 0) * 8, physical | flags)
   }
 
   private func mapImage(_ map: inout MemoryMap) {
-    let always = KernelPageTables.present | KernelPageTables.accessedDirty | protections.global
-    let data = always | KernelPageTables.writable | protections.noExecute
+    let always = KernelPageTables.always | protections.global
+    let data = KernelPageTables.writable | protections.global | protections.noExecute
     mapImage(image_text_start_address(), image_constants_start_address(), always, &map)
     mapImage(image_constants_start_address(), image_data_start_address(), always | protections.noExecute, &map)
     mapImage(image_data_start_address(), image_stacks_start_address(), data, &map)
@@ -114,16 +109,15 @@ struct KernelPageTables {
   }
 
   private func mapMemory(_ start: UInt32, _ end: UInt32, _ map: inout MemoryMap) {
-    let flags =
-      KernelPageTables.present | KernelPageTables.writable | KernelPageTables.accessedDirty | protections.global
-      | protections.noExecute
+    let flags = KernelPageTables.writable | protections.global | protections.noExecute
+    let large = PageSize.large.frameCount
     var frame = start
     while frame < end {
       let physical = UInt64(frame) << Page.shift
       let virtual = AddressLayout.directMapBase + physical
-      if frame & (KernelPageTables.largeFrameCount - 1) == 0, end - frame >= KernelPageTables.largeFrameCount {
-        memory_write64(directoryEntry(virtual, &map), physical | flags | KernelPageTables.large)
-        frame += KernelPageTables.largeFrameCount
+      if frame & (large - 1) == 0, end - frame >= large {
+        memory_write64(directoryEntry(virtual, &map), physical | flags | PageTableEntry.large)
+        frame += large
       } else {
         mapPage(virtual, physical, flags, &map)
         frame += 1
@@ -139,11 +133,11 @@ struct KernelPageTables {
   /// Maps the 2 MiB round a device register below 4 GiB and gives the register's virtual address, or nil above.
   func mapDevice(_ physical: UInt64) -> UInt64? {
     guard physical < KernelPageTables.deviceByteCount else { return nil }
-    let entry = AddressLayout.directMapBase + deviceDirectories + (physical >> 21) * 8
+    let entry = AddressLayout.directMapBase + deviceDirectories + physical / PageSize.large.byteCount * 8
     let flags =
-      KernelPageTables.present | KernelPageTables.writable | KernelPageTables.accessedDirty | KernelPageTables.large
-      | KernelPageTables.uncached | KernelPageTables.writeThrough | protections.global | protections.noExecute
-    memory_write64(entry, physical & ~0x1F_FFFF | flags)
+      KernelPageTables.writable | PageTableEntry.large | PageTableEntry.uncached | PageTableEntry.writeThrough
+      | protections.global | protections.noExecute
+    memory_write64(entry, physical & ~(PageSize.large.byteCount - 1) | flags)
     return AddressLayout.deviceBase + physical
   }
 }

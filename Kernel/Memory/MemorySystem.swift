@@ -46,8 +46,8 @@ public final class MemorySystem {
   public let accounts = UserAccounts()
   /// Reserved swap (spec shm.md 2.6).
   public internal(set) var accounting = SwapAccounting()
-  /// The root whose translations the processor uses.
-  var loadedRoot = FrameNumber.none
+  /// The address space whose translations the processor uses; none: only the kernel's.
+  var loadedSpace = BackReference<AddressSpace>()
   /// The page-table root that maps the kernel only.
   public let kernelRoot: FrameNumber
   /// Frames that the boot memory map made available, the frame table's own excluded.
@@ -105,7 +105,6 @@ public final class MemorySystem {
     for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
     queues.setTargets(managed: total, reserve: reserveFrameCount)
     lowWater = queues.lowWater
-    loadedRoot = kernelRoot
   }
 
   /// Frames nobody uses.

@@ -40,6 +40,10 @@ public final class KernelServices {
     processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds }
   }
 
+  /// Makes the page table whose root is `root` the processor's; translations that are not global are forgotten.
+  @inline(__always)
+  public func loadPageTable(root: FrameNumber) { processorReference.borrow { $0.loadPageTable(root: root) } }
+
   /// Makes the processor forget the translation of one page of the current address space.
   @inline(__always)
   public func invalidate(page: VirtualAddress) { processorReference.borrow { $0.invalidate(page: page) } }

@@ -41,7 +41,7 @@ struct InspectorTests {
 
   /// The page-table entry of an address.
   private func slot(_ space: AddressSpace, _ address: UInt64) -> PhysicalAddress {
-    space.table(covering: address)!.address + PageTableEntry.index(address, level: 0) * 8
+    PageTableEntry.slot(space.tables.find(address, space.system)!.table, address, level: 0)
   }
 
   private func frame(_ machine: SimulatedHardware, _ space: AddressSpace) -> FrameNumber {
@@ -114,7 +114,7 @@ struct InspectorTests {
   @Test
   func `a page table that is not where its record says, or is not the space's`() throws {
     func change(_ machine: SimulatedHardware, _ space: AddressSpace, _ body: (inout PageFrame) -> Void) {
-      body(&machine.system.frames[space.table(covering: address)!])
+      body(&machine.system.frames[space.tables.find(address, machine.system)!.table])
     }
     let wrongPlace = "page table at the wrong place"
     #expect(

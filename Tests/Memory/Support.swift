@@ -6,11 +6,13 @@ import Simulation
 import Primitives
 
 extension SimulatedHardware {
-  /// A machine with so many frames, those of its disk among them, whose device is never late.
-  convenience init(frameCount: Int = 1024, swapBlocks: UInt32 = 0) {
+  /// A machine with so many frames, those of its disk among them, whose device is never late, and perhaps with records for
+  /// frames in which there is no memory.
+  convenience init(frameCount: Int = 1024, swapBlocks: UInt32 = 0, recordCount: UInt32 = 0) {
     var configuration = HardwareConfiguration()
     configuration.frameCount = frameCount - Int(swapBlocks)
     configuration.swapBlockCount = swapBlocks
+    configuration.recordCount = recordCount
     self.init(configuration)
   }
 

@@ -2,25 +2,6 @@
 public import ABI
 public import Primitives
 
-/// What an access wants to do.
-public enum AccessType: Sendable {
-  /// Load.
-  case read
-  /// Store.
-  case write
-  /// Fetch an instruction.
-  case execute
-
-  @inline(__always)
-  var protection: Protection {
-    switch self {
-    case .read: .read
-    case .write: .write
-    case .execute: .execute
-    }
-  }
-}
-
 /// The result of a fault.
 public enum FaultOutcome: Sendable {
   /// The access can be tried again.
@@ -55,21 +36,28 @@ extension AddressSpace {
       preconditionFailure("entry without object")
     }
     let page = address.raw & ~Page.offsetMask
-    let mayWrite = protection.contains(.write) && !entries[handle].needsCopy
-    var rights = protection.contains(.execute) ? 0 : PageTableEntry.noExecute
+    let readable = protection.subtracting(.write)
+    let mayWrite = !entries[handle].needsCopy
     system.counters.faults &+= 1
     // The entry keeps its object: nothing on the way changes the map.
     let index = entries[handle].index(of: page)
     switch object.borrow({ locate(index, in: $0, access) }) {
-    case .own(let frame):
-      if mayWrite { rights |= PageTableEntry.writable }
-      if access == .write { rights |= PageTableEntry.dirty }
-      return enter(frame, at: page, rights: rights) ? .resolved : .wait(.frames)
-    case .backing(let frame):
-      return enter(frame, at: page, rights: rights) ? .resolved : .wait(.frames)
+    case .own(let frame): return enter(frame, at: page, mayWrite ? protection : readable, access)
+    case .backing(let frame): return enter(frame, at: page, readable, access)
     case .wait(let channel): return .wait(channel)
     case .outside: return .signal(.sigbus, code: .busObject)
     }
+  }
+
+  /// Enters a page into the page tables. A page that is mapped too often loses its other mappings, and with them perhaps tables
+  /// of this space.
+  private func enter(
+    _ frame: FrameNumber, at page: UInt64, _ protection: Protection, _ access: AccessType
+  ) -> FaultOutcome {
+    if tables.enter(frame, at: page, allowing: protection, for: access, system) { return .resolved }
+    guard system.hasLongestList(frame) else { return .wait(.frames) }
+    system.removeAllMappings(of: frame)
+    return enter(frame, at: page, protection, access)
   }
 
   /// A fault in an entry that does not allow the access: a stack may grow into its gap.

@@ -69,8 +69,8 @@ extension AddressSpace {
     let end = entries[handle].end
     let start = max(entries[handle].start, position.page)
     if start < end {
-      position.page = restrictTranslations(
-        AddressRange(uncheckedStart: start, end: end), clear: PageTableEntry.writable, set: 0, &budget)
+      position.page = tables.restrict(
+        AddressRange(uncheckedStart: start, end: end), taking: .write, &budget, system)
       guard position.page >= end else { return false }
     }
     entries[handle].needsCopy = true

@@ -171,10 +171,8 @@ extension AddressSpace {
     if lost.isEmpty { return range.end }
     if protection.isEmpty || lost.contains(.read) {
       // The mapping stays: its tables are soon used again.
-      return removeTranslations(range, emptyTables: .keep, &budget)
+      return tables.remove(range, emptyTables: .keep, &budget, system)
     }
-    return restrictTranslations(
-      range, clear: lost.contains(.write) ? PageTableEntry.writable : 0,
-      set: lost.contains(.execute) ? PageTableEntry.noExecute : 0, &budget)
+    return tables.restrict(range, taking: lost, &budget, system)
   }
 }

@@ -74,17 +74,18 @@ extension AddressSpace {
   /// What is to be told of up to 64 pages. A page that may be stored to no more is not modified.
   private func residence(from start: UInt64, _ count: UInt64) -> [64 of UInt8] {
     var bytes = [64 of UInt8](repeating: 0)
-    var budget = Int.max
     let range = AddressRange(uncheckedStart: start, end: start + count << Page.shift)
-    _ = visitTranslations(range, &budget) { _, _, address, entry in
-      var told: PageResidence = .inCore
+    tables.forEachLeaf(in: range, system) { address, size, entry in
+      // (A page's size stands in `superMask`: FreeBSD's MINCORE_PSIND.)
+      var told = PageResidence.inCore.union(PageResidence(rawValue: UInt8(size.rawValue) << 5))
       if entry & PageTableEntry.accessed != 0 { told.formUnion([.referenced, .referencedByOther]) }
       let modified = PageTableEntry.dirty | PageTableEntry.writable
       if entry & modified == modified { told.formUnion([.modified, .modifiedByOther]) }
-      bytes[Int((address - start) >> Page.shift)] = told.rawValue
-      return 0
-    } leaving: { _, _ in
-      0
+      var page = max(address, start)
+      while page < min(address + size.byteCount, range.end) {
+        bytes[Int((page - start) >> Page.shift)] = told.rawValue
+        page += Page.byteCount
+      }
     }
     return bytes
   }

@@ -16,7 +16,8 @@ extension AddressSpace {
       let handle = following
       let start = max(entries[handle].start, range.start)
       let end = min(entries[handle].end, range.end)
-      guard removeTranslations(AddressRange(uncheckedStart: start, end: end), &budget) >= end else { return .again }
+      let part = AddressRange(uncheckedStart: start, end: end)
+      guard tables.remove(part, &budget, system) == end else { return .again }
       guard removePages(of: handle, start, end, &budget) else { return .again }
       if start > entries[handle].start && end < entries[handle].end {
         // The only case that needs memory: the reserve is there for it.

@@ -119,20 +119,8 @@ extension AddressSpace {
   /// processor would.
   @inline(__always)
   public func translate(_ address: VirtualAddress, _ access: AccessType) -> PhysicalAddress? {
-    guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let table = table(covering: address.raw) else {
-      return nil
-    }
-    let slot = table.address + PageTableEntry.index(address.raw, level: 0) &* 8
-    let entry = system.physical.load(slot)
-    var needed = PageTableEntry.present | PageTableEntry.user
-    var marks = PageTableEntry.accessed
-    if access == .write {
-      needed |= PageTableEntry.writable
-      marks |= PageTableEntry.dirty
-    }
-    guard entry & needed == needed else { return nil }
-    if entry & marks != marks { system.physical.set(bits: marks, at: slot) }
-    return PhysicalAddress(entry & PageTableEntry.addressMask | address.pageOffset)
+    guard address.raw >= UserSpace.start, address.raw < UserSpace.end else { return nil }
+    return tables.translate(address.raw, access, system)
   }
 
   /// Where a short range begins that lies in one page, as most do, if the page tables allow the access now.

@@ -1,12 +1,8 @@
 // An address space: an ordered, balanced map of entries, and the page tables that cache what it says.
 //
 // Invariants
-// - `root` and every table below it (user half) are frames in state `.pageTable` owned by this space; `count` of a table's
-//   frame is the number of its entries in use (user half, for the root).
-// - A present entry of a lowest table maps a frame of the object chain that the map entry of its address shows, with no
-//   more rights than the map entry grants, and stands in that frame's mapping list.
-// - Only the space whose root is loaded has translations cached by the processor; every entry that loses rights or goes is
-//   invalidated before its frame can be reused.
+// - A page that `tables` map is one of the object chain that the map entry of its address shows, and no access is allowed
+//   that the map entry doesn't allow (PageTables.swift).
 // - Each of the `userCount` users calls `retire` exactly once; after the last only the teardown list reaches the space.
 public import ABI
 import Primitives
@@ -28,7 +24,7 @@ public struct ProgramExtent: BitwiseCopyable, Sendable {
 public final class AddressSpace: AnyOwner {
   /// The system that frames come from.
   public let system: MemorySystem
-  let root: FrameNumber
+  var tables: PageTables
   var tree = Handle<MapEntry>.none
   var first = Handle<MapEntry>.none
   var lastFound = Handle<MapEntry>.none
@@ -38,24 +34,14 @@ public final class AddressSpace: AnyOwner {
   public internal(set) var virtualByteCount: UInt64 = 0
   /// Where the program and its data segment lie.
   public var program = ProgramExtent()
-  /// Present page-table entries of the lowest level.
-  public internal(set) var residentPageCount = 0
-  /// The largest `residentPageCount` that was noted before it became less.
-  private var notedResidentPageCount = 0
   /// Whom new reservations, records and tables are charged to: the process's real user. Records and tables move to another.
   public var account: UserAccount? {
     willSet {
       account?.countKernelMemory(-kernelByteCount)
       newValue?.countKernelMemory(kernelByteCount)
     }
-    didSet { payer = account.map { BackReference($0) } ?? BackReference() }
+    didSet { tables.payer = account.map { BackReference($0) } ?? BackReference() }
   }
-  /// The same, to be borrowed.
-  private var payer = BackReference<UserAccount>()
-  /// Frames of page tables, the root among them.
-  public private(set) var tableCount = 1
-  var cachedTableBase = UInt64.max
-  var cachedTable = FrameNumber.none
   /// Processes that run in the space: more than one between vfork(2) and execve(2) or the end of the child.
   public private(set) var userCount = 1
   /// The inspection that visited the space last.
@@ -63,13 +49,9 @@ public final class AddressSpace: AnyOwner {
 
   private init(_ system: MemorySystem, root: FrameNumber) {
     self.system = system
-    self.root = root
+    tables = PageTables(root: root, system)
     super.init()
     system.frames[root].owner = OwnerReference(self)
-    system.frames[root].index = 0
-    system.frames[root].count = 0
-    system.frames[root].usedGroups = 0
-    system.frames[root].order = 3
     system.counters.liveSpaces += 1
   }
 
@@ -86,17 +68,10 @@ public final class AddressSpace: AnyOwner {
     return AddressSpace(system, root: root)
   }
 
-  /// Whether the processor uses this space's translations.
-  @inline(__always)
-  var isLoaded: Bool { system.loadedRoot == root }
-
   /// Makes the processor use this space.
   @inline(__always)
   public func activate() {
-    if system.loadedRoot != root {
-      system.loadedRoot = root
-      system.services.processor.loadPageTable(root: root)
-    }
+    if !tables.processors.contains(.first) { system.load(BackReference(self)) }
   }
 
   /// One more process runs in the space, and gives it up with a `retire` of its own.
@@ -108,7 +83,7 @@ public final class AddressSpace: AnyOwner {
     precondition(userCount > 0)
     userCount -= 1
     guard userCount == 0 else { return }
-    system.loadKernelRoot(insteadOf: root)
+    if !tables.processors.isEmpty { system.load(BackReference()) }
     system.teardown.append(self)
   }
 
@@ -116,7 +91,8 @@ public final class AddressSpace: AnyOwner {
   override var teardownUnitCount: Int { 2 * (residentPageCount + entryCount) + 16 }
 
   override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
-    guard releaseTables(&budget) else { return false }
+    let everything = AddressRange(uncheckedStart: 0, end: UserSpace.end)
+    guard tables.remove(everything, &budget, system) == UserSpace.end else { return false }
     // From here on only the list of entries counts.
     tree = .none
     lastFound = .none
@@ -127,8 +103,8 @@ public final class AddressSpace: AnyOwner {
       release(entry)
     }
     guard first.isNone else { return false }
-    system.giveRoot(root)
-    count(tables: -1)
+    system.giveRoot(tables.root)
+    tables.count(tables: -1)
     return true
   }
 
@@ -143,14 +119,18 @@ public final class AddressSpace: AnyOwner {
     }
   }
 
-  /// The most pages that were present at a time.
-  public var largestResidentPageCount: Int { max(notedResidentPageCount, residentPageCount) }
+  /// Pages that the page tables show.
+  public var residentPageCount: Int { tables.residentPageCount }
 
-  /// Pages are about to go: so the maximum needs no attention where they come.
+  /// The most pages that they showed at a time.
+  public var largestResidentPageCount: Int { tables.largestResidentPageCount }
+
+  /// Frames of page tables.
+  public var tableCount: Int { tables.tableCount }
+
+  /// Whom records are charged to, to be borrowed.
   @inline(__always)
-  func noteResidentPages() {
-    if residentPageCount > notedResidentPageCount { notedResidentPageCount = residentPageCount }
-  }
+  private var payer: BackReference<UserAccount> { tables.payer }
 
   /// What the records and tables of the space take of the kernel's memory.
   public var kernelByteCount: Int {
@@ -164,14 +144,7 @@ public final class AddressSpace: AnyOwner {
     if !payer.isEmpty { payer.borrow { $0.countKernelMemory(entries &* MemoryLayout<MapEntry>.stride) } }
   }
 
-  /// Counts page tables that have come, or, negative, gone.
-  @inline(__always)
-  func count(tables: Int) {
-    tableCount &+= tables
-    if !payer.isEmpty { payer.borrow { $0.countKernelMemory(tables &* Int(Page.byteCount)) } }
-  }
-
-  /// Whether the current caller may give the space more records and tables; where it may not, the user is noted.
+  /// Whether the current caller may give the space more records; where it may not, the user is noted.
   var admitsKernelMemory: Bool { payer.isEmpty || payer.borrow { system.admitsKernelMemory(for: $0) } }
 
   /// The same where a call refuses.
@@ -180,11 +153,16 @@ public final class AddressSpace: AnyOwner {
 }
 
 extension MemorySystem {
-  /// Leaves an address space that is about to go.
-  func loadKernelRoot(insteadOf root: FrameNumber) {
-    if loadedRoot == root {
-      loadedRoot = kernelRoot
-      services.processor.loadPageTable(root: kernelRoot)
-    }
+  /// Makes the processor use the tables of a space, or, for none, those of the kernel only.
+  func load(_ space: BackReference<AddressSpace>) {
+    let previous = loadedSpace
+    loadedSpace = space
+    if !space.isEmpty { space.borrow { $0.tables.processors.formUnion(.first) } }
+    services.loadPageTable(root: loadedRoot)
+    if !previous.isEmpty { previous.borrow { $0.tables.processors.subtract(.first) } }
   }
+
+  /// The root whose translations the processor uses.
+  @inline(__always)
+  var loadedRoot: FrameNumber { loadedSpace.isEmpty ? kernelRoot : loadedSpace.borrow { $0.tables.root } }
 }

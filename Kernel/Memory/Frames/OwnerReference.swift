@@ -23,4 +23,10 @@ struct OwnerReference: BitwiseCopyable, Equatable {
     guard let owner = reference.instance else { return nil }
     return unsafe unsafeDowncast(owner, to: AddressSpace.self)
   }
+
+  /// Lends the address space without counting a reference.
+  @inline(__always)
+  func borrowSpace<Value>(_ body: (AddressSpace) -> Value) -> Value {
+    reference.borrow { body(unsafe unsafeDowncast($0, to: AddressSpace.self)) }
+  }
 }

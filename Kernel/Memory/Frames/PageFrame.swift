@@ -8,8 +8,9 @@
 //   entry that maps it, in `count` records and the list's head; `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
 // - `.spareTable`: empty, kept for the next table (`SpareTables`).
-// - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `count` the entries in use,
-//   `usedGroups` tells which groups of eight entries may be (at least those that are).
+// - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `order` the level, `count` the
+//   entries in use, `usedGroups` tells which groups of eight entries may be (at least those that are), `parentTable` is the
+//   table above.
 // - `.pool`: `count` slots in use, `firstFree` heads the frame's list of free slots.
 // - `waiterCount` survives freeing: it counts threads that parked on the frame and had no turn since.
 

@@ -102,11 +102,12 @@ public struct MemoryInspector: ~Copyable {
     visitEntries(space)
     var resident = 0
     let tablesBefore = tableFrames
-    visitTable(space, space.root, level: 3, base: 0, &resident)
+    let root = space.tables.root
+    visitTable(space, root, level: PageTableEntry.rootLevel, base: 0, below: nil, &resident)
     require(space.tableCount == tableFrames - tablesBefore, "page tables of a space", UInt64(space.tableCount))
     count(kernelByteCount: space.kernelByteCount, of: space.account)
     require(resident == space.residentPageCount, "resident pages differ from present entries", UInt64(resident))
-    require(!space.isLoaded || system.loadedRoot == space.root, "loaded root", 0)
+    require(space.tables.processors.isEmpty == (system.loadedRoot != root), "loaded root", UInt64(root.raw))
   }
 
   /// Visits what waits for teardown, then compares the sums.
@@ -169,36 +170,42 @@ public struct MemoryInspector: ~Copyable {
   }
 
   private mutating func visitTable(
-    _ space: AddressSpace, _ table: FrameNumber, level: Int, base: UInt64, _ resident: inout Int
+    _ space: AddressSpace, _ table: FrameNumber, level: Int, base: UInt64, below parent: FrameNumber?,
+    _ resident: inout Int
   ) {
     tableFrames += 1
     let record = system.frames[table]
     require(
       record.state == .pageTable && record.owner.space === space, "page table owned by another", UInt64(table.raw))
-    require(record.index == base && Int(record.order) == level, "page table at the wrong place", base)
+    require(
+      record.index == base && Int(record.order) == level && (parent == nil || record.parentTable == parent),
+      "page table at the wrong place", base)
     var used = 0
-    let slots: UInt64 = level == 3 ? 128 : 512
+    let slots: UInt64 = parent == nil ? 128 : 512
     for index in 0..<slots {
       let slot = table.address + index * 8
       let entry = system.physical.load(slot)
       guard entry & PageTableEntry.present != 0 else { continue }
       used += 1
       let address = base + index * PageTableEntry.coverage(level: level)
-      if level > 0 {
-        visitTable(space, PageTableEntry.frame(entry), level: level - 1, base: address, &resident)
-      } else {
+      let frame = PageTableEntry.frame(entry)
+      guard PageTableEntry.isLeaf(entry, level: level) else {
+        visitTable(space, frame, level: level - 1, base: address, below: table, &resident)
+        continue
+      }
+      for offset in 0..<PageSize(level: level).frameCount {
         resident += 1
-        visitTranslation(space, slot, entry, address)
+        visitTranslation(
+          space, slot, entry, FrameNumber(frame.raw + offset), address + UInt64(offset) * Page.byteCount)
       }
     }
     require(used == Int(record.count), "page table's count of entries", UInt64(table.raw))
   }
 
   private mutating func visitTranslation(
-    _ space: AddressSpace, _ slot: PhysicalAddress, _ entry: UInt64, _ address: UInt64
+    _ space: AddressSpace, _ slot: PhysicalAddress, _ entry: UInt64, _ frame: FrameNumber, _ address: UInt64
   ) {
     mappings += 1
-    let frame = PageTableEntry.frame(entry)
     let record = system.frames[frame]
     require(record.state == .object, "translation of a frame that is no page", address)
     require(record.flags.isDisjoint(with: .withoutContent), "translation of a page in transfer", address)

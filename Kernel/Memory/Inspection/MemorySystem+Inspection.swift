@@ -165,7 +165,7 @@ public struct MapEntryInspection {
 
 extension AddressSpace {
   /// The frame of the top-level table.
-  public var inspectedRoot: FrameNumber { root }
+  public var inspectedRoot: FrameNumber { tables.root }
 
   /// Every mapping, by ascending address.
   public func inspectEntries(_ body: (MapEntryInspection) -> Void) {
@@ -192,20 +192,22 @@ extension AddressSpace {
   public func inspectTables(
     _ body: (_ slot: PhysicalAddress, _ address: UInt64, _ level: Int, _ entry: UInt64) -> Void
   ) {
-    inspectTable(root, 0, level: 3, body)
+    inspectTable(tables.root, 0, level: PageTableEntry.rootLevel, body)
   }
 
   private func inspectTable(
     _ table: FrameNumber, _ base: UInt64, level: Int,
     _ body: (_ slot: PhysicalAddress, _ address: UInt64, _ level: Int, _ entry: UInt64) -> Void
   ) {
-    for index in 0..<UInt64(level == 3 ? 128 : 512) {
+    for index in 0..<UInt64(table == tables.root ? 128 : 512) {
       let slot = table.address + index * 8
       let entry = system.physical.load(slot)
       if entry & PageTableEntry.present == 0 { continue }
       let address = base + index * PageTableEntry.coverage(level: level)
       body(slot, address, level, entry)
-      if level > 0 { inspectTable(PageTableEntry.frame(entry), address, level: level - 1, body) }
+      if !PageTableEntry.isLeaf(entry, level: level) {
+        inspectTable(PageTableEntry.frame(entry), address, level: level - 1, body)
+      }
     }
   }
 }

@@ -1,8 +1,8 @@
 // Which page-table entries map a frame ("every frame knows its mappings", DESIGN).
 //
 // Invariants
-// - A frame's list names exactly the present page-table entries that hold its number, each by the entry's physical
-//   address. The page table's own frame record tells the address space and the virtual address.
+// - A frame's list names exactly the leaves that map it, each by its entry's physical address. The page table's own frame
+//   record tells the address space, the virtual address and the size.
 // - One mapping is held in the list's word itself and costs no memory; each further one is a record of a pool, counted in
 //   the frame's `count`.
 // - No list is longer than `longest` records and one: mappings are a cache of what the map entries say, so a frame that is
@@ -43,6 +43,13 @@ extension PageFrame {
   var usedGroups: UInt64 {
     get { mappings.word }
     set { mappings.word = newValue }
+  }
+
+  /// Of a page table below the root: the table in which an entry names it.
+  @inline(__always)
+  var parentTable: FrameNumber {
+    get { previous }
+    set { previous = newValue }
   }
 }
 
@@ -105,6 +112,27 @@ extension MemorySystem {
       _ = mappingNodes.take(node, self)
       frames[frame].count &-= 1
       return steps >> 3
+    }
+    preconditionFailure("mapping not in its frame's list")
+  }
+
+  /// Has an entry take the place of another in a frame's list, which must have it.
+  func replaceMapping(_ old: PhysicalAddress, by new: PhysicalAddress, of frame: FrameNumber) {
+    if frames[frame].mappings.word == old.raw {
+      frames[frame].mappings = MappingList(single: new)
+      return
+    }
+    var current = frames[frame].mappings
+    while let node = current.node {
+      if mappingNodes[node].entry == old {
+        mappingNodes[node].entry = new
+        return
+      }
+      current = mappingNodes[node].rest
+      if current.word == old.raw {
+        mappingNodes[node].rest = MappingList(single: new)
+        return
+      }
     }
     preconditionFailure("mapping not in its frame's list")
   }

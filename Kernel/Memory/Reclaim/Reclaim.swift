@@ -241,27 +241,13 @@ extension MemorySystem {
 
   /// Whether a page's content would be lost by dropping it.
   private func isDirty(_ frame: FrameNumber) -> Bool {
-    if frames[frame].flags.contains(.dirty) { return true }
-    var dirty = false
-    forEachMapping(of: frame) { entry in
-      dirty = physical.load(entry) & PageTableEntry.dirty != 0
-      return !dirty
-    }
-    return dirty
+    frames[frame].flags.contains(.dirty) || hasMark(.dirty, frame)
   }
 
   /// Whether a page was used since the last time this was asked.
   private func testAndClearReferenced(_ frame: FrameNumber) -> Bool {
-    var referenced = frames[frame].flags.contains(.referenced)
+    let wasReferenced = frames[frame].flags.contains(.referenced)
     frames[frame].flags.remove(.referenced)
-    forEachMapping(of: frame) { entry in
-      if physical.load(entry) & PageTableEntry.accessed != 0 {
-        referenced = true
-        _ = physical.clear(bits: PageTableEntry.accessed, at: entry)
-        invalidateMapping(entry)
-      }
-      return true
-    }
-    return referenced
+    return takeMark(.referenced, frame) || wasReferenced
   }
 }

@@ -108,7 +108,9 @@ extension InvariantChecker {
     system.inspectMappings(of: frame) { slots.append($0.raw) }
     var isDirty = record.flags.contains(.dirty)
     for slot in slots {
-      expect(hasTeardown || mapped[slot]?.frame == frame.raw, "\(name) lists a mapping that does not map it")
+      expect(
+        hasTeardown || mapped[Mapping(slot: slot, frame: frame.raw)] != nil,
+        "\(name) lists a mapping that does not map it")
       isDirty = isDirty || HardwareEntry(raw: hardware.memory.word(at: slot)).isDirty
     }
     expect(Set(slots).count == slots.count, "\(name) lists a mapping twice")
@@ -171,7 +173,7 @@ extension InvariantChecker {
     expect(entryCount == system.inspectedMapEntries.recordCount, "a map entry that no space holds")
     var extra = 0
     var lists: [UInt32: Int] = [:]
-    for leaf in mapped.values { lists[leaf.frame, default: 0] += 1 }
+    for mapping in mapped.keys { lists[mapping.frame, default: 0] += 1 }
     for count in lists.values { extra += count - 1 }
     expect(
       extra == system.inspectedMappingNodes.recordCount,

@@ -60,13 +60,14 @@ extension InvariantChecker {
   private func checkTables(_ space: AddressSpace, _ entries: [MapEntryInspection]) {
     var present = 0
     var used: [UInt32: Int] = [:]
-    var leaves: [(slot: UInt64, address: UInt64, entry: UInt64)] = []
+    var leaves: [(slot: UInt64, address: UInt64, pages: UInt64, entry: UInt64)] = []
     var tables: [(frame: UInt32, address: UInt64)] = [(space.inspectedRoot.raw, 0)]
     space.inspectTables { slot, address, level, entry in
       used[slot.frame.raw, default: 0] += 1
-      if level == 0 {
-        leaves.append((slot.raw, address, entry))
-        present += 1
+      if level == 0 || HardwareEntry(raw: entry).isLarge {
+        let pages = UInt64(1) << (9 * UInt64(level))
+        leaves.append((slot.raw, address, pages, entry))
+        present += Int(pages)
       } else {
         tables.append((UInt32(entry >> 12 & 0xFF_FFFF_FFFF), address))
       }
@@ -80,14 +81,21 @@ extension InvariantChecker {
     }
     var next = 0
     for leaf in leaves {
-      while next < entries.count && entries[next].end <= leaf.address { next += 1 }
-      guard next < entries.count, entries[next].start <= leaf.address else {
-        problems.append("\(hexadecimal(leaf.address)) is in the page table but not mapped")
-        continue
+      let first = UInt32(leaf.entry >> 12 & 0xFF_FFFF_FFFF)
+      let mask = UInt32(leaf.pages - 1)
+      expect(first & mask == 0, "\(hexadecimal(leaf.address)) maps a run of frames that is not aligned")
+      for page in 0..<leaf.pages {
+        let address = leaf.address + page << 12
+        while next < entries.count && entries[next].end <= address { next += 1 }
+        guard next < entries.count, entries[next].start <= address else {
+          problems.append("\(hexadecimal(address)) is in the page table but not mapped")
+          continue
+        }
+        let frame = first + UInt32(page)
+        let mapping = Mapping(slot: leaf.slot, frame: frame)
+        expect(mapped.updateValue(space, forKey: mapping) == nil, "one page-table entry seen twice")
+        checkLeaf(address, HardwareEntry(raw: leaf.entry), frame, entries[next])
       }
-      let frame = UInt32(leaf.entry >> 12 & 0xFF_FFFF_FFFF)
-      expect(mapped.updateValue((frame, space), forKey: leaf.slot) == nil, "one page-table entry seen twice")
-      checkLeaf(leaf.address, HardwareEntry(raw: leaf.entry), frame, entries[next])
     }
   }
 
@@ -95,7 +103,7 @@ extension InvariantChecker {
     _ address: UInt64, _ leaf: HardwareEntry, _ frame: UInt32, _ entry: MapEntryInspection
   ) {
     let place = hexadecimal(address)
-    expect(leaf.isUser && !leaf.isGlobal && !leaf.isLarge, "\(place) has an entry of another kind")
+    expect(leaf.isUser && !leaf.isGlobal, "\(place) has an entry of another kind")
     expect(!entry.protection.isEmpty, "\(place) is reachable without any right")
     expect(!leaf.isWritable || entry.protection.contains(.write), "\(place) is writable against its map entry")
     expect(leaf.isNoExecute || entry.protection.contains(.execute), "\(place) is executable against its map entry")

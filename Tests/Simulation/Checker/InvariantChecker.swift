@@ -18,9 +18,15 @@ public final class InvariantChecker {
   /// Whether released work may still be under way.
   let hasTeardown: Bool
   var problems: [String] = []
-  var mapped: [UInt64: (frame: UInt32, space: AddressSpace)] = [:]
+  var mapped: [Mapping: AddressSpace] = [:]
   var objects: [ObjectIdentifier: ObjectUse] = [:]
   var blocks: Set<UInt32> = []
+
+  /// A leaf, by its entry's physical address, and one of the frames that it maps.
+  struct Mapping: Hashable {
+    let slot: UInt64
+    let frame: UInt32
+  }
 
   /// What the pass learns of one object.
   struct ObjectUse {

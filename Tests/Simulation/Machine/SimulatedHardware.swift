@@ -8,6 +8,8 @@ public import Primitives
 public struct HardwareConfiguration: Sendable {
   /// Frames of physical memory, at most a few thousand.
   public var frameCount = 512
+  /// Frames that have a record, if that are more.
+  public var recordCount: UInt32 = 0
   /// Blocks of the swap device; 0: none.
   public var swapBlockCount: UInt32 = 2048
   /// What the machine's own choices are drawn from.
@@ -71,7 +73,8 @@ public final class SimulatedHardware {
     let kernelRoot = FrameNumber(1)
     memory.setBytes([UInt8](repeating: 0, count: 4096), at: kernelRoot.address.raw)
     let table = FrameNumber(2)
-    var next = 2 + UInt32((FrameTable.byteCount(frameCount: UInt32(configuration.frameCount)) + 4095) / 4096)
+    let recordCount = max(UInt32(configuration.frameCount), configuration.recordCount)
+    var next = 2 + UInt32((FrameTable.byteCount(frameCount: recordCount) + 4095) / 4096)
     for content in contents {
       let start = FrameNumber(next).address
       memory.setBytes(content, at: start.raw)
@@ -81,7 +84,7 @@ public final class SimulatedHardware {
     let available = [FrameRange(start: next, end: UInt32(configuration.frameCount))]
     services = KernelServices(processor)
     system = MemorySystem(
-      memory.physical, services, frameTable: table.address, frameCount: UInt32(configuration.frameCount),
+      memory.physical, services, frameTable: table.address, frameCount: recordCount,
       available: available.span, kernelRoot: kernelRoot)
     services.heap = heap
     heap.connect(services)

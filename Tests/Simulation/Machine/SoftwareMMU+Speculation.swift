@@ -53,6 +53,8 @@ extension SoftwareMMU {
       }
       if actual.physical != cached.physical {
         found.append("\(hexadecimal(address)) is cached for another frame")
+      } else if actual.leafPageCount != cached.leafPageCount {
+        found.append("\(hexadecimal(address)) is cached from a leaf of another size")
       } else if cached.isWritable && !actual.isWritable {
         found.append("\(hexadecimal(address)) is cached writable but is read-only")
       } else if cached.isUser && !actual.isUser || !cached.isNoExecute && actual.isNoExecute {

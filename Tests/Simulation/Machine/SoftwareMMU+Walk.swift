@@ -73,7 +73,8 @@ extension SoftwareMMU {
     let pageMask = (UInt64(1) << (12 + 9 * UInt64(at.level - 1))) - 1
     let physical = (entry.address & ~pageMask) | (address & pageMask & ~0xFFF)
     return CachedTranslation(
-      page: address >> 12, physical: physical, isWritable: at.isWritable, isUser: at.isUser,
+      page: address >> 12, leafPageCount: (pageMask + 1) >> 12, physical: physical, isWritable: at.isWritable,
+      isUser: at.isUser,
       isNoExecute: at.isNoExecute, isDirty: entry.isDirty, isGlobal: entry.isGlobal)
   }
 }

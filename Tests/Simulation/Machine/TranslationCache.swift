@@ -2,10 +2,12 @@
 // paging-structure caches of Intel SDM volume 3, 4.10.3). Nothing here looks at memory: what is cached stays, right or
 // wrong, until it is invalidated or evicted.
 
-/// A cached leaf translation of one 4 KiB page.
+/// A cached leaf translation of one 4 KiB page, or of a part of that size of a larger one.
 struct CachedTranslation: Equatable {
   /// Virtual address divided by 4096.
   var page: UInt64
+  /// 4 KiB pages of the leaf that it comes from.
+  var leafPageCount: UInt64
   /// Physical address of the page.
   var physical: UInt64
   var isWritable: Bool
@@ -74,9 +76,10 @@ struct TranslationCache {
     translations.removeAll { $0.page == page }
   }
 
-  /// INVLPG: the page's translations, global or not, and every upper-level entry (Intel SDM volume 3, 4.10.4.1).
+  /// INVLPG: the page's translations, global or not, all parts of a large page among them, and every upper-level entry
+  /// (Intel SDM volume 3, 4.10.4.1).
   mutating func invalidate(page: UInt64) {
-    removeTranslation(page: page)
+    translations.removeAll { $0.page & ~($0.leafPageCount - 1) == page & ~($0.leafPageCount - 1) }
     tables.removeAll()
   }
 
