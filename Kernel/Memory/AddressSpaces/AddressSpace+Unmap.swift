@@ -17,7 +17,10 @@ extension AddressSpace {
       let start = max(entries[handle].start, range.start)
       let end = min(entries[handle].end, range.end)
       let part = AddressRange(uncheckedStart: start, end: end)
-      guard tables.remove(part, &budget, system) == end else { return .again }
+      // (What has no object was never touched.)
+      if !entries[handle].objectReference.isEmpty {
+        guard tables.remove(part, &budget, system) == end else { return .again }
+      }
       guard removePages(of: handle, start, end, &budget) else { return .again }
       if start > entries[handle].start && end < entries[handle].end {
         // The only case that needs memory: the reserve is there for it.

@@ -15,12 +15,8 @@ enum LeafMark {
 
 extension MemorySystem {
   /// Removes every translation of a frame. A large leaf goes whole.
-  @inline(__always)
+  @inline(never)
   func removeAllMappings(of frame: FrameNumber) {
-    if !frames[frame].mappings.isEmpty { removeMappings(of: frame) }
-  }
-
-  private func removeMappings(of frame: FrameNumber) {
     while let slot = anyMapping(of: frame) {
       frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
     }
