@@ -59,7 +59,7 @@ public final class BootFile: OpenFile {
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if !transfer.isStarted {
-      if let channel = start(&transfer) { return .wait(channel) }
+      if let wait = start(&transfer) { return .wait(wait) }
       let start = UInt64(transfer.offset)
       transfer.remaining = min(transfer.remaining, start < content.byteCount ? content.byteCount - start : 0)
       transfer.hasBegun = true

@@ -18,7 +18,7 @@ public final class ConsoleFile: DeviceFile {
       let (outcome, byteCount) = console.deliver(to: transfer.address, limit: transfer.bytesLeftInUserPage, space)
       switch outcome {
       case .complete: transfer.advance(byteCount)
-      case .wait(let channel): return transfer.moved > 0 ? .complete : .wait(channel)
+      case .wait(let wait): return transfer.moved > 0 ? .complete : .wait(wait)
       default:
         if transfer.moved > 0 { return .complete }
         throw .efault
@@ -26,7 +26,7 @@ public final class ConsoleFile: DeviceFile {
     }
     if transfer.moved > 0 { return .complete }
     if flags.contains(.nonBlocking) { throw .eagain }
-    return .wait(.consoleInput)
+    return .wait(Wait(.consoleInput))
   }
 
   /// Hands over what there is room for, waiting for more until everything is.
@@ -46,7 +46,7 @@ public final class ConsoleFile: DeviceFile {
         let accepted = output.write(buffer.span.extracting(0..<byteCount), hasWaited: transfer.hasWaited)
         if accepted == 0 { return try waitForRoom(&transfer, output) }
         transfer.advance(UInt64(accepted))
-      case .wait(let channel): return .wait(channel)
+      case .wait(let wait): return .wait(wait)
       default:
         if transfer.moved > 0 { return .complete }
         throw .efault
@@ -59,7 +59,7 @@ public final class ConsoleFile: DeviceFile {
     guard flags.contains(.nonBlocking) else {
       output.roomIsAwaited()
       transfer.hasWaited = true
-      return .wait(.consoleOutput)
+      return .wait(Wait(.consoleOutput))
     }
     if transfer.moved > 0 { return .complete }
     throw .eagain
@@ -70,7 +70,7 @@ public final class ConsoleFile: DeviceFile {
     let output = fileSystem.console.output
     if output.count == 0 { return .complete }
     output.endIsAwaited()
-    return .wait(.consoleOutput)
+    return .wait(Wait(.consoleOutput))
   }
 
   private func copyPiece(

@@ -36,7 +36,7 @@ public class NullFile: DeviceFile {
 /// /dev/zero: zeros without end; a mapping of it is fresh memory, even a shared one.
 public class ZeroFile: NullFile {
   final override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if let channel = start(&transfer) { return .wait(channel) }
+    if let wait = start(&transfer) { return .wait(wait) }
     return try movePieces(of: &transfer, pieceBudget: fileSystem.pagesPerTransferStep) { transfer in
       let byteCount = transfer.bytesLeftInUserPage
       let outcome = space.zeroOut(

@@ -6,24 +6,24 @@ import Memory
 import Primitives
 
 extension OpenFile {
-  /// Waits for the file's offset. Returns the channel to wait on while others are ahead; nil when nobody is, or it is the
+  /// Waits for the file's offset. Returns what to wait for while others are ahead; nil when nobody is, or it is the
   /// holder's turn. Allocates one small object when it has to wait and has no place in line yet.
-  final func awaitOffset(_ hold: inout TransferHold?) -> WaitChannel? {
-    if let hold { return hold.hasOffset ? nil : hold.turnChannel }
+  final func awaitOffset(_ hold: inout TransferHold?) -> Wait? {
+    if let hold { return hold.hasOffset ? nil : hold.turnWait }
     if offsetLine.isEmpty { return nil }
     let place = TransferHold(self)
     place.lineUp()
     hold = place
-    return place.turnChannel
+    return place.turnWait
   }
 
-  /// Settles where a transfer that has not begun starts. Returns the channel to wait on while others have the offset.
+  /// Settles where a transfer that has not begun starts. Returns what to wait for while others have the offset.
   @inline(__always)
-  final func settleOffset(of transfer: inout Transfer) -> WaitChannel? {
+  final func settleOffset(of transfer: inout Transfer) -> Wait? {
     if let position = transfer.position {
       transfer.offset = position
     } else {
-      if transfer.hold != nil || !offsetLine.isEmpty, let channel = awaitOffset(&transfer.hold) { return channel }
+      if transfer.hold != nil || !offsetLine.isEmpty, let wait = awaitOffset(&transfer.hold) { return wait }
       transfer.offset = offset
     }
     return nil
@@ -48,11 +48,11 @@ extension OpenFile {
 // MARK: Transfers of files whose content never changes, which need no range lock
 
 extension OpenFile {
-  /// Settles where a transfer starts that has not. Returns the channel to wait on while others have the offset.
+  /// Settles where a transfer starts that has not. Returns what to wait for while others have the offset.
   @inline(__always)
-  final func start(_ transfer: inout Transfer) -> WaitChannel? {
+  final func start(_ transfer: inout Transfer) -> Wait? {
     if transfer.isStarted { return nil }
-    if let channel = settleOffset(of: &transfer) { return channel }
+    if let wait = settleOffset(of: &transfer) { return wait }
     transfer.isStarted = true
     return nil
   }
@@ -74,7 +74,7 @@ extension OpenFile {
       let (outcome, byteCount) = movePiece(&transfer)
       switch outcome {
       case .complete: transfer.advance(byteCount)
-      case .wait(let channel): return park(&transfer, .wait(channel))
+      case .wait(let wait): return park(&transfer, .wait(wait))
       default:
         finish(&transfer)
         throw .efault

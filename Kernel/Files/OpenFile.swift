@@ -15,7 +15,7 @@ public enum SeekOutcome: Equatable, Sendable {
   /// The new offset.
   case offset(Int64)
   /// Others have the offset: park with the place in line, and ask again.
-  case wait(WaitChannel)
+  case wait(Wait)
 }
 
 /// What an open file reaches, for the calls that are for files in the narrow sense only (FreeBSD's vnodes).
@@ -161,7 +161,7 @@ extension OpenFile {
     _ offset: Int64, _ origin: SeekOrigin, _ place: inout TransferHold?
   ) throws(Errno) -> SeekOutcome {
     guard isSeekable else { throw .espipe }
-    if let channel = awaitOffset(&place) { return .wait(channel) }
+    if let wait = awaitOffset(&place) { return .wait(wait) }
     self.offset = try performSeek(offset, origin)
     place = nil
     return .offset(self.offset)

@@ -47,7 +47,7 @@ public final class RandomFile: DeviceFile {
   private func move(
     _ transfer: inout Transfer, _ movePiece: (VirtualAddress, Int) -> UserCopyOutcome
   ) throws(Errno) -> Progress {
-    if let channel = start(&transfer) { return .wait(channel) }
+    if let wait = start(&transfer) { return .wait(wait) }
     return try movePieces(of: &transfer, pieceBudget: FileLimits.randomPiecesPerStep) { transfer in
       let byteCount = min(transfer.bytesLeftInUserPage, FileLimits.randomPieceByteCount)
       return (movePiece(transfer.address, Int(byteCount)), byteCount)

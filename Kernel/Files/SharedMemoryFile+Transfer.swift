@@ -23,15 +23,15 @@ enum Movement {
 }
 
 extension SharedMemoryFile {
-  /// Settles offset, range and length of a read. Returns the channel to wait on while someone is in the way.
+  /// Settles offset, range and length of a read. Returns what to wait for while someone is in the way.
   @inline(__always)
-  func beginRead(_ transfer: inout Transfer) -> WaitChannel? {
+  func beginRead(_ transfer: inout Transfer) -> Wait? {
     if transfer.isStarted && !transfer.isAway { return nil }
     if transfer.isAway {
-      if let channel = comeBack(&transfer) { return channel }
+      if let wait = comeBack(&transfer) { return wait }
       if transfer.isStarted { return nil }
     }
-    if let channel = waitForTurn(&transfer, .reading) { return channel }
+    if let wait = waitForTurn(&transfer, .reading) { return wait }
     let end = UInt64(object.size)
     let start = UInt64(transfer.offset)
     transfer.remaining = min(transfer.remaining, start < end ? end - start : 0)
@@ -46,7 +46,7 @@ extension SharedMemoryFile {
   @inline(__always)
   func beginWrite(_ transfer: inout Transfer) throws(Errno) -> Progress {
     if transfer.isStarted { return .complete }
-    if let channel = waitForTurn(&transfer, .writing) { return .wait(channel) }
+    if let wait = waitForTurn(&transfer, .writing) { return .wait(wait) }
     let start = UInt64(transfer.offset)
     var end = start + transfer.remaining
     if end > UInt64(Int64.max) {
@@ -100,8 +100,8 @@ extension SharedMemoryFile {
           }
       case .absent:
         outcome = space.zeroOut(to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress)
-      case .wait(let channel):
-        outcome = .wait(channel)
+      case .wait(let wait):
+        outcome = .wait(wait)
       case .failed:
         finish(&transfer)
         throw .eio
@@ -109,13 +109,13 @@ extension SharedMemoryFile {
       switch outcome {
       case .complete:
         transfer.advance(byteCount)
-      case .wait(let channel):
+      case .wait(let wait):
         if movement == .reading && transfer.missedTurns < FileLimits.mostMissedTurns {
           goAway(&transfer, generation: object.contentGeneration)
         } else {
           park(&transfer, movement)
         }
-        return .wait(channel)
+        return .wait(wait)
       default:
         finish(&transfer)
         throw .efault
@@ -127,20 +127,20 @@ extension SharedMemoryFile {
 
   /// Waits for the file's offset and then for the range. Nil when the transfer has both.
   @inline(__always)
-  private func waitForTurn(_ transfer: inout Transfer, _ movement: Movement) -> WaitChannel? {
-    if let hold = transfer.hold, hold.holdsRange { return hold.turnChannel }
-    if let channel = settleOffset(of: &transfer) { return channel }
+  private func waitForTurn(_ transfer: inout Transfer, _ movement: Movement) -> Wait? {
+    if let hold = transfer.hold, hold.holdsRange { return hold.turnWait }
+    if let wait = settleOffset(of: &transfer) { return wait }
     return waitForRange(&transfer, movement)
   }
 
   @inline(__always)
-  private func waitForRange(_ transfer: inout Transfer, _ movement: Movement) -> WaitChannel? {
+  private func waitForRange(_ transfer: inout Transfer, _ movement: Movement) -> Wait? {
     if object.rangeLock.isEmpty { return nil }
     let range = lockedRange(of: transfer, movement)
     if object.rangeLock.isFree(range) { return nil }
     let hold = hold(for: &transfer)
     hold.enter(range, of: object)
-    return hold.turnChannel
+    return hold.turnWait
   }
 
   /// Keeps range and offset while others run. What a write has stored so far counts for the offset even if no more comes.
@@ -176,13 +176,13 @@ extension SharedMemoryFile {
     before / FileLimits.longestReadHoldByteCount != after / FileLimits.longestReadHoldByteCount
   }
 
-  /// Takes the range again. Returns the channel to wait on while others are in the way.
-  private func comeBack(_ transfer: inout Transfer) -> WaitChannel? {
+  /// Takes the range again. Returns what to wait for while others are in the way.
+  private func comeBack(_ transfer: inout Transfer) -> Wait? {
     if let hold = transfer.hold, hold.holdsRange {
-      if let channel = hold.turnChannel { return channel }
-    } else if let channel = waitForRange(&transfer, .reading) {
+      if let wait = hold.turnWait { return wait }
+    } else if let wait = waitForRange(&transfer, .reading) {
       transfer.missedTurns = min(transfer.missedTurns + 1, FileLimits.mostMissedTurns)
-      return channel
+      return wait
     }
     if let generation = transfer.generation, generation != object.contentGeneration {
       transfer.rewind()

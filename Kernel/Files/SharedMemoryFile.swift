@@ -16,7 +16,7 @@ public class SharedMemoryFile2008: OpenFile {
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
-    if let channel = awaitWhole(&resize.hold) { return .wait(channel) }
+    if let wait = awaitWhole(&resize.hold) { return .wait(wait) }
     // As a call that gives back it begins without a reserve of the heap; where it would need that to keep its place, it frees
     // some more first, and where it has to wait, it waits without one.
     while true {
@@ -38,15 +38,15 @@ public class SharedMemoryFile2008: OpenFile {
     }
   }
 
-  /// Waits for the whole object. Returns the channel to wait on while others have some of it.
-  fileprivate final func awaitWhole(_ place: inout TransferHold?) -> WaitChannel? {
-    if let place { return place.turnChannel }
+  /// Waits for the whole object. Returns what to wait for while others have some of it.
+  fileprivate final func awaitWhole(_ place: inout TransferHold?) -> Wait? {
+    if let place { return place.turnWait }
     if object.rangeLock.isFree(.whole) { return nil }
     guard fileSystem.services.hasHeapReserve else { return .frames }
     let hold = TransferHold(self)
     hold.enter(.whole, of: object)
     place = hold
-    return hold.turnChannel
+    return hold.turnWait
   }
 
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
@@ -160,7 +160,7 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   ///
   /// Throws EPERM once F_SEAL_SEAL is set, EBUSY for F_SEAL_WRITE while writable shared mappings exist.
   public override func addSeals(_ seals: Seals, _ place: inout TransferHold?) throws(Errno) -> Progress {
-    if let channel = awaitWhole(&place) { return .wait(channel) }
+    if let wait = awaitWhole(&place) { return .wait(wait) }
     guard !object.seals.contains(.seal) else { throw .eperm }
     if seals.contains(.write) && !object.seals.contains(.write) {
       guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
@@ -177,7 +177,7 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   public override func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if let channel = beginRead(&transfer) { return .wait(channel) }
+    if let wait = beginRead(&transfer) { return .wait(wait) }
     return try move(&transfer, space, .reading)
   }
 

@@ -73,7 +73,7 @@ extension SharedMemoryObject {
     guard kernelMappingCount == 0 else { throw .ebusy }
     switch vmObject.beginShrinking(toByteCount: length) {
     case .complete: return .complete
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .failed: throw .eio
     }
   }

@@ -63,11 +63,11 @@ public final class TransferHold {
   /// Whether a place in a range lock is held.
   var holdsRange: Bool { entry != nil }
 
-  /// What the holder has to wait on; nil when it is its turn wherever it stands.
-  public var turnChannel: WaitChannel? {
+  /// What the holder has to wait for; nil when it is its turn wherever it stands.
+  public var turnWait: Wait? {
     let waitsForOffset = isInLine && !ahead.isEmpty
     let waitsForRange = entry.map { !$0.hasTurn } ?? false
-    return waitsForOffset || waitsForRange ? .turn(number) : nil
+    return waitsForOffset || waitsForRange ? Wait(channel) : nil
   }
 
   fileprivate var channel: WaitChannel { .turn(number) }

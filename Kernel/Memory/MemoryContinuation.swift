@@ -1,4 +1,5 @@
-// What can remain of a change of an address space, or of a look at it. A stop lets it finish, so that nobody finds it half done; a kill drops it.
+// What can remain of a change of an address space, or of a look at it. A stop lets it finish, so that nobody finds it half done;
+// a kill drops it.
 
 public import ABI
 public import Primitives
@@ -16,6 +17,12 @@ public enum MemoryContinuation: Remainder {
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool { true }
+
+  /// Whether the map is changed, and not only looked at: then nobody else changes it meanwhile.
+  public var changesMap: Bool {
+    if case .residence = self { return false }
+    return true
+  }
 
   /// Goes on; `space` is the memory of the process.
   public mutating func step(_ space: AddressSpace, _ budget: inout Int) throws(Errno) -> Progress {

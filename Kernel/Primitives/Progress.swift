@@ -7,8 +7,8 @@
 public enum Progress: Equatable, Sendable {
   /// It is done.
   case complete
-  /// Park the thread on the channel, then call again. Wake-ups may be spurious.
-  case wait(WaitChannel)
+  /// Park the thread, then call again. Wake-ups may be spurious.
+  case wait(Wait)
   /// It has done as much as one event should; call again when the thread has its next turn.
   case again
 }

@@ -24,7 +24,7 @@ public enum Continuation {
   case memory(MemoryContinuation)
   /// A call on processes.
   case process(ProcessContinuation)
-  /// The end of the process.
+  /// The end of the thread, and of the process if it is the last.
   case exit(ExitPhase)
 
   /// Whether nothing remains.
@@ -33,9 +33,18 @@ public enum Continuation {
     return false
   }
 
+  /// Whether the thread is in the middle of changing or copying the map, so that it has the edit lock.
+  var editsMap: Bool {
+    switch self {
+    case .memory(let remainder): remainder.changesMap
+    case .process(.fork): true
+    default: false
+    }
+  }
+
   /// Whether it is a change of the map that others who run in the memory see when it is half done.
   public var changesMap: Bool {
-    if case .memory = self { return true }
+    if case .memory(let remainder) = self { return remainder.changesMap }
     return false
   }
 }
@@ -127,8 +136,12 @@ public struct PendingNameList: BitwiseCopyable {
   public init(room: UInt64) { self.room = room }
 }
 
-/// How far the end of a process is.
+/// How far the end of a thread, and with the last one of its process, is.
 public enum ExitPhase {
+  /// The descriptors of a child that was being made are closed.
+  case unfinishedFiles(FileTable)
+  /// The thread goes; the last one goes on with the end of the process.
+  case thread
   /// Descriptors are being closed.
   case files
   /// The address space is given up.

@@ -39,7 +39,7 @@ extension Execution {
     let source = layout.image.start + segment.fileOffset + segmentProgress
     switch space.copyOut(from: source, byteCount: Int(count), to: VirtualAddress(address), progress: &progress) {
     case .complete: break
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .fault, .tooLong: throw .enomem
     }
     progress = 0
@@ -97,7 +97,7 @@ extension Execution {
     let address = VirtualAddress(stack.strings + UInt64(cursor))
     switch space.copyOut(from: staging.address(of: cursor), byteCount: count, to: address, progress: &progress) {
     case .complete: break
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .fault, .tooLong: throw .enomem
     }
     progress = 0
@@ -120,12 +120,12 @@ extension Execution {
       for slot in 0..<count { put(word(at: pointerIndex + slot, stack), at: slot) }
       chunkByteCount = 8 * count
     }
-    guard let channel = try copyChunk(to: stack.base + 8 * UInt64(pointerIndex), space) else {
+    guard let wait = try copyChunk(to: stack.base + 8 * UInt64(pointerIndex), space) else {
       pointerIndex += chunkByteCount / 8
       chunkByteCount = 0
       return .again
     }
-    return .wait(channel)
+    return .wait(wait)
   }
 
   private func word(at index: Int, _ stack: InitialStack) -> UInt64 {
@@ -144,7 +144,7 @@ extension Execution {
       stack.auxiliaryVector, stack.pageSizes, stack.canary, stack.executablePath, stack.processStrings,
     ]
     let address = addresses[pointerIndex] + UInt64(cursor)
-    if let channel = try copyChunk(to: address, space) { return .wait(channel) }
+    if let wait = try copyChunk(to: address, space) { return .wait(wait) }
     // The path may be longer than a chunk.
     if pointerIndex == 3 && cursor + chunkByteCount < pathByteCount {
       cursor += chunkByteCount
@@ -195,14 +195,14 @@ extension Execution {
     bytes.store(value, at: offset)
   }
 
-  /// Copies the chunk to the new address space; the channel to wait on, or nil when it is done.
-  private func copyChunk(to address: UInt64, _ space: AddressSpace) throws(Errno) -> WaitChannel? {
+  /// Copies the chunk to the new address space; what to wait for, or nil when it is done.
+  private func copyChunk(to address: UInt64, _ space: AddressSpace) throws(Errno) -> Wait? {
     let bytes = RawSpan(_elements: chunk.span).extracting(0..<chunkByteCount)
     switch space.copyOut(bytes, to: VirtualAddress(address), progress: &progress) {
     case .complete:
       progress = 0
       return nil
-    case .wait(let channel): return channel
+    case .wait(let wait): return wait
     case .fault, .tooLong: throw .enomem
     }
   }

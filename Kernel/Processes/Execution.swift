@@ -147,7 +147,7 @@ public final class Execution {
     if stringAddress == 0 { return try pointerInStep(old) }
     switch copyString(old, into: &chunk) {
     case .fault: throw .efault
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .tooLong:
       try staging.append(chunk.span, count: progress)
       let (next, overflow) = stringAddress.addingReportingOverflow(UInt64(progress))
@@ -175,7 +175,7 @@ public final class Execution {
     guard !overflow else { throw .efault }
     switch copyPointer(old, address, into: &chunk) {
     case .fault, .tooLong: throw .efault
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .complete: break
     }
     progress = 0

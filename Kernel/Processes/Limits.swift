@@ -10,6 +10,8 @@ public enum ProcessLimits {
   public static let reservedProcessCount = 10
   /// The first thread identifier that is given out; those of processes lie below (spec abi.md section 15).
   public static let firstThreadIdentifier: Int32 = 100_001
+  /// The most threads of one process (`kern.threads.max_threads_per_proc`).
+  public static let maximumThreadsPerProcess = 1500
   /// The bytes of a process name that are kept.
   public static let nameByteCount = 20
   /// Arguments that execve(2) handles before it lets others have a turn.
@@ -35,6 +37,9 @@ public enum ProcessLimits {
   public static let shortestRunNanoseconds: UInt64 = 20_000
   /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
   public static let callBufferByteCount = 1024
+
+  /// Threads that there may be beyond one of each process, where there may be so many processes.
+  public static func extraThreadCount(forProcesses processCount: Int) -> Int { processCount + maximumThreadsPerProcess }
 
   /// `kern.maxproc` for a machine with this many frames: FreeBSD's formula, 20 + 16 for each 2 MiB up to 384 of them.
   public static func processCount(forFrames frameCount: Int) -> Int {

@@ -1,7 +1,7 @@
 // A process: what its threads share, its place in the family, and what remains of it until its parent asks.
 //
 // Invariants
-// - `.running`: owns an address space, a descriptor table and a thread. `.exiting`: gives them back step by step.
+// - `.running`: owns an address space, a descriptor table and threads. `.exiting`: gives them back step by step.
 //   `.zombie`: owns none of them; only identity, status and usage are left.
 // - Family links are process slots; a parent's `firstChild` list holds the living, `firstZombie` the dead.
 
@@ -26,7 +26,7 @@ public struct ProcessSlot: Equatable, BitwiseCopyable, Sendable {
 
 /// How far a process is through its life.
 public enum ProcessState: Sendable {
-  /// It has a thread that runs programs.
+  /// It has threads that run programs.
   case running
   /// It is giving back what it owns.
   case exiting
@@ -53,8 +53,6 @@ public final class Process {
 
   /// The process that will be told of the end.
   public internal(set) var parent: ProcessSlot
-  /// Whether that is not the process that made it: then they have no turns in common.
-  var isAdopted = false
   var firstChild = ProcessSlot.none
   var firstZombie = ProcessSlot.none
   var nextSibling = ProcessSlot.none
@@ -64,16 +62,18 @@ public final class Process {
 
   // What the process owns
 
-  /// The thread.
-  public internal(set) var thread: Thread?
+  /// The first of the threads; each names the next.
+  public internal(set) var firstThread = ThreadSlot.none
+  /// How many threads there are.
+  public internal(set) var threadCount = 0
+  /// How many of them are set aside because the process is stopped.
+  var suspendedThreadCount = 0
   /// The address space.
   public var addressSpace: AddressSpace?
   /// The process that waits until this one, which runs in its memory as a rule, executes a program or ends (vfork(2)).
   public internal(set) var lender = ProcessSlot.none
   /// The descriptor table.
   public var files: FileTable?
-  /// The descriptors of a child that was being made when the process was killed.
-  public internal(set) var unfinishedFiles: FileTable?
   /// The identity that permissions are checked against.
   public var credentials: Credentials
   /// Permission bits that new objects do not get.
@@ -107,7 +107,8 @@ public final class Process {
   public internal(set) var isStopped = false
   var stopSignal = Signal.sigstop
   var stopIsUnreported = false
-  /// Whether the stop acts only when the call that the thread is in has stored its result.
+  /// Whether the stop has still to be told, because not all threads are set aside: some act on it only when the calls that
+  /// they are in have stored their results.
   var stopIsAhead = false
   var continuationIsUnreported = false
 

@@ -26,7 +26,7 @@ extension ProcessSystem {
     process.imageStart = layout.image.start
     space.program = layout.extent
     setName(process, execution.path, execution.pathByteCount - 1)
-    if floatingPointOwner == thread.slot { floatingPointOwner = nil }
+    if floatingPointOwner == thread.slot { floatingPointOwner = .none }
     reset(&thread.context, layout, stack)
   }
 

@@ -1,45 +1,42 @@
-// The end of a process, in bounded steps of its own turn (_exit(2)), and of process 1, which ends everything.
+// The end of a process, in bounded steps of the turns of its threads (_exit(2)), and of process 1, which ends everything.
 //
 // Invariant: once `beginExit` has run, the process runs no program any more; each step leaves it in a state from which the
-// next can go on, and none of them can fail.
+// next can go on, and none of them can fail. The thread that is left last gives back what the process owns.
 
 public import ABI
 import Files
 import Primitives
 
 extension ProcessSystem {
-  /// Ends a running process. What its thread was waiting for is released at once; everything else goes in its own turn.
-  public func beginExit(_ process: Process, _ status: WaitStatus) {
-    guard process.state == .running, let thread = process.thread else { return }
+  /// Ends a running process. What its threads were waiting for is released at once, but for calls that have to finish first
+  /// (`outlastsKill`), unless it is forced; everything else goes in their own turns.
+  public func beginExit(_ process: Process, _ status: WaitStatus, isForced: Bool = false) {
+    guard process.state == .running else { return }
     process.state = .exiting
     endingCount += 1
     process.exitStatus = status
     process.isStopped = false
     process.stopIsAhead = false
     process.pendingSignals = SignalSet()
-    releaseAwaitedFrame(thread)
-    if case .process(.fork(let pending)) = thread.continuation { process.unfinishedFiles = pending.takeFiles() }
-    thread.continuation = .exit(.files)
-    thread.place = nil
-    if thread.isSuspended {
-      thread.isSuspended = false
-      scheduler.wakeUp(thread.slot)
-    } else if thread !== current {
-      scheduler.unpark(thread.slot)
-    } else {
-      // What it woke for, and went before others, was its signal.
-      scheduler.calmDown()
-      needsAttention = true
-    }
+    endThreads(of: process, isForced: isForced)
     if process.slot == .initial { beginEnd(status) }
   }
 
-  /// Does one step of the end of a process. Returns false when nothing of the thread is left.
+  /// Does one step of the end of a thread. Returns false when nothing of it is left.
   public func continueExit(_ process: Process, _ thread: Thread, _ phase: ExitPhase) -> Bool {
     switch phase {
+    case .unfinishedFiles(let files):
+      if files.closeSome() { thread.continuation = .exit(.thread) }
+      return true
+    case .thread:
+      guard process.threadCount == 1 else {
+        forget(thread, of: process)
+        return false
+      }
+      precondition(process.state == .exiting, "the last thread of a process that goes on")
+      thread.continuation = .exit(.files)
+      return continueExit(process, thread, .files)
     case .files:
-      if let files = process.unfinishedFiles, !files.closeSome() { return true }
-      process.unfinishedFiles = nil
       if let files = process.files, !files.closeSome() { return true }
       process.files = nil
       thread.continuation = .exit(.memory)
@@ -71,7 +68,6 @@ extension ProcessSystem {
         if child.state == .zombie { zombies = true }
         child.endSignal = .sigchld
         adopt(child, by: initial)
-        child.isAdopted = true
       } else {
         child.parent = .none
         if child.state == .zombie { forget(child) }
@@ -83,12 +79,11 @@ extension ProcessSystem {
 
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
   private func becomeZombie(_ process: Process, _ thread: Thread) {
-    process.thread = nil
     endingCount -= 1
     let parent = self[process.parent]
     leaveTurn(thread)
-    if !process.isAdopted, let parentThread = parent?.thread { scheduler.giveBack(thread.slot, to: parentThread.slot) }
-    forget(thread)
+    scheduler.giveBack(thread.slot)
+    forget(thread, of: process)
     markZombie(process, of: parent)
     guard let parent, !isEnding, process.slot != .initial else {
       if let parent { unlink(process, from: parent) }
@@ -114,7 +109,7 @@ extension ProcessSystem {
         if let parent = self[process.parent] { unlink(process, from: parent) }
         forget(process)
       } else {
-        beginExit(process, .terminated(.sigkill))
+        beginExit(process, .terminated(.sigkill), isForced: true)
       }
     }
   }

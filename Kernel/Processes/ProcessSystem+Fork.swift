@@ -34,10 +34,7 @@ extension ProcessSystem {
     process.files = files
     files.account = process.credentials.account
     enter(process)
-    let thread = Thread(
-      slot: process.slot.raw, identifier: takeThreadIdentifier(), process: process.slot, record: record, in: records)
-    process.thread = thread
-    enter(thread)
+    _ = makeFirstThread(process, record)
     return process
   }
 
@@ -69,7 +66,7 @@ extension ProcessSystem {
   ///
   /// Throws ENOMEM when memory for the child cannot be had or reserved; nothing is left of the child then.
   public func continueFork(
-    _ pending: PendingFork, _ parent: Process, _ budget: inout Int
+    _ pending: PendingFork, _ parent: Process, _ thread: Thread, _ budget: inout Int
   ) throws(Errno) -> Process? {
     guard try pending.step(parent, &budget), let copied = pending.complete() else { return nil }
     let child = Process(
@@ -92,16 +89,11 @@ extension ProcessSystem {
       child.endSignal = pending.options.endSignal
       adopt(child, by: parent)
     }
-    let childThread = Thread(
-      slot: child.slot.raw, identifier: takeThreadIdentifier(), process: child.slot, record: copied.record,
-      in: records)
-    child.thread = childThread
-    enter(childThread)
+    let childThread = makeFirstThread(child, copied.record)
     returnZero(&records[copied.record].context)
-    guard let parentThread = parent.thread else { preconditionFailure("fork of a process without a thread") }
     // What the parent has used up to now is not to be shared.
     charge()
-    scheduler.enqueue(childThread.slot, childOf: parentThread.slot)
+    scheduler.enqueue(childThread.slot, childOf: thread.slot)
     return child
   }
 

@@ -26,9 +26,10 @@ extension ProcessSystem {
     memory.require(counts.processes == processCount, "count of processes", UInt64(counts.processes))
     memory.require(counts.ending == endingCount, "count of processes that are ending", UInt64(counts.ending))
     memory.require(counts.forks == pendingForkCount, "count of forks under way", UInt64(counts.forks))
-    var threadCount = 0
-    for index in threads.indices where threads[index] != nil { threadCount += 1 }
-    memory.require(counts.threads == threadCount, "threads without a process", UInt64(threadCount))
+    memory.require(counts.threads == threads.count, "threads without a process", UInt64(threads.count))
+    memory.require(
+      counts.threads - counts.processesWithThreads == extraThreadCount, "count of threads beyond one of each process",
+      UInt64(extraThreadCount))
     memory.require(counts.records == records.count, "thread records that nothing reaches", UInt64(records.count))
     return (counts.stagingFrames, counts.waiters)
   }
@@ -37,6 +38,7 @@ extension ProcessSystem {
   private struct ProcessCounts {
     var processes = 0
     var threads = 0
+    var processesWithThreads = 0
     var records = 0
     var forks = 0
     var ending = 0
@@ -54,18 +56,42 @@ extension ProcessSystem {
       process.limits.inspection = memory.generation
       memory.count(process.limits)
     }
-    if let space = process.addressSpace { memory.visit(space) }
+    if let space = process.addressSpace {
+      memory.visit(space)
+      let isEdited = space.editor == 0 || threads.thread(space.editor)?.continuation.editsMap ?? false
+      memory.require(isEdited, "map that nobody is changing", identifier)
+    }
     if let table = process.files { files.visit(table, &memory) }
-    if let table = process.unfinishedFiles { files.visit(table, &memory) }
     let isZombie = process.state == .zombie
     if process.state == .exiting { counts.ending += 1 }
-    let ownsNothing = process.thread == nil && process.addressSpace == nil && process.files == nil
+    let ownsNothing = process.threadCount == 0 && process.addressSpace == nil && process.files == nil
     memory.require(!isZombie || ownsNothing, "zombie that owns something", identifier)
-    memory.require(isZombie || process.thread != nil, "process without a thread", identifier)
+    memory.require(isZombie || process.threadCount != 0, "process without a thread", identifier)
     memory.require(
       process.state != .running || (process.addressSpace != nil && process.files != nil),
       "running process without memory or descriptors", identifier)
-    if let thread = process.thread { inspect(thread, identifier, &memory, &files, &counts) }
+    if !isZombie { counts.processesWithThreads += 1 }
+    inspectThreads(process, identifier, &memory, &files, &counts)
+  }
+
+  private func inspectThreads(
+    _ process: Process, _ identifier: UInt64, _ memory: inout MemoryInspector, _ files: inout FileInspector,
+    _ counts: inout ProcessCounts
+  ) {
+    var (count, suspended) = (0, 0)
+    var previous = ThreadSlot.none
+    var slot = process.firstThread
+    while let thread = threads[slot], count < process.threadCount {
+      count += 1
+      if thread.isSuspended { suspended += 1 }
+      memory.require(
+        thread.process == process.slot && thread.previous == previous, "thread that is not its process'", identifier)
+      inspect(thread, identifier, &memory, &files, &counts)
+      previous = slot
+      slot = thread.next
+    }
+    memory.require(slot == .none && count == process.threadCount, "count of the threads of a process", identifier)
+    memory.require(suspended == process.suspendedThreadCount, "count of threads that are set aside", identifier)
   }
 
   private func inspect(
@@ -75,7 +101,7 @@ extension ProcessSystem {
     counts.threads += 1
     counts.records += 1
     memory.count(thread)
-    memory.require(threads[Int(thread.slot)] === thread, "thread in the wrong slot", identifier)
+    memory.require(threads[thread.slot] === thread, "thread in the wrong slot", identifier)
     let isCurrent = current === thread
     memory.require(
       (isCurrent ? 1 : 0) + (scheduler.isListed(thread.slot) ? 1 : 0) + (thread.isSuspended ? 1 : 0) == 1,
@@ -97,7 +123,12 @@ extension ProcessSystem {
       if pending.hasRecord { counts.records += 1 }
       if let space = pending.space { memory.visit(space) }
       if let table = pending.files { files.visit(table, &memory) }
+    case .exit(.unfinishedFiles(let table)): files.visit(table, &memory)
     default: break
+    }
+    if thread.continuation.editsMap {
+      let space = self[thread.process]?.addressSpace
+      memory.require(space?.editor == thread.identifier, "change of a map without the lock", identifier)
     }
     inspectLiveness(thread, place, identifier, &memory)
   }
@@ -115,14 +146,15 @@ extension ProcessSystem {
       mayKeep || thread.awaitedFrame == .none, "page kept for a thread that is stopped or ends", identifier)
     if let channel = scheduler.parkedChannel(thread.slot) {
       if channel.isTurn {
-        memory.require(place?.turnChannel == channel, "thread that waits for a turn which it has", identifier)
+        memory.require(place?.turnWait?.channel == channel, "thread that waits for a turn which it has", identifier)
       } else {
         memory.require(
           place == nil || channel.comesByItself, "holder that waits for what nobody has promised", identifier)
       }
-      if let frame = channel.frame {
-        memory.require(memory.isUnderWay(frame), "thread that waits for a page which is not under way", identifier)
-      }
+      let frame = thread.awaitedFrame
+      memory.require(
+        frame == .none || channel != .page(frame) || memory.isUnderWay(frame),
+        "thread that waits for a page which is not under way", identifier)
     }
   }
 
@@ -131,7 +163,9 @@ extension ProcessSystem {
     for index in slots.indices {
       guard let process = slots[index] else { continue }
       if let table = process.files { files.checkReferences(table, &memory) }
-      if let table = process.unfinishedFiles { files.checkReferences(table, &memory) }
+      forEachThread(of: process) { thread in
+        if case .exit(.unfinishedFiles(let table)) = thread.continuation { files.checkReferences(table, &memory) }
+      }
     }
   }
 }

@@ -2,8 +2,8 @@
 // RFPPWAIT).
 //
 // Invariants
-// - The lender waits meanwhile, in a continuation that names the child; so only one process at a time runs in the memory,
-//   and what was said of a process with one thread holds for the map: nobody else changes it between two steps of a call.
+// - The thread that lends waits meanwhile, in a continuation that names the child. Others of its process go on; two who change
+//   the map wait for each other as threads of one process do (AddressSpace+Edit.swift).
 // - The wait is not interrupted by signals, as on FreeBSD: what would end the lender acts when the child lets go of the
 //   memory. A child that ends or is killed lets go of it in its own turn, after a change of the map that it had begun.
 
@@ -11,9 +11,12 @@ public import Primitives
 
 extension WaitChannel {
   /// The moment at which the process in `slot` lets go of the memory it was lent.
-  public static func lentMemory(toSlot slot: UInt32) -> WaitChannel { .other(kind: 17, slot) }
+  public static func lentMemory(toSlot slot: UInt32) -> WaitChannel {
+    WaitChannel(WaitChannel.lending, UInt64(slot))
+  }
+  private static var lending: Kind { Kind(17) }
   /// Whether it is that of some child.
-  var isLentMemory: Bool { self == .lentMemory(toSlot: UInt32(truncatingIfNeeded: raw)) }
+  var isLentMemory: Bool { isOf(kind: WaitChannel.lending) }
 }
 
 extension ProcessSystem {

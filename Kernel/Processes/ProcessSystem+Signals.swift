@@ -53,11 +53,12 @@ extension ProcessSystem {
     attend(process)
   }
 
-  /// Makes the thread of a process look at its signals soon.
+  /// Makes the threads of a process look at its signals soon.
   private func attend(_ process: Process) {
-    guard let thread = process.thread else { return }
-    if thread === current { needsAttention = true }
-    scheduler.unpark(thread.slot)
+    forEachThread(of: process) { thread in
+      if thread === current { needsAttention = true }
+      scheduler.unpark(thread.slot)
+    }
   }
 
   // MARK: Stopping and continuing
@@ -67,19 +68,20 @@ extension ProcessSystem {
     process.isStopped = true
     process.stopSignal = signal
     process.continuationIsUnreported = false
-    guard let thread = process.thread else { return }
-    if thread === current {
-      needsAttention = true
-    } else if thread.continuation.outlastsStop {
-      process.stopIsAhead = true
-      return
-    } else {
-      setAside(thread)
+    process.stopIsAhead = true
+    forEachThread(of: process) { thread in
+      if thread === current {
+        needsAttention = true
+      } else if !thread.continuation.outlastsStop {
+        setAside(thread, process)
+      }
     }
-    tellOfStop(process)
+    tellOfStopIfComplete(process)
   }
 
-  private func tellOfStop(_ process: Process) {
+  /// Tells the parent of a stop once all threads are set aside.
+  func tellOfStopIfComplete(_ process: Process) {
+    guard process.stopIsAhead, process.suspendedThreadCount == process.threadCount else { return }
     process.stopIsAhead = false
     process.stopIsUnreported = true
     tellParent(of: process)
@@ -87,15 +89,16 @@ extension ProcessSystem {
 
   /// Stops the current thread, which has come to where the stop of its process acts.
   public func suspend(_ thread: Thread, of process: Process) {
-    setAside(thread)
-    if process.stopIsAhead { tellOfStop(process) }
+    setAside(thread, process)
+    tellOfStopIfComplete(process)
   }
 
   /// Takes the thread of a stopped process out of the scheduler, whatever it waits for, with all that it keeps from others.
   /// When the process goes on, the thread looks again at what it waited for.
-  private func setAside(_ thread: Thread) {
+  private func setAside(_ thread: Thread, _ process: Process) {
     if thread === current { leaveTurn(thread) } else { scheduler.remove(thread.slot) }
     thread.isSuspended = true
+    process.suspendedThreadCount += 1
     releaseAwaitedFrame(thread)
     giveUpPlaces(thread)
   }
@@ -112,11 +115,15 @@ extension ProcessSystem {
     process.stopIsAhead = false
     process.stopIsUnreported = false
     if isContinuation { process.continuationIsUnreported = true }
-    if let thread = process.thread, thread.isSuspended {
-      thread.isSuspended = false
-      scheduler.wakeUp(thread.slot)
-    }
+    forEachThread(of: process) { thread in if thread.isSuspended { wakeSuspended(thread, process) } }
     if isContinuation { tellParent(of: process) }
+  }
+
+  /// Makes a thread ready that was set aside.
+  func wakeSuspended(_ thread: Thread, _ process: Process) {
+    thread.isSuspended = false
+    process.suspendedThreadCount -= 1
+    scheduler.wakeUp(thread.slot)
   }
 
   /// Wakes the parent if it waits for children.
@@ -131,11 +138,10 @@ extension ProcessSystem {
     guard scheduler.frameWaiterCount > 0 else { return false }
     for index in slots.indices {
       guard let process = slots[index], process.state == .running, process.pendingSignals.contains(.sigkill),
-        let thread = process.thread,
-        scheduler.isParked(thread.slot, on: .frames) || scheduler.isParked(thread.slot, on: .privilegedFrames),
-        user == nil || process.credentials.user == user
+        user == nil || process.credentials.user == user,
+        hasThread(process, where: { scheduler.parkedChannel($0.slot)?.isFrames ?? false })
       else { continue }
-      beginExit(process, .terminated(.sigkill))
+      beginExit(process, .terminated(.sigkill), isForced: true)
       return true
     }
     return false

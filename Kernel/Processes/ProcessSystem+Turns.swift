@@ -13,7 +13,7 @@ import Primitives
 extension ProcessSystem {
   /// Gives the processor to the thread that goes first; whether there is one.
   public func takeTurn() -> Bool {
-    guard let slot = scheduler.dequeue(), let thread = threads[Int(slot)] else { return false }
+    guard let slot = scheduler.dequeue(), let thread = threads[slot] else { return false }
     guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
     currentThreadReference = BackReference(thread)
     currentProcessReference = BackReference(process)
@@ -48,6 +48,7 @@ extension ProcessSystem {
     let elapsed = now &- chargedNanoseconds
     chargedNanoseconds = now
     scheduler.use(nanoseconds: elapsed)
+    currentThreadReference.borrow { $0.nanoseconds &+= elapsed }
     currentProcessReference.borrow { process in
       if isChargedAsSystem {
         process.usage.systemNanoseconds &+= elapsed
@@ -125,7 +126,7 @@ extension ProcessSystem {
 
   /// Forgets what the processor still holds of threads that are gone.
   public func leaveProcessor() {
-    floatingPointOwner = nil
+    floatingPointOwner = .none
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.

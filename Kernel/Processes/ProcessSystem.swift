@@ -83,17 +83,18 @@ public final class ProcessSystem {
   var isChargedAsSystem = false
   /// Processes that are giving back what they own.
   var endingCount = 0
-  /// The thread whose floating point state is in the processor, or nil.
-  var floatingPointOwner: UInt32?
+  /// The thread whose floating point state is in the processor, or `.none`.
+  var floatingPointOwner = ThreadSlot.none
   var slots: [Process?]
-  var threads: [Thread?]
+  var threads: ThreadTable
+  /// Threads beyond one of each process.
+  var extraThreadCount = 0
   var nextFreeSlots: [UInt32]
   var firstFreeSlot: UInt32
   var identifiers: SlotIndex
   var groups: SlotIndex
   var sessions: SlotIndex
   var lastIdentifier: Int32 = 0
-  var lastThreadIdentifier = ProcessLimits.firstThreadIdentifier - 1
 
   private let caller = CurrentCaller()
 
@@ -106,10 +107,12 @@ public final class ProcessSystem {
     services = memory.services
     self.floatingPoint = floatingPoint
     self.maximumProcessCount = maximumProcessCount
-    scheduler = Scheduler(slotCount: maximumProcessCount, turnNanoseconds: turnNanoseconds)
+    threads = ThreadTable(
+      processCapacity: maximumProcessCount,
+      extraCapacity: ProcessLimits.extraThreadCount(forProcesses: maximumProcessCount))
+    scheduler = Scheduler(slotCount: threads.capacity, turnNanoseconds: turnNanoseconds)
     records = Pool(memory.physical, .threadRecord, alignment: 64)
     slots = Array(repeating: nil, count: maximumProcessCount)
-    threads = Array(repeating: nil, count: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)
     for index in 0..<maximumProcessCount { nextFreeSlots[index] = UInt32(index + 1) }
     firstFreeSlot = 0
@@ -156,12 +159,12 @@ public final class ProcessSystem {
   /// for frames were woken so often; and at least one does.
   public func onlyFaultsRun(since wakeCount: UInt64) -> Bool {
     guard scheduler.frameWakeCount > wakeCount else { return false }
-    for slot in threads.indices {
+    for raw in 0..<UInt32(threads.capacity) {
+      let slot = ThreadSlot(raw)
       guard let thread = threads[slot], let process = self[thread.process] else { continue }
-      let index = UInt32(slot)
-      if scheduler.hasWaitedForFrames(index, since: wakeCount) {
+      if scheduler.hasWaitedForFrames(slot, since: wakeCount) {
         if !services.failures.stopFaultsForEver(of: process.identifier) { return false }
-      } else if current === thread || scheduler.isReady(index) {
+      } else if current === thread || scheduler.isReady(slot) {
         return false
       }
     }
@@ -179,12 +182,6 @@ public final class ProcessSystem {
     } while identifiers.first(candidate) != nil || groups.first(candidate) != nil || sessions.first(candidate) != nil
     lastIdentifier = candidate
     return candidate
-  }
-
-  func takeThreadIdentifier() -> Int32 {
-    let isLast = lastThreadIdentifier == Int32.max
-    lastThreadIdentifier = isLast ? ProcessLimits.firstThreadIdentifier : lastThreadIdentifier + 1
-    return lastThreadIdentifier
   }
 
   /// Enters a process in the tables; its slot must be the first free one.
@@ -264,23 +261,7 @@ public final class ProcessSystem {
     sessions.insert(process.slot.raw, key: identifier)
   }
 
-  // MARK: Threads
-
-  func enter(_ thread: Thread) {
-    threads[Int(thread.slot)] = thread
-  }
-
-  /// Ends a thread: nothing of it is left in the scheduler, the processor or the pool.
-  func forget(_ thread: Thread) {
-    scheduler.remove(thread.slot)
-    releaseAwaitedFrame(thread)
-    thread.continuation = .none
-    thread.place = nil
-    if floatingPointOwner == thread.slot { floatingPointOwner = nil }
-    leaveTurn(thread)
-    threads[Int(thread.slot)] = nil
-    _ = records.take(thread.record, memory)
-  }
+  // MARK: Parking
 
   /// Lets go of the frame that was kept for the thread's turn.
   public func releaseAwaitedFrame(_ thread: Thread) {
@@ -295,14 +276,14 @@ public final class ProcessSystem {
     if thread.hasRun { releaseAwaitedFrame(thread) }
   }
 
-  /// Parks a thread that is in no list. A frame it waits for is kept until it has had its turn.
-  public func park(_ thread: Thread, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
+  /// Parks a thread that is in no list. A page that is kept for it is so until it has had its turn.
+  public func park(_ thread: Thread, on wait: Wait, deadlineNanoseconds: UInt64? = nil) {
     releaseAwaitedFrame(thread)
-    var channel = channel
+    var channel = wait.channel
     if channel == .frames, self[thread.process]?.credentials.isSuperuser ?? false { channel = .privilegedFrames }
-    if let frame = channel.frame {
-      memory.beginWait(frame)
-      thread.awaitedFrame = frame
+    if wait.keptFrame != .none {
+      memory.beginWait(wait.keptFrame)
+      thread.awaitedFrame = wait.keptFrame
       thread.hasRun = false
     }
     if thread === current {
@@ -322,7 +303,7 @@ public final class ProcessSystem {
 
   /// Writes the registers that are in the processor to the context they belong to.
   func saveFloatingPoint() {
-    guard let owner = floatingPointOwner, let thread = threads[Int(owner)] else { return }
+    guard let thread = threads[floatingPointOwner] else { return }
     floatingPoint.save(into: thread.record.address.raw)
   }
 }

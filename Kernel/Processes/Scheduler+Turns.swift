@@ -17,7 +17,7 @@ struct Turn: BitwiseCopyable {
   /// Whether the thread waits for its children, who may use its turn meanwhile.
   var waitsForChildren = false
   /// The slot of the parent, and which of those that had the slot one after the other.
-  var parent = Scheduler.none
+  var parent = ThreadSlot.none
   var parentNumber: UInt32 = 0
   /// Which of those that had this slot this one is.
   var number: UInt32 = 0
@@ -27,32 +27,32 @@ extension Scheduler {
   // MARK: Rounds
 
   /// Gives a thread the turn of a round in which it has had none.
-  private func renew(_ slot: UInt32) {
-    let turn = turns[Int(slot)]
+  private func renew(_ slot: ThreadSlot) {
+    let turn = turns[slot.index]
     guard turn.round != round else { return }
     let whole = Int64(turnNanoseconds)
     let overdrawn = turn.round &+ 1 == round ? min(turn.left, 0) : 0
-    turns[Int(slot)].left = max(whole + overdrawn, min(whole, Int64(ProcessLimits.burstNanoseconds)))
-    turns[Int(slot)].round = round
-    turns[Int(slot)].isOwn = true
+    turns[slot.index].left = max(whole + overdrawn, min(whole, Int64(ProcessLimits.burstNanoseconds)))
+    turns[slot.index].round = round
+    turns[slot.index].isOwn = true
   }
 
   /// Begins the next round. Nobody who has something left is ready.
   func beginRound() { round &+= 1 }
 
   /// Takes some of what a parent has left that waits, for a child that has no turn of its own in this round.
-  private func draw(_ slot: UInt32) {
-    let turn = turns[Int(slot)]
-    guard turn.left <= 0, !turn.isOwn, turn.round == round, turn.parent != Scheduler.none else { return }
-    let parent = turns[Int(turn.parent)]
-    guard parent.number == turn.parentNumber, parent.waitsForChildren, places[Int(turn.parent)] == .parked else {
+  private func draw(_ slot: ThreadSlot) {
+    let turn = turns[slot.index]
+    guard turn.left <= 0, !turn.isOwn, turn.round == round, turn.parent != .none else { return }
+    let parent = turns[turn.parent.index]
+    guard parent.number == turn.parentNumber, parent.waitsForChildren, places[turn.parent.index] == .parked else {
       return
     }
     renew(turn.parent)
-    let part = min(turns[Int(turn.parent)].left, Int64(ProcessLimits.burstNanoseconds))
+    let part = min(turns[turn.parent.index].left, Int64(ProcessLimits.burstNanoseconds))
     guard part > 0 else { return }
-    turns[Int(turn.parent)].left -= part
-    turns[Int(slot)].left += part
+    turns[turn.parent.index].left -= part
+    turns[slot.index].left += part
   }
 
   /// How far beyond its turn a thread may go.
@@ -76,18 +76,18 @@ extension Scheduler {
 
   /// Makes a thread ready that is in no list, behind those that have something left of their turns; behind all if it has
   /// nothing left itself.
-  public func enqueue(_ slot: UInt32) {
+  public func enqueue(_ slot: ThreadSlot) {
     renew(slot)
     draw(slot)
-    enter(slot, queue(.ordinary, isSpent: turns[Int(slot)].left <= 0))
+    enter(slot, queue(.ordinary, isSpent: turns[slot.index].left <= 0))
   }
 
   /// Makes a thread ready that is in no list because it waited.
-  func wakeUp(_ slot: UInt32) {
+  func wakeUp(_ slot: ThreadSlot) {
     renew(slot)
     draw(slot)
-    let turn = turns[Int(slot)]
-    turns[Int(slot)].burstNanoseconds = 0
+    let turn = turns[slot.index]
+    turns[slot.index].burstNanoseconds = 0
     let waited = now &- turn.parkedNanoseconds
     let isHurried = waited <= ProcessLimits.shortWaitNanoseconds && turn.burstNanoseconds <= waited
     let precedence = isHurried ? Precedence.hurried : .woken
@@ -100,14 +100,14 @@ extension Scheduler {
   private var awakeBehindOthers: Precedence { turnNanoseconds == 0 ? .ordinary : .woken }
 
   /// Makes a new thread ready, with a part of what its parent has left.
-  func enqueue(_ slot: UInt32, childOf parent: UInt32) {
+  func enqueue(_ slot: ThreadSlot, childOf parent: ThreadSlot) {
     settle(parent)
     renew(parent)
-    let part = min(max(0, turns[Int(parent)].left / 8), Int64(ProcessLimits.childNanoseconds))
-    turns[Int(parent)].left -= part
-    turns[Int(slot)] = Turn(
-      left: part, round: round, isOwn: false, parent: parent, parentNumber: turns[Int(parent)].number,
-      number: turns[Int(slot)].number &+ 1)
+    let part = min(max(0, turns[parent.index].left / 8), Int64(ProcessLimits.childNanoseconds))
+    turns[parent.index].left -= part
+    turns[slot.index] = Turn(
+      left: part, round: round, isOwn: false, parent: parent, parentNumber: turns[parent.index].number,
+      number: turns[slot.index].number &+ 1)
     // Before those who go on, but not before those who woke.
     if part > 0 {
       enter(slot, queue(.ordinary), isFirst: true)
@@ -116,20 +116,21 @@ extension Scheduler {
     }
   }
 
-  /// Settles the turn of a thread that ends with that of its parent.
-  func giveBack(_ slot: UInt32, to parent: UInt32) {
-    let turn = turns[Int(slot)]
-    guard turn.round == round else { return }
+  /// Settles the turn of a thread that ends with that of the thread that made it, if that is still there.
+  func giveBack(_ slot: ThreadSlot) {
+    let turn = turns[slot.index]
+    let parent = turn.parent
+    guard turn.round == round, parent != .none, turns[parent.index].number == turn.parentNumber else { return }
     renew(parent)
     let rest = turn.isOwn ? turn.left - Int64(turnNanoseconds) : turn.left
-    let left = turns[Int(parent)].left
-    turns[Int(parent)].left = min(max(left + rest, min(left, 0)), Int64(turnNanoseconds))
+    let left = turns[parent.index].left
+    turns[parent.index].left = min(max(left + rest, min(left, 0)), Int64(turnNanoseconds))
   }
 
   // MARK: Running
 
   /// Takes the thread that goes first out of its queue: it runs.
-  public func dequeue() -> UInt32? {
+  public func dequeue() -> ThreadSlot? {
     guard readyCount != 0 else { return nil }
     if isEmpty(.hurried) && isEmpty(.woken) && isEmpty(.ordinary) { beginRound() }
     running = !isEmpty(.hurried) ? .hurried : !isEmpty(.woken) ? .woken : .ordinary
@@ -143,10 +144,10 @@ extension Scheduler {
   func use(nanoseconds: UInt64) { runningNanoseconds &+= nanoseconds }
 
   /// Takes what the running thread was charged for off its turn.
-  func settle(_ slot: UInt32) {
+  func settle(_ slot: ThreadSlot) {
     guard runningNanoseconds != 0 else { return }
-    turns[Int(slot)].left -= Int64(clamping: runningNanoseconds)
-    turns[Int(slot)].burstNanoseconds &+= runningNanoseconds
+    turns[slot.index].left -= Int64(clamping: runningNanoseconds)
+    turns[slot.index].burstNanoseconds &+= runningNanoseconds
     runningNanoseconds = 0
   }
 
@@ -157,12 +158,12 @@ extension Scheduler {
   func calmDown() { running = .ordinary }
 
   /// How the running thread stands: one that woke is like everybody after a while.
-  private func standing(of slot: UInt32) -> Precedence {
-    turns[Int(slot)].burstNanoseconds < ProcessLimits.burstNanoseconds ? running : .ordinary
+  private func standing(of slot: ThreadSlot) -> Precedence {
+    turns[slot.index].burstNanoseconds < ProcessLimits.burstNanoseconds ? running : .ordinary
   }
 
   /// Whether somebody goes before the running thread.
-  func givesWay(_ slot: UInt32) -> Bool {
+  func givesWay(_ slot: ThreadSlot) -> Bool {
     settle(slot)
     if !isEmpty(.hurried) { return standing(of: slot) != .hurried }
     return !isEmpty(.woken) && standing(of: slot) == .ordinary
@@ -170,11 +171,11 @@ extension Scheduler {
 
   /// Whether the running thread has used up its turn and somebody else is ready. Where nobody is, it has the turn of the next
   /// round.
-  func hasUsedTurn(_ slot: UInt32) -> Bool {
+  func hasUsedTurn(_ slot: ThreadSlot) -> Bool {
     settle(slot)
-    if turns[Int(slot)].left > 0 { return false }
+    if turns[slot.index].left > 0 { return false }
     draw(slot)
-    guard turns[Int(slot)].left + allowance(standing(of: slot)) <= 0 else { return false }
+    guard turns[slot.index].left + allowance(standing(of: slot)) <= 0 else { return false }
     if hasReady { return true }
     beginRound()
     renew(slot)
@@ -182,19 +183,19 @@ extension Scheduler {
   }
 
   /// Makes the running thread ready again because somebody goes before it: it is the first of its kind to go on.
-  func giveWay(_ slot: UInt32) {
+  func giveWay(_ slot: ThreadSlot) {
     let standing = standing(of: slot)
-    guard turns[Int(slot)].left + allowance(standing) > 0 else { return enqueue(slot) }
+    guard turns[slot.index].left + allowance(standing) > 0 else { return enqueue(slot) }
     enter(slot, queue(standing), isFirst: standing == running)
   }
 
   /// When to look again at who goes first, at the latest, while a thread runs that was charged for its time up to now.
-  func nextLook(_ slot: UInt32) -> UInt64 {
+  func nextLook(_ slot: ThreadSlot) -> UInt64 {
     settle(slot)
-    let left = turns[Int(slot)].left + allowance(standing(of: slot))
+    let left = turns[slot.index].left + allowance(standing(of: slot))
     var wait = min(left > 0 ? UInt64(left) : 0, ProcessLimits.turnNanoseconds)
     if hasWoken, standing(of: slot) != .ordinary {
-      wait = min(wait, ProcessLimits.burstNanoseconds &- turns[Int(slot)].burstNanoseconds)
+      wait = min(wait, ProcessLimits.burstNanoseconds &- turns[slot.index].burstNanoseconds)
     }
     if let deadline = earliestDeadlineNanoseconds { wait = min(wait, deadline > now ? deadline &- now : 0) }
     return now &+ max(wait, ProcessLimits.shortestRunNanoseconds)

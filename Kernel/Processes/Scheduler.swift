@@ -25,7 +25,6 @@ public import Primitives
 
 /// The scheduler of one kernel.
 public final class Scheduler: Waker {
-  static let none = UInt32.max
   private static let bucketCount = 256
   /// The most threads whose deadlines are looked at between two looks at who goes first, of each kind.
   private static let timersPerLook = 64
@@ -37,10 +36,10 @@ public final class Scheduler: Waker {
   }
 
   struct List {
-    var head = Scheduler.none
-    var tail = Scheduler.none
+    var head = ThreadSlot.none
+    var tail = ThreadSlot.none
 
-    var isEmpty: Bool { head == Scheduler.none }
+    var isEmpty: Bool { head == .none }
   }
 
   /// The order in which ready threads that have something left of their turns go.
@@ -55,8 +54,8 @@ public final class Scheduler: Waker {
 
   var places: [Place]
   private var channels: [WaitChannel]
-  private var nexts: [UInt32]
-  private var previouses: [UInt32]
+  private var nexts: [ThreadSlot]
+  private var previouses: [ThreadSlot]
   /// One for those in a hurry, two each for those that woke and those that go on: one of the two holds those who have used up
   /// their turns, and takes the other's place when a round begins.
   var ready = [5 of List](repeating: List())
@@ -101,8 +100,8 @@ public final class Scheduler: Waker {
     places = Array(repeating: .absent, count: slotCount)
     channels = Array(repeating: .frames, count: slotCount)
     frameWaits = Array(repeating: 0, count: slotCount)
-    nexts = Array(repeating: Scheduler.none, count: slotCount)
-    previouses = Array(repeating: Scheduler.none, count: slotCount)
+    nexts = Array(repeating: ThreadSlot.none, count: slotCount)
+    previouses = Array(repeating: ThreadSlot.none, count: slotCount)
     buckets = Array(repeating: List(), count: Scheduler.bucketCount)
     timers = TimerQueue(slotCount: slotCount)
     super.init()
@@ -117,34 +116,34 @@ public final class Scheduler: Waker {
   }
 
   /// Puts a thread that is in no list into a queue of ready ones, behind the others or before them.
-  func enter(_ slot: UInt32, _ queue: Int, isFirst: Bool = false) {
-    precondition(places[Int(slot)] == .absent)
-    places[Int(slot)] = .ready
-    queues[Int(slot)] = UInt8(truncatingIfNeeded: queue)
+  func enter(_ slot: ThreadSlot, _ queue: Int, isFirst: Bool = false) {
+    precondition(places[slot.index] == .absent)
+    places[slot.index] = .ready
+    queues[slot.index] = UInt8(truncatingIfNeeded: queue)
     if isFirst { prepend(slot, to: &ready[queue]) } else { append(slot, to: &ready[queue]) }
     readyCount += 1
   }
 
   /// Takes a ready thread out of its queue.
-  func leave(_ slot: UInt32) {
-    unlink(slot, from: &ready[Int(queues[Int(slot)])])
-    places[Int(slot)] = .absent
+  func leave(_ slot: ThreadSlot) {
+    unlink(slot, from: &ready[Int(queues[slot.index])])
+    places[slot.index] = .absent
     readyCount -= 1
   }
 
   /// Parks a thread that is in no list until its channel is woken or the deadline has passed.
-  public func park(_ slot: UInt32, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
-    precondition(places[Int(slot)] == .absent)
-    places[Int(slot)] = .parked
-    channels[Int(slot)] = channel
+  public func park(_ slot: ThreadSlot, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
+    precondition(places[slot.index] == .absent)
+    places[slot.index] = .parked
+    channels[slot.index] = channel
     append(slot, to: &buckets[bucket(channel)])
     parkedCount += 1
     if channel.isFrames {
       countFrameWaiter(channel, 1)
-      frameWaits[Int(slot)] = frameWakeCount
+      frameWaits[slot.index] = frameWakeCount
     }
-    turns[Int(slot)].parkedNanoseconds = now
-    turns[Int(slot)].waitsForChildren = channel == .child(ofSlot: slot) || channel.isLentMemory
+    turns[slot.index].parkedNanoseconds = now
+    turns[slot.index].waitsForChildren = channel.isForChildren || channel.isLentMemory
     guard let deadlineNanoseconds else { return }
     if deadlineNanoseconds <= now + ProcessLimits.shortWaitNanoseconds {
       shortTimers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)
@@ -154,16 +153,16 @@ public final class Scheduler: Waker {
   }
 
   /// Makes a parked thread ready whatever it waits for; others are left as they are.
-  public func unpark(_ slot: UInt32) {
-    guard places[Int(slot)] == .parked else { return }
+  public func unpark(_ slot: ThreadSlot) {
+    guard places[slot.index] == .parked else { return }
     forgetDeadline(slot)
     leaveBucket(slot)
     wakeUp(slot)
   }
 
   /// Takes a thread out of every list: it has ended or stopped.
-  public func remove(_ slot: UInt32) {
-    switch places[Int(slot)] {
+  public func remove(_ slot: ThreadSlot) {
+    switch places[slot.index] {
     case .absent: break
     case .ready: leave(slot)
     case .parked:
@@ -173,45 +172,51 @@ public final class Scheduler: Waker {
   }
 
   /// Whether the thread is ready or parked.
-  func isListed(_ slot: UInt32) -> Bool { places[Int(slot)] != .absent }
+  func isListed(_ slot: ThreadSlot) -> Bool { places[slot.index] != .absent }
 
   /// Whether the thread began to wait for frames after they were woken so often.
-  func hasWaitedForFrames(_ slot: UInt32, since wakeCount: UInt64) -> Bool { frameWaits[Int(slot)] >= wakeCount }
+  func hasWaitedForFrames(_ slot: ThreadSlot, since wakeCount: UInt64) -> Bool { frameWaits[slot.index] >= wakeCount }
 
   /// Whether the thread is in the run queue.
-  func isReady(_ slot: UInt32) -> Bool { places[Int(slot)] == .ready }
+  func isReady(_ slot: ThreadSlot) -> Bool { places[slot.index] == .ready }
 
   /// Whether the thread is parked on this channel.
-  public func isParked(_ slot: UInt32, on channel: WaitChannel) -> Bool {
-    places[Int(slot)] == .parked && channels[Int(slot)] == channel
+  public func isParked(_ slot: ThreadSlot, on channel: WaitChannel) -> Bool {
+    places[slot.index] == .parked && channels[slot.index] == channel
   }
 
   /// The channel that a thread is parked on; nil when it is not parked.
-  func parkedChannel(_ slot: UInt32) -> WaitChannel? {
-    places[Int(slot)] == .parked ? channels[Int(slot)] : nil
+  func parkedChannel(_ slot: ThreadSlot) -> WaitChannel? {
+    places[slot.index] == .parked ? channels[slot.index] : nil
   }
 
   /// Whether any thread is parked on this channel.
   public func hasWaiter(on channel: WaitChannel) -> Bool {
     guard parkedCount != 0 else { return false }
     var slot = buckets[bucket(channel)].head
-    while slot != Scheduler.none {
-      if channels[Int(slot)] == channel { return true }
-      slot = nexts[Int(slot)]
+    while slot != .none {
+      if channels[slot.index] == channel { return true }
+      slot = nexts[slot.index]
     }
     return false
   }
 
-  /// Makes every thread that is parked on the channel ready, in the order in which they parked.
-  public override func wake(_ channel: WaitChannel) {
-    guard parkedCount != 0 else { return }
+  /// Makes threads that are parked on the channel ready, at most so many, in the order in which they parked; returns how many.
+  @discardableResult
+  public override func wake(_ channel: WaitChannel, atMost count: Int) -> Int {
+    guard parkedCount != 0 else { return 0 }
     if channel.isFrames { frameWakeCount &+= 1 }
+    var woken = 0
     var slot = buckets[bucket(channel)].head
-    while slot != Scheduler.none {
-      let next = nexts[Int(slot)]
-      if channels[Int(slot)] == channel { unpark(slot) }
+    while slot != .none, woken < count {
+      let next = nexts[slot.index]
+      if channels[slot.index] == channel {
+        unpark(slot)
+        woken += 1
+      }
       slot = next
     }
+    return woken
   }
 
   /// Looks at the clock: makes parked threads ready whose deadline is not after `now`, a bounded number of them. Those that
@@ -233,20 +238,20 @@ public final class Scheduler: Waker {
     }
   }
 
-  private func forgetDeadline(_ slot: UInt32) {
+  private func forgetDeadline(_ slot: ThreadSlot) {
     shortTimers.remove(slot)
     timers.remove(slot)
   }
 
   private func bucket(_ channel: WaitChannel) -> Int {
-    Int((channel.raw &* 0x9e37_79b9_7f4a_7c15) >> 56) & (Scheduler.bucketCount - 1)
+    Int(channel.hash >> 56) & (Scheduler.bucketCount - 1)
   }
 
-  private func leaveBucket(_ slot: UInt32) {
-    unlink(slot, from: &buckets[bucket(channels[Int(slot)])])
-    places[Int(slot)] = .absent
+  private func leaveBucket(_ slot: ThreadSlot) {
+    unlink(slot, from: &buckets[bucket(channels[slot.index])])
+    places[slot.index] = .absent
     parkedCount -= 1
-    if channels[Int(slot)].isFrames { countFrameWaiter(channels[Int(slot)], -1) }
+    if channels[slot.index].isFrames { countFrameWaiter(channels[slot.index], -1) }
   }
 
   private func countFrameWaiter(_ channel: WaitChannel, _ count: Int) {
@@ -254,24 +259,24 @@ public final class Scheduler: Waker {
     if channel == .privilegedFrames { privilegedFrameWaiterCount += count }
   }
 
-  private func append(_ slot: UInt32, to list: inout List) {
-    nexts[Int(slot)] = Scheduler.none
-    previouses[Int(slot)] = list.tail
-    if list.tail == Scheduler.none { list.head = slot } else { nexts[Int(list.tail)] = slot }
+  private func append(_ slot: ThreadSlot, to list: inout List) {
+    nexts[slot.index] = ThreadSlot.none
+    previouses[slot.index] = list.tail
+    if list.tail == .none { list.head = slot } else { nexts[list.tail.index] = slot }
     list.tail = slot
   }
 
-  private func prepend(_ slot: UInt32, to list: inout List) {
-    previouses[Int(slot)] = Scheduler.none
-    nexts[Int(slot)] = list.head
-    if list.head == Scheduler.none { list.tail = slot } else { previouses[Int(list.head)] = slot }
+  private func prepend(_ slot: ThreadSlot, to list: inout List) {
+    previouses[slot.index] = ThreadSlot.none
+    nexts[slot.index] = list.head
+    if list.head == .none { list.tail = slot } else { previouses[list.head.index] = slot }
     list.head = slot
   }
 
-  private func unlink(_ slot: UInt32, from list: inout List) {
-    let next = nexts[Int(slot)]
-    let previous = previouses[Int(slot)]
-    if previous == Scheduler.none { list.head = next } else { nexts[Int(previous)] = next }
-    if next == Scheduler.none { list.tail = previous } else { previouses[Int(next)] = previous }
+  private func unlink(_ slot: ThreadSlot, from list: inout List) {
+    let next = nexts[slot.index]
+    let previous = previouses[slot.index]
+    if previous == .none { list.head = next } else { nexts[previous.index] = next }
+    if next == .none { list.tail = previous } else { previouses[next.index] = previous }
   }
 }

@@ -10,7 +10,7 @@ public import Primitives
 /// A thread of a process.
 public final class Thread {
   /// The place in the table of threads, which is also its number in the scheduler.
-  public let slot: UInt32
+  public let slot: ThreadSlot
   /// The thread identifier of thr_self(2).
   public let identifier: Int32
   /// The process it belongs to.
@@ -26,7 +26,9 @@ public final class Thread {
   /// Bytes of the path or structure of the call at the front of the buffer.
   public var stagedByteCount = 0
   /// Where to wait before the call begins anew, when that is what its handler answers.
-  public var wanted = WaitChannel.frames
+  public var wanted = Wait.frames
+  /// Until when to wait at most, in nanoseconds since boot, when a handler answers that there is such a time.
+  public var deadlineNanoseconds: UInt64 = 0
   /// A frame that must stay until the thread has had its turn, or `.none`.
   public var awaitedFrame = FrameNumber.none
   /// Whether the thread has called or faulted since it was given the processor, so it has had its turn.
@@ -37,9 +39,17 @@ public final class Thread {
   public var teardownDebt = 0
   /// Whether the thread is ready but left out of the run queue because its process is stopped.
   public internal(set) var isSuspended = false
+  /// Whether the thread ends as soon as its call has stored its result.
+  public internal(set) var isEnding = false
+  /// Nanoseconds for which it had the processor.
+  public internal(set) var nanoseconds: UInt64 = 0
+  /// Its neighbours among the threads of the process.
+  var next = ThreadSlot.none
+  var previous = ThreadSlot.none
 
-  init(slot: UInt32, identifier: Int32, process: ProcessSlot, record: Handle<ThreadRecord>, in pool: Pool<ThreadRecord>)
-  {
+  init(
+    slot: ThreadSlot, identifier: Int32, process: ProcessSlot, record: Handle<ThreadRecord>, in pool: Pool<ThreadRecord>
+  ) {
     self.slot = slot
     self.identifier = identifier
     self.process = process

@@ -125,7 +125,7 @@ extension ProcessSystem {
       return false
     }
     // Who waits for the child that runs in its memory could not end before it: it is the child's turn.
-    if case .process(.lend) = process.thread?.continuation { return false }
+    if hasThread(process, where: { if case .process(.lend) = $0.continuation { true } else { false } }) { return false }
     switch scope {
     case .anybody: return true
     case .users: return rank(of: process) == .user
@@ -197,13 +197,18 @@ extension ProcessSystem {
   private func fixedPageCount(of process: Process) -> Int {
     var byteCount = KernelMemoryCost.process + (process.addressSpace?.kernelByteCount ?? 0)
     if let files = process.files { byteCount += files.nodeByteCount + files.count * KernelMemoryCost.openFile }
-    switch process.thread?.continuation {
-    case .process(.fork(let pending)):
-      byteCount +=
-        KernelMemoryCost.process + (pending.space?.kernelByteCount ?? 0) + (pending.files?.nodeByteCount ?? 0)
-    case .process(.execute(let execution)):
-      byteCount += (execution.space?.kernelByteCount ?? 0) + execution.staging.frameCount * Int(Page.byteCount)
-    default: break
+    byteCount += max(0, process.threadCount - 1) * KernelMemoryCost.thread
+    var slot = process.firstThread
+    while let thread = threads[slot] {
+      slot = thread.next
+      switch thread.continuation {
+      case .process(.fork(let pending)):
+        byteCount +=
+          KernelMemoryCost.process + (pending.space?.kernelByteCount ?? 0) + (pending.files?.nodeByteCount ?? 0)
+      case .process(.execute(let execution)):
+        byteCount += (execution.space?.kernelByteCount ?? 0) + execution.staging.frameCount * Int(Page.byteCount)
+      default: break
+      }
     }
     return byteCount / Int(Page.byteCount)
   }

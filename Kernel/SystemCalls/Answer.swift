@@ -14,9 +14,9 @@ enum Answer: BitwiseCopyable {
   /// Copies the pieces of the thread's delivery out, then returns what that says.
   case deliver
   /// Wait here; then go on with what remains.
-  case wait(WaitChannel)
-  /// The same, at the latest until a time in nanoseconds since boot.
-  case waitUntil(WaitChannel, UInt64)
+  case wait(Wait)
+  /// The same, at the latest until `Thread.deadlineNanoseconds`.
+  case waitForDeadline(Wait)
   /// Wait on `Thread.wanted`, then begin anew: nothing has been done that may not be done again.
   case restart
   /// Go on with what remains in a later step, when others have had their turns.

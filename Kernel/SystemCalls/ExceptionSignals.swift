@@ -87,9 +87,9 @@ extension Kernel {
     case .resolved:
       process.usage.minorFaultCount &+= 1
       return mayGoOn
-    case .wait(let channel):
-      if channel.frame != nil { process.usage.majorFaultCount &+= 1 }
-      processes.park(thread, on: channel)
+    case .wait(let awaited):
+      if awaited.keptFrame != .none { process.usage.majorFaultCount &+= 1 }
+      processes.park(thread, on: awaited)
       return false
     case .signal(let signal, _):
       processes.raise(signal, in: process)

@@ -59,7 +59,7 @@ extension SystemCall {
   func unfinished(_ progress: Progress, _ continuation: consuming Continuation) -> Answer {
     switch progress {
     case .complete: preconditionFailure("nothing remains of a call that is done")
-    case .wait(let channel): wait(on: channel, then: continuation)
+    case .wait(let awaited): wait(on: awaited, then: continuation)
     case .again: goOnLater(continuation)
     }
   }
@@ -104,7 +104,7 @@ extension SystemCall {
     var place = thread.place.take()
     switch try file(arguments.first.descriptor).seek(offset, origin, &place) {
     case .offset(let offset): return .value(UInt64(bitPattern: offset))
-    case .wait(let channel): return stand(in: place, on: channel)
+    case .wait(let awaited): return stand(in: place, on: awaited)
     }
   }
 

@@ -74,8 +74,8 @@ extension SystemCall {
     case .addSeals:
       guard hasReserve() else { return .restart }
       var place = thread.place.take()
-      if case .wait(let channel) = try file(number).addSeals(Seals(rawValue: argument), &place) {
-        return stand(in: place, on: channel)
+      if case .wait(let awaited) = try file(number).addSeals(Seals(rawValue: argument), &place) {
+        return stand(in: place, on: awaited)
       }
       return .value(0)
     case .getSeals: return .value(UInt64(try file(number).seals().rawValue))
@@ -155,8 +155,8 @@ extension SystemCall {
     let file = try file(number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
     try file.control(request, &data)
-    if request == .drainOutput, case .wait(let channel) = file.drainOutput() {
-      return wait(on: channel, then: .phase(.whole))
+    if request == .drainOutput, case .wait(let awaited) = file.drainOutput() {
+      return wait(on: awaited, then: .phase(.whole))
     }
     guard request.copiesOut && !request.isVoid else { return .value(0) }
     for index in 0..<count { buffer[index] = data[index] }

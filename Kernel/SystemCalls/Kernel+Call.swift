@@ -62,9 +62,9 @@ extension Kernel {
       switch call.space.copyIn(UserRange(start: address, byteCount: 8), into: &thread.frame.value.buffer, &progress) {
       case .complete: sixth = call.stagedLong(at: 0)
       case .fault, .tooLong: return fail(.efault, thread)
-      case .wait(let channel):
+      case .wait(let awaited):
         thread.continuation = .phase(.stackArgument(progress: progress))
-        return conclude(.wait(channel), thread)
+        return conclude(.wait(awaited), thread)
       }
     }
     thread.takeShiftedArguments(sixth: sixth)
@@ -91,9 +91,9 @@ extension Kernel {
       return run(entry.declaration, thread, process)
     case .success(.fault): return fail(.efault, thread)
     case .success(.tooLong): return fail(.enametoolong, thread)
-    case .success(.wait(let channel)):
+    case .success(.wait(let awaited)):
       thread.continuation = .phase(.copyIn(progress: progress))
-      return conclude(.wait(channel), thread)
+      return conclude(.wait(awaited), thread)
     case .failure(let error): return fail(error, thread)
     }
   }
@@ -135,9 +135,9 @@ extension Kernel {
       thread.context.rdx = second
       return mayGoOn
     case .deliver: return processes.currentProcessReference.borrow { deliver(thread, $0) }
-    case .wait(let channel): processes.park(thread, on: channel)
-    case .waitUntil(let channel, let deadline):
-      processes.park(thread, on: channel, deadlineNanoseconds: deadline)
+    case .wait(let awaited): processes.park(thread, on: awaited)
+    case .waitForDeadline(let awaited):
+      processes.park(thread, on: awaited, deadlineNanoseconds: thread.deadlineNanoseconds)
     case .restart:
       thread.continuation = .phase(.whole)
       processes.park(thread, on: thread.wanted)
@@ -163,10 +163,10 @@ extension Kernel {
       switch outcome {
       case .complete: thread.frame.value.delivery.pieceIsDone()
       case .fault, .tooLong: return fail(.efault, thread)
-      case .wait(let channel):
+      case .wait(let awaited):
         thread.frame.value.delivery.progress = progress
         thread.continuation = .phase(.delivery)
-        processes.park(thread, on: channel)
+        processes.park(thread, on: awaited)
         return false
       }
     }

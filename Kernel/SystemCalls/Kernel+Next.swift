@@ -128,6 +128,10 @@ extension Kernel {
       if processes.continueExit(process, thread, phase) { processes.endUsedTurn() }
       return false
     }
+    if thread.isEnding && !processes.outlastsKill(thread, process) {
+      processes.endAfterCall(thread, process)
+      return false
+    }
     // A stopped process looks at its other signals when it is continued. What has begun finishes before either.
     if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
       if !processes.outlastsKill(thread, process) {

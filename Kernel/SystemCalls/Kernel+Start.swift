@@ -58,7 +58,7 @@ extension Kernel {
       _ = table.closeAll(budget: &budget)
       throw error
     }
-    guard let thread = process.thread else { preconditionFailure("process 1 without a thread") }
+    guard let thread = processes.firstThread(of: process) else { preconditionFailure("process 1 without a thread") }
     processes.commit(execution, process, thread)
     processes.charge()
     processes.scheduler.enqueue(thread.slot)

@@ -110,15 +110,37 @@ extension SystemCall {
   /// Begins or goes on with what is done with the address space.
   func goOn(_ remainder: consuming MemoryContinuation) throws(Errno) -> Answer {
     var budget = kernel.unitsPerTurn
-    let progress = try remainder.step(space, &budget)
-    if progress == .complete { return .value(remainder.result) }
+    let space = self.space
+    let progress: Progress
+    do throws(Errno) {
+      progress = try remainder.step(space, &budget)
+    } catch {
+      space.endEdit(by: thread.identifier)
+      throw error
+    }
+    if progress != .complete { return cut(progress, remainder) }
+    space.endEdit(by: thread.identifier)
+    return .value(remainder.result)
+  }
+
+  /// Goes on later; nobody else changes a map meanwhile that is being changed.
+  private func cut(_ progress: Progress, _ remainder: consuming MemoryContinuation) -> Answer {
+    if remainder.changesMap { spaceReference.borrow { $0.beginEdit(by: thread.identifier) } }
     return unfinished(progress, .memory(remainder))
+  }
+
+  /// What to do before the map is changed: wait, when somebody else is in the middle of that, and begin anew.
+  @inline(__always)
+  func waitForEdit() -> Answer? {
+    guard let awaited = spaceReference.borrow({ $0.editWait }) else { return nil }
+    return wait(on: awaited, then: .phase(.whole))
   }
 
   // MARK: mmap
 
   fileprivate func map() throws(Errno) -> Answer {
     let map = try MapArguments(arguments)
+    if let answer = waitForEdit() { return answer }
     if map.isAnonymous { return try mapAnonymous(map) }
     let file = try file(map.descriptor)
     guard map.flags.contains(.shared) || map.flags.contains(.privateCopy) else { throw .einval }
@@ -157,7 +179,7 @@ extension SystemCall {
     let (address, outcome) = try space.map(request, &budget)
     let value = address.raw &+ map.pageOffset
     guard case .pending(let pending) = outcome else { return .value(value) }
-    return goOnLater(.memory(.map(pending, value: value)))
+    return cut(.again, .map(pending, value: value))
   }
 
   /// Refuses with ENOMEM what RLIMIT_AS does not allow.
@@ -204,6 +226,7 @@ extension SystemCall {
     let end = start &+ ((byteCount &+ (address & Page.offsetMask) &+ Page.offsetMask) & ~Page.offsetMask)
     guard start >= ABI.UserSpace.start, start <= end, end <= ABI.UserSpace.end else { throw .einval }
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: end - start) else { return .value(0) }
+    if let answer = waitForEdit() { return answer }
     return try goOn(.unmap(range, dataEnd: nil))
   }
 
@@ -220,10 +243,11 @@ extension SystemCall {
     guard start < ABI.UserSpace.end else { return .value(0) }
     let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(0) }
+    if let answer = waitForEdit() { return answer }
     var pending = PendingProtection(range, protection, maximum: maximum)
     var budget = kernel.unitsPerTurn
     let progress = try spaceReference.tryBorrow { space throws(Errno) in try space.protect(&pending, &budget) }
-    return progress == .complete ? .value(0) : unfinished(progress, .memory(.protect(pending)))
+    return progress == .complete ? .value(0) : cut(progress, .protect(pending))
   }
 
   // MARK: mincore
@@ -244,6 +268,7 @@ extension SystemCall {
   /// nothing: that is how a program learns where it ends. ENOMEM when it grows beyond RLIMIT_DATA or RLIMIT_AS, or the memory
   /// cannot be had (spec abi.md section 3).
   fileprivate func setBreak() throws(Errno) -> Answer {
+    if let answer = waitForEdit() { return answer }
     let space = self.space
     let (start, oldEnd) = (space.program.dataStart, space.program.dataEnd)
     // What is too high wraps to zero.

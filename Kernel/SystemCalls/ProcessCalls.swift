@@ -106,7 +106,8 @@ extension SystemCall {
   // MARK: fork
 
   fileprivate func fork(_ options: ForkOptions) throws(Errno) -> Answer {
-    try continueFork(try kernel.processes.beginFork(process, thread, options))
+    if let answer = waitForEdit() { return answer }
+    return try continueFork(try kernel.processes.beginFork(process, thread, options))
   }
 
   /// rfork(2), checked in FreeBSD's order (spec abi.md section 15). RFSPAWN is refused, so that posix_spawn(3) takes vfork(2).
@@ -150,19 +151,30 @@ extension SystemCall {
 
   private func continueFork(_ pending: PendingFork) throws(Errno) -> Answer {
     var budget = kernel.unitsPerTurn
-    guard let child = try kernel.processes.continueFork(pending, process, &budget) else {
+    let space = self.space
+    let child: Process?
+    do throws(Errno) {
+      child = try kernel.processes.continueFork(pending, process, thread, &budget)
+    } catch {
+      space.endEdit(by: thread.identifier)
+      throw error
+    }
+    guard let child else {
+      // What is copied is not changed meanwhile.
+      space.beginEdit(by: thread.identifier)
       return goOnLater(.process(.fork(pending)))
     }
+    space.endEdit(by: thread.identifier)
     guard pending.options.suspendsParent else { return .pair(UInt64(child.identifier), 0) }
     return wait(
-      on: .lentMemory(toSlot: child.slot.raw),
+      on: Wait(.lentMemory(toSlot: child.slot.raw)),
       then: .process(.lend(child: child.slot, identifier: child.identifier)))
   }
 
   private func continueLending(_ child: ProcessSlot, _ identifier: Int32) -> Answer {
     if kernel.processes.isLent(to: child, identifier, by: process) {
       return wait(
-        on: .lentMemory(toSlot: child.raw), then: .process(.lend(child: child, identifier: identifier)))
+        on: Wait(.lentMemory(toSlot: child.raw)), then: .process(.lend(child: child, identifier: identifier)))
     }
     // The child may have become another user while it ran in this memory.
     space.account = process.credentials.account
@@ -192,6 +204,9 @@ extension SystemCall {
       case .complete:
         var budget = FileLimits.descriptorsPerStep
         guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
+        if let awaited = kernel.processes.becomeOnlyThread(thread, of: process) {
+          return wait(on: awaited, then: .process(.execute(execution)))
+        }
         kernel.processes.commit(execution, process, thread)
         kernel.processes.needsAttention = true
         return .left
@@ -213,7 +228,7 @@ extension SystemCall {
     switch try kernel.processes.pollChildren(arguments.first.integer, options, of: process) {
     case .notYet:
       if options.contains(.noHang) { return .value(0) }
-      return wait(on: .child(ofSlot: process.slot.raw), then: .phase(.whole))
+      return wait(on: Wait(.child(ofSlot: process.slot.raw)), then: .phase(.whole))
     case .found(let identifier, let status, let usage):
       stage(status.rawValue, at: 0)
       stage(usage.rusage, at: 8)

@@ -43,7 +43,7 @@ extension SystemCall {
       switch space.copyOut(piece, to: VirtualAddress(address), progress: &pending.progress) {
       case .complete: break
       case .fault, .tooLong: throw .efault
-      case .wait(let channel): return wait(on: channel, then: .phase(.random(pending)))
+      case .wait(let awaited): return wait(on: awaited, then: .phase(.random(pending)))
       }
       zero(pending.pieceByteCount)
       pending.moved += UInt64(pending.pieceByteCount)

@@ -27,8 +27,8 @@ extension SystemCall {
         case .some(true): pending.isAtName = true
         }
       }
-      if !old.isNull, let channel = try copyRecord(&pending, to: old.raw) {
-        return wait(on: channel, then: .phase(.nameList(pending)))
+      if !old.isNull, let awaited = try copyRecord(&pending, to: old.raw) {
+        return wait(on: awaited, then: .phase(.nameList(pending)))
       }
       pending.byteCount += UInt64(FileInformation.byteCount(pathByteCount: pending.listing.pathByteCount))
       pending.isAtName = false
@@ -37,8 +37,8 @@ extension SystemCall {
   }
 
   /// Copies what there is room for of one record out: first the fixed part, then the path, then zeros up to its end. The
-  /// channel to park on, or nil when it is done.
-  private func copyRecord(_ pending: inout PendingNameList, to address: UInt64) throws(Errno) -> WaitChannel? {
+  /// what to wait for, or nil when it is done.
+  private func copyRecord(_ pending: inout PendingNameList, to address: UInt64) throws(Errno) -> Wait? {
     let listing = pending.listing
     let size = FileInformation.byteCount(pathByteCount: listing.pathByteCount)
     let count = pending.room > pending.byteCount ? Int(min(UInt64(size), pending.room - pending.byteCount)) : 0
@@ -52,7 +52,7 @@ extension SystemCall {
         RawSpan(_elements: head.span).extracting(0..<min(count, pathStart)), to: VirtualAddress(start),
         progress: &progress)
       pending.progress = progress
-      if let channel = try channel(of: outcome) { return channel }
+      if let awaited = try wait(of: outcome) { return awaited }
     }
     let pathEnd = min(count, pathStart + listing.pathByteCount)
     if pending.progress < pathEnd {
@@ -60,23 +60,23 @@ extension SystemCall {
       let path = RawSpan(_elements: thread.frame.value.buffer.span).extracting(0..<pathEnd - pathStart)
       let outcome = space.copyOut(path, to: VirtualAddress(start &+ UInt64(pathStart)), progress: &progress)
       pending.progress = pathStart + progress
-      if let channel = try channel(of: outcome) { return channel }
+      if let awaited = try wait(of: outcome) { return awaited }
     }
     if pending.progress < count {
       var progress = pending.progress - pathEnd
       let outcome = space.zeroOut(
         to: VirtualAddress(start &+ UInt64(pathEnd)), byteCount: count - pathEnd, progress: &progress)
       pending.progress = pathEnd + progress
-      if let channel = try channel(of: outcome) { return channel }
+      if let awaited = try wait(of: outcome) { return awaited }
     }
     return nil
   }
 
-  private func channel(of outcome: UserCopyOutcome) throws(Errno) -> WaitChannel? {
+  private func wait(of outcome: UserCopyOutcome) throws(Errno) -> Wait? {
     switch outcome {
     case .complete: return nil
     case .fault, .tooLong: throw .efault
-    case .wait(let channel): return channel
+    case .wait(let awaited): return awaited
     }
   }
 }

@@ -230,8 +230,8 @@ extension SystemCall {
     switch outcome {
     case .complete: return true
     case .fault, .tooLong: throw .efault
-    case .wait(let channel):
-      thread.wanted = channel
+    case .wait(let awaited):
+      thread.wanted = awaited
       return false
     }
   }
@@ -289,9 +289,9 @@ extension SystemCall {
   }
 
   /// Waits with what remains of the call.
-  func wait(on channel: WaitChannel, then continuation: consuming Continuation) -> Answer {
+  func wait(on awaited: Wait, then continuation: consuming Continuation) -> Answer {
     thread.continuation = continuation
-    return .wait(channel)
+    return .wait(awaited)
   }
 
   /// Lets others have their turns, if this thread's is used up, and goes on with what remains.
@@ -301,9 +301,9 @@ extension SystemCall {
   }
 
   /// Waits with a place in a line; the call, which has done nothing yet, begins anew.
-  func stand(in place: TransferHold?, on channel: WaitChannel) -> Answer {
+  func stand(in place: TransferHold?, on awaited: Wait) -> Answer {
     thread.place = place
-    return wait(on: channel, then: .phase(.whole))
+    return wait(on: awaited, then: .phase(.whole))
   }
 
   /// Stores the value now, because what follows may give the processor away.

@@ -28,9 +28,12 @@ extension SystemCall {
       nanoseconds = kernel.services.nanoseconds
     case .realTime, .realTimePrecise, .realTimeFast: nanoseconds = kernel.services.realNanoseconds
     case .second: nanoseconds = kernel.services.realNanoseconds / 1_000_000_000 * 1_000_000_000
-    case .virtual, .profiling, .threadTime, .processTime:
+    case .virtual, .profiling, .processTime:
       kernel.processes.charge()
       nanoseconds = clock == .virtual ? process.usage.userNanoseconds : process.usage.nanoseconds
+    case .threadTime:
+      kernel.processes.charge()
+      nanoseconds = thread.nanoseconds
     default: nanoseconds = try processorNanoseconds(of: clock)
     }
     return Timespec(nanoseconds: nanoseconds)
@@ -45,8 +48,8 @@ extension SystemCall {
       guard let subject = kernel.processes.process(identifier) else { throw .einval }
       return subject.usage.nanoseconds
     case .thread(let identifier):
-      guard process.thread?.identifier == identifier else { throw .einval }
-      return process.usage.nanoseconds
+      guard let subject = kernel.processes.thread(identifier), subject.process == process.slot else { throw .einval }
+      return subject.nanoseconds
     case nil: throw .einval
     }
   }
@@ -103,6 +106,7 @@ extension SystemCall {
 
   private func wait(until deadline: UInt64) -> Answer {
     thread.continuation = .process(.sleep(deadlineNanoseconds: deadline))
-    return .waitUntil(.sleep(slot: thread.slot), deadline)
+    thread.deadlineNanoseconds = deadline
+    return .waitForDeadline(Wait(.sleep(slot: thread.slot.raw)))
   }
 }

@@ -64,7 +64,7 @@ struct ConsoleOutputTests {
       #expect(machine.store(text, at: Machine.buffer))
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: UInt64(text.count))
       var progress = try write(&transfer, file, machine)
-      #expect(progress == .wait(.consoleOutput) && transfer.moved == UInt64(Self.freshCapacity))
+      #expect(progress == .wait(Wait(.consoleOutput)) && transfer.moved == UInt64(Self.freshCapacity))
       #expect(machine.waker.channels.isEmpty && file.poll(0x5) == 0)
       var output: [UInt8] = []
       while progress != .complete {
@@ -116,7 +116,7 @@ struct ConsoleOutputTests {
       machine.system.services.report { $0.append("one") }
       machine.system.services.report { $0.append("two") }
       var next = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 3)
-      #expect(try write(&next, file, machine) == .wait(.consoleOutput))
+      #expect(try write(&next, file, machine) == .wait(Wait(.consoleOutput)))
       machine.processor.console.limitRoom(to: .max)
       machine.answerConsole()
       #expect(try write(&next, file, machine) == .complete)
@@ -152,7 +152,7 @@ struct ConsoleOutputTests {
       var data = [64 of UInt8](repeating: 0xff)
       try file.control(.bytesToSend, &data)
       #expect(data.span.loadUInt32(at: 0) == 20)
-      #expect(file.drainOutput() == .wait(.consoleOutput) && machine.waker.channels.isEmpty)
+      #expect(file.drainOutput() == .wait(Wait(.consoleOutput)) && machine.waker.channels.isEmpty)
       machine.processor.console.addRoom(20)
       machine.answerConsole()
       #expect(machine.waker.channels == [.consoleOutput] && file.drainOutput() == .complete)
@@ -193,7 +193,7 @@ struct ConsoleOutputTests {
         case 2:
           var transfer = try Transfer(
             address: VirtualAddress(Machine.buffer), byteCount: UInt64(1 + random.number(below: 60)))
-          if try write(&transfer, file, machine) != .wait(.consoleOutput) { written += Int(transfer.moved) }
+          if try write(&transfer, file, machine) != .wait(Wait(.consoleOutput)) { written += Int(transfer.moved) }
         default:
           if machine.files.console.count > 0 { received += try machine.read(0, 1 + random.number(below: 30)).count }
         }

@@ -247,7 +247,7 @@ struct ConsoleTests {
       let descriptor = try machine.files.openConsole(into: machine.table)
       let file = try machine.table.file(at: descriptor)
       var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100)
-      #expect(try file.read(&transfer, machine.space) == .wait(.consoleInput))
+      #expect(try file.read(&transfer, machine.space) == .wait(Wait(.consoleInput)))
       machine.type("hi".utf8)
       #expect(machine.waker.channels == [.consoleInput])
       #expect(try file.read(&transfer, machine.space) == .complete)

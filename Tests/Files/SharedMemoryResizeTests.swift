@@ -247,13 +247,13 @@ struct SharedMemoryResizeTests {
       #expect(machine.space.translate(VirtualAddress(address + UInt64(pages / 2) << 12), .read) != nil)
       for page in [0, 1, pages - 513, pages - 1] as [Int] {
         guard
-          case .wait(let channel) = machine.space.resolveFault(
+          case .wait(let awaited) = machine.space.resolveFault(
             at: VirtualAddress(address + UInt64(page) << 12), page % 2 == 0 ? .read : .write)
         else {
           Issue.record("a fault in the middle of a change of size")
           return
         }
-        #expect(channel.comesByItself && channel.frame == nil)
+        #expect(awaited.channel.comesByItself && awaited.keptFrame == .none)
       }
       #expect(machine.waker.channels.isEmpty)
       #expect(try file.truncate(&resize) == .again)

@@ -34,7 +34,7 @@ struct SharedMemorySwapTests {
         machine.isDiskSlow = true
         var read = try Transfer(
           address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: position == nil ? nil : start)
-        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+        guard case .wait(let awaited) = try file.read(&read, machine.space), awaited.keptFrame != .none else {
           Issue.record("the disk was not asked")
           return
         }
@@ -63,7 +63,7 @@ struct SharedMemorySwapTests {
       _ = try machine.seek(descriptor, 0)
       machine.isDiskSlow = true
       var read = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 20 << 12)
-      guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+      guard case .wait(let awaited) = try file.read(&read, machine.space), awaited.keptFrame != .none else {
         Issue.record("the disk was not asked")
         return
       }
@@ -87,7 +87,7 @@ struct SharedMemorySwapTests {
         machine.isDiskSlow = false
         _ = machine.system.makeAvailable(machine.system.managedFrameCount)
         machine.isDiskSlow = true
-        guard case .wait(let channel) = try file.read(&read, machine.space), channel.frame != nil else {
+        guard case .wait(let awaited) = try file.read(&read, machine.space), awaited.keptFrame != .none else {
           Issue.record("the disk was not asked")
           return
         }

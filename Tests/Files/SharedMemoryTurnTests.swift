@@ -30,7 +30,7 @@ struct SharedMemoryTurnTests {
       var resize: Resize? = try Resize(length: 0)
       #expect(try file.truncate(&resize!).isTurn)
       var seek: TransferHold?
-      guard case .wait(let turn) = try file.seek(0, .current, &seek), turn.isTurn else {
+      guard case .wait(let turn) = try file.seek(0, .current, &seek), turn.channel.isTurn else {
         Issue.record("a seek in the middle of a write")
         return
       }
@@ -42,8 +42,8 @@ struct SharedMemoryTurnTests {
       while try file.write(&transfer, machine.space) == .again {}
       #expect(transfer.moved == UInt64(pages) << 12)
       // First come, first served, and only those are woken whose turn it is: the reader, and the seek.
-      #expect(machine.waker.channels == [try #require(turnOf(reader?.hold)), turn])
-      #expect(reader!.hold!.turnChannel == nil && seal!.turnChannel != nil && resize!.hold!.turnChannel != nil)
+      #expect(machine.waker.channels == [try #require(turnOf(reader?.hold)), turn.channel])
+      #expect(reader!.hold!.turnWait == nil && seal!.turnWait != nil && resize!.hold!.turnWait != nil)
       #expect(try file.truncate(&resize!).isTurn)
       #expect(try file.addSeals([], &seal).isTurn)
       #expect(try file.read(&second!, machine.space).isTurn)
@@ -103,7 +103,7 @@ struct SharedMemoryTurnTests {
       var transfer: Transfer? = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 100 << 12)
       #expect(try file.write(&transfer!, machine.space) == .again)
       var waiting = try Resize(length: 1)
-      guard case .wait(let turn) = try file.truncate(&waiting), turn.isTurn else {
+      guard case .wait(let turn) = try file.truncate(&waiting), turn.channel.isTurn else {
         Issue.record("a change of size in the middle of a write")
         return
       }
@@ -111,7 +111,7 @@ struct SharedMemoryTurnTests {
       transfer = nil
       // What had been moved counts for the offset.
       #expect(file.offset == 64 << 12)
-      #expect(machine.waker.channels == [turn])
+      #expect(machine.waker.channels == [turn.channel])
       #expect(try file.truncate(&waiting) == .complete)
       #expect(file.offsetLine.isEmpty && file.object.rangeLock.isEmpty)
     }

@@ -9,7 +9,10 @@ import Primitives
 
 final class RecordingWaker: Waker {
   var channels: [WaitChannel] = []
-  override func wake(_ channel: WaitChannel) { channels.append(channel) }
+  override func wake(_ channel: WaitChannel, atMost count: Int) -> Int {
+    channels.append(channel)
+    return 0
+  }
 }
 
 /// Runs `body` on a machine of its own, and sees that nothing is left behind. Only once `body` has returned is it certain
@@ -278,7 +281,7 @@ extension OpenFile {
 extension Progress {
   /// Whether somebody waits for its turn in a line.
   var isTurn: Bool {
-    if case .wait(let channel) = self { return channel.isTurn }
+    if case .wait(let awaited) = self { return awaited.channel.isTurn }
     return false
   }
 }

@@ -3,13 +3,13 @@
 import Primitives
 import Testing
 
-@testable import Processes
+@testable public import Processes
 
 @Suite struct SchedulerTests {
   @Test func `threads take turns in the order in which they became ready`() {
     let scheduler = Scheduler(slotCount: 8)
     #expect(scheduler.dequeue() == nil)
-    for slot in [3, 1, 2] as [UInt32] { scheduler.enqueue(slot) }
+    for slot in [3, 1, 2] as [ThreadSlot] { scheduler.enqueue(slot) }
     #expect(scheduler.readyCount == 3)
     #expect(scheduler.dequeue() == 3)
     scheduler.enqueue(3)
@@ -21,11 +21,11 @@ import Testing
 
   @Test func `waking concerns one channel only`() {
     let scheduler = Scheduler(slotCount: 64)
-    for slot in 0..<UInt32(32) { scheduler.park(slot, on: .page(FrameNumber(slot % 4))) }
+    for slot in 0..<UInt32(32) { scheduler.park(ThreadSlot(slot), on: .page(FrameNumber(slot % 4))) }
     #expect(scheduler.hasWaiter(on: .page(FrameNumber(2))))
     scheduler.wake(.page(FrameNumber(2)))
     #expect(!scheduler.hasWaiter(on: .page(FrameNumber(2))))
-    var woken: [UInt32] = []
+    var woken: [ThreadSlot] = []
     while let slot = scheduler.dequeue() { woken.append(slot) }
     #expect(woken == [2, 6, 10, 14, 18, 22, 26, 30])
     #expect(scheduler.parkedCount == 24)
@@ -35,10 +35,10 @@ import Testing
     // More channels than there are buckets.
     let count: UInt32 = 2000
     let scheduler = Scheduler(slotCount: Int(count))
-    for slot in 0..<count { scheduler.park(slot, on: .page(FrameNumber(slot))) }
+    for slot in 0..<count { scheduler.park(ThreadSlot(slot), on: .page(FrameNumber(slot))) }
     for slot in stride(from: 0, to: count, by: 3) {
       scheduler.wake(.page(FrameNumber(slot)))
-      #expect(scheduler.dequeue() == slot && !scheduler.hasReady)
+      #expect(scheduler.dequeue() == ThreadSlot(slot) && !scheduler.hasReady)
     }
     for slot in 0..<count { #expect(scheduler.hasWaiter(on: .page(FrameNumber(slot))) == (slot % 3 != 0)) }
     #expect(!scheduler.hasWaiter(on: .page(FrameNumber(count))))
@@ -92,20 +92,20 @@ import Testing
   private let turn: UInt64 = 10_000_000
 
   /// Lets the threads in these slots be ready, in the middle of a round in which nobody has used anything.
-  private func scheduler(_ slots: UInt32...) -> Scheduler {
+  private func scheduler(_ slots: ThreadSlot...) -> Scheduler {
     let scheduler = Scheduler(slotCount: 8, turnNanoseconds: turn)
     for slot in slots { scheduler.enqueue(slot) }
     return scheduler
   }
 
   /// The thread that goes first uses so much time; it is left running.
-  private func run(_ scheduler: Scheduler, _ nanoseconds: UInt64) -> UInt32? {
+  private func run(_ scheduler: Scheduler, _ nanoseconds: UInt64) -> ThreadSlot? {
     guard let slot = scheduler.dequeue() else { return nil }
     use(scheduler, slot, nanoseconds)
     return slot
   }
 
-  private func use(_ scheduler: Scheduler, _ slot: UInt32, _ nanoseconds: UInt64) {
+  private func use(_ scheduler: Scheduler, _ slot: ThreadSlot, _ nanoseconds: UInt64) {
     scheduler.now += nanoseconds
     scheduler.use(nanoseconds: nanoseconds)
     scheduler.settle(slot)
@@ -188,7 +188,7 @@ import Testing
     use(scheduler, 3, turn / 10 * 4 - ProcessLimits.childNanoseconds)
     #expect(scheduler.hasUsedTurn(3))
     // Nothing is left for the parent in this round.
-    scheduler.giveBack(3, to: 1)
+    scheduler.giveBack(3)
     scheduler.wake(.child(ofSlot: 1))
     #expect(run(scheduler, turn) == 2)
     scheduler.enqueue(2)
@@ -202,7 +202,7 @@ import Testing
       scheduler.enqueue(3, childOf: 1)
       scheduler.park(1, on: .child(ofSlot: 1))
       #expect(run(scheduler, 1000) == 3)
-      scheduler.giveBack(3, to: 1)
+      scheduler.giveBack(3)
       scheduler.wake(.child(ofSlot: 1))
       #expect(scheduler.dequeue() == 1)
     }
@@ -221,4 +221,9 @@ import Testing
     scheduler.fireTimers(now: turn / 2)
     #expect(scheduler.givesWay(1))
   }
+}
+
+extension ThreadSlot: ExpressibleByIntegerLiteral {
+  /// A slot by its number, as tests name them.
+  public init(integerLiteral value: UInt32) { self.init(value) }
 }

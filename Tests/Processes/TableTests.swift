@@ -17,15 +17,15 @@ import Testing
       case 0, 1:
         if model[slot] == nil {
           let deadline = UInt64.random(in: 0..<1000, using: &generator)
-          queue.insert(slot, deadlineNanoseconds: deadline)
+          queue.insert(ThreadSlot(slot), deadlineNanoseconds: deadline)
           model[slot] = deadline
         }
       case 2:
-        queue.remove(slot)
+        queue.remove(ThreadSlot(slot))
         model[slot] = nil
       default:
         let now = UInt64.random(in: 0..<400, using: &generator)
-        if let due = queue.popDue(now) {
+        if let due = queue.popDue(now)?.raw {
           #expect(model[due] == model.values.min())
           #expect((model[due] ?? .max) <= now)
           model[due] = nil

@@ -16,7 +16,7 @@ import Testing
     let child = kernel.fork()
     kernel.run(1)
     let memory = kernel.hardware.system
-    let thread = try #require(kernel.kernel.inspectedProcesses.process(1)?.thread)
+    let thread = try #require(kernel.thread(of: 1))
     let frame = try #require(memory.allocateKernelFrame())
     memory.beginWait(frame)
     thread.awaitedFrame = frame

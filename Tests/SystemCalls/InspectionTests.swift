@@ -85,7 +85,7 @@ import Testing
     var stepsOfExecute = 0
     kernel.betweenReturns = {
       if let violation = kernel.kernel.inspect() { Issue.record("\(violation)") }
-      if case .process(.execute) = kernel.kernel.inspectedProcesses.process(1)?.thread?.continuation {
+      if case .process(.execute) = kernel.thread(of: 1)?.continuation {
         stepsOfExecute += 1
       }
     }
@@ -145,7 +145,7 @@ import Testing
     var waits = 0
     kernel.betweenReturns = {
       if let violation = kernel.kernel.inspect() { Issue.record("\(violation)") }
-      let thread = kernel.kernel.inspectedProcesses.process(Int32(child))?.thread
+      let thread = kernel.thread(of: Int32(child))
       if case .file(.open(let pending)) = thread?.continuation {
         waits += 1
         #expect((pending.inspectedFile as? SharedMemoryFile)?.object.size == Int64(byteCount))

@@ -23,8 +23,8 @@ import Testing
     let processes = kernel.kernel.processes
     guard let parent = processes.currentProcess else { preconditionFailure("nobody runs") }
     kernel.call(.vfork)
-    guard case .process(.lend(let slot, let identifier)) = parent.thread?.continuation,
-      let child = processes[slot]?.thread
+    guard case .process(.lend(let slot, let identifier)) = processes.firstThread(of: parent)?.continuation,
+      let child = processes[slot].flatMap({ processes.firstThread(of: $0) })
     else {
       Issue.record("the parent does not wait")
       return 0

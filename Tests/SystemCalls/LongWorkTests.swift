@@ -55,7 +55,7 @@ import Testing
     var entries = 0
     var writable = writableCount(space)
     yield(kernel, until: parent) {
-      guard case .process(.fork(let pending)) = process(kernel, 1)?.thread?.continuation else { return }
+      guard case .process(.fork(let pending)) = kernel.thread(of: 1)?.continuation else { return }
       steps += 1
       let copied = pending.space?.entryCount ?? 0
       #expect(copied - entries <= 16)

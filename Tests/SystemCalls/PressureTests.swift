@@ -94,7 +94,7 @@ import Testing
     kernel.run(forking)
     kernel.call(.fork)
     func isNearlyMade() -> Bool {
-      guard case .process(.fork(let pending)) = processes.process(Int32(forking))?.thread?.continuation else {
+      guard case .process(.fork(let pending)) = kernel.thread(of: Int32(forking))?.continuation else {
         return false
       }
       return (pending.space?.entryCount ?? 0) > 3900

@@ -53,7 +53,7 @@ import Testing
     #expect(kernel.context != first)
     kernel.perform(UInt64(call.number.rawValue), call.arguments)
     #expect(kernel.context == first)
-    let continuation = try #require(process(kernel)?.thread?.continuation)
+    let continuation = try #require(kernel.thread(of: 2)?.continuation)
     #expect(continuation.outlastsStop && continuation.outlastsKill)
     return kernel
   }
@@ -79,7 +79,7 @@ import Testing
     for _ in 0..<100 where kernel.context != first { kernel.advance() }
     #expect(kernel.context == first && kernel.result.failed == false, "\(call.testDescription), \(Self.wants[want].0)")
     #expect(kernel.wait(2, options: 2) == (2, .stopped(.sigstop)))
-    let thread = try #require(process(kernel)?.thread)
+    let thread = try #require(kernel.thread(of: 2))
     #expect(thread.isSuspended && thread.continuation.isNone)
     #expect(kernel.kernel.inspectedFiles.counts.holds == 0)
     kernel.call(.kill, 2, 19)

@@ -299,6 +299,12 @@ final class TestKernel {
 
   var identifier: Int { call(.getpid)?.integer ?? 0 }
 
+  /// The first thread of a process.
+  func thread(of identifier: Int32) -> Thread? {
+    let processes = kernel.inspectedProcesses
+    return processes.process(identifier).flatMap { processes.firstThread(of: $0) }
+  }
+
   /// fork; the caller goes on as the parent.
   func fork() -> Int { call(.fork)?.integer ?? -1 }
 

@@ -72,6 +72,8 @@ public final class UserAccount {
 public enum KernelMemoryCost {
   /// A process: the frame of its thread, and the objects of process, thread, descriptors and address space.
   public static let process = 4096 + 2048
+  /// A further thread of a process.
+  public static let thread = 4096 + 256
   /// An object of pages.
   public static let object = 256
   /// What a shared memory object has besides.

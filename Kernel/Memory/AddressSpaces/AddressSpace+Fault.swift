@@ -7,7 +7,7 @@ public enum FaultOutcome: Sendable {
   /// The access can be tried again.
   case resolved
   /// Park the thread, then resolve the fault again.
-  case wait(WaitChannel)
+  case wait(Wait)
   /// The access is wrong: the signal and its code.
   case signal(Signal, code: SignalCode)
 }
@@ -18,6 +18,7 @@ extension AddressSpace {
     guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let handle = find(address.raw) else {
       return .signal(.sigsegv, code: .segmentNotMapped)
     }
+    if let wait = editWait { return .wait(wait) }
     let entries = system.entries
     let protection = entries[handle].protection
     guard protection.contains(access.protection) else { return resolveFault(in: handle, at: address, access) }
@@ -44,7 +45,7 @@ extension AddressSpace {
     switch object.borrow({ locate(index, in: $0, access) }) {
     case .own(let frame): return enter(frame, at: page, mayWrite ? protection : readable, access)
     case .backing(let frame): return enter(frame, at: page, readable, access)
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .outside: return .signal(.sigbus, code: .busObject)
     }
   }
@@ -115,25 +116,25 @@ extension AddressSpace {
     case own(FrameNumber)
     /// A page of an object behind it: must not be stored to.
     case backing(FrameNumber)
-    case wait(WaitChannel)
+    case wait(Wait)
     case outside
   }
 
   /// Finds the page at `topIndex` of a chain of objects, bringing it in, copying it or making it as the access demands.
   @inline(__always)
   private func locate(_ topIndex: UInt64, in top: VMObject, _ access: AccessType) -> Location {
-    if let channel = top.waitForShrinking(topIndex) { return .wait(channel) }
+    if let wait = top.waitForShrinking(topIndex) { return .wait(wait) }
     switch top.pages.lookup(topIndex, system.indexNodes) {
     case .resident(let frame):
       switch top.readyFrame(frame, topIndex, system) {
       case .frame: return .own(frame)
-      case .wait(let channel): return .wait(channel)
+      case .wait(let wait): return .wait(wait)
       case .failed, .absent: return .outside
       }
     case .swapped(let block):
       switch top.pageIn(topIndex, block, system) {
       case .frame(let frame): return .own(frame)
-      case .wait(let channel): return .wait(channel)
+      case .wait(let wait): return .wait(wait)
       case .failed, .absent: return .outside
       }
     case .empty:
@@ -154,7 +155,7 @@ extension AddressSpace {
     while let next = object.backingObject {
       index += object.backingOffset
       object = next
-      if let channel = object.waitForShrinking(index) { return .wait(channel) }
+      if let wait = object.waitForShrinking(index) { return .wait(wait) }
       var found: PageLookup
       switch object.pages.lookup(index, system.indexNodes) {
       case .resident(let frame): found = object.readyFrame(frame, index, system)
@@ -166,7 +167,7 @@ extension AddressSpace {
       }
       switch found {
       case .absent: continue
-      case .wait(let channel): return .wait(channel)
+      case .wait(let wait): return .wait(wait)
       case .failed: return .outside
       case .frame(let frame):
         if access != .write { return .backing(frame) }

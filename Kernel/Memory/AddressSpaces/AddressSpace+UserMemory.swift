@@ -12,8 +12,8 @@ public enum UserCopyOutcome: Sendable {
   case complete
   /// The byte at `progress` cannot be reached (EFAULT).
   case fault
-  /// Park on the channel, then call again with the same progress.
-  case wait(WaitChannel)
+  /// Park, then call again with the same progress.
+  case wait(Wait)
   /// A string without end in the room given; everything up to the room's end was copied.
   case tooLong
 }
@@ -155,7 +155,7 @@ extension AddressSpace {
     let count = min(byteCount - progress, Int(Page.byteCount - current.pageOffset))
     if let place = translate(current, access) { return (place, count, .complete) }
     switch resolveFault(at: current, access) {
-    case .wait(let channel): return (nil, 0, .wait(channel))
+    case .wait(let wait): return (nil, 0, .wait(wait))
     case .signal: return (nil, 0, .fault)
     case .resolved: return (translate(current, access), count, .fault)
     }

@@ -28,6 +28,8 @@ public final class AddressSpace: AnyOwner {
   var tree = Handle<MapEntry>.none
   var first = Handle<MapEntry>.none
   var lastFound = Handle<MapEntry>.none
+  /// The thread that is in the middle of a change of the map, or 0 (AddressSpace+Edit.swift).
+  public internal(set) var editor: Int32 = 0
   /// Mappings.
   public internal(set) var entryCount = 0
   /// Bytes of all mappings but guards: what RLIMIT_AS limits.

@@ -16,8 +16,8 @@ public enum PageLookup: Sendable {
   case frame(FrameNumber)
   /// Nowhere: it reads as zeros.
   case absent
-  /// Not yet there: park on the channel and ask again.
-  case wait(WaitChannel)
+  /// Not yet there: park and ask again.
+  case wait(Wait)
   /// The swap device failed to deliver it (EIO, or SIGBUS).
   case failed
 }
@@ -26,8 +26,8 @@ public enum PageLookup: Sendable {
 public enum PageOutcome: Sendable {
   /// It is done.
   case complete
-  /// Park on the channel and do it again.
-  case wait(WaitChannel)
+  /// Park and do it again.
+  case wait(Wait)
   /// The swap device failed (EIO).
   case failed
 }

@@ -51,8 +51,8 @@ extension VMObject {
 
   /// What a fault on a page has to wait on; nil when it need not.
   @inline(__always)
-  func waitForShrinking(_ index: UInt64) -> WaitChannel? {
-    index < hiddenFrom ? nil : .shrinking(shrinkNumber)
+  func waitForShrinking(_ index: UInt64) -> Wait? {
+    index < hiddenFrom ? nil : Wait(.shrinking(shrinkNumber))
   }
 
   /// Takes the mappings of the new last page away, which has been zeroed behind its end.
@@ -73,7 +73,7 @@ extension VMObject {
         frame.address + (start & Page.offsetMask), byteCount: Int(Page.byteCount - (start & Page.offsetMask)))
       return .complete
     case .absent: return .complete
-    case .wait(let channel): return .wait(channel)
+    case .wait(let wait): return .wait(wait)
     case .failed: return .failed
     }
   }

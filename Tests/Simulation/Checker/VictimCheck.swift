@@ -32,7 +32,11 @@ public struct VictimCheck {
     kernel.inspectedProcesses.inspectProcesses { process in
       guard process.identifier != 1, process.state == .running else { return }
       guard process.identifier == victim || !process.pendingSignals.contains(.sigkill) else { return }
-      if case .process(.lend) = process.thread?.continuation { return }
+      var waitsForChild = false
+      kernel.inspectedProcesses.forEachThread(of: process) { thread in
+        if case .process(.lend) = thread.continuation { waitsForChild = true }
+      }
+      if waitsForChild { return }
       candidates.append(
         Candidate(
           identifier: process.identifier, rank: Self.rank(process, reserve: reserve),

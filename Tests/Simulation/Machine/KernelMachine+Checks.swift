@@ -24,20 +24,24 @@ extension KernelMachine {
         tables += 1
         table.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
       }
-      if let file = process.thread?.continuation.file { files[ObjectIdentifier(file)] = file }
-      if case .memory(.map(let mapping, _)) = process.thread?.continuation, let entry = mapping.inspected {
-        pending.append(entry)
-        if let gap = mapping.inspectedGap { pending.append(gap) }
-      }
-      // A child that is being made, or was when its parent was killed.
-      var copied = process.unfinishedFiles
-      if case .process(.fork(let pending)) = process.thread?.continuation {
-        if let space = pending.space { spaces.append(space) }
-        copied = pending.files
-      }
-      if let copied {
-        tables += 1
-        copied.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
+      kernel.inspectedProcesses.forEachThread(of: process) { thread in
+        if let file = thread.continuation.file { files[ObjectIdentifier(file)] = file }
+        var copied: FileTable?
+        switch thread.continuation {
+        case .memory(.map(let mapping, _)):
+          if let entry = mapping.inspected { pending.append(entry) }
+          if let gap = mapping.inspectedGap { pending.append(gap) }
+        // A child that is being made, or was when its parent was killed.
+        case .process(.fork(let child)):
+          if let space = child.space { spaces.append(space) }
+          copied = child.files
+        case .exit(.unfinishedFiles(let table)): copied = table
+        default: break
+        }
+        if let copied {
+          tables += 1
+          copied.inspectFiles { _, file in files[ObjectIdentifier(file)] = file }
+        }
       }
     }
     for file in files.values {

@@ -243,7 +243,7 @@ public final class KernelMachine: SimulatedSystem {
   /// Whether the process cannot go on before another does something.
   func isBlocked(_ number: Int) -> Bool {
     guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier),
-      let thread = process.thread
+      let thread = kernel.inspectedProcesses.firstThread(of: process)
     else { return false }
     if process.isStopped { return true }
     let scheduler = kernel.inspectedProcesses.scheduler

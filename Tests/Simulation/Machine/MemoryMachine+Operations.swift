@@ -88,7 +88,7 @@ extension MemoryMachine {
       beginning: while true {
         switch object.beginShrinking(toByteCount: UInt64(length)) {
         case .complete: break beginning
-        case .wait(let channel): try wait(channel)
+        case .wait(let awaited): try wait(awaited)
         case .failed: return .error(Errno.eio.rawValue)
         }
       }
@@ -156,7 +156,7 @@ extension MemoryMachine {
         }
         switch outcome {
         case .complete: break moving
-        case .wait(let channel): try wait(channel)
+        case .wait(let awaited): try wait(awaited)
         case .fault, .tooLong: return .error(Errno.efault.rawValue)
         }
       }

@@ -178,8 +178,8 @@ public final class MemoryMachine: SimulatedSystem {
   // MARK: Waiting
 
   /// Has the machine wait for something that the memory system wants to wait for.
-  func wait(_ channel: WaitChannel) throws(Difference) {
-    if channel == .frames { return try waitForFrames(2) }
+  func wait(_ awaited: Wait) throws(Difference) {
+    if awaited == .frames { return try waitForFrames(2) }
     guard let due = hardware.swap?.nextCompletion else { throw Difference("waits for a page that nobody transfers") }
     hardware.clock.advance(to: due)
     _ = hardware.deliverTransfers()
@@ -208,7 +208,7 @@ public final class MemoryMachine: SimulatedSystem {
       } catch {
         switch space.resolveFault(at: VirtualAddress(address), access == .read ? .read : .write) {
         case .resolved: continue
-        case .wait(let channel): try wait(channel)
+        case .wait(let awaited): try wait(awaited)
         case .signal(let signal, _): return signal
         }
       }
