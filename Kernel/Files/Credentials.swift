@@ -5,10 +5,10 @@
 
 public import ABI
 public import Memory
-import Primitives
+public import Primitives
 
 /// The identity that permissions are checked against.
-public final class Credentials {
+public final class Credentials: Nameable {
   private let fileSystem: FileSystem
   /// The real user: whom resources are charged to.
   public var user: UInt32 {

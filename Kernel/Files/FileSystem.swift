@@ -7,7 +7,7 @@
 
 import ABI
 public import Memory
-import Primitives
+public import Primitives
 
 /// How exact timestamps are (`vfs.timestamp_precision`; spec shm.md, 2.5).
 public enum TimestampPrecision: UInt8, Sendable {
@@ -43,7 +43,7 @@ public struct FileCounts: Equatable, Sendable {
 }
 
 /// The files of one kernel.
-public final class FileSystem {
+public final class FileSystem: Nameable {
   /// The memory that everything here lives in.
   public let memory: MemorySystem
   let services: KernelServices

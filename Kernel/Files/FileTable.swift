@@ -12,7 +12,7 @@ public import Memory
 public import Primitives
 
 /// A descriptor table.
-public final class FileTable {
+public final class FileTable: Nameable {
   /// The kernel's files.
   public let fileSystem: FileSystem
   var near = DescriptorLeaf()

@@ -29,7 +29,7 @@ public enum FileKind: Sendable {
 }
 
 /// An open file.
-public class OpenFile {
+public class OpenFile: Nameable {
   private final let fileSystemReference: BackReference<FileSystem>
   /// Access mode and status flags.
   public internal(set) final var flags: FileFlags

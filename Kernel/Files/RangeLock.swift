@@ -31,7 +31,7 @@ struct LockedRange: BitwiseCopyable {
 }
 
 /// A place in a range lock.
-final class RangeLockEntry {
+final class RangeLockEntry: Nameable {
   fileprivate let range: LockedRange
   /// Names whoever waits here among wait channels.
   let number: UInt32
@@ -102,8 +102,12 @@ struct RangeLock {
   /// Takes an entry out, and calls `wake` with each that has its turn by that.
   mutating func leave(_ entry: RangeLockEntry, _ wake: (RangeLockEntry) -> Void) {
     let ahead = entry.previous
-    ahead.instance?.next = entry.next
-    if let next = entry.next.instance { next.previous = ahead } else { last = ahead }
+    let behind = entry.next
+    precondition((behind.instance?.previous ?? last) == BackReference(entry), "a place in a range lock left twice")
+    ahead.instance?.next = behind
+    if let next = behind.instance { next.previous = ahead } else { last = ahead }
+    entry.previous = BackReference()
+    entry.next = BackReference()
     if entry.range.isExclusive { exclusiveCount -= 1 }
     entry.stopFollowing()
     var follower = entry.firstFollower

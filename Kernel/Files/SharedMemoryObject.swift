@@ -8,10 +8,10 @@
 
 import ABI
 public import Memory
-import Primitives
+public import Primitives
 
 /// A shared memory object.
-public final class SharedMemoryObject {
+public final class SharedMemoryObject: Nameable {
   let fileSystemReference: BackReference<FileSystem>
   private let storage: VMObjectReference
   /// The length in bytes.

@@ -17,7 +17,7 @@ public enum AllocationPriority: Sendable {
 }
 
 /// All memory state of a kernel.
-public final class MemorySystem {
+public final class MemorySystem: Nameable {
   /// Physical memory.
   public let physical: PhysicalMemory
   /// The processor, the heap, fail points: what is not memory. (The heap needs this instance for its frames, and comes later.)

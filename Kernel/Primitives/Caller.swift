@@ -2,7 +2,7 @@
 
 /// Who asks for memory, as far as `vm.overcommit` and fail points want to know. A class rather than a protocol, so that a
 /// back reference can name one.
-open class Caller {
+open class Caller: Nameable {
   /// Makes one.
   public init() {}
   /// The number of the process whose event is being handled; 0: nobody's.

@@ -15,7 +15,7 @@
 //   its turn, leaves room for those who were woken with it.
 
 /// The bytes on their way to the console of one kernel.
-public final class ConsoleOutput {
+public final class ConsoleOutput: Nameable {
   private static let lineFeed: UInt8 = 0x0A
 
   private let services: BackReference<KernelServices>

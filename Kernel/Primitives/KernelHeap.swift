@@ -1,7 +1,7 @@
 // The heap of small objects as portable code sees it (HeapAmount.swift).
 
 /// The allocator behind Swift objects, which must never fail: it keeps a reserve that is filled up before each event.
-open class KernelHeap {
+open class KernelHeap: Nameable {
   /// Makes one; every member has to be overridden.
   public init() {}
   /// Fills the reserve up to what one event may need. Returns false when frames for it cannot be had.

@@ -2,7 +2,7 @@
 // numbers, fail points, and who wakes those who wait. None of it is memory, files or processes.
 
 /// The services of one kernel.
-public final class KernelServices {
+public final class KernelServices: Nameable {
   /// The processor.
   public let processor: Processor
   private let processorReference: BackReference<Processor>

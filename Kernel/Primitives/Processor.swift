@@ -4,7 +4,7 @@
 // what every event uses is borrowed without counting.
 
 /// The processor that runs the kernel, real or simulated.
-open class Processor {
+open class Processor: Nameable {
   /// Makes one; every member has to be overridden.
   public init() {}
   /// Makes the page table whose root is `root` the current one; translations that are not global are forgotten.

@@ -4,9 +4,9 @@
 /// Names a class instance without keeping it alive.
 ///
 /// Invariant: whoever stores one clears it before the instance goes. For frames this holds because an object leaves the
-/// teardown list only after its last frame left it.
+/// teardown list only after its last frame left it. Host builds trap where one is used that has outlived its instance.
 @safe
-public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
+public struct BackReference<Instance: Nameable>: BitwiseCopyable, Equatable {
   private let bits: UInt
 
   /// Names nothing.
@@ -16,16 +16,27 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
   /// Names `instance`.
   @inline(__always)
   public init(_ instance: Instance) {
-    bits = unsafe UInt(bitPattern: Unmanaged.passUnretained(instance).toOpaque())
+    unsafe self.init(pointer: Unmanaged.passUnretained(instance).toOpaque())
   }
 
   /// Names what lies at an address.
   @inline(__always)
-  fileprivate init(pointer: UnsafeMutableRawPointer) { bits = UInt(bitPattern: pointer) }
+  fileprivate init(pointer: UnsafeMutableRawPointer) {
+    #if hasFeature(Embedded)
+      bits = UInt(bitPattern: pointer)
+    #else
+      bits = AddressGenerations.shared.tagged(UInt(bitPattern: pointer))
+    #endif
+  }
 
   /// The address of the instance.
   @inline(__always)
-  fileprivate var pointer: UnsafeRawPointer? { unsafe UnsafeRawPointer(bitPattern: bits) }
+  fileprivate var pointer: UnsafeRawPointer? {
+    #if !hasFeature(Embedded)
+      if bits != 0 && !AddressGenerations.shared.isCurrent(bits) { reportMisuse("a stale back reference") }
+    #endif
+    return unsafe UnsafeRawPointer(bitPattern: rawAddress)
+  }
 
   /// The instance, if one is named.
   @inline(__always)
@@ -40,7 +51,14 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
   public var isEmpty: Bool { bits == 0 }
 
   /// Where the instance lies, for entry code that hands it on; 0 when nothing is named.
-  public var rawAddress: UInt { bits }
+  @inline(__always)
+  public var rawAddress: UInt {
+    #if hasFeature(Embedded)
+      bits
+    #else
+      bits & AddressGenerations.addressMask
+    #endif
+  }
 
   /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.
   @inline(__always)
@@ -71,7 +89,7 @@ public struct BackReference<Instance: AnyObject>: BitwiseCopyable, Equatable {
 /// Invariant: a place is empty before it goes, and is not copied while it is not: otherwise its instance would never go, or be
 /// handed out twice. (Not `~Copyable`, because Swift 6.3 copies a whole array of such places to read one of them.)
 @safe
-public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
+public struct HeldReference<Instance: Nameable>: BitwiseCopyable {
   /// The same without counting: to be borrowed while the place is not emptied.
   public private(set) var borrowed: BackReference<Instance>
 
@@ -106,11 +124,24 @@ public struct HeldReference<Instance: AnyObject>: BitwiseCopyable {
 
   /// Whether the place is all that keeps its instance alive.
   public mutating func isOnlyReference() -> Bool {
-    // SAFETY: an optional reference is one word, 0 for nil, and the place owns what it names. It is looked at where it lies:
-    // an optimiser may count a reference that is taken out once more.
-    unsafe withUnsafeMutablePointer(to: &borrowed) { place in
-      let reference = unsafe UnsafeMutableRawPointer(place).assumingMemoryBound(to: Instance?.self)
-      return unsafe isKnownUniquelyReferenced(&reference.pointee)
-    }
+    #if hasFeature(Embedded)
+      // SAFETY: an optional reference is one word, 0 for nil, and the place owns what it names. It is looked at where it lies:
+      // an optimiser may count a reference that is taken out once more.
+      return unsafe withUnsafeMutablePointer(to: &borrowed) { place in
+        unsafe HeldReference.isUnique(UnsafeMutableRawPointer(place))
+      }
+    #else
+      var address = borrowed.rawAddress
+      // SAFETY: the same; the place itself has more than the address in it.
+      return unsafe withUnsafeMutablePointer(to: &address) { place in
+        unsafe HeldReference.isUnique(UnsafeMutableRawPointer(place))
+      }
+    #endif
+  }
+
+  @inline(__always)
+  private static func isUnique(_ place: UnsafeMutableRawPointer) -> Bool {
+    let reference = unsafe place.assumingMemoryBound(to: Instance?.self)
+    return unsafe isKnownUniquelyReferenced(&reference.pointee)
   }
 }

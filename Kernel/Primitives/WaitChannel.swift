@@ -109,7 +109,7 @@ public struct Wait: Equatable, BitwiseCopyable, Sendable {
 }
 
 /// Wakes parked threads. A class rather than a protocol, so that a back reference can name one.
-open class Waker {
+open class Waker: Nameable {
   /// Makes one.
   public init() {}
   /// Makes threads that are parked on `channel` try again, at most so many, in the order in which they parked; returns how

@@ -35,7 +35,7 @@ public enum ProcessState: Sendable {
 }
 
 /// A process.
-public final class Process {
+public final class Process: Nameable {
   /// The place in the table.
   public let slot: ProcessSlot
   /// The process identifier.

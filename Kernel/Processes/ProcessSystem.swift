@@ -37,7 +37,7 @@ final class CurrentCaller: Caller {
 }
 
 /// The processes of one kernel.
-public final class ProcessSystem {
+public final class ProcessSystem: Nameable {
   /// Memory.
   public let memory: MemorySystem
   /// The processor, the clock, fail points.
@@ -119,6 +119,9 @@ public final class ProcessSystem {
     identifiers = SlotIndex(slotCount: maximumProcessCount)
     groups = SlotIndex(slotCount: maximumProcessCount)
     sessions = SlotIndex(slotCount: maximumProcessCount)
+    #if !hasFeature(Embedded)
+      super.init()
+    #endif
     services.waker = BackReference(scheduler)
     scheduler.system = BackReference(self)
     caller.system = BackReference(self)

@@ -8,7 +8,7 @@ public import Memory
 public import Primitives
 
 /// A thread of a process.
-public final class Thread {
+public final class Thread: Nameable {
   /// The place in the table of threads, which is also its number in the scheduler.
   public let slot: ThreadSlot
   /// The thread identifier of thr_self(2).

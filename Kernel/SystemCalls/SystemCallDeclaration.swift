@@ -7,7 +7,7 @@ import ABI
 import Primitives
 
 /// A declaration.
-final class SystemCallDeclaration {
+final class SystemCallDeclaration: Nameable {
   /// Runs a call whose path or structure is in the thread's buffer.
   typealias Handler = (borrowing SystemCall) throws(Errno) -> Answer
 

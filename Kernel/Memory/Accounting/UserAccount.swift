@@ -14,10 +14,10 @@
 // - `kernelByteCount` is the sum of what these objects take with their indexes, their names, and the address spaces and
 //   descriptor tables whose account it is.
 
-import Primitives
+public import Primitives
 
 /// The account of one real user.
-public final class UserAccount {
+public final class UserAccount: Nameable {
   /// The user.
   public let user: UInt32
   /// Processes of the user, zombies and children that are being made included.

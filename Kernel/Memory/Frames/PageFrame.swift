@@ -115,6 +115,9 @@ public struct FrameTable {
     unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: Int(byteCount))
     unsafe records = pointer.assumingMemoryBound(to: PageFrame.self)
     count = frameCount
+    #if !hasFeature(Embedded)
+      for frame in 0..<frameCount { FrameList.markFree(FrameNumber(frame), self) }
+    #endif
   }
 
   /// The record of `frame`.
@@ -134,6 +137,8 @@ public struct FrameTable {
 }
 
 /// A list of frames linked through their records.
+///
+/// Invariant (host builds): the links of a frame that is in no list lead to itself.
 struct FrameList {
   private(set) var first = FrameNumber.none
   private(set) var last = FrameNumber.none
@@ -144,6 +149,7 @@ struct FrameList {
 
   @inline(__always)
   mutating func append(_ frame: FrameNumber, _ table: FrameTable) {
+    FrameList.checkIsFree(frame, table)
     table[frame].next = .none
     table[frame].previous = last
     if last == .none { first = frame } else { table[last].next = frame }
@@ -153,6 +159,7 @@ struct FrameList {
 
   @inline(__always)
   mutating func prepend(_ frame: FrameNumber, _ table: FrameTable) {
+    FrameList.checkIsFree(frame, table)
     table[frame].previous = .none
     table[frame].next = first
     if first == .none { last = frame } else { table[first].previous = frame }
@@ -162,10 +169,49 @@ struct FrameList {
 
   @inline(__always)
   mutating func remove(_ frame: FrameNumber, _ table: FrameTable) {
+    checkIsMember(frame, table)
     let next = table[frame].next
     let previous = table[frame].previous
     if previous == .none { first = next } else { table[previous].next = next }
     if next == .none { last = previous } else { table[next].previous = previous }
     count &-= 1
+    FrameList.markFree(frame, table)
   }
 }
+
+#if hasFeature(Embedded)
+
+  extension FrameList {
+    @inline(__always)
+    static func checkIsFree(_ frame: FrameNumber, _ table: FrameTable) {}
+    @inline(__always)
+    static func markFree(_ frame: FrameNumber, _ table: FrameTable) {}
+    @inline(__always)
+    private func checkIsMember(_ frame: FrameNumber, _ table: FrameTable) {}
+  }
+
+#else
+
+  extension FrameList {
+    static func checkIsFree(_ frame: FrameNumber, _ table: FrameTable) {
+      guard table[frame].next == frame, table[frame].previous == frame else {
+        reportMisuse("a frame is put into a list, and is in one already")
+      }
+    }
+
+    static func markFree(_ frame: FrameNumber, _ table: FrameTable) {
+      table[frame].next = frame
+      table[frame].previous = frame
+    }
+
+    private func checkIsMember(_ frame: FrameNumber, _ table: FrameTable) {
+      let next = table[frame].next
+      let previous = table[frame].previous
+      if next == frame { reportMisuse("a frame is taken out of a list, and is in none") }
+      guard (previous == .none ? first : table[previous].next) == frame,
+        (next == .none ? last : table[next].previous) == frame
+      else { reportMisuse("a frame is taken out of a list that it is not in") }
+    }
+  }
+
+#endif

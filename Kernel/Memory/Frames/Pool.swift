@@ -4,13 +4,14 @@
 // - A frame of the pool has `capacity` slots of `slotByteCount` bytes; `count` are in use, the free ones form a list by
 //   slot number (`firstFree`, then the first two bytes of each free slot), ended by `capacity`.
 // - Frames with a free slot are linked in `partial`; of frames with no slot in use at most one is kept.
-// - A handle is the slot's physical address divided by 16; 0 stands for none.
+// - A handle is the slot's physical address divided by 16; 0 stands for none. In host builds it says in its upper bits which
+//   of the records that the slot has had it means, and one that means another than the slot has traps (SlotGenerations.swift).
 
 public import Primitives
 
 /// Names a record of a pool. Only the pool makes handles; none of them owns anything.
 public struct Handle<Element: ~Copyable>: Equatable, BitwiseCopyable, Sendable {
-  /// The record's physical address divided by 16, or 0.
+  /// The record's physical address divided by 16, or 0; in host builds with the generation of its slot.
   public let raw: UInt32
 
   @inline(__always)
@@ -26,26 +27,50 @@ public struct Handle<Element: ~Copyable>: Equatable, BitwiseCopyable, Sendable {
   public var isNone: Bool { raw == 0 }
   /// Where the record lies.
   @inline(__always)
-  public var address: PhysicalAddress { PhysicalAddress(UInt64(raw) << 4) }
+  public var address: PhysicalAddress { PhysicalAddress(UInt64(raw & SlotGenerations.addressMask) << 4) }
 }
 
 /// A record that is reached without asking its pool, for records that every event uses.
 ///
-/// Invariant: whoever keeps one gives it up before the record is released.
+/// Invariant: whoever keeps one gives it up before the record is released. Host builds trap where one is used that was kept
+/// longer.
 @safe
 public struct PinnedRecord<Element: ~Copyable>: BitwiseCopyable {
   private let pointer: UnsafeMutablePointer<Element>
+  #if !hasFeature(Embedded)
+    private let generation: SlotGenerations.Seen
+  #endif
 
   @inline(__always)
-  fileprivate init(_ pointer: UnsafeMutablePointer<Element>) { unsafe self.pointer = pointer }
+  fileprivate init(_ pointer: UnsafeMutablePointer<Element>, _ generation: SlotGenerations.Seen) {
+    unsafe self.pointer = pointer
+    #if !hasFeature(Embedded)
+      self.generation = generation
+    #endif
+  }
+
+  @inline(__always)
+  private var seen: SlotGenerations.Seen {
+    #if hasFeature(Embedded)
+      SlotGenerations.Seen()
+    #else
+      generation
+    #endif
+  }
 
   /// The record. SAFETY: by the invariant it exists, and a record stays where it is.
   @inline(__always)
   public var value: Element {
     @inline(__always)
-    unsafeAddress { unsafe UnsafePointer(pointer) }
+    unsafeAddress {
+      seen.check()
+      return unsafe UnsafePointer(pointer)
+    }
     @inline(__always)
-    nonmutating unsafeMutableAddress { unsafe pointer }
+    nonmutating unsafeMutableAddress {
+      seen.check()
+      return unsafe pointer
+    }
   }
 
   /// A part of the record that begins at an offset and has the layout of `Part`.
@@ -54,7 +79,7 @@ public struct PinnedRecord<Element: ~Copyable>: BitwiseCopyable {
     precondition(offset >= 0 && offset + MemoryLayout<Part>.size <= MemoryLayout<Element>.size)
     // SAFETY: it lies inside the record.
     return unsafe PinnedRecord<Part>(
-      (UnsafeMutableRawPointer(pointer) + offset).assumingMemoryBound(to: Part.self))
+      (UnsafeMutableRawPointer(pointer) + offset).assumingMemoryBound(to: Part.self), seen)
   }
 }
 
@@ -64,6 +89,7 @@ public final class Pool<Element: ~Copyable> {
   private let capacity: Int
   private let physical: PhysicalMemory
   private let point: FailurePoint
+  private let generations: SlotGenerations
   private var partial = FrameList()
   private var emptyCount = 0
   /// Records in use.
@@ -78,6 +104,7 @@ public final class Pool<Element: ~Copyable> {
   ///   - alignment: of the records, a power of two from 16 to 4096.
   public init(_ physical: PhysicalMemory, _ point: FailurePoint, alignment: Int = 16) {
     self.point = point
+    generations = SlotGenerations(physical)
     let stride = MemoryLayout<Element>.stride
     slotByteCount = (max(stride, 16) + alignment - 1) & ~(alignment - 1)
     capacity = 4096 / slotByteCount
@@ -86,10 +113,11 @@ public final class Pool<Element: ~Copyable> {
   }
 
   /// SAFETY: handles are made by this pool only, so the address is that of an initialised record of this type, as long as
-  /// the record was not released; `checked` builds verify that the frame is a pool's.
+  /// the record was not released, which host builds verify.
   @inline(__always)
   private func pointer(_ handle: Handle<Element>) -> UnsafeMutablePointer<Element> {
     precondition(handle.raw != 0)
+    generations.check(handle.raw)
     return unsafe physical.unsafePointer(to: handle.address, byteCount: 16).assumingMemoryBound(to: Element.self)
   }
 
@@ -103,7 +131,9 @@ public final class Pool<Element: ~Copyable> {
 
   /// The record, to be reached often.
   @inline(__always)
-  public func pin(_ handle: Handle<Element>) -> PinnedRecord<Element> { unsafe PinnedRecord(pointer(handle)) }
+  public func pin(_ handle: Handle<Element>) -> PinnedRecord<Element> {
+    unsafe PinnedRecord(pointer(handle), generations.seen(handle.raw))
+  }
 
   /// Makes a record, or gives nil when no frame is to be had.
   ///
@@ -128,7 +158,7 @@ public final class Pool<Element: ~Copyable> {
     let table = system.frames
     let slot = Int(table[frame].firstFree)
     let address = frame.address + UInt64(slot * slotByteCount)
-    let handle = Handle<Element>(raw: UInt32(truncatingIfNeeded: address.raw >> 4))
+    let handle = Handle<Element>(raw: generations.begin(UInt32(truncatingIfNeeded: address.raw >> 4)))
     // SAFETY: a free slot holds the number of the next; it belongs to this pool.
     let memory = unsafe physical.unsafePointer(to: address, byteCount: UInt64(slotByteCount))
     let next = unsafe memory.load(as: UInt16.self)
@@ -144,6 +174,7 @@ public final class Pool<Element: ~Copyable> {
   public func allocate(copyOf source: Handle<Element>, _ system: MemorySystem) -> Handle<Element>?
   where Element: BitwiseCopyable {
     guard let slot = takeSlot(system, .normal) else { return nil }
+    generations.check(source.raw)
     physical.copy(source.address, to: slot.address, byteCount: MemoryLayout<Element>.stride)
     return slot
   }
@@ -153,6 +184,7 @@ public final class Pool<Element: ~Copyable> {
   public func take(_ handle: Handle<Element>, _ system: MemorySystem) -> Element {
     let memory = unsafe pointer(handle)
     let value = unsafe memory.move()
+    generations.end(handle.raw)
     let frame = handle.address.frame
     let table = system.frames
     let wasFull = Int(table[frame].firstFree) == capacity

@@ -8,10 +8,10 @@
 // - An owner is on the list at most once (`isQueued`); the list keeps it alive. Queueing allocates nothing.
 // - What an owner held is released by its steps, never by a `deinit`; so a chain of any length uses no stack.
 
-import Primitives
+public import Primitives
 
 /// What can own frames, and therefore takes more than constant work to release.
-public class AnyOwner {
+public class AnyOwner: Nameable {
   fileprivate final var next = HeldReference<AnyOwner>()
   final fileprivate(set) var isQueued = false
 
@@ -58,6 +58,7 @@ struct TeardownList: ~Copyable {
 
   /// Enters an owner that was taken out and has work left.
   mutating func putBack(_ owner: AnyOwner) {
+    precondition(!owner.isQueued, "an owner is put on the teardown list twice")
     owner.isQueued = true
     if tail.isEmpty { head.fill(owner) } else { tail.borrow { $0.next.fill(owner) } }
     tail = BackReference(owner)
