@@ -179,12 +179,12 @@ extension FileSystem {
   /// Counts a new open file.
   @inline(__always)
   func countOpenFile() {
-    openFileCount &+= 1
+    openFileCount += 1
   }
 
   @inline(__always)
   func uncountOpenFile() {
-    openFileCount &-= 1
+    openFileCount -= 1
   }
 
   @inline(__always)

@@ -58,7 +58,7 @@ public final class SharedMemoryObject: Nameable {
     fileSystem.liveSharedMemoryObjectCount += 1
   }
 
-  deinit { fileSystemReference.borrow { $0.liveSharedMemoryObjectCount &-= 1 } }
+  deinit { fileSystemReference.borrow { $0.liveSharedMemoryObjectCount -= 1 } }
 
   /// The kernel's files; whoever holds the object keeps them.
   var fileSystem: FileSystem {

@@ -184,13 +184,13 @@ public final class MemorySystem: Nameable {
 
   /// Keeps a frame from being reclaimed while a parked thread waits for its turn with it.
   public func beginWait(_ frame: FrameNumber) {
-    frames[frame].waiterCount &+= 1
+    frames[frame].waiterCount += 1
   }
 
   /// Ends what `beginWait` began.
   public func endWait(_ frame: FrameNumber) {
     precondition(frames[frame].waiterCount > 0)
-    frames[frame].waiterCount &-= 1
+    frames[frame].waiterCount -= 1
     releaseCount &+= 1
   }
 

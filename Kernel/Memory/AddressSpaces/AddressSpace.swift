@@ -142,7 +142,7 @@ public final class AddressSpace: AnyOwner {
   /// Counts an entry that has come, or, negative, gone.
   @inline(__always)
   func count(entries: Int) {
-    entryCount &+= entries
+    entryCount += entries
     if !payer.isEmpty { payer.borrow { $0.countKernelMemory(entries &* MemoryLayout<MapEntry>.stride) } }
   }
 
