@@ -52,9 +52,9 @@ public final class BootFile: OpenFile {
   /// What it shows.
   public let content: BootFileContent
 
-  init(_ fileSystem: FileSystem, _ content: BootFileContent, _ flags: FileFlags) {
+  init(_ fileServices: FileServices, _ content: BootFileContent, _ flags: FileFlags) {
     self.content = content
-    super.init(BackReference(fileSystem), flags, isSeekable: true)
+    super.init(BackReference(fileServices), flags, isSeekable: true)
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
@@ -64,7 +64,7 @@ public final class BootFile: OpenFile {
       transfer.remaining = min(transfer.remaining, start < content.byteCount ? content.byteCount - start : 0)
       transfer.hasBegun = true
     }
-    return try movePieces(of: &transfer, pieceBudget: fileSystem.pagesPerTransferStep) { transfer in
+    return try movePieces(of: &transfer, pieceBudget: fileServices.pagesPerTransferStep) { transfer in
       let start = UInt64(transfer.offset)
       let byteCount = min(transfer.remaining, Page.byteCount - start & Page.offsetMask)
       let outcome = space.copyOut(
@@ -137,7 +137,7 @@ public final class BootFile: OpenFile {
     stat.inode = content.inode
     stat.linkCount = 1
     stat.mode = FileMode(rawValue: 0o555).union(.regularFile)
-    let start = Timespec(nanoseconds: fileSystem.services.processor.realTimeOffsetNanoseconds)
+    let start = Timespec(nanoseconds: fileServices.services.processor.realTimeOffsetNanoseconds)
     stat.accessTime = start
     stat.modificationTime = start
     stat.changeTime = start

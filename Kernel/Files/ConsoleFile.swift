@@ -6,13 +6,15 @@ public import Primitives
 
 /// An open console.
 public final class ConsoleFile: DeviceFile {
-  init(_ fileSystem: FileSystem, _ flags: FileFlags) { super.init(fileSystem, .console, flags, isSeekable: false) }
+  init(_ fileServices: FileServices, _ flags: FileFlags) {
+    super.init(fileServices, .console, flags, isSeekable: false)
+  }
 
   /// Gives what is there, waiting only while there is nothing.
   ///
   /// Throws EAGAIN instead of waiting when O_NONBLOCK is set.
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    let console = fileSystem.console
+    let console = fileServices.console
     while transfer.remaining > 0 && console.count > 0 {
       // A piece inside one page is copied whole or not at all, so input is never lost on the way.
       let (outcome, byteCount) = console.deliver(to: transfer.address, limit: transfer.bytesLeftInUserPage, space)
@@ -33,7 +35,7 @@ public final class ConsoleFile: DeviceFile {
   ///
   /// Throws EAGAIN instead of waiting for the first byte when O_NONBLOCK is set.
   override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    let output = fileSystem.console.output
+    let output = fileServices.console.output
     var pieceBudget = FileLimits.consolePiecesPerStep
     while transfer.remaining > 0 {
       if pieceBudget == 0 { return .again }
@@ -67,7 +69,7 @@ public final class ConsoleFile: DeviceFile {
 
   /// Waits until everything written is sent.
   public override func drainOutput() -> Progress {
-    let output = fileSystem.console.output
+    let output = fileServices.console.output
     if output.count == 0 { return .complete }
     output.endIsAwaited()
     return .wait(Wait(.consoleOutput))
@@ -90,8 +92,8 @@ public final class ConsoleFile: DeviceFile {
     var bytes = MutableRawSpan(_elements: &span)
     switch request {
     case .nonBlocking, .asynchronous, .drainOutput: break
-    case .bytesToSend: bytes.store(UInt32(fileSystem.console.output.count), at: 0)
-    case .bytesToRead: bytes.store(UInt32(fileSystem.console.count), at: 0)
+    case .bytesToSend: bytes.store(UInt32(fileServices.console.output.count), at: 0)
+    case .bytesToRead: bytes.store(UInt32(fileServices.console.count), at: 0)
     case .getTerminalAttributes: TerminalAttributes.encodeRaw(into: &bytes)
     case .getLineDiscipline: bytes.store(TerminalAttributes.lineDiscipline, at: 0)
     case .setControllingTerminal: throw .eperm
@@ -106,8 +108,8 @@ public final class ConsoleFile: DeviceFile {
   /// Readable while input waits, writable while there is room.
   public override func poll(_ events: UInt16) -> UInt16 {
     var ready = readyPoll(events)
-    if fileSystem.console.count == 0 { ready &= ~PollEvents.readable }
-    if fileSystem.console.output.room(hasWaited: false) == 0 { ready &= ~PollEvents.writable }
+    if fileServices.console.count == 0 { ready &= ~PollEvents.readable }
+    if fileServices.console.output.room(hasWaited: false) == 0 { ready &= ~PollEvents.writable }
     return ready
   }
 }

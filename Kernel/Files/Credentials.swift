@@ -9,10 +9,10 @@ public import Primitives
 
 /// The identity that permissions are checked against.
 public final class Credentials: Nameable {
-  private let fileSystem: FileSystem
+  private let fileServices: FileServices
   /// The real user: whom resources are charged to.
   public var user: UInt32 {
-    didSet { if user != oldValue { account = fileSystem.memory.accounts.account(of: user) } }
+    didSet { if user != oldValue { account = fileServices.memory.accounts.account(of: user) } }
   }
   /// The real user's account.
   public private(set) var account: UserAccount
@@ -31,22 +31,22 @@ public final class Credentials: Nameable {
   private var inspection: UInt32 = 0
 
   /// Credentials of one user and group without supplementary groups; all zero is the superuser that process 1 starts as.
-  public init(_ fileSystem: FileSystem, user: UInt32 = 0, group: UInt32 = 0) {
-    self.fileSystem = fileSystem
+  public init(_ fileServices: FileServices, user: UInt32 = 0, group: UInt32 = 0) {
+    self.fileServices = fileServices
     self.user = user
-    account = fileSystem.memory.accounts.account(of: user)
+    account = fileServices.memory.accounts.account(of: user)
     effectiveUser = user
     savedUser = user
     self.group = group
     effectiveGroup = group
     savedGroup = group
-    fileSystem.liveCredentialsCount += 1
+    fileServices.liveCredentialsCount += 1
   }
 
-  deinit { fileSystem.liveCredentialsCount -= 1 }
+  deinit { fileServices.liveCredentialsCount -= 1 }
 
   private init(_ other: Credentials) {
-    fileSystem = other.fileSystem
+    fileServices = other.fileServices
     user = other.user
     account = other.account
     effectiveUser = other.effectiveUser
@@ -55,7 +55,7 @@ public final class Credentials: Nameable {
     effectiveGroup = other.effectiveGroup
     savedGroup = other.savedGroup
     supplementary = other.supplementary
-    fileSystem.liveCredentialsCount += 1
+    fileServices.liveCredentialsCount += 1
   }
 
   /// The same identity, to be changed.
@@ -83,7 +83,7 @@ public final class Credentials: Nameable {
     if groups.count <= 1 {
       supplementary = nil
     } else {
-      supplementary = try GroupList(fileSystem, groups.extracting(droppingFirst: 1))
+      supplementary = try GroupList(fileServices, groups.extracting(droppingFirst: 1))
     }
     if groups.count > 0 { effectiveGroup = groups[0] }
   }
@@ -108,21 +108,21 @@ public final class Credentials: Nameable {
 
 /// Supplementary groups. Sixteen fit into the object; when there are more, the rest lies in a frame of its own.
 private final class GroupList {
-  private let fileSystem: FileSystem
+  private let fileServices: FileServices
   let count: Int
   private var first = [16 of UInt32](repeating: 0)
   private var frame: FrameNumber?
   private var inspection: UInt32 = 0
 
-  private var memory: MemorySystem { fileSystem.memory }
+  private var memory: MemorySystem { fileServices.memory }
 
-  init(_ fileSystem: FileSystem, _ groups: Span<UInt32>) throws(Errno) {
+  init(_ fileServices: FileServices, _ groups: Span<UInt32>) throws(Errno) {
     precondition(groups.count <= InterfaceLimits.groupCount)
-    self.fileSystem = fileSystem
+    self.fileServices = fileServices
     count = groups.count
-    fileSystem.liveGroupListCount += 1
+    fileServices.liveGroupListCount += 1
     if count > FileLimits.inlineGroupCount {
-      guard let frame = fileSystem.memory.allocateKernelFrame() else { throw .enomem }
+      guard let frame = fileServices.memory.allocateKernelFrame() else { throw .enomem }
       self.frame = frame
     }
     for index in groups.indices {
@@ -137,7 +137,7 @@ private final class GroupList {
 
   deinit {
     if let frame { memory.freeKernelFrame(frame) }
-    fileSystem.liveGroupListCount -= 1
+    fileServices.liveGroupListCount -= 1
   }
 
   /// Marks the list. Returns whether this is its first visit.

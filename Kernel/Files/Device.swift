@@ -1,6 +1,6 @@
 // The devices of /dev: which there are, who owns them, and what all of them answer.
 //
-// Invariant: `FileSystem.deviceOwnership` has the element of a device at its number.
+// Invariant: `FileServices.deviceOwnership` has the element of a device at its number.
 
 public import ABI
 import Memory
@@ -59,9 +59,9 @@ enum Device: Int, CaseIterable {
 public class DeviceFile: OpenFile {
   final let device: Device
 
-  init(_ fileSystem: FileSystem, _ device: Device, _ flags: FileFlags, isSeekable: Bool) {
+  init(_ fileServices: FileServices, _ device: Device, _ flags: FileFlags, isSeekable: Bool) {
     self.device = device
-    super.init(BackReference(fileSystem), flags, isSeekable: isSeekable)
+    super.init(BackReference(fileServices), flags, isSeekable: isSeekable)
   }
 
   /// A device.
@@ -94,7 +94,7 @@ public class DeviceFile: OpenFile {
 
   /// fstat(2).
   public final override func status() throws(Errno) -> Stat {
-    let ownership = fileSystem.deviceOwnership[device.rawValue]
+    let ownership = fileServices.deviceOwnership[device.rawValue]
     var stat = Stat()
     stat.device = FileLimits.deviceDirectoryDevice
     stat.inode = device.inode
@@ -103,7 +103,7 @@ public class DeviceFile: OpenFile {
     stat.userIdentifier = ownership.user
     stat.groupIdentifier = ownership.group
     stat.representedDevice = device.represented
-    let start = Timespec(nanoseconds: fileSystem.services.processor.realTimeOffsetNanoseconds)
+    let start = Timespec(nanoseconds: fileServices.services.processor.realTimeOffsetNanoseconds)
     stat.accessTime = start
     stat.modificationTime = start
     stat.changeTime = start
@@ -127,15 +127,15 @@ public class DeviceFile: OpenFile {
   ///
   /// Throws EPERM for everyone else.
   public final override func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) {
-    try fileSystem.deviceOwnership[device.rawValue].check(.administer, by: caller)
-    fileSystem.deviceOwnership[device.rawValue].mode = mode.intersection(.allPermissions)
+    try fileServices.deviceOwnership[device.rawValue].check(.administer, by: caller)
+    fileServices.deviceOwnership[device.rawValue].mode = mode.intersection(.allPermissions)
   }
 
   /// fchown(2): the owner gives the device to one of his groups, the superuser to anybody.
   ///
   /// Throws EPERM for everyone else who would change something.
   public final override func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) {
-    let old = fileSystem.deviceOwnership[device.rawValue]
+    let old = fileServices.deviceOwnership[device.rawValue]
     let newUser = user ?? old.user
     let newGroup = group ?? old.group
     if newUser == old.user && newGroup == old.group { return }
@@ -143,7 +143,7 @@ public class DeviceFile: OpenFile {
     guard caller.isSuperuser || isOwners && (newGroup == old.group || caller.isMember(of: newGroup)) else {
       throw .eperm
     }
-    fileSystem.deviceOwnership[device.rawValue].user = newUser
-    fileSystem.deviceOwnership[device.rawValue].group = newGroup
+    fileServices.deviceOwnership[device.rawValue].user = newUser
+    fileServices.deviceOwnership[device.rawValue].group = newGroup
   }
 }

@@ -6,10 +6,10 @@ import Primitives
 
 /// /dev/null: empty, and takes everything.
 public class NullFile: DeviceFile {
-  convenience init(_ fileSystem: FileSystem, _ flags: FileFlags) { self.init(fileSystem, .null, flags) }
+  convenience init(_ fileServices: FileServices, _ flags: FileFlags) { self.init(fileServices, .null, flags) }
 
-  init(_ fileSystem: FileSystem, _ device: Device, _ flags: FileFlags) {
-    super.init(fileSystem, device, flags, isSeekable: true)
+  init(_ fileServices: FileServices, _ device: Device, _ flags: FileFlags) {
+    super.init(fileServices, device, flags, isSeekable: true)
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { .complete }
@@ -37,7 +37,7 @@ public class NullFile: DeviceFile {
 public class ZeroFile: NullFile {
   final override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if let wait = start(&transfer) { return .wait(wait) }
-    return try movePieces(of: &transfer, pieceBudget: fileSystem.pagesPerTransferStep) { transfer in
+    return try movePieces(of: &transfer, pieceBudget: fileServices.pagesPerTransferStep) { transfer in
       let byteCount = transfer.bytesLeftInUserPage
       let outcome = space.zeroOut(
         to: transfer.address, byteCount: Int(byteCount), progress: &transfer.pieceProgress)

@@ -86,7 +86,7 @@ public enum FileContinuation: Remainder {
       self = .truncate(file, resize)
       return progress
     case .open(var pending):
-      let progress = try table.fileSystem.finish(&pending, in: table)
+      let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
     case .closeRange(let low, let high):
@@ -94,7 +94,7 @@ public enum FileContinuation: Remainder {
       var budget = FileLimits.descriptorsPerStep
       return table.closeRange(low, high, budget: &budget) ? .complete : .again
     case .markCloseOnExec(var next, let high):
-      var leaves = table.fileSystem.leavesPerStep
+      var leaves = table.fileServices.leavesPerStep
       let isDone = table.markCloseOnExec(from: &next, to: high, budget: &leaves)
       self = .markCloseOnExec(next, high)
       return isDone ? .complete : .again

@@ -9,7 +9,7 @@ import Primitives
 
 /// One inspection of the files of a kernel.
 public struct FileInspector: ~Copyable {
-  private let system: FileSystem
+  private let system: FileServices
   private var fileCount = 0
   private var objectCount = 0
   private var tableCount = 0
@@ -27,7 +27,7 @@ public struct FileInspector: ~Copyable {
   public private(set) var frameCount = 0
 
   /// Starts an inspection.
-  public init(_ system: FileSystem) { self.system = system }
+  public init(_ system: FileServices) { self.system = system }
 
   // MARK: What holds files
 
@@ -197,7 +197,7 @@ extension FileTable {
   fileprivate func holdsOnlyReference(_ descriptor: Int) -> Bool {
     if descriptor < 64 { return near.holdsOnlyReference(descriptor) }
     guard let leaf = farLeaf(of: Int32(descriptor)) else { return false }
-    return fileSystem.leaves[leaf].holdsOnlyReference(descriptor & 63)
+    return fileServices.leaves[leaf].holdsOnlyReference(descriptor & 63)
   }
 }
 

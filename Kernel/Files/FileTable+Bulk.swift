@@ -31,7 +31,7 @@ extension FileTable {
   /// (ProcessSize.swift); 0 for files that hold none.
   public func countSize(at descriptor: Int, _ budget: inout Int) -> Int {
     guard let file = try? file(at: Int32(descriptor)) as? SharedMemoryFile2008 else { return 0 }
-    return fileSystem.memory.countSize(of: file.object.vmObject, &budget)
+    return fileServices.memory.countSize(of: file.object.vmObject, &budget)
   }
 
   /// Closes the descriptors from `low` to `high`, both included, and takes them off `budget`. Returns whether none is left.
@@ -56,7 +56,7 @@ extension FileTable {
       if descriptor < FileLimits.leafDescriptorCount {
         near.closeOnExec |= near.used & range
       } else if let leaf = farLeaf(of: Int32(descriptor)) {
-        fileSystem.leaves[leaf].closeOnExec |= fileSystem.leaves[leaf].used & range
+        fileServices.leaves[leaf].closeOnExec |= fileServices.leaves[leaf].used & range
       }
       low = UInt32(descriptor | 63) + 1
     }
@@ -82,7 +82,7 @@ extension FileTable {
       budget -= 1
       position = descriptor + 1
       let leaf = farLeaf(of: Int32(descriptor))
-      let bits = leaf.map { fileSystem.leaves[$0].closeOnExec } ?? 0
+      let bits = leaf.map { fileServices.leaves[$0].closeOnExec } ?? 0
       if bits >> UInt64(descriptor & 63) & 1 == 1 { _ = clear(Int32(descriptor)) }
     }
     copyPosition = 0

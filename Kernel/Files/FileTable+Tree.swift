@@ -44,8 +44,8 @@ extension FileTable {
   private func fillFar(_ descriptor: Int, _ file: consuming OpenFile, closeOnExec: Bool) {
     guard let leaf = farLeaf(of: Int32(descriptor)) else { preconditionFailure("no room was made") }
     count += 1
-    fileSystem.leaves[leaf].fill(descriptor & 63, file, closeOnExec: closeOnExec)
-    if fileSystem.leaves[leaf].used == UInt64.max { setFull(true, descriptor) }
+    fileServices.leaves[leaf].fill(descriptor & 63, file, closeOnExec: closeOnExec)
+    if fileServices.leaves[leaf].used == UInt64.max { setFull(true, descriptor) }
   }
 
   /// Puts a file into a slot in place of the one that is there.
@@ -53,7 +53,7 @@ extension FileTable {
     let slot = Int(descriptor & 63)
     let replaced =
       if descriptor < 64 { near.replace(slot, by: file, closeOnExec: closeOnExec) } else {
-        fileSystem.leaves[openLeaf(of: descriptor)].replace(slot, by: file, closeOnExec: closeOnExec)
+        fileServices.leaves[openLeaf(of: descriptor)].replace(slot, by: file, closeOnExec: closeOnExec)
       }
     _ = consume replaced
   }
@@ -64,7 +64,7 @@ extension FileTable {
     if descriptor < 64 {
       near.setCloseOnExec(isSet, slot)
     } else {
-      fileSystem.leaves[openLeaf(of: descriptor)].setCloseOnExec(isSet, slot)
+      fileServices.leaves[openLeaf(of: descriptor)].setCloseOnExec(isSet, slot)
     }
   }
 
@@ -86,8 +86,8 @@ extension FileTable {
 
   private func clearFar(_ descriptor: Int32) -> OpenFile? {
     guard let leaf = farLeaf(of: descriptor) else { return nil }
-    let wasFull = fileSystem.leaves[leaf].used == UInt64.max
-    guard let file = fileSystem.leaves[leaf].clear(Int(descriptor) & 63) else { return nil }
+    let wasFull = fileServices.leaves[leaf].used == UInt64.max
+    guard let file = fileServices.leaves[leaf].clear(Int(descriptor) & 63) else { return nil }
     count -= 1
     if wasFull { setFull(false, Int(descriptor)) }
     prune(Int(descriptor))
@@ -109,13 +109,13 @@ extension FileTable {
     else {
       return nil
     }
-    let leaf = fileSystem.branches[branch].children[Int(descriptor) >> 6 & 63]
+    let leaf = fileServices.branches[branch].children[Int(descriptor) >> 6 & 63]
     return leaf.isNone ? nil : leaf
   }
 
   private func branch(of descriptor: Int) -> Handle<DescriptorBranch<DescriptorLeaf>>? {
     if trunk.isNone { return nil }
-    let branch = fileSystem.trunks[trunk].children[descriptor >> 12]
+    let branch = fileServices.trunks[trunk].children[descriptor >> 12]
     return branch.isNone ? nil : branch
   }
 
@@ -126,59 +126,59 @@ extension FileTable {
   func prepare(_ descriptor: Int) throws(Errno) {
     if descriptor < 64 || farLeaf(of: Int32(descriptor)) != nil { return }
     guard account?.mayMakeKernelMemory ?? true else { throw .emfile }
-    let system = fileSystem.memory
+    let system = fileServices.memory
     if trunk.isNone {
-      guard let new = fileSystem.trunks.allocate(DescriptorBranch(), system) else { throw .emfile }
+      guard let new = fileServices.trunks.allocate(DescriptorBranch(), system) else { throw .emfile }
       trunk = new
       count(nodeByteCount: FileTable.branchByteCount)
     }
     let branchSlot = descriptor >> 12
-    if fileSystem.trunks[trunk].children[branchSlot].isNone {
+    if fileServices.trunks[trunk].children[branchSlot].isNone {
       var new = DescriptorBranch<DescriptorLeaf>()
       // The leaf of descriptors 0 to 63 is not in the tree.
       if branchSlot == 0 { new.full = 1 }
-      guard let branch = fileSystem.branches.allocate(new, system) else {
+      guard let branch = fileServices.branches.allocate(new, system) else {
         prune(descriptor)
         throw .emfile
       }
-      fileSystem.trunks[trunk].add(branch, at: branchSlot)
+      fileServices.trunks[trunk].add(branch, at: branchSlot)
       count(nodeByteCount: FileTable.branchByteCount)
     }
-    guard let leaf = fileSystem.leaves.allocate(DescriptorLeaf(), system) else {
+    guard let leaf = fileServices.leaves.allocate(DescriptorLeaf(), system) else {
       prune(descriptor)
       throw .emfile
     }
-    let branch = fileSystem.trunks[trunk].children[branchSlot]
-    fileSystem.branches[branch].add(leaf, at: descriptor >> 6 & 63)
+    let branch = fileServices.trunks[trunk].children[branchSlot]
+    fileServices.branches[branch].add(leaf, at: descriptor >> 6 & 63)
     count(nodeByteCount: FileTable.leafByteCount)
   }
 
   /// Gives back the nodes on the way to a descriptor that hold nothing any more.
   private func prune(_ descriptor: Int) {
-    let system = fileSystem.memory
+    let system = fileServices.memory
     if let branch = branch(of: descriptor) {
-      let leaf = fileSystem.branches[branch].children[descriptor >> 6 & 63]
+      let leaf = fileServices.branches[branch].children[descriptor >> 6 & 63]
       if !leaf.isNone {
-        guard fileSystem.leaves[leaf].used == 0 else { return }
-        _ = fileSystem.leaves.take(leaf, system)
+        guard fileServices.leaves[leaf].used == 0 else { return }
+        _ = fileServices.leaves.take(leaf, system)
         count(nodeByteCount: -FileTable.leafByteCount)
-        fileSystem.branches[branch].remove(at: descriptor >> 6 & 63)
+        fileServices.branches[branch].remove(at: descriptor >> 6 & 63)
       }
-      guard fileSystem.branches[branch].present == 0 else { return }
-      _ = fileSystem.branches.take(branch, system)
+      guard fileServices.branches[branch].present == 0 else { return }
+      _ = fileServices.branches.take(branch, system)
       count(nodeByteCount: -FileTable.branchByteCount)
-      fileSystem.trunks[trunk].remove(at: descriptor >> 12)
+      fileServices.trunks[trunk].remove(at: descriptor >> 12)
     }
-    guard !trunk.isNone, fileSystem.trunks[trunk].present == 0 else { return }
-    _ = fileSystem.trunks.take(trunk, system)
+    guard !trunk.isNone, fileServices.trunks[trunk].present == 0 else { return }
+    _ = fileServices.trunks.take(trunk, system)
     count(nodeByteCount: -FileTable.branchByteCount)
     trunk = .none
   }
 
   private func setFull(_ isFull: Bool, _ descriptor: Int) {
     guard let branch = branch(of: descriptor) else { preconditionFailure("no such descriptor") }
-    fileSystem.branches[branch].setFull(isFull, at: descriptor >> 6 & 63)
-    fileSystem.trunks[trunk].setFull(fileSystem.branches[branch].full == UInt64.max, at: descriptor >> 12)
+    fileServices.branches[branch].setFull(isFull, at: descriptor >> 6 & 63)
+    fileServices.trunks[trunk].setFull(fileServices.branches[branch].full == UInt64.max, at: descriptor >> 12)
   }
 
   /// The lowest free descriptor at or above `minimum`, which is at least 64; at most a few steps.
@@ -187,13 +187,16 @@ extension FileTable {
     while descriptor < FileLimits.descriptorCount {
       guard let branch = branch(of: descriptor) else { return descriptor }
       guard let leaf = farLeaf(of: Int32(descriptor)) else { return descriptor }
-      if let slot = (~fileSystem.leaves[leaf].used).lowestBit(from: descriptor & 63) { return descriptor & ~63 | slot }
+      if let slot = (~fileServices.leaves[leaf].used).lowestBit(from: descriptor & 63) {
+        return descriptor & ~63 | slot
+      }
       let leafSlot = descriptor >> 6 & 63
-      if let next = (~fileSystem.branches[branch].full).lowestBit(from: leafSlot + 1) {
+      if let next = (~fileServices.branches[branch].full).lowestBit(from: leafSlot + 1) {
         descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
-      } else if let next = (~fileSystem.trunks[trunk].full).lowestBit(from: descriptor >> 12 + 1) {
+      } else if let next = (~fileServices.trunks[trunk].full).lowestBit(from: descriptor >> 12 + 1) {
         descriptor = next << 12
-        if let branch = self.branch(of: descriptor), let first = (~fileSystem.branches[branch].full).lowestBit(from: 0)
+        if let branch = self.branch(of: descriptor),
+          let first = (~fileServices.branches[branch].full).lowestBit(from: 0)
         {
           descriptor |= first << 6
         }
@@ -210,15 +213,15 @@ extension FileTable {
     var descriptor = max(minimum, 64)
     while !trunk.isNone && descriptor < FileLimits.descriptorCount {
       if let leaf = farLeaf(of: Int32(descriptor)),
-        let slot = fileSystem.leaves[leaf].used.lowestBit(from: descriptor & 63)
+        let slot = fileServices.leaves[leaf].used.lowestBit(from: descriptor & 63)
       {
         return descriptor & ~63 | slot
       }
       if let branch = branch(of: descriptor),
-        let next = fileSystem.branches[branch].present.lowestBit(from: descriptor >> 6 & 63 + 1)
+        let next = fileServices.branches[branch].present.lowestBit(from: descriptor >> 6 & 63 + 1)
       {
         descriptor = descriptor & ~(FileTable.branchDescriptorCount - 1) | next << 6
-      } else if let next = fileSystem.trunks[trunk].present.lowestBit(from: descriptor >> 12 + 1) {
+      } else if let next = fileServices.trunks[trunk].present.lowestBit(from: descriptor >> 12 + 1) {
         descriptor = next << 12
       } else {
         return nil

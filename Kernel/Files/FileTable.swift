@@ -14,7 +14,7 @@ public import Primitives
 /// A descriptor table.
 public final class FileTable: Nameable {
   /// The kernel's files.
-  public let fileSystem: FileSystem
+  public let fileServices: FileServices
   var near = DescriptorLeaf()
   var trunk = Handle<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>.none
   /// Open descriptors.
@@ -35,15 +35,15 @@ public final class FileTable: Nameable {
   var copyPosition = 0
 
   /// Makes an empty table that only `kern.maxfilesperproc` limits.
-  public init(_ fileSystem: FileSystem) {
-    self.fileSystem = fileSystem
-    limit = fileSystem.maximumFilesPerProcess
-    fileSystem.liveTableCount += 1
+  public init(_ fileServices: FileServices) {
+    self.fileServices = fileServices
+    limit = fileServices.maximumFilesPerProcess
+    fileServices.liveTableCount += 1
   }
 
   deinit {
     precondition(count == 0 && trunk.isNone, "a table was dropped before it was emptied")
-    fileSystem.liveTableCount -= 1
+    fileServices.liveTableCount -= 1
   }
 
   /// Counts a node that has come, or, negative, gone.
@@ -54,7 +54,7 @@ public final class FileTable: Nameable {
 
   /// Follows a change of the soft limit of RLIMIT_NOFILE.
   public func setLimit(_ softLimit: Int64) {
-    limit = softLimit < 0 ? 0 : Int(min(softLimit, Int64(fileSystem.maximumFilesPerProcess)))
+    limit = softLimit < 0 ? 0 : Int(min(softLimit, Int64(fileServices.maximumFilesPerProcess)))
   }
 
   /// The file behind a descriptor.
@@ -82,7 +82,7 @@ public final class FileTable: Nameable {
   }
 
   private func farReference(at descriptor: Int32) -> BackReference<OpenFile> {
-    farLeaf(of: descriptor).map { fileSystem.leaves[$0].files[Int(descriptor) & 63].borrowed } ?? BackReference()
+    farLeaf(of: descriptor).map { fileServices.leaves[$0].files[Int(descriptor) & 63].borrowed } ?? BackReference()
   }
 
   /// Gives a file the lowest free descriptor that is not below `minimum`.
@@ -118,7 +118,7 @@ public final class FileTable: Nameable {
     _ = try reference(at: descriptor)
     let bits =
       if descriptor < 64 { near.closeOnExec } else {
-        farLeaf(of: descriptor).map { fileSystem.leaves[$0].closeOnExec } ?? 0
+        farLeaf(of: descriptor).map { fileServices.leaves[$0].closeOnExec } ?? 0
       }
     return bits >> UInt64(descriptor & 63) & 1 == 1 ? .closeOnExec : []
   }

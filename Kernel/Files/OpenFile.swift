@@ -30,7 +30,7 @@ public enum FileKind: Sendable {
 
 /// An open file.
 public class OpenFile: Nameable {
-  private final let fileSystemReference: BackReference<FileSystem>
+  private final let fileServicesReference: BackReference<FileServices>
   /// Access mode and status flags.
   public internal(set) final var flags: FileFlags
   /// Where read(2) and write(2) go on.
@@ -42,20 +42,20 @@ public class OpenFile: Nameable {
   final var inspectedReferences: UInt32 = 0
   final var inspection: UInt32 = 0
 
-  /// Makes an open file and counts it; `FileSystem.admitFile` has said that there may be one more.
-  init(_ fileSystem: BackReference<FileSystem>, _ flags: FileFlags, isSeekable: Bool) {
-    fileSystemReference = fileSystem
+  /// Makes an open file and counts it; `FileServices.admitFile` has said that there may be one more.
+  init(_ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool) {
+    fileServicesReference = fileServices
     self.flags = flags
     self.isSeekable = isSeekable
-    fileSystem.borrow { $0.countOpenFile() }
+    fileServices.borrow { $0.countOpenFile() }
   }
 
-  deinit { fileSystemReference.borrow { $0.uncountOpenFile() } }
+  deinit { fileServicesReference.borrow { $0.uncountOpenFile() } }
 
   /// The kernel's files, which this one is counted in; whoever holds the file keeps them.
-  public final var fileSystem: FileSystem {
-    guard let fileSystem = fileSystemReference.instance else { preconditionFailure("a file without its kernel") }
-    return fileSystem
+  public final var fileServices: FileServices {
+    guard let fileServices = fileServicesReference.instance else { preconditionFailure("a file without its kernel") }
+    return fileServices
   }
 
   // MARK: Methods of the type, with the answers of a type that does not have them

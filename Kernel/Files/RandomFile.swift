@@ -6,12 +6,12 @@ import Primitives
 
 /// An open /dev/random.
 public final class RandomFile: DeviceFile {
-  init(_ fileSystem: FileSystem, _ flags: FileFlags) { super.init(fileSystem, .random, flags, isSeekable: true) }
+  init(_ fileServices: FileServices, _ flags: FileFlags) { super.init(fileServices, .random, flags, isSeekable: true) }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     try move(&transfer) { address, byteCount in
       var piece = [64 of UInt64](repeating: 0)
-      let services = fileSystem.services
+      let services = fileServices.services
       for index in 0..<(byteCount + 7) / 8 { piece[index] = services.randomWord() }
       var progress = 0
       return space.copyOut(
@@ -25,7 +25,7 @@ public final class RandomFile: DeviceFile {
       var piece = [64 of UInt64](repeating: 0)
       let outcome = RandomFile.copyIn(address, byteCount, &piece, space)
       guard case .complete = outcome else { return outcome }
-      let services = fileSystem.services
+      let services = fileServices.services
       for index in stride(from: 0, to: (byteCount + 7) / 8, by: 4) {
         services.stirRandom([piece[index], piece[index + 1], piece[index + 2], piece[index + 3]])
       }

@@ -71,7 +71,7 @@ extension SharedMemoryFile {
   /// object cannot be read from swap.
   @inline(__always)
   func move(_ transfer: inout Transfer, _ space: AddressSpace, _ movement: Movement) throws(Errno) -> Progress {
-    var pageBudget = object.fileSystemReference.borrow { $0.pagesPerTransferStep }
+    var pageBudget = object.fileServicesReference.borrow { $0.pagesPerTransferStep }
     let begin = transfer.moved
     while transfer.remaining > 0 {
       if pageBudget == 0 {

@@ -12,7 +12,7 @@ public class SharedMemoryFile2008: OpenFile {
 
   init(_ object: SharedMemoryObject, _ flags: FileFlags, isSeekable: Bool = false) {
     self.object = object
-    super.init(object.fileSystemReference, flags, isSeekable: isSeekable)
+    super.init(object.fileServicesReference, flags, isSeekable: isSeekable)
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
@@ -26,7 +26,7 @@ public class SharedMemoryFile2008: OpenFile {
         return progress
       }
       if resize.hold == nil {
-        guard fileSystem.services.hasHeapReserve else {
+        guard fileServices.services.hasHeapReserve else {
           if case .again = progress { continue }
           return .wait(.frames)
         }
@@ -42,7 +42,7 @@ public class SharedMemoryFile2008: OpenFile {
   fileprivate final func awaitWhole(_ place: inout TransferHold?) -> Wait? {
     if let place { return place.turnWait }
     if object.rangeLock.isFree(.whole) { return nil }
-    guard fileSystem.services.hasHeapReserve else { return .frames }
+    guard fileServices.services.hasHeapReserve else { return .frames }
     let hold = TransferHold(self)
     hold.enter(.whole, of: object)
     place = hold

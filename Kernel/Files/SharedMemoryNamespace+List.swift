@@ -20,7 +20,7 @@ public struct NameListing: BitwiseCopyable, Sendable {
   public init() {}
 }
 
-extension FileSystem {
+extension FileServices {
   /// Moves a listing to the next name; takes names and groups of buckets off `budget`. Nil when the budget is used up before.
   /// False when there is no further name.
   public func advance(_ listing: inout NameListing, _ path: inout [1024 of UInt8], budget: inout Int) -> Bool? {

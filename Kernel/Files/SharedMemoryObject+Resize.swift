@@ -48,7 +48,7 @@ extension SharedMemoryObject {
         case let unfinished: return unfinished
         }
       }
-      var budget = fileSystemReference.borrow { $0.pagesPerResizeStep }
+      var budget = fileServicesReference.borrow { $0.pagesPerResizeStep }
       let pageCount = Page.count(covering: UInt64(length))
       guard vmObject.continueShrinking(toPageCount: pageCount, &budget) else { return .again }
       noteSize(length)

@@ -12,7 +12,7 @@ public import Primitives
 
 /// A shared memory object.
 public final class SharedMemoryObject: Nameable {
-  let fileSystemReference: BackReference<FileSystem>
+  let fileServicesReference: BackReference<FileServices>
   private let storage: VMObjectReference
   /// The length in bytes.
   public internal(set) var size: Int64 = 0
@@ -42,33 +42,33 @@ public final class SharedMemoryObject: Nameable {
   ///
   /// Throws ENOMEM when the pageable store cannot be had.
   init(
-    _ fileSystem: FileSystem, _ ownership: Ownership, _ flags: SharedMemoryFlags, _ account: UserAccount
+    _ fileServices: FileServices, _ ownership: Ownership, _ flags: SharedMemoryFlags, _ account: UserAccount
   ) throws(Errno) {
-    storage = try VMObject.make(fileSystem.memory, .sharedMemory, pageCount: 0, account: account)
-    fileSystemReference = BackReference(fileSystem)
+    storage = try VMObject.make(fileServices.memory, .sharedMemory, pageCount: 0, account: account)
+    fileServicesReference = BackReference(fileServices)
     self.ownership = ownership
     self.flags = flags
     seals = flags.contains(.allowSealing) ? [] : .seal
-    inode = fileSystem.nextInode()
-    let now = fileSystem.timestamp
+    inode = fileServices.nextInode()
+    let now = fileServices.timestamp
     birthNanoseconds = now
     accessNanoseconds = now
     modificationNanoseconds = now
     changeNanoseconds = now
-    fileSystem.liveSharedMemoryObjectCount += 1
+    fileServices.liveSharedMemoryObjectCount += 1
   }
 
-  deinit { fileSystemReference.borrow { $0.liveSharedMemoryObjectCount -= 1 } }
+  deinit { fileServicesReference.borrow { $0.liveSharedMemoryObjectCount -= 1 } }
 
   /// The kernel's files; whoever holds the object keeps them.
-  var fileSystem: FileSystem {
-    guard let fileSystem = fileSystemReference.instance else { preconditionFailure("an object without its kernel") }
-    return fileSystem
+  var fileServices: FileServices {
+    guard let fileServices = fileServicesReference.instance else { preconditionFailure("an object without its kernel") }
+    return fileServices
   }
 
   /// The time that a change is noted with.
   @inline(__always)
-  var timestamp: UInt64 { fileSystemReference.borrow { $0.timestamp } }
+  var timestamp: UInt64 { fileServicesReference.borrow { $0.timestamp } }
 
   /// The pageable store.
   @inline(__always)
@@ -79,7 +79,7 @@ public final class SharedMemoryObject: Nameable {
 
   /// Leaves the range lock and wakes those whose turn it is.
   func releaseRange(_ entry: RangeLockEntry) {
-    let fileSystem = fileSystem
-    rangeLock.leave(entry) { fileSystem.wake(.turn($0.number)) }
+    let fileServices = fileServices
+    rangeLock.leave(entry) { fileServices.wake(.turn($0.number)) }
   }
 }

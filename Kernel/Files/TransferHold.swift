@@ -28,8 +28,8 @@ public final class TransferHold: Nameable {
 
   init(_ file: OpenFile) {
     self.file = file
-    number = file.fileSystem.nextHoldNumber()
-    file.fileSystem.liveHoldCount += 1
+    number = file.fileServices.nextHoldNumber()
+    file.fileServices.liveHoldCount += 1
   }
 
   /// Lines up for the file's offset; the first in line has it.
@@ -75,7 +75,7 @@ public final class TransferHold: Nameable {
   deinit {
     leaveRange()
     if isInLine { file.leaveLine(ahead: ahead, behind: behind) }
-    file.fileSystem.liveHoldCount -= 1
+    file.fileServices.liveHoldCount -= 1
   }
 }
 
@@ -109,6 +109,6 @@ extension OpenFile {
       return
     }
     next.ahead = ahead
-    if ahead.isEmpty { fileSystem.wake(next.channel) }
+    if ahead.isEmpty { fileServices.wake(next.channel) }
   }
 }

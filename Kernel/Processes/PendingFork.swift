@@ -103,7 +103,7 @@ public final class PendingFork {
     if let files {
       table = files
     } else {
-      table = FileTable(source.fileSystem)
+      table = FileTable(source.fileServices)
       table.account = account
       files = table
     }

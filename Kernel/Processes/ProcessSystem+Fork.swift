@@ -28,7 +28,7 @@ extension ProcessSystem {
     let identifier = takeIdentifier()
     let process = Process(
       slot: ProcessSlot(firstFreeSlot), identifier: identifier, groupIdentifier: identifier,
-      sessionIdentifier: identifier, parent: .none, credentials: Credentials(files.fileSystem),
+      sessionIdentifier: identifier, parent: .none, credentials: Credentials(files.fileServices),
       limits: ResourceLimits(
         ProcessSystem.initialLimits(processes: maximumProcessCount, files: maximumFileCount)))
     process.files = files

@@ -23,7 +23,7 @@ extension Kernel {
   public var inspectedProcesses: ProcessSystem { processes }
 
   /// The files.
-  public var inspectedFiles: FileSystem { files }
+  public var inspectedFiles: FileServices { files }
 
   /// Inspects the whole kernel between two events. Returns what was found first, or nil.
   public func inspect() -> Violation? {

@@ -17,7 +17,7 @@ public final class Kernel {
   let memory: MemorySystem
   let services: KernelServices
   let processes: ProcessSystem
-  let files: FileSystem
+  let files: FileServices
   let table = SystemCallTable()
   let controls = SystemControlTable()
   let modules: [BootModule]
@@ -67,7 +67,7 @@ public final class Kernel {
     unitsPerTurn = configuration.unitsPerTurn
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
-    files = FileSystem(configuration.memory, consoleOutputByteCount: configuration.consoleOutputByteCount)
+    files = FileServices(configuration.memory, consoleOutputByteCount: configuration.consoleOutputByteCount)
     files.limitSteps(toPageCount: configuration.unitsPerTurn)
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,

@@ -32,7 +32,7 @@ final class Machine {
 
   let hardware: SimulatedHardware
   let waker = RecordingWaker()
-  let files: FileSystem
+  let files: FileServices
   var initialFree: Int
   var table: FileTable
   var caller: Credentials
@@ -53,7 +53,7 @@ final class Machine {
     hardware.clock.advance(to: 5_000_123_456)
     system.services.waker = BackReference(waker)
     initialFree = system.freeFrameCount
-    files = FileSystem(system)
+    files = FileServices(system)
     table = FileTable(files)
     caller = Credentials(files)
     space = try AddressSpace.make(system)

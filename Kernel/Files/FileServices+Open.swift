@@ -3,7 +3,7 @@
 public import ABI
 public import Primitives
 
-extension FileSystem {
+extension FileServices {
   /// Adds a file to /bin; at boot only. A name that exists already hides the new file.
   public func addBootFile(name: Span<UInt8>, start: PhysicalAddress, byteCount: UInt64) {
     var copy: [UInt8] = []

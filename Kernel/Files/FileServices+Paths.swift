@@ -25,7 +25,7 @@ enum Place {
   }
 }
 
-extension FileSystem {
+extension FileServices {
   private static let maximumComponentByteCount = 255
 
   /// Follows a path from the root, which is also every process' current directory.
@@ -49,7 +49,7 @@ extension FileSystem {
   }
 
   private func enter(_ name: Span<UInt8>, of place: Place) throws(Errno) -> Place {
-    guard name.count <= FileSystem.maximumComponentByteCount else { throw .enametoolong }
+    guard name.count <= FileServices.maximumComponentByteCount else { throw .enametoolong }
     guard place.isDirectory else { throw .enotdir }
     if name.spells(".") { return place }
     if name.spells("..") {

@@ -28,7 +28,7 @@ public struct PendingOpen {
   public mutating func giveUpPlace() { resize.giveUpPlace() }
 }
 
-extension FileSystem {
+extension FileServices {
   /// Opens or makes the object with this path and gives it the lowest free descriptor.
   ///
   /// Throws, in this order: EINVAL for a path that does not begin with a slash; ENFILE, EMFILE; ENOENT without O_CREAT;

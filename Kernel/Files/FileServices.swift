@@ -43,7 +43,7 @@ public struct FileCounts: Equatable, Sendable {
 }
 
 /// The files of one kernel.
-public final class FileSystem: Nameable {
+public final class FileServices: Nameable {
   /// The memory that everything here lives in.
   public let memory: MemorySystem
   let services: KernelServices
@@ -51,7 +51,7 @@ public final class FileSystem: Nameable {
   public let console: Console
   /// `kern.maxfiles`; the superuser may set it to any int, and below the files that are open no other can be opened.
   public var maximumFileCount: Int {
-    didSet { unprivilegedFileCount = FileSystem.unprivilegedFileCount(of: maximumFileCount) }
+    didSet { unprivilegedFileCount = FileServices.unprivilegedFileCount(of: maximumFileCount) }
   }
   /// `kern.maxfilesperproc`.
   public let maximumFilesPerProcess: Int
@@ -99,7 +99,7 @@ public final class FileSystem: Nameable {
     maximumFileCount = min(
       max(FileLimits.minimumOpenFileCount, pageCount / FileLimits.pagesPerOpenFile),
       max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
-    unprivilegedFileCount = FileSystem.unprivilegedFileCount(of: maximumFileCount)
+    unprivilegedFileCount = FileServices.unprivilegedFileCount(of: maximumFileCount)
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
     leaves = Pool(memory.physical, .descriptorNode)
     branches = Pool(memory.physical, .descriptorNode)
@@ -155,7 +155,7 @@ public final class FileSystem: Nameable {
 
 // MARK: What the files of this module use
 
-extension FileSystem {
+extension FileServices {
   /// Refuses a further open file.
   ///
   /// Throws ENFILE when `kern.maxfiles` is reached; the last twentieth is kept for the superuser (spec fd.md, section 3).

@@ -13,7 +13,7 @@ extension FileTable {
   }
 }
 
-extension FileSystem {
+extension FileServices {
   /// Every named object.
   public func inspectNames(_ body: (SharedMemoryObject) -> Void) {
     names.inspect(body)
