@@ -29,13 +29,19 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   }
 
   /// The kind in the upper 8 bits, which one of the kind in the others.
-  private let subject: UInt64
-  private let offset: UInt64
+  fileprivate let subject: UInt64
+  fileprivate let offset: UInt64
 
-  /// The channel of a thing of some kind, of which only the lower 56 bits count, or of a place in it.
+  @inline(__always)
+  fileprivate init(subject: UInt64) {
+    self.subject = subject
+    offset = 0
+  }
+
+  /// The channel of a thing of some kind, of which only the lower 55 bits count, or of a place in it.
   @inline(__always)
   public init(_ kind: Kind, _ number: UInt64, offset: UInt64 = 0) {
-    subject = UInt64(kind.raw) << 56 | number & (1 << 56 - 1)
+    subject = UInt64(kind.raw) << 56 | number & (1 << 55 - 1)
     self.offset = offset
   }
 
@@ -83,29 +89,38 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public var isFrames: Bool { isOf(.frames) }
 }
 
-/// What a call or a fault has to wait for, and the page that must stay until its thread has had its turn.
+/// What a call or a fault has to wait for, and the page that must stay until its thread has had its turn: in one word, because
+/// it is a part of what most operations of memory and files answer. It names things, no places in them.
 public struct Wait: Equatable, BitwiseCopyable, Sendable {
-  /// What wakes the thread.
-  public let channel: WaitChannel
-  /// The frame of the page that is kept for it, or `.none`: otherwise what was brought in for it could be gone by then.
-  public let keptFrame: FrameNumber
+  /// The channel's subject; `keepsFrame` is set when it is a frame that is kept.
+  private let raw: UInt64
+  private static let keepsFrame: UInt64 = 1 << 55
 
   /// Waits, and keeps nothing.
   @inline(__always)
   public init(_ channel: WaitChannel) {
-    self.channel = channel
-    keptFrame = .none
+    assert(channel.offset == 0 && channel.subject & Wait.keepsFrame == 0)
+    raw = channel.subject
   }
 
-  private init(_ channel: WaitChannel, keeping frame: FrameNumber) {
-    self.channel = channel
-    keptFrame = frame
-  }
+  @inline(__always)
+  private init(raw: UInt64) { self.raw = raw }
 
-  /// Waits for the end of a transfer of `frame`, and keeps that.
-  public static func page(_ frame: FrameNumber) -> Wait { Wait(.page(frame), keeping: frame) }
+  /// Waits for the end of a transfer of `frame`, and keeps that: otherwise what was brought in could be gone by then.
+  @inline(__always)
+  public static func page(_ frame: FrameNumber) -> Wait { Wait(raw: WaitChannel.page(frame).subject | Wait.keepsFrame) }
   /// Waits for free frames.
+  @inline(__always)
   public static var frames: Wait { Wait(.frames) }
+
+  /// What wakes the thread.
+  @inline(__always)
+  public var channel: WaitChannel { WaitChannel(subject: raw & ~Wait.keepsFrame) }
+  /// The frame that is kept, or `.none`.
+  @inline(__always)
+  public var keptFrame: FrameNumber {
+    raw & Wait.keepsFrame == 0 ? .none : FrameNumber(UInt32(truncatingIfNeeded: raw))
+  }
 }
 
 /// Wakes parked threads. A class rather than a protocol, so that a back reference can name one.

@@ -184,6 +184,7 @@ struct FrameList {
   extension FrameList {
     @inline(__always)
     static func checkIsFree(_ frame: FrameNumber, _ table: FrameTable) {}
+    /// The links of a frame have meant something else, or nothing; it is in no list.
     @inline(__always)
     static func markFree(_ frame: FrameNumber, _ table: FrameTable) {}
     @inline(__always)

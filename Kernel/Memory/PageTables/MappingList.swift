@@ -45,7 +45,8 @@ extension PageFrame {
     set { mappings.word = newValue }
   }
 
-  /// Of a page table below the root: the table in which an entry names it.
+  /// Of a page table below the root: the table in which an entry names it. It stands where the links of lists do, which a table
+  /// in use has none of; whoever takes it out of use says that it is in no list (`FrameList.markFree`).
   @inline(__always)
   var parentTable: FrameNumber {
     get { previous }

@@ -106,6 +106,7 @@ extension PageTables {
       if table == cachedTable { forgetCachedTable() }
       let above = frames[table].parentTable
       let slot = PageTableEntry.slot(above, frames[table].index, level: Int(frames[above].order))
+      FrameList.markFree(table, frames)
       stale.tables.append(table, frames)
       system.physical.store(0, at: slot)
       frames[above].count &-= 1

@@ -93,6 +93,7 @@ extension PageTables {
     stale.note(start + size.byteCount - part.byteCount)
     forget(&stale, system)
     count(tables: -1)
+    FrameList.markFree(table, system.frames)
     system.free(table)
     return true
   }

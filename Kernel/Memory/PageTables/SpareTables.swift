@@ -51,6 +51,7 @@ extension MemorySystem {
   func giveRoot(_ frame: FrameNumber) { give(frame, to: &spareTables.roots) }
 
   private func give(_ frame: FrameNumber, to list: inout FrameList) {
+    FrameList.markFree(frame, frames)
     guard list.count < SpareTables.limit && !isShort else { return free(frame) }
     frames[frame].state = .spareTable
     frames[frame].owner = OwnerReference()
