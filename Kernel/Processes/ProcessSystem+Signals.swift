@@ -55,7 +55,9 @@ extension ProcessSystem {
 
   /// Makes the threads of a process look at its signals soon.
   private func attend(_ process: Process) {
-    forEachThread(of: process) { thread in
+    var slot = process.firstThread
+    while let thread = threads[slot] {
+      slot = thread.next
       if thread === current { needsAttention = true }
       scheduler.unpark(thread.slot)
     }

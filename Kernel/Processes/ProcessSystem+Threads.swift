@@ -88,7 +88,9 @@ extension ProcessSystem {
 
   /// Makes the threads of a process end, but `survivor`.
   func endThreads(of process: Process, but survivor: Thread? = nil, isForced: Bool = false) {
-    forEachThread(of: process) { thread in
+    var slot = process.firstThread
+    while let thread = threads[slot] {
+      slot = thread.next
       if thread !== survivor { end(thread, process, isForced: isForced) }
     }
   }

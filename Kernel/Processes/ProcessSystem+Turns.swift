@@ -109,14 +109,14 @@ extension ProcessSystem {
     releaseAwaitedFrameAfterTurn(thread)
     charge()
     scheduler.settle(thread.slot)
-    thread.teardownDebt += memory.takeNewTeardown()
+    thread.teardownDebt &+= memory.takeNewTeardown()
     forgetCurrent()
   }
 
   /// Notes what the current thread left to be torn down; what nobody left is nobody's.
   public func noteTeardown() {
     let units = memory.takeNewTeardown()
-    if units != 0, let thread = current { thread.teardownDebt += units }
+    if units != 0, let thread = current { thread.teardownDebt &+= units }
   }
 
   /// Whether somebody who has ended has memory that is not free yet.

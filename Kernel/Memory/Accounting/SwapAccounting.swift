@@ -33,7 +33,7 @@ extension MemorySystem {
     if overflow { throw .enomem }
     if accounting.overcommit & 3 != 0 { try checkPolicy(sum, pages, account) }
     accounting.reserved = sum
-    account?.reservedPageCount += pages
+    account?.reservedPageCount &+= pages
   }
 
   /// Takes back what was reserved before and given up between two steps of a call, whatever the policy says by now. Returns
@@ -42,7 +42,7 @@ extension MemorySystem {
     let (sum, overflow) = accounting.reserved.addingReportingOverflow(pages)
     if overflow { return false }
     accounting.reserved = sum
-    account?.reservedPageCount += pages
+    account?.reservedPageCount &+= pages
     return true
   }
 
@@ -69,10 +69,10 @@ extension MemorySystem {
   @inline(__always)
   func release(_ pages: UInt64, of account: UserAccount?) {
     precondition(pages <= accounting.reserved)
-    accounting.reserved -= pages
+    accounting.reserved &-= pages
     if let account {
       precondition(pages <= account.reservedPageCount)
-      account.reservedPageCount -= pages
+      account.reservedPageCount &-= pages
     }
   }
 

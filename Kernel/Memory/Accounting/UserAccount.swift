@@ -47,7 +47,7 @@ public final class UserAccount: Nameable {
 
   /// Counts kernel memory that was made for the user, or, negative, that is gone.
   @inline(__always)
-  public func countKernelMemory(_ byteCount: Int) { kernelByteCount += byteCount }
+  public func countKernelMemory(_ byteCount: Int) { kernelByteCount &+= byteCount }
 
   /// Whether the user's programs may make more kernel memory: so much of the machine's frames and no more, so that a user
   /// cannot take all of them with what cannot be paged out. The superuser may.

@@ -71,7 +71,7 @@ public final class VMObject: AnyOwner {
     payerReference = account.map { BackReference($0) } ?? BackReference()
     backing = nil
     super.init()
-    system.counters.liveObjects += 1
+    system.counters.liveObjects &+= 1
     guard let account else { return }
     pages.payer = payerReference
     account.countKernelMemory(kernelByteCount)
@@ -144,7 +144,7 @@ public final class VMObject: AnyOwner {
     system.release(charge, of: account)
     charge = 0
     account?.countKernelMemory(-kernelByteCount)
-    system.counters.liveObjects -= 1
+    system.counters.liveObjects &-= 1
   }
 
   /// Puts `source` behind this object, which has none.

@@ -44,7 +44,7 @@ struct TeardownList: ~Copyable {
   /// Enters an owner that is not on the list yet, with its units of work.
   mutating func append(_ owner: AnyOwner) {
     guard !owner.isQueued else { return }
-    newUnitCount += owner.teardownUnitCount
+    newUnitCount &+= owner.teardownUnitCount
     putBack(owner)
   }
 
