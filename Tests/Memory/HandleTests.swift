@@ -145,7 +145,9 @@ private func said(_ words: String, _ result: ExitTest.Result?) -> Bool {
   @Test func `a frame that is taken out of a list twice, or out of another one, or put in twice, traps`() async {
     var result: ExitTest.Result?
     result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      let table = SimulatedHardware().system.frames
+      let machine = SimulatedHardware()
+      defer { withExtendedLifetime(machine) {} }
+      let table = machine.system.frames
       var list = FrameList()
       list.append(FrameNumber(0), table)
       list.append(FrameNumber(1), table)
@@ -154,7 +156,9 @@ private func said(_ words: String, _ result: ExitTest.Result?) -> Bool {
     }
     #expect(said("and is in none", result))
     result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      let table = SimulatedHardware().system.frames
+      let machine = SimulatedHardware()
+      defer { withExtendedLifetime(machine) {} }
+      let table = machine.system.frames
       var list = FrameList()
       var other = FrameList()
       list.append(FrameNumber(0), table)
@@ -163,7 +167,9 @@ private func said(_ words: String, _ result: ExitTest.Result?) -> Bool {
     }
     #expect(said("that it is not in", result))
     result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-      let table = SimulatedHardware().system.frames
+      let machine = SimulatedHardware()
+      defer { withExtendedLifetime(machine) {} }
+      let table = machine.system.frames
       var list = FrameList()
       list.append(FrameNumber(0), table)
       list.prepend(FrameNumber(0), table)

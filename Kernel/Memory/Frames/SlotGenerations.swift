@@ -99,9 +99,9 @@ import Primitives
     /// What somebody who pins the record remembers.
     func seen(_ handle: UInt32) -> Seen {
       let generation = UInt8(handle >> SlotGenerations.addressBits)
-      guard generation & 1 == 1, let place = unsafe place(of: handle & SlotGenerations.addressMask) else {
-        reportMisuse("a forged handle")
-      }
+      guard generation & 1 == 1, let place = unsafe place(of: handle & SlotGenerations.addressMask),
+        unsafe place.pointee != 0
+      else { reportMisuse("a forged handle") }
       if unsafe place.pointee != generation { reportMisuse("a stale handle") }
       return unsafe Seen(place: place, generation: generation)
     }
