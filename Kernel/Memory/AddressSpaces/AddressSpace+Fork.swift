@@ -2,8 +2,8 @@
 //
 // Page tables are not copied: the child's first use of each page is a fault on a page that is usually present.
 //
-// Between two steps the parent's map does not change, because its only thread waits in fork(2); what reclaim, and others who
-// share its objects, do to translations and pages meanwhile is of no consequence: a translation that was restricted stays
+// Between two steps the parent's map does not change (AddressSpace+Edit.swift); what reclaim, and others who share its objects,
+// do to translations and pages meanwhile is of no consequence: a translation that was restricted stays
 // so until the thread runs again, and the entries that the child has hold their objects themselves.
 public import ABI
 

@@ -1,9 +1,9 @@
 // Changing what mappings allow (spec shm.md section 3.14; vm.md section 5, "protect"), in bounded steps.
 //
-// Everything is checked before anything changes. Between two steps the map stays as it is, because its only thread waits in
-// mprotect(2). An entry gets its new protection when its translations allow no more than that. Swap is only reserved on
-// behalf of entries: what is meant for those that are still to come is given up between two steps. An entry that is done
-// becomes one with the one in front of it if it is like it now.
+// Everything is checked before anything changes. Between two steps the map stays as it is (AddressSpace+Edit.swift). An entry
+// gets its new protection when its translations allow no more than that. Swap is only reserved on behalf of entries: what is
+// meant for those that are still to come is given up between two steps. An entry that is done becomes one with the one in
+// front of it if it is like it now.
 public import ABI
 public import Primitives
 

@@ -2,7 +2,7 @@
 //
 // As FreeBSD does unless told otherwise (vm.mincore_mapped=1), only the translations of this address space count: what others
 // map, or read(2) and write(2) have touched, is not told. Whether the range has holes is looked at before anything is stored.
-// Between two steps the map stays as it is, because its only thread waits in mincore(2); pages may come and go.
+// Between two steps other threads may change the map, and pages come and go: each step tells what is so then.
 public import ABI
 public import Primitives
 
