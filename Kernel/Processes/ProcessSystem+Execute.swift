@@ -12,6 +12,7 @@ extension ProcessSystem {
       preconditionFailure("execution is not ready")
     }
     process.leaveAddressSpace()
+    if space.account !== process.credentials.account { space.account = process.credentials.account }
     process.addressSpace = space
     returnMemory(process)
     process.hasExecuted = true

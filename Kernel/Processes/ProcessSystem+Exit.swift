@@ -33,7 +33,8 @@ extension ProcessSystem {
         forget(thread, of: process)
         return false
       }
-      precondition(process.state == .exiting, "the last thread of a process that goes on")
+      // The last threads may have left at the same time.
+      if process.state == .running { beginExit(process, .exited(0)) }
       thread.continuation = .exit(.files)
       return continueExit(process, thread, .files)
     case .files:
@@ -81,8 +82,6 @@ extension ProcessSystem {
   private func becomeZombie(_ process: Process, _ thread: Thread) {
     endingCount -= 1
     let parent = self[process.parent]
-    leaveTurn(thread)
-    scheduler.giveBack(thread.slot)
     forget(thread, of: process)
     markZombie(process, of: parent)
     guard let parent, !isEnding, process.slot != .initial else {
@@ -108,6 +107,8 @@ extension ProcessSystem {
       if process.state == .zombie {
         if let parent = self[process.parent] { unlink(process, from: parent) }
         forget(process)
+      } else if process.state == .exiting {
+        endThreads(of: process, isForced: true)
       } else {
         beginExit(process, .terminated(.sigkill), isForced: true)
       }

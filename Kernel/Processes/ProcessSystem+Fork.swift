@@ -82,6 +82,7 @@ extension ProcessSystem {
     }
     if pending.options.suspendsParent { child.lender = parent.slot }
     child.files = copied.files
+    pay(child)
     enter(child)
     if pending.options.isForgotten, let initial = self[.initial] {
       adopt(child, by: initial)
@@ -95,6 +96,13 @@ extension ProcessSystem {
     charge()
     scheduler.enqueue(childThread.slot, childOf: thread.slot)
     return child
+  }
+
+  /// Another thread may have made the parent another user's while the child was copied.
+  private func pay(_ child: Process) {
+    let account = child.credentials.account
+    if let files = child.files, files.account !== account { files.account = account }
+    if child.lender == .none, let space = child.addressSpace, space.account !== account { space.account = account }
   }
 
   private func checkProcessLimits(_ parent: Process) throws(Errno) {

@@ -4,7 +4,7 @@
 // - The threads of a process are chained from `firstThread`; each names its neighbours. A running or exiting process has at
 //   least one.
 // - A thread that is to end (`isEnding`) drops what remains of its call at once, unless that has to finish (`outlastsKill`):
-//   then it ends as soon as the call has stored its result. It goes in its own turn. Who stays last ends the process, or goes
+//   then it ends as soon as the call has stored its result. It goes in its own turn, and no stop holds it back. Who stays last ends the process, or goes
 //   on as its only thread.
 
 public import ABI
@@ -66,6 +66,12 @@ extension ProcessSystem {
     return enterThread(process, record)
   }
 
+  /// Makes a thread ready for the first time, with a part of the turn of the one that made it.
+  public func begin(_ thread: Thread, madeBy other: Thread) {
+    charge()
+    scheduler.enqueue(thread.slot, childOf: other.slot)
+  }
+
   private func enterThread(_ process: Process, _ record: Handle<ThreadRecord>) -> Thread {
     let thread = Thread(
       slot: threads.freeSlot, identifier: threads.takeIdentifier(), process: process.slot, record: record, in: records)
@@ -96,7 +102,7 @@ extension ProcessSystem {
   }
 
   /// Makes a thread end. What it was waiting for is released at once, unless its call has to finish and it is not forced.
-  private func end(_ thread: Thread, _ process: Process, isForced: Bool) {
+  func end(_ thread: Thread, _ process: Process, isForced: Bool) {
     if case .exit = thread.continuation { return }
     thread.isEnding = true
     if isForced || !outlastsKill(thread, process) {
@@ -138,6 +144,7 @@ extension ProcessSystem {
     thread.place = nil
     if floatingPointOwner == thread.slot { floatingPointOwner = .none }
     leaveTurn(thread)
+    scheduler.giveBack(thread.slot)
     if thread.isSuspended { process.suspendedThreadCount -= 1 }
     threads[thread.next]?.previous = thread.previous
     if let previous = threads[thread.previous] {

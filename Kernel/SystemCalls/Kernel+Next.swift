@@ -138,7 +138,7 @@ extension Kernel {
         processes.beginExit(process, .terminated(signal))
         return false
       }
-    } else if process.isStopped && !thread.continuation.outlastsStop {
+    } else if process.isStopped && !thread.continuation.outlastsStop && !thread.isEnding {
       processes.suspend(thread, of: process)
       return false
     }

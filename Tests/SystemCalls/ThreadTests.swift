@@ -2,7 +2,9 @@
 // call yet that makes one, so the test does.
 
 import ABI
+import Files
 import Memory
+import Primitives
 import Processes
 import Testing
 
@@ -18,7 +20,7 @@ import Testing
     let processes = kernel.kernel.inspectedProcesses
     let process = try #require(processes.currentProcess)
     let thread = try processes.makeThread(process, like: try #require(processes.current))
-    processes.scheduler.enqueue(thread.slot)
+    processes.begin(thread, madeBy: try #require(processes.current))
     return thread
   }
 
@@ -226,6 +228,114 @@ import Testing
     _ = kernel.execute()
     for _ in 0..<200 where !(process(kernel, 2)?.hasExecuted ?? true) { kernel.advance() }
     #expect(process(kernel, 2)?.threadCount == 1 && process(kernel, 2)?.addressSpace?.editor == 0)
+    expectSound(kernel)
+  }
+
+  @Test func `two threads that leave at the same time end the process`() throws {
+    let kernel = try TestKernel()
+    let parent = kernel.context
+    let threads = try makeThreads(kernel, 2)
+    let processes = kernel.kernel.inspectedProcesses
+    let child = try #require(process(kernel, 2))
+    for thread in threads { processes.exitThread(thread, child) }
+    for _ in 0..<10 where kernel.context != parent { kernel.advance() }
+    #expect(kernel.context == parent && kernel.result == CallResult(value: 2, failed: false))
+    #expect(status(kernel) == .exited(0))
+  }
+
+  @Test func `of a killed process only the threads that wait for frames are cut short`() throws {
+    let kernel = try TestKernel(unitsPerTurn: 4)
+    let parent = kernel.context
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
+    kernel.call(.ftruncate, 3, 400 * 4096)
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
+    kernel.call(.ftruncate, 4, 400 * 4096)
+    kernel.call(.mmap, area, 400 * 4096, 3, 0x11, 3, 0)
+    for page in 0..<UInt64(400) { kernel.store([1], at: area + page * 4096) }
+    let threads = try makeThreads(kernel, 3)
+    run(kernel, threads[0])
+    kernel.perform(UInt64(SystemCallNumber.ftruncate.rawValue), [3, 4096])
+    run(kernel, threads[1])
+    kernel.perform(UInt64(SystemCallNumber.pwrite.rawValue), [4, area, 4096 * 300, 0])
+    #expect(threads[0].continuation.outlastsKill && threads[1].continuation.outlastsKill)
+    let processes = kernel.kernel.inspectedProcesses
+    processes.post(.sigkill, to: try #require(process(kernel, 2)))
+    // It has tried again since, and there is no frame.
+    processes.scheduler.remove(threads[1].slot)
+    processes.park(threads[1], on: .frames)
+    #expect(processes.endKilledWaiter())
+    #expect(!processes.endKilledWaiter())
+    for _ in 0..<1000 where kernel.context != parent { kernel.advance() }
+    #expect(kernel.context == parent && status(kernel) == .terminated(.sigkill))
+    // The shrinking has come to its end, so that there can be another.
+    kernel.call(.fstat, 3, TestKernel.data + 0x400)
+    #expect(kernel.loadWord(TestKernel.data + 0x400 + 112) == 4096)
+    #expect(kernel.call(.ftruncate, 3, 0) == CallResult(value: 0, failed: false))
+    expectSound(kernel)
+  }
+
+  @Test func `a stop in the middle of an execve is told, and holds nobody back who ends`() throws {
+    let kernel = try TestKernel()
+    let first = kernel.context
+    _ = kernel.fork()
+    kernel.call(.schedYield)
+    let threads = [try #require(kernel.thread(of: 2)), try addThread(kernel)]
+    run(kernel, threads[0])
+    kernel.perform(UInt64(SystemCallNumber.read.rawValue), [0, TestKernel.data, 1])
+    run(kernel, threads[1])
+    let processes = kernel.kernel.inspectedProcesses
+    let child = try #require(process(kernel, 2))
+    #expect(processes.becomeOnlyThread(threads[1], of: child) != nil)
+    processes.post(.sigstop, to: child)
+    for _ in 0..<100 where child.threadCount > 1 || kernel.context != first {
+      if kernel.context == first { kernel.call(.schedYield) } else { kernel.advance() }
+    }
+    #expect(child.threadCount == 1 && child.isStopped)
+    #expect(kernel.call(.wait4, 2, 0, 1 | 2, 0)?.integer == 2)
+    expectSound(kernel)
+    kernel.call(.kill, 2, 9)
+  }
+
+  @Test func `what is replaced in steps is there before and after`() throws {
+    let kernel = try TestKernel(unitsPerTurn: 4)
+    let threads = try makeThreads(kernel, 4)
+    run(kernel, threads[0])
+    kernel.store([0], at: TestKernel.data)
+    kernel.call(.mmap, area, 400 * 4096, 3, anonymous, nobody, 0)
+    for page in 0..<UInt64(400) { kernel.store([1], at: area + page * 4096) }
+    kernel.perform(UInt64(SystemCallNumber.mmap.rawValue), [area, 400 * 4096, 3, anonymous, nobody, 0])
+    let space = try #require(process(kernel, 2)?.addressSpace)
+    for _ in 0..<10 { kernel.call(.schedYield) }
+    run(kernel, threads[1])
+    #expect(space.editor == threads[0].identifier)
+    kernel.touch(area)
+    #expect(kernel.context != threads[1].record.address)
+    run(kernel, threads[2])
+    kernel.perform(UInt64(SystemCallNumber.mincore.rawValue), [area, 400 * 4096, TestKernel.data])
+    for _ in 0..<2000 where space.editor == threads[0].identifier { kernel.call(.schedYield) }
+    run(kernel, threads[1])
+    #expect(kernel.load(area, 1) == [0])
+    run(kernel, threads[2])
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+    expectSound(kernel)
+  }
+
+  @Test func `a child is paid for by the user that its parent has become`() throws {
+    let kernel = try TestKernel(unitsPerTurn: 4)
+    let threads = try makeThreads(kernel, 2)
+    run(kernel, threads[0])
+    for page in 0..<UInt64(100) {
+      kernel.call(.mmap, area + page * 8192, 4096, 3, anonymous, nobody, 0)
+      kernel.store([1], at: area + page * 8192)
+    }
+    kernel.perform(UInt64(SystemCallNumber.fork.rawValue), [])
+    run(kernel, threads[1])
+    #expect(process(kernel, 2)?.addressSpace?.editor == threads[0].identifier)
+    kernel.call(.setuid, 5)
+    for _ in 0..<2000 where process(kernel, 3) == nil { kernel.call(.schedYield) }
+    let child = try #require(process(kernel, 3))
+    #expect(child.credentials.user == 5)
+    #expect(child.addressSpace?.account?.user == 5 && child.files?.account?.user == 5)
     expectSound(kernel)
   }
 

@@ -15,10 +15,11 @@ public enum FaultOutcome: Sendable {
 extension AddressSpace {
   /// Makes an access possible, or says why it is not.
   public func resolveFault(at address: VirtualAddress, _ access: AccessType) -> FaultOutcome {
+    // What is replaced in steps is mapped before and after.
+    if let wait = editWait { return .wait(wait) }
     guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let handle = find(address.raw) else {
       return .signal(.sigsegv, code: .segmentNotMapped)
     }
-    if let wait = editWait { return .wait(wait) }
     let entries = system.entries
     let protection = entries[handle].protection
     guard protection.contains(access.protection) else { return resolveFault(in: handle, at: address, access) }

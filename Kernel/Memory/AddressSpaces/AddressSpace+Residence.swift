@@ -2,7 +2,8 @@
 //
 // As FreeBSD does unless told otherwise (vm.mincore_mapped=1), only the translations of this address space count: what others
 // map, or read(2) and write(2) have touched, is not told. Whether the range has holes is looked at before anything is stored.
-// Between two steps other threads may change the map, and pages come and go: each step tells what is so then.
+// Between two steps other threads may change the map, and pages come and go: each step tells what is so then, but waits for a
+// change that is under way.
 public import ABI
 public import Primitives
 
@@ -34,6 +35,8 @@ extension AddressSpace {
   /// - Throws: `ENOMEM` when a page of the range, or its start if it is empty, is mapped by nothing; `EFAULT` when a byte
   ///   cannot be stored, after those before it.
   public func report(_ pending: inout PendingResidence, _ budget: inout Int) throws(Errno) -> Progress {
+    // What is replaced in steps has no hole before or after.
+    if let wait = editWait { return .wait(wait) }
     if !pending.isChecked {
       guard try isWhole(&pending, &budget) else { return .again }
       pending.isChecked = true

@@ -1,5 +1,7 @@
 // Runs scripts on a system and on the reference model side by side, draws new ones, and shrinks those that fail.
 
+import ABI
+
 /// What went wrong, and at which step.
 public struct ScriptFailure: Error, CustomStringConvertible {
   /// The step that showed it.
@@ -109,7 +111,13 @@ public final class ScriptRunner {
         isModelLost = !(try model.refuse(step, observed, error))
         isRefused = true
       } else {
-        try model.apply(model.performedPart(of: step, observed), by: step.process, observed)
+        do throws(Difference) {
+          try model.apply(model.performedPart(of: step, observed), by: step.process, observed)
+        } catch {
+          guard isRefusedForMemory(step, observed, available) else { throw error }
+          isModelLost = true
+          return
+        }
       }
       if !isModelLost {
         let rest = try model.checkConsole()
@@ -136,6 +144,16 @@ public final class ScriptRunner {
     }
     return true
   }
+
+  /// Whether a call that may be refused for want of memory was, because hardly a frame was to be had: whether it then looks at
+  /// anything else first is left open.
+  private func isRefusedForMemory(_ step: ScriptStep, _ observed: Observation, _ available: Int) -> Bool {
+    guard case .error(let error) = observed, let call = step.operation.call else { return false }
+    return available <= ScriptRunner.headroom && call.memoryErrors.contains { $0.rawValue == error }
+  }
+
+  /// Frames that calls of users leave to those that can not be refused, on the small machines of the simulation.
+  private static let headroom = 24
 
   /// Frames that no step needs.
   private static let largestNeed = 80
