@@ -63,7 +63,7 @@ struct ProtectionTests {
   func `No set of options is an array on the heap`() throws {
     // A literal of several options is one where the optimiser does not see through it; faults must not allocate.
     let symbols = try runTool(["llvm-nm", BootFiles.symbols]).split(separator: "\n")
-    #expect(symbols.contains { $0.contains("_ContiguousArrayStorageCy6Memory10FrameRangeVGN") })
+    #expect(symbols.contains { $0.contains("_ContiguousArrayStorageCy10Primitives10FrameRangeVGN") })
     let storage = try Regex("_ContiguousArrayStorageCy.*(Flags|Options|Protection|Seals|Mode|Request)VGN")
     #expect(symbols.first { $0.contains(storage) } == nil)
   }
