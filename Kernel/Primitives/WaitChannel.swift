@@ -45,8 +45,9 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
     self.offset = offset
   }
 
+  /// Whether this is a channel of some kind.
   @inline(__always)
-  private func isOf(_ kind: Kind) -> Bool { subject >> 56 == UInt64(kind.raw) }
+  public func isOf(_ kind: Kind) -> Bool { subject >> 56 == UInt64(kind.raw) }
 
   /// Spreads channels over places; of which the upper bits are best.
   @inline(__always)
@@ -79,8 +80,6 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public var isForChildren: Bool { isOf(.child) }
   /// Whether this is a turn in a line.
   public var isTurn: Bool { isOf(.turn) }
-  /// Whether this is of a kind of the modules above.
-  public func isOf(kind: Kind) -> Bool { isOf(kind) }
   /// Whether what is waited for comes without the doing of any process: a page under way, free frames, the end of a
   /// shrinking or of a change of a map, which go on whatever becomes of their process.
   public var comesByItself: Bool { isOf(.page) || isOf(.frames) || isOf(.shrinking) || isOf(.editing) }

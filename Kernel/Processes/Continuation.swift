@@ -35,11 +35,8 @@ public enum Continuation {
 
   /// Whether the thread is in the middle of changing or copying the map, so that it has the edit lock.
   var editsMap: Bool {
-    switch self {
-    case .memory(let remainder): remainder.changesMap
-    case .process(.fork): true
-    default: false
-    }
+    if case .process(.fork) = self { return true }
+    return changesMap
   }
 
   /// Whether it is a change of the map that others who run in the memory see when it is half done.

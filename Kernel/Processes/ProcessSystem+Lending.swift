@@ -16,7 +16,7 @@ extension WaitChannel {
   }
   private static var lending: Kind { Kind(17) }
   /// Whether it is that of some child.
-  var isLentMemory: Bool { isOf(kind: WaitChannel.lending) }
+  var isLentMemory: Bool { isOf(WaitChannel.lending) }
 }
 
 extension ProcessSystem {

@@ -202,11 +202,12 @@ extension SystemCall {
       case .again: break
       case .wait: return unfinished(progress, .process(.execute(execution)))
       case .complete:
-        var budget = FileLimits.descriptorsPerStep
-        guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
+        // First, so that no other thread finds descriptors closed, or opens more.
         if let awaited = kernel.processes.becomeOnlyThread(thread, of: process) {
           return wait(on: awaited, then: .process(.execute(execution)))
         }
+        var budget = FileLimits.descriptorsPerStep
+        guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
         kernel.processes.commit(execution, process, thread)
         kernel.processes.needsAttention = true
         return .left

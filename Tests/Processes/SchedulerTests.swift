@@ -44,6 +44,32 @@ import Testing
     #expect(!scheduler.hasWaiter(on: .page(FrameNumber(count))))
   }
 
+  @Test func `so many are woken as is asked, in the order in which they parked`() {
+    let scheduler = Scheduler(slotCount: 8)
+    let channel = WaitChannel.turn(7)
+    for slot in [5, 2, 6, 1] as [ThreadSlot] { scheduler.park(slot, on: channel) }
+    scheduler.park(3, on: .turn(8))
+    #expect(scheduler.wake(channel, atMost: 0) == 0 && !scheduler.hasReady)
+    #expect(scheduler.wake(channel, atMost: 1) == 1)
+    #expect(scheduler.dequeue() == 5 && !scheduler.hasReady)
+    #expect(scheduler.wake(channel, atMost: 2) == 2)
+    #expect(scheduler.dequeue() == 2 && scheduler.dequeue() == 6 && !scheduler.hasReady)
+    #expect(scheduler.wake(channel, atMost: 5) == 1)
+    #expect(scheduler.dequeue() == 1 && scheduler.parkedCount == 1)
+  }
+
+  @Test func `places in one thing are channels of their own`() {
+    let scheduler = Scheduler(slotCount: 1024)
+    let kind = WaitChannel.Kind(200)
+    for slot in 0..<UInt32(1000) {
+      scheduler.park(ThreadSlot(slot), on: WaitChannel(kind, 9, offset: UInt64(slot) * 4))
+    }
+    #expect(scheduler.wake(WaitChannel(kind, 9, offset: 4000), atMost: 9) == 0)
+    #expect(scheduler.wake(WaitChannel(kind, 8, offset: 400), atMost: 9) == 0)
+    #expect(scheduler.wake(WaitChannel(kind, 9, offset: 400), atMost: 9) == 1)
+    #expect(scheduler.dequeue() == 100 && scheduler.parkedCount == 999)
+  }
+
   @Test func `those who wait for frames are counted`() {
     let scheduler = Scheduler(slotCount: 8)
     scheduler.park(1, on: .frames)
