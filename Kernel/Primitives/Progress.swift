@@ -13,6 +13,23 @@ public enum Progress: Equatable, Sendable {
   case again
 }
 
+/// What a signal that is caught does to a call that sleeps until something happens which may never happen (spec signals.md
+/// section 1.17). A call that waits for what comes by itself (`WaitChannel.comesByItself`) is never interrupted, nor is one that is
+/// ready.
+public enum Interruption: Equatable, BitwiseCopyable, Sendable {
+  /// Nothing: the handler runs when the call has stored its result.
+  case none
+  /// After the handler the call begins anew if the signal's action says so (SA_RESTART); otherwise it gives EINTR.
+  case restartsIfAsked
+  /// After the handler the call begins anew, whatever the action says.
+  case restarts
+  /// It gives EINTR.
+  case fails
+  /// What it gives depends on how far it got, or more than the result is to be stored: the call itself concludes
+  /// (`SystemCall.concludeInterrupted`).
+  case concludes
+}
+
 /// What remains of a call, as the thread keeps it (`Continuation`); each module says what of its own can remain. Dropping it
 /// releases everything.
 public protocol Remainder {
@@ -25,6 +42,8 @@ public protocol Remainder {
   var needsNoReserve: Bool { get }
   /// Gives up what a call that has not begun keeps from others.
   mutating func giveUpPlace()
+  /// What a caught signal does to it while it sleeps.
+  var interruption: Interruption { get }
 }
 
 extension Remainder {
@@ -36,4 +55,6 @@ extension Remainder {
   public var needsNoReserve: Bool { false }
   /// Most calls keep nothing from others.
   public mutating func giveUpPlace() {}
+  /// Most calls sleep only for what comes by itself.
+  public var interruption: Interruption { .none }
 }

@@ -73,6 +73,17 @@ extension Continuation: Remainder {
     return false
   }
 
+  /// What a caught signal does to the call while it sleeps.
+  public var interruption: Interruption {
+    switch self {
+    case .phase(let remainder): remainder.interruption
+    case .file(let remainder): remainder.interruption
+    case .memory(let remainder): remainder.interruption
+    case .process(let remainder): remainder.interruption
+    case .none, .exit: .none
+    }
+  }
+
   /// Gives up what a call that has not begun keeps from others.
   public mutating func giveUpPlace() {
     guard case .file(var remainder) = self else { return }

@@ -28,6 +28,12 @@ public enum ProcessContinuation: Remainder {
     }
   }
 
+  /// What a caught signal does to it while it sleeps.
+  public var interruption: Interruption {
+    if case .sleep = self { return .concludes }
+    return .none
+  }
+
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
     switch self {
