@@ -20,6 +20,11 @@ extension ClockIdentifier {
     case thread(Int32)
   }
 
+  /// Whether it shows what was used of the processor, so that it may stand still.
+  public var isOfProcessor: Bool {
+    rawValue < 0 || self == .virtual || self == .profiling || self == .threadTime || self == .processTime
+  }
+
   private static let processBit: Int32 = 0x4000_0000
 
   /// Whose clock it is; nil unless the number is negative.

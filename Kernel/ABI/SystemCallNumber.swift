@@ -260,6 +260,8 @@ extension SystemCallNumber {
   public static let abort2 = SystemCallNumber(rawValue: 463)
   /// thr_set_name(2)
   public static let thrSetName = SystemCallNumber(rawValue: 464)
+  /// rtprio_thread(2)
+  public static let rtprioThread = SystemCallNumber(rawValue: 466)
   /// pread(2)
   public static let pread = SystemCallNumber(rawValue: 475)
   /// pwrite(2)

@@ -19,6 +19,14 @@ public struct Timespec: Equatable, BitwiseCopyable, Sendable {
     nanoseconds = Int64(total % 1_000_000_000)
   }
 
+  /// The time as a count of nanoseconds, as far as one can be represented; 0 for a negative one.
+  public var clampedNanoseconds: UInt64 {
+    if seconds < 0 { return 0 }
+    let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, more) = whole.addingReportingOverflow(UInt64(max(0, nanoseconds)))
+    return overflow || more ? UInt64.max : sum
+  }
+
   /// Whether the nanoseconds are in range; nanosleep(2) answers EINVAL where they are not.
   public var isValid: Bool { nanoseconds >= 0 && nanoseconds < 1_000_000_000 }
 }

@@ -75,6 +75,8 @@ public final class MemorySystem: Nameable {
   var inspections: UInt32 = 0
   /// Counts the shrinkings of objects, to number them.
   var shrinkCount: UInt32 = 0
+  /// Counts the objects that were named to sleepers, to number them (`VMObject.placeNumber`).
+  var lastPlaceNumber: UInt64 = 0
 
   /// Takes over the machine's memory.
   ///

@@ -69,8 +69,11 @@ extension Continuation: Remainder {
 
   /// Whether the call goes on without a reserve of the heap.
   public var needsNoReserve: Bool {
-    if case .file(let remainder) = self { return remainder.needsNoReserve }
-    return false
+    switch self {
+    case .file(let remainder): remainder.needsNoReserve
+    case .process(let remainder): remainder.needsNoReserve
+    default: false
+    }
   }
 
   /// What a caught signal does to the call while it sleeps.
@@ -148,6 +151,8 @@ public struct PendingNameList: BitwiseCopyable {
 public enum ExitPhase {
   /// The descriptors of a child that was being made are closed.
   case unfinishedFiles(FileTable)
+  /// What the thread has said in user memory is taken back, and its robust mutexes are unlocked.
+  case words
   /// The thread goes; the last one goes on with the end of the process.
   case thread
   /// Descriptors are being closed.

@@ -22,6 +22,12 @@ public enum ProcessLimits {
   public static let childrenPerTurn = 256
   /// Processes that are signalled before others have a turn.
   public static let signalsPerTurn = 128
+  /// Sleepers on one word of user memory that are woken before others have a turn.
+  public static let wakesPerTurn = 128
+  /// Robust mutexes of one list that are unlocked when their owner ends (`kern.ipc.umtx_max_robust`).
+  public static let robustMutexCount = 1000
+  /// Nanoseconds that a thread which ends waits for frames at a time, to tell others in user memory that it has.
+  public static let endPatienceNanoseconds: UInt64 = 10_000_000
   /// Nanoseconds that a thread has the processor for in each round.
   public static let turnNanoseconds: UInt64 = 10_000_000
   /// Nanoseconds for which a thread that woke goes before others once it runs.

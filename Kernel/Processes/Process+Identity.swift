@@ -23,6 +23,9 @@ extension Process {
       // before, and the objects that exist, stay charged to the old one.
       credentials.account.processCount -= 1
       copy.account.processCount += 1
+      let threads = (threadCount - 1) * KernelMemoryCost.thread
+      credentials.account.countKernelMemory(-threads)
+      copy.account.countKernelMemory(threads)
       addressSpace?.account = copy.account
       files?.account = copy.account
     }

@@ -95,6 +95,9 @@ public final class Process: Nameable {
   /// Whether the process has executed a program since it was forked.
   public internal(set) var hasExecuted = false
 
+  /// What every sleep on a word of user memory lasts at least, unless it is woken (UMTX_OP_SET_MIN_TIMEOUT), in nanoseconds.
+  public var minimumSleepNanoseconds: UInt64 = 0
+
   // Signals
 
   /// Signals that were posted and not acted upon yet.

@@ -19,25 +19,42 @@ public enum ProcessContinuation: Remainder {
   case fork(PendingFork)
   /// Waiting until a child that runs in the process' memory executes a program or ends; the call returns its identifier.
   case lend(child: ProcessSlot, identifier: Int32)
+  /// What remains of a call on words of user memory; the rest is in the thread's record.
+  case userSleep(UserSleepPhase)
+  /// Sleep until another thread of the process wakes this one, at the latest until a time in nanoseconds since boot.
+  case suspension(deadlineNanoseconds: UInt64)
+
+  /// Whether the call goes on without a reserve of the heap.
+  public var needsNoReserve: Bool {
+    switch self {
+    case .userSleep, .suspension: true
+    default: false
+    }
+  }
 
   /// Whether a kill acts only when the call has stored its result.
   public var outlastsKill: Bool {
     switch self {
-    case .lend, .kill: true
+    // Who are to be woken all are.
+    case .lend, .kill, .userSleep(.waking): true
     default: false
     }
   }
 
   /// What a caught signal does to it while it sleeps.
   public var interruption: Interruption {
-    if case .sleep = self { return .concludes }
-    return .none
+    switch self {
+    case .sleep: .concludes
+    case .userSleep(.asleep(let interruption)): interruption
+    case .suspension(let deadline): deadline == .max ? .restartsIfAsked : .fails
+    default: .none
+    }
   }
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
     switch self {
-    case .execute, .fork, .kill: true
+    case .execute, .fork, .kill, .userSleep(.waking): true
     default: false
     }
   }

@@ -16,6 +16,8 @@ extension ProcessSystem {
     process.addressSpace = space
     returnMemory(process)
     process.hasExecuted = true
+    process.minimumSleepNanoseconds = 0
+    thread.frame.value.attributes.nameByteCount = -1
     // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
     process.forgetsChildren = false
     process.ignoredSignals.remove(.sigchld)

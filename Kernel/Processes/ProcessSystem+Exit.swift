@@ -26,7 +26,10 @@ extension ProcessSystem {
   public func continueExit(_ process: Process, _ thread: Thread, _ phase: ExitPhase) -> Bool {
     switch phase {
     case .unfinishedFiles(let files):
-      if files.closeSome() { thread.continuation = .exit(.thread) }
+      if files.closeSome() { thread.continuation = .exit(firstPhase(thread)) }
+      return true
+    case .words:
+      if leaveWords(process, thread) { thread.continuation = .exit(.thread) }
       return true
     case .thread:
       guard process.threadCount == 1 else {

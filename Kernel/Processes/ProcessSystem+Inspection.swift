@@ -90,6 +90,8 @@ extension ProcessSystem {
       previous = slot
       slot = thread.next
     }
+    memory.count(
+      kernelByteCount: max(0, process.threadCount - 1) * KernelMemoryCost.thread, of: process.credentials.account)
     memory.require(slot == .none && count == process.threadCount, "count of the threads of a process", identifier)
     memory.require(suspended == process.suspendedThreadCount, "count of threads that are set aside", identifier)
   }
@@ -129,6 +131,11 @@ extension ProcessSystem {
     if thread.continuation.editsMap {
       let space = self[thread.process]?.addressSpace
       memory.require(space?.editor == thread.identifier, "change of a map without the lock", identifier)
+    }
+    if sleepers.contains(thread.slot) {
+      var isAsleep = false
+      if case .process(.userSleep(.asleep)) = thread.continuation { isAsleep = true }
+      memory.require(isAsleep && !isCurrent, "thread that others take for a sleeper", identifier)
     }
     inspectLiveness(thread, place, identifier, &memory)
   }

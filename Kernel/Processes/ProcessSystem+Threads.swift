@@ -8,6 +8,7 @@
 //   on as its only thread.
 
 public import ABI
+import Files
 import Memory
 public import Primitives
 
@@ -54,17 +55,33 @@ extension ProcessSystem {
   /// Makes one more thread of a running process, with registers that are a copy of another's; it is not ready yet. The caller
   /// has made sure of the heap's reserve.
   ///
-  /// Throws EPROCLIM when the process has as many as one may have, EAGAIN when the machine has, ENOMEM when memory cannot be
-  /// had (thr_new(2)).
-  public func makeThread(_ process: Process, like other: Thread) throws(Errno) -> Thread {
+  /// Throws what `checkThreadLimits` throws, ENOMEM when memory cannot be had (thr_new(2)).
+  public func makeThread(
+    _ process: Process, like other: Thread, identifier: Int32? = nil
+  ) throws(Errno) -> Thread {
+    try checkThreadLimits(process)
+    if floatingPointOwner == other.slot { saveFloatingPoint() }
+    guard let record = records.allocate(copyOf: other.record, memory) else { throw .enomem }
+    let thread = enterThread(process, record, identifier)
+    thread.frame.value.attributes = ThreadAttributes()
+    thread.frame.value.userSleep = UserSleep()
+    thread.frame.value.robustWalk = RobustWalk()
+    return thread
+  }
+
+  /// Throws what keeps a process from having one more thread: EPROCLIM when it has as many as one may have, ENOMEM when the
+  /// machine has, or the user has as much kernel memory as one may have.
+  public func checkThreadLimits(_ process: Process) throws(Errno) {
     guard process.state == .running, process.threadCount < ProcessLimits.maximumThreadsPerProcess else {
       throw .eproclim
     }
-    guard extraThreadCount < threads.extraCapacity else { throw .eagain }
-    if floatingPointOwner == other.slot { saveFloatingPoint() }
-    guard let record = records.allocate(copyOf: other.record, memory) else { throw .enomem }
-    return enterThread(process, record)
+    guard extraThreadCount < threads.extraCapacity, process.credentials.account.mayMakeKernelMemory else {
+      throw .enomem
+    }
   }
+
+  /// An identifier for a thread that is to be made.
+  public func takeThreadIdentifier() -> Int32 { threads.takeIdentifier() }
 
   /// Makes a thread ready for the first time, with a part of the turn of the one that made it.
   public func begin(_ thread: Thread, madeBy other: Thread) {
@@ -72,19 +89,56 @@ extension ProcessSystem {
     scheduler.enqueue(thread.slot, childOf: other.slot)
   }
 
-  private func enterThread(_ process: Process, _ record: Handle<ThreadRecord>) -> Thread {
+  private func enterThread(
+    _ process: Process, _ record: Handle<ThreadRecord>, _ identifier: Int32? = nil
+  ) -> Thread {
     let thread = Thread(
-      slot: threads.freeSlot, identifier: threads.takeIdentifier(), process: process.slot, record: record, in: records)
+      slot: threads.freeSlot, identifier: identifier ?? threads.takeIdentifier(), process: process.slot,
+      record: record, in: records)
     threads.insert(thread)
     thread.next = process.firstThread
     threads[process.firstThread]?.previous = thread.slot
     process.firstThread = thread.slot
     process.threadCount += 1
-    if process.threadCount > 1 { extraThreadCount += 1 }
+    if process.threadCount > 1 {
+      extraThreadCount += 1
+      process.credentials.account.countKernelMemory(KernelMemoryCost.thread)
+    }
     return thread
   }
 
   // MARK: Going
+
+  /// Where the end of a thread begins.
+  func firstPhase(_ thread: Thread) -> ExitPhase {
+    thread.frame.value.userSleep.mark == .none && thread.frame.value.robustWalk.isDone ? .thread : .words
+  }
+
+  /// Does some of what the end of a thread means for words of user memory; whether it is done. The process keeps its memory until
+  /// its last thread is gone.
+  func leaveWords(_ process: Process, _ thread: Thread) -> Bool {
+    guard let space = process.addressSpace else { return true }
+    do throws(WordFailure) {
+      try takeMarkBack(thread, in: space)
+      return try releaseRobustMutexes(thread, in: space)
+    } catch {
+      guard case .wait(let awaited) = error else {
+        // What cannot be reached is left as it is.
+        thread.frame.value.userSleep.mark = .none
+        return false
+      }
+      guard awaited.channel.isFrames else {
+        park(thread, on: Wait(awaited.channel))
+        return false
+      }
+      // Nobody could free what a thread that ends waits for for ever.
+      thread.frame.value.userSleep.patience -= 1
+      if thread.frame.value.userSleep.patience < 0 { return true }
+      park(
+        thread, on: awaited, deadlineNanoseconds: services.nanoseconds &+ ProcessLimits.endPatienceNanoseconds)
+      return false
+    }
+  }
 
   /// Ends the current thread, which is in no call (thr_exit(2)); with the last one the process ends.
   public func exitThread(_ thread: Thread, _ process: Process) {
@@ -107,12 +161,13 @@ extension ProcessSystem {
     thread.isEnding = true
     if isForced || !outlastsKill(thread, process) {
       releaseAwaitedFrame(thread)
+      endUserSleep(thread)
       thread.place = nil
       process.addressSpace?.endEdit(by: thread.identifier)
       if case .process(.fork(let pending)) = thread.continuation, let files = pending.takeFiles() {
         thread.continuation = .exit(.unfinishedFiles(files))
       } else {
-        thread.continuation = .exit(.thread)
+        thread.continuation = .exit(firstPhase(thread))
       }
     }
     if thread.isSuspended {
@@ -139,6 +194,7 @@ extension ProcessSystem {
   /// Takes a thread that has ended out of everything: nothing of it is left in the scheduler, the processor or the pool.
   func forget(_ thread: Thread, of process: Process) {
     scheduler.remove(thread.slot)
+    sleepers.remove(thread.slot)
     releaseAwaitedFrame(thread)
     thread.continuation = .none
     thread.place = nil
@@ -155,6 +211,7 @@ extension ProcessSystem {
     process.threadCount -= 1
     if process.threadCount >= 1 {
       extraThreadCount -= 1
+      process.credentials.account.countKernelMemory(-KernelMemoryCost.thread)
       if process.threadCount == 1 { scheduler.wake(.onlyThread(ofSlot: process.slot.raw)) }
       // Who was waited for before the process counts as stopped is gone.
       tellOfStopIfComplete(process)

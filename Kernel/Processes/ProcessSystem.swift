@@ -44,6 +44,8 @@ public final class ProcessSystem: Nameable {
   public let services: KernelServices
   /// The ready and the parked.
   public let scheduler: Scheduler
+  /// Those who sleep on words of their memory.
+  var sleepers: UserSleepQueue
   /// The frames of the threads.
   public let records: Pool<ThreadRecord>
   /// The floating point registers.
@@ -111,6 +113,7 @@ public final class ProcessSystem: Nameable {
       processCapacity: maximumProcessCount,
       extraCapacity: ProcessLimits.extraThreadCount(forProcesses: maximumProcessCount))
     scheduler = Scheduler(slotCount: threads.capacity, turnNanoseconds: turnNanoseconds)
+    sleepers = UserSleepQueue(slotCount: threads.capacity)
     records = Pool(memory.physical, .threadRecord, alignment: 64)
     slots = Array(repeating: nil, count: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)

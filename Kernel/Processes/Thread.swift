@@ -41,6 +41,10 @@ public final class Thread: Nameable {
   public internal(set) var isSuspended = false
   /// Whether the thread ends as soon as its call has stored its result.
   public internal(set) var isEnding = false
+  /// Whether another thread has woken it (thr_wake(2)) and thr_suspend(2) has not seen that yet.
+  public var hasWake = false
+  /// Whether it has said itself that its next sleep is to be interrupted (thr_wake(2) of its own identifier).
+  public var hasOwnWake = false
   /// Nanoseconds for which it had the processor.
   public internal(set) var nanoseconds: UInt64 = 0
   /// Its neighbours among the threads of the process.

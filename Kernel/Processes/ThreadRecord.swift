@@ -62,6 +62,8 @@ public struct ThreadContext: BitwiseCopyable {
 
   /// The carry flag in rflags, which tells a program that its call failed.
   public static let carryFlag: UInt64 = 1
+  /// The trap flag in rflags: a single step.
+  public static let trapFlag: UInt64 = 0x100
   /// Whether the call was made through `syscall` or `__syscall`, while its number is still in rax.
   public var isIndirectCall: Bool {
     rax == UInt64(SystemCallNumber.syscall.rawValue) || rax == UInt64(SystemCallNumber.syscallWide.rawValue)
@@ -107,6 +109,12 @@ public struct ThreadRecord: BitwiseCopyable {
   public var buffer = [1024 of UInt8](repeating: 0)
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
+  /// Its name, its priority.
+  public var attributes = ThreadAttributes()
+  /// Its sleep on a word of user memory.
+  public var userSleep = UserSleep()
+  /// The robust mutexes that it owns.
+  public var robustWalk = RobustWalk()
 
   /// A record of a thread that has not run.
   public init() {}

@@ -16,6 +16,8 @@ enum SystemCallLimits {
   static let lastReclaimLooks = 2048
   /// Frames that must be free, beyond what is kept, before those who wait for some are woken.
   static let frameBatch = 32
+  /// How long a sleeper on a word waits before it looks again at a clock that may stand still.
+  static let processorClockNanoseconds: UInt64 = 1_000_000
   /// How long threads may wait for frames that nothing can free while others run.
   static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
   /// Processes, mappings and descriptors that the choice of a victim looks at before others have a turn.

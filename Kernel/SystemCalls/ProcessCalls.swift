@@ -100,6 +100,8 @@ extension SystemCall {
     case .execute(let execution): try continueExecution(execution)
     case .fork(let pending): try continueFork(pending)
     case .lend(let child, let identifier): continueLending(child, identifier)
+    case .userSleep(let phase): try goOn(phase)
+    case .suspension(let deadline): try continueSuspension(until: deadline)
     }
   }
 
@@ -206,6 +208,7 @@ extension SystemCall {
         if let awaited = kernel.processes.becomeOnlyThread(thread, of: process) {
           return wait(on: awaited, then: .process(.execute(execution)))
         }
+        if let answer = try leaveRobustMutexes(then: execution) { return answer }
         var budget = FileLimits.descriptorsPerStep
         guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
         kernel.processes.commit(execution, process, thread)

@@ -59,6 +59,8 @@ struct SystemCallTable {
     entries[Int(SystemCallNumber.syscall.rawValue)] = call
     entries[Int(SystemCallNumber.syscallWide.rawValue)] = call
     declareProcessCalls()
+    declareThreadCalls()
+    declareUserMutexCalls()
     declareIdentityCalls()
     declareFileCalls()
     declareSharedMemoryCalls()

@@ -21,7 +21,7 @@ extension SystemCall {
 
   /// The time that a clock shows. Throws EINVAL when there is no such clock.
   @inline(__always)
-  private func time(of clock: ClockIdentifier) throws(Errno) -> Timespec {
+  func time(of clock: ClockIdentifier) throws(Errno) -> Timespec {
     let nanoseconds: UInt64
     switch clock {
     case .monotonic, .uptime, .uptimePrecise, .uptimeFast, .monotonicPrecise, .monotonicFast:

@@ -87,6 +87,12 @@ extension AddressSpace {
     system.entries[handle].offset = 0
   }
 
+  /// Gives an entry the object that its stores go to. The caller has looked at the heap's reserve right before.
+  @inline(never)
+  func ownObject(of handle: Handle<MapEntry>) {
+    if system.entries[handle].needsCopy { makePrivate(handle) } else { makeObject(for: handle) }
+  }
+
   /// Gives an entry that shares its object an object of its own, in front of the shared one.
   private func makePrivate(_ handle: Handle<MapEntry>) {
     let entries = system.entries

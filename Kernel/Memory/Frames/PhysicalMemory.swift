@@ -60,6 +60,12 @@ public struct PhysicalMemory: Sendable {
     unsafe pointer(address, UInt64(MemoryLayout<Value>.size)).storeBytes(of: value, as: Value.self)
   }
 
+  /// The bytes of a value, which has no padding, from an address of any alignment.
+  @inline(__always)
+  public func load<Value: BitwiseCopyable>(bytesOf type: Value.Type, at address: PhysicalAddress) -> Value {
+    unsafe pointer(address, UInt64(MemoryLayout<Value>.size)).loadUnaligned(as: type)
+  }
+
   /// Replaces an aligned word and gives the old one, in one step for every observer (page-table entries, DESIGN).
   @inline(__always)
   public func exchange(_ value: UInt64, at address: PhysicalAddress) -> UInt64 {

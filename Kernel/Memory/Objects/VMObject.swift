@@ -43,6 +43,8 @@ public final class VMObject: AnyOwner {
   var hiddenPageCount = 0
   /// Names the shrinking among wait channels.
   var shrinkNumber: UInt32 = 0
+  /// Names the object to those who sleep on a word of it (`SharedPlace`), once somebody has asked; 0 until then.
+  private var number: UInt64 = 0
   var charge: UInt64 = 0
   /// Whose reservation `charge` is, and who pays for the pages: the creator, whoever keeps the object alive.
   let account: UserAccount?
@@ -102,6 +104,16 @@ public final class VMObject: AnyOwner {
     let object = VMObject(system, kind, pageCount: pageCount, account: account)
     object.charge = pageCount
     return VMObjectReference(object)
+  }
+
+  /// Names the object among all that there ever were.
+  @inline(__always)
+  func placeNumber(_ system: MemorySystem) -> UInt64 {
+    if number == 0 {
+      system.lastPlaceNumber &+= 1
+      number = system.lastPlaceNumber
+    }
+    return number
   }
 
   /// Pages in memory or in swap: `st_blocks` of a shared memory object.

@@ -5,7 +5,7 @@ import ABI
 extension SimulatedCalls {
   static let processCalls: [any SimulatedCall.Type] = [
     ForkCall.self, ExitCall.self, WaitCall.self, ExecuteCall.self, ProcessGroupCall.self, SetProcessGroupCall.self,
-    SessionCall.self, MakeSessionCall.self, ThreadIdentifierCall.self,
+    SessionCall.self, MakeSessionCall.self,
   ]
 }
 
@@ -273,23 +273,5 @@ extension ReferenceModel {
       guard let target = ($0.blocked?.call as? WaitCall)?.target else { return false }
       return identifier(target) <= 0 && target != .all
     }
-  }
-}
-
-/// thr_self(2)
-struct ThreadIdentifierCall: SimulatedCall {
-  static var examples: [CallExample] { [("thr_self", ThreadIdentifierCall())] }
-
-  var number: SystemCallNumber { .thrSelf }
-  var arguments: [CallArgument] { [.output(8)] }
-
-  func answer(
-    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
-  ) throws(Difference) -> Expectation {
-    try model.threadIdentifier(process)
-  }
-
-  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    ThreadIdentifierCall()
   }
 }

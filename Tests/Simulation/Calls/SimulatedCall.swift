@@ -118,7 +118,8 @@ extension SimulatedCall {
 /// Every call of the simulation.
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
-    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + descriptorCalls + processCalls + signalCalls
+    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + descriptorCalls + processCalls + threadCalls
+    + signalCalls
     + identityCalls + timeCalls + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }

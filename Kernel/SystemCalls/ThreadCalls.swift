@@ -1,0 +1,249 @@
+// thr_new(2), thr_exit(2), thr_set_name(2), thr_suspend(2), thr_wake(2), rtprio_thread(2) (spec signals.md section 2).
+
+import ABI
+import Files
+import Memory
+import Primitives
+import Processes
+
+extension SystemCallTable {
+  mutating func declareThreadCalls() {
+    declare(
+      .thrNew, "thr_new", 2,
+      copyIn: .chosen { call throws(Errno) in
+        let byteCount = Int(call.arguments.second.integer)
+        guard byteCount >= 0, byteCount <= ThreadParameters.byteCount else { throw .einval }
+        return .bytes(call.arguments.first.range(byteCount))
+      }, .refuses(.enomem, HeapCost.thread)
+    ) { call throws(Errno) in try call.newThread() }
+    declare(.thrExit, "thr_exit", 1) { call throws(Errno) in try call.exitThread() }
+    declare(.thrSetName, "thr_set_name", 2) { call throws(Errno) in try call.setThreadName() }
+    declare(
+      .thrSuspend, "thr_suspend", 1,
+      copyIn: .chosen { call throws(Errno) in
+        call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timespec.byteCount))
+      }
+    ) { call throws(Errno) in try call.suspendThread() }
+    declare(.thrWake, "thr_wake", 1) { call throws(Errno) in try call.wakeThread() }
+    declare(.rtprioThread, "rtprio_thread", 3) { call throws(Errno) in try call.threadPriority() }
+    declareProcessorSetCalls()
+  }
+}
+
+extension SystemCall {
+  /// The thread of the caller's process that an identifier names. Throws ESRCH.
+  func ownThread(_ identifier: Int64) throws(Errno) -> Thread {
+    guard let identifier = Int32(exactly: identifier), let found = kernel.processes.thread(identifier),
+      found.process == process.slot
+    else { throw .esrch }
+    return found
+  }
+
+  // MARK: thr_new
+
+  /// thr_new(2), checked in FreeBSD's order. The identifiers are stored before the thread can run; on an error there is none.
+  fileprivate func newThread() throws(Errno) -> Answer {
+    let byteCount = Int(arguments.second.integer)
+    zero(from: byteCount, ThreadParameters.byteCount - byteCount)
+    let parameters = ThreadParameters(decoding: thread.frame.value.buffer.span)
+    return try withWords { () throws(WordFailure) in try newThread(parameters) }
+  }
+
+  private func newThread(_ parameters: ThreadParameters) throws(WordFailure) -> Answer {
+    let (processes, space) = (kernel.processes, space)
+    var priority = ThreadPriority.normal
+    if parameters.priorityAddress != 0 {
+      priority = ThreadPriority(word: try space.load(UInt32.self, at: VirtualAddress(parameters.priorityAddress)))
+      if priority.kind == .idle { throw .error(.einval) }
+      try check(priority)
+    }
+    try refusing { () throws(Errno) in try processes.checkThreadLimits(process) }
+    // The pages first: who has to wait begins anew, with another identifier.
+    let (child, parent) = (parameters.childIdentifierAddress, parameters.parentIdentifierAddress)
+    if child != 0 { try space.prepareStore(of: 8, at: VirtualAddress(child)) }
+    if parent != 0 { try space.prepareStore(of: 8, at: VirtualAddress(parent)) }
+    let stackPointer = parameters.stackPointer
+    let identifier = processes.takeThreadIdentifier()
+    if child != 0 { try space.store(UInt64(identifier), at: VirtualAddress(child)) }
+    if parent != 0 { try space.store(UInt64(identifier), at: VirtualAddress(parent)) }
+    try space.store(UInt64(0), at: VirtualAddress(stackPointer))
+    guard parameters.threadLocalBase < ABI.UserSpace.end else { throw .error(.einval) }
+    let made = try refusing { () throws(Errno) in
+      try processes.makeThread(process, like: thread, identifier: identifier)
+    }
+    made.frame.value.attributes.priority = priority
+    begin(made, parameters)
+    return .value(0)
+  }
+
+  /// Gives a new thread its registers, and its turn.
+  private func begin(_ made: Thread, _ parameters: ThreadParameters) {
+    let caller = thread.context.rip
+    made.context.rcx = caller
+    made.context.r11 = thread.context.rflags
+    made.context.rip = parameters.start
+    made.context.rdi = parameters.argument
+    made.context.rsp = parameters.stackPointer
+    made.context.rbp = 0
+    made.context.fsBase = parameters.threadLocalBase
+    made.context.rflags &= ~ThreadContext.trapFlag
+    made.context.returnPath = 1
+    kernel.processes.begin(made, madeBy: thread)
+  }
+
+  // MARK: Priority
+
+  /// Throws EPERM for a priority that only the superuser may give, EINVAL for one that there is not.
+  private func check(_ priority: ThreadPriority) throws(WordFailure) {
+    switch priority.kind {
+    case .realTime, .firstInFirstOut, .idle:
+      guard process.credentials.isSuperuser else { throw .error(.eperm) }
+      guard priority.level <= ThreadPriority.maximumLevel else { throw .error(.einval) }
+    case .normal: break
+    default: throw .error(.einval)
+    }
+  }
+
+  /// rtprio_thread(2): a bad address is told only if what it names is wanted.
+  fileprivate func threadPriority() throws(Errno) -> Answer {
+    let (function, identifier, place) = (arguments.first.integer, arguments.second.integer, arguments.third)
+    let subject = identifier == 0 ? thread : kernel.processes.thread(identifier)
+    guard let subject else { throw .esrch }
+    switch function {
+    case PriorityFunction.lookUp:
+      stage(subject.frame.value.attributes.priority.word)
+      return deliver(ThreadPriority.byteCount, to: place.address)
+    case PriorityFunction.set:
+      return try withWords { () throws(WordFailure) in
+        let priority = ThreadPriority(word: try space.load(UInt32.self, at: place.address))
+        guard maySchedule(subject.process) else { throw .error(.eperm) }
+        try check(priority)
+        subject.frame.value.attributes.priority = priority
+        return .value(0)
+      }
+    default: throw .einval
+    }
+  }
+
+  /// Whether the caller may say how the threads of a process run.
+  func maySchedule(_ slot: ProcessSlot) -> Bool {
+    guard slot != process.slot, !process.credentials.isSuperuser else { return true }
+    guard let other = kernel.processes[slot] else { return false }
+    return other.credentials.user == process.credentials.effectiveUser
+  }
+
+  // MARK: thr_exit
+
+  /// thr_exit(2). The last thread of a process stays: the call returns 0 (spec signals.md section 0).
+  fileprivate func exitThread() throws(Errno) -> Answer {
+    try withWords { () throws(WordFailure) in
+      let space = space
+      guard try kernel.processes.releaseRobustMutexes(thread, in: space) else { return goOnLater(.phase(.whole)) }
+      let place = arguments.first
+      guard !place.isNull, let key = try storeEnd(at: place.address, space) else { return endThread() }
+      return try refusing { () throws(Errno) in try wake(key, atMost: .max, then: .ends) }
+    }
+  }
+
+  /// Stores that the thread has ended, and gives the key of those who wait for that; nil where there is no such word.
+  private func storeEnd(at address: VirtualAddress, _ space: AddressSpace) throws(WordFailure) -> WaitChannel? {
+    do throws(WordFailure) {
+      try space.store(UInt64(1), at: address)
+      return try WaitChannel.userSleep(.word, at: address, .byMapping, in: space)
+    } catch {
+      if case .wait = error { throw error }
+      return nil
+    }
+  }
+
+  /// Ends the thread, unless it is the last.
+  func endThread() -> Answer {
+    if process.threadCount == 1 { return .value(0) }
+    kernel.processes.exitThread(thread, process)
+    return .left
+  }
+
+  /// execve(2): the robust mutexes of the caller are unlocked before its memory goes. The answer when that takes longer.
+  func leaveRobustMutexes(then execution: Execution) throws(Errno) -> Answer? {
+    if thread.frame.value.robustWalk.isDone { return nil }
+    do throws(WordFailure) {
+      if try kernel.processes.releaseRobustMutexes(thread, in: space) { return nil }
+    } catch {
+      guard case .wait(let awaited) = error else { return nil }
+      return wait(on: awaited, then: .process(.execute(execution)))
+    }
+    return goOnLater(.process(.execute(execution)))
+  }
+
+  // MARK: Names
+
+  /// thr_set_name(2): what is beyond 19 bytes is cut off.
+  fileprivate func setThreadName() throws(Errno) -> Answer {
+    var byteCount = 0
+    if !arguments.second.isNull {
+      let room = ProcessLimits.nameByteCount - 1
+      let outcome = thread.frame.value.buffer.withMutableBytes { bytes in
+        var name = bytes._mutatingExtracting(0..<room)
+        return space.copyInString(from: arguments.second.address, into: &name, progress: &byteCount)
+      }
+      switch outcome {
+      case .complete: byteCount -= 1
+      case .tooLong: break
+      case .fault: throw .efault
+      case .wait(let awaited):
+        thread.wanted = awaited
+        return .restart
+      }
+    }
+    let subject = try ownThread(arguments.first.long)
+    for index in 0..<byteCount { subject.frame.value.attributes.name[index] = thread.frame.value.buffer[index] }
+    subject.frame.value.attributes.nameByteCount = Int32(byteCount)
+    return .value(0)
+  }
+
+  // MARK: thr_suspend
+
+  fileprivate func suspendThread() throws(Errno) -> Answer {
+    var deadline = UInt64.max
+    if !arguments.first.isNull {
+      let time = Timespec(decoding: thread.frame.value.buffer.span)
+      guard time.isValid, time.seconds >= 0 else { throw .einval }
+      deadline = kernel.services.nanoseconds
+      if time.seconds != 0 || time.nanoseconds != 0 {
+        deadline = deadline.addingClamped(time.clampedNanoseconds)
+      }
+    }
+    if thread.hasOwnWake {
+      thread.hasOwnWake = false
+      return .value(0)
+    }
+    return try continueSuspension(until: deadline)
+  }
+
+  /// Goes on with a thr_suspend(2). Throws ETIMEDOUT.
+  func continueSuspension(until deadline: UInt64) throws(Errno) -> Answer {
+    if thread.hasWake {
+      thread.hasWake = false
+      return .value(0)
+    }
+    if kernel.services.nanoseconds >= deadline { throw .etimedout }
+    thread.continuation = .process(.suspension(deadlineNanoseconds: deadline))
+    let awaited = kernel.processes.userSleepWait(thread)
+    if deadline == .max { return .wait(awaited) }
+    thread.deadlineNanoseconds = deadline
+    return .waitForDeadline(awaited)
+  }
+
+  /// thr_wake(2): another thread's thr_suspend(2) returns, now or the next time; of the caller the next sleep that signals
+  /// interrupt.
+  fileprivate func wakeThread() throws(Errno) -> Answer {
+    let subject = try ownThread(arguments.first.long)
+    if subject === thread {
+      thread.hasOwnWake = true
+      return .value(0)
+    }
+    subject.hasWake = true
+    if case .process(.suspension) = subject.continuation { kernel.processes.scheduler.unpark(subject.slot) }
+    return .value(0)
+  }
+}
