@@ -61,6 +61,8 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   public static var frames: WaitChannel { WaitChannel(.frames, 0) }
   /// Free frames, for the superuser, who needs fewer of them to be free.
   public static var privilegedFrames: WaitChannel { WaitChannel(.frames, 1) }
+  /// Kernel memory that a user's programs may have, who have all of it: free frames are of no use to whoever waits for that.
+  public static var kernelMemory: WaitChannel { WaitChannel(.frames, 2) }
   /// Input on the console.
   public static var consoleInput: WaitChannel { WaitChannel(.consoleInput, 0) }
   /// Room for output on the console, or everything sent.
@@ -83,7 +85,7 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
   /// Whether what is waited for comes without the doing of any process: a page under way, free frames, the end of a
   /// shrinking or of a change of a map, which go on whatever becomes of their process.
   public var comesByItself: Bool { isOf(.page) || isOf(.frames) || isOf(.shrinking) || isOf(.editing) }
-  /// Whether whoever waits on it waits for free frames.
+  /// Whether whoever waits on it waits for free frames, or for kernel memory.
   @inline(__always)
   public var isFrames: Bool { isOf(.frames) }
 }

@@ -41,6 +41,10 @@ public enum ProcessLimits {
   /// Nanoseconds that a thread runs before the timer interrupts it, however near a deadline is: what is due all the time must
   /// not keep it from getting anywhere.
   public static let shortestRunNanoseconds: UInt64 = 20_000
+  /// Nanoseconds for which a thread waits at least that may have no more kernel memory, …
+  public static let limitWaitNanoseconds: UInt64 = 1_000_000
+  /// … and for each other that does: some ten times what it takes to try again.
+  public static let limitWaitNanosecondsPerWaiter: UInt64 = 100_000
   /// Bytes of the buffer in which a call's structure or path is staged: the longest path (spec abi.md section 1).
   public static let callBufferByteCount = 1024
 

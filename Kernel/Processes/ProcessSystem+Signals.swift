@@ -137,7 +137,7 @@ extension ProcessSystem {
   /// Ends threads of a killed process, of a user if one is given, whose calls have begun but cannot go on for want of memory that
   /// nobody can free, or that the user may not have: what they were to do cannot be done. Whether there was one.
   public func endKilledWaiter(of user: UInt32? = nil) -> Bool {
-    guard scheduler.frameWaiterCount > 0 else { return false }
+    guard scheduler.frameWaiterCount + scheduler.limitWaiterCount > 0 else { return false }
     for index in slots.indices {
       guard let process = slots[index], process.state != .zombie,
         process.state == .exiting || process.pendingSignals.contains(.sigkill),

@@ -286,7 +286,15 @@ public final class ProcessSystem: Nameable {
   public func park(_ thread: Thread, on wait: Wait, deadlineNanoseconds: UInt64? = nil) {
     releaseAwaitedFrame(thread)
     var channel = wait.channel
-    if channel == .frames, self[thread.process]?.credentials.isSuperuser ?? false { channel = .privilegedFrames }
+    var deadlineNanoseconds = deadlineNanoseconds
+    if channel == .frames {
+      if memory.hasUserOverLimit {
+        channel = .kernelMemory
+        deadlineNanoseconds = nextLimitLook
+      } else if self[thread.process]?.credentials.isSuperuser ?? false {
+        channel = .privilegedFrames
+      }
+    }
     if wait.keptFrame != .none {
       memory.beginWait(wait.keptFrame)
       thread.awaitedFrame = wait.keptFrame
@@ -297,6 +305,15 @@ public final class ProcessSystem: Nameable {
       leaveTurn(thread)
     }
     scheduler.park(thread.slot, on: channel, deadlineNanoseconds: deadlineNanoseconds)
+  }
+
+  /// When a thread that may have no more kernel memory tries again, in nanoseconds since boot: all of them together take a
+  /// small part of the processor for that, however many they are. Woken as soon as frames are free, each would use up its
+  /// turns with trying, before everybody who did not wait: before those, too, whose end would help.
+  private var nextLimitLook: UInt64 {
+    let others = UInt64(scheduler.limitWaiterCount)
+    return scheduler.now
+      &+ max(ProcessLimits.limitWaitNanoseconds, others &* ProcessLimits.limitWaitNanosecondsPerWaiter)
   }
 
   /// Makes the floating point registers those of `thread`.

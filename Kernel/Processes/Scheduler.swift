@@ -80,6 +80,8 @@ public final class Scheduler: Waker {
   var system = BackReference<ProcessSystem>()
   /// Ready threads.
   public private(set) var readyCount = 0
+  /// Threads parked until their users may have more kernel memory.
+  public private(set) var limitWaiterCount = 0
   /// Threads parked until frames can be had.
   public private(set) var frameWaiterCount = 0
   /// The superuser's among them.
@@ -255,6 +257,7 @@ public final class Scheduler: Waker {
   }
 
   private func countFrameWaiter(_ channel: WaitChannel, _ count: Int) {
+    if channel == .kernelMemory { return limitWaiterCount += count }
     frameWaiterCount += count
     if channel == .privilegedFrames { privilegedFrameWaiterCount += count }
   }

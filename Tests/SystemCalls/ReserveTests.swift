@@ -149,6 +149,43 @@ import Testing
     #expect(kernel.wait(child).1 == .terminated(.sigkill))
   }
 
+  @Test func `who may have no more kernel memory keeps nobody from running`() throws {
+    let kernel = try TestKernel(frames: 2048, turnNanoseconds: ProcessLimits.turnNanoseconds)
+    let clock = kernel.hardware.clock
+    let processes = kernel.kernel.inspectedProcesses
+    let root = kernel.context
+    _ = user(kernel)
+    let taker = kernel.context
+    let page = area + 1 << 38
+    kernel.call(.mmap, page, 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
+    let larger = kernel.fork()
+    kernel.run(larger)
+    kernel.call(.mmap, area, 100 * 4096, .readWrite, .fixedPrivateMemory, nobody, 0)
+    for page in 0..<UInt64(100) { kernel.store([1], at: area + page * 4096) }
+    // It has used up its turn when it is to go.
+    for _ in 0..<1000 where kernel.context != taker {
+      clock.advance(by: 1_000_000)
+      kernel.tick()
+    }
+    let accounts = kernel.hardware.system.accounts
+    accounts.kernelPageLimit = accounts.existingAccount(of: 7)?.kernelPageCount ?? 0
+    // The page needs tables; the superuser wants the processor all the time.
+    var attempts = 0
+    for _ in 0..<1000 where processes.livingProcess(Int32(larger)) != nil {
+      clock.advance(by: 10_000)
+      if kernel.context == taker {
+        attempts += 1
+        kernel.touch(page)
+      } else if kernel.context == root {
+        kernel.tick()
+      } else {
+        kernel.call(.schedYield)
+      }
+    }
+    #expect(processes.livingProcess(Int32(larger)) == nil)
+    #expect(attempts > 0 && attempts <= 20, "\(attempts) attempts")
+  }
+
   @Test func `who is killed at the limit in the middle of a write ends`() throws {
     let kernel = try TestKernel(frames: 4096)
     let child = user(kernel)
