@@ -1,5 +1,6 @@
 // Where things are in the kernel's half of every address space (DESIGN, "Address space").
 
+internal import ABI
 internal import Handover
 internal import MachineSupport
 
@@ -7,6 +8,8 @@ internal import MachineSupport
 enum AddressLayout {
   /// Root slot of the direct map.
   static let directMapSlot: UInt64 = 128
+  /// Root slot of the one page that ring 3 may execute: the code that handlers of signals begin and end with.
+  static let trampolineSlot: UInt64 = UserSpace.signalTrampoline >> 39
   /// Root slot of device memory.
   static let deviceSlot: UInt64 = 254
   /// Root slot of the kernel image.

@@ -79,11 +79,19 @@ final class Dispatcher {
     }
   }
 
+  /// The conditions that are not masked. Those of the x87 unit are taken note of by that: otherwise its next instruction would
+  /// report them again.
   private static func floatingPointStatus(_ vector: UInt64) -> UInt32 {
     switch vector {
-    case 16: UInt32(read_floating_point_status())
-    case 19: read_vector_status()
-    default: 0
+    case 16:
+      let status = UInt32(read_floating_point_status())
+      let masked = UInt32(read_floating_point_control()) & 0x3f
+      clear_floating_point_exceptions()
+      return status & ~masked
+    case 19:
+      let status = read_vector_status()
+      return status & ~(status >> 7 & 0x3f)
+    default: return 0
     }
   }
 

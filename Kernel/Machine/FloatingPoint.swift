@@ -7,7 +7,7 @@ internal import Processes
 
 /// Saves and restores the registers in the area of a thread context.
 final class FloatingPoint: FloatingPointUnit {
-  private let components: UInt32?
+  private let savedComponents: UInt32?
 
   private static let legacyAndVector: UInt32 = 0b011
   private static let upperHalves: UInt32 = 0b100
@@ -15,23 +15,35 @@ final class FloatingPoint: FloatingPointUnit {
   /// Switches the unit on.
   init(_ features: ProcessorFeatures) {
     guard features.hasExtendedSave else {
-      components = nil
+      savedComponents = nil
       return
     }
     let chosen = FloatingPoint.legacyAndVector | (features.hasVectorExtension ? FloatingPoint.upperHalves : 0)
     write_extended_control0(UInt64(chosen))
-    components = chosen
+    savedComponents = chosen
   }
+
+  /// The header, and with AVX the upper halves.
+  var extendedByteCount: Int {
+    guard let savedComponents else { return 0 }
+    return savedComponents & FloatingPoint.upperHalves != 0 ? 320 : 64
+  }
+
+  /// What XCR0 has.
+  var components: UInt64 { UInt64(savedComponents ?? 0) }
+
+  /// Everything but what is reserved; without denormals-are-zeros, which a processor without AVX may lack.
+  var vectorStatusMask: UInt32 { extendedByteCount == 320 ? 0xffff : 0xffbf }
 
   /// Writes the registers into the floating point area of the context at this physical address.
   func save(into context: UInt64) {
     let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
-    if let components { save_extended_state(area, components) } else { save_legacy_state(area) }
+    if let components = savedComponents { save_extended_state(area, components) } else { save_legacy_state(area) }
   }
 
   /// Loads the registers from the floating point area of the context at this physical address.
   func restore(from context: UInt64) {
     let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
-    if let components { restore_extended_state(area, components) } else { restore_legacy_state(area) }
+    if let components = savedComponents { restore_extended_state(area, components) } else { restore_legacy_state(area) }
   }
 }

@@ -6,7 +6,7 @@
 //   to it.
 // - The direct map holds memory only, never executable; large pages where 2 MiB lie wholly in memory, 4 KiB at the edges.
 // - Device memory is uncached and never executable; its tables are made here so that mapping a device later takes no frame.
-// - Nothing is mapped for ring 3, and nothing in the lower half: the identity map ends when `load()` returns.
+// - Nothing is mapped for ring 3 but one page that it can execute and not write (`mapTrampoline`), and nothing in the lower half: the identity map ends when `load()` returns.
 
 internal import Handover
 internal import MachineSupport
@@ -44,6 +44,7 @@ struct KernelPageTables {
     }
     mapImage(&map)
     mapMemory(&map)
+    mapTrampoline(&map)
   }
 
   private static func takeTable(_ map: inout MemoryMap) -> FrameNumber {
@@ -123,6 +124,27 @@ struct KernelPageTables {
         frame += 1
       }
     }
+  }
+
+  /// What handlers of signals begin and end with (spec signals.md section 1.14): call the handler, whose address is where %rsp
+  /// points; sigreturn(2) with the context 16 bytes above; should that return, hlt for ever.
+  private static let trampoline: [3 of UInt64] = [
+    0x1024_7c8d_4824_14ff,  // call *(%rsp); lea 16(%rsp), %rdi
+    0x0001_a1c0_c748_006a,  // push $0; mov $417, %rax (its last byte follows)
+    0x0000_fdeb_f405_0f00,  // syscall; 1: hlt; jmp 1b
+  ]
+
+  /// The page with that code, in tables of its own, for every address space.
+  private func mapTrampoline(_ map: inout MemoryMap) {
+    let frames = KernelPageTables.takeTables(&map, count: 4)
+    let page = frames + 3 * Page.byteCount
+    let link = KernelPageTables.writable | PageTableEntry.user
+    memory_write64(root.address.raw + AddressLayout.trampolineSlot * 8, frames | link)
+    memory_write64(frames, (frames + Page.byteCount) | link)
+    memory_write64(frames + Page.byteCount, (frames + 2 * Page.byteCount) | link)
+    memory_write64(
+      frames + 2 * Page.byteCount, page | KernelPageTables.always | PageTableEntry.user | protections.global)
+    for index in 0..<3 { memory_write64(page + UInt64(index) * 8, KernelPageTables.trampoline[index]) }
   }
 
   /// Makes these tables the processor's; the boot stub's are gone.

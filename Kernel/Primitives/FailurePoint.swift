@@ -25,6 +25,10 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case descriptorNode
   /// The record of a thread.
   case threadRecord
+  /// The record of a signal in a queue.
+  case signalRecord
+  /// The record of what a process has asked for when signals come.
+  case signalActions
   /// A place in the table of processes.
   case processSlot
   /// A further open file.
@@ -49,7 +53,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   }
 
   /// How many there are.
-  static let count = 18
+  static let count = 20
 
   /// The name, without `debug.fail_point.`.
   public var name: String {
@@ -65,6 +69,8 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case .nameRecord: "name_record"
     case .descriptorNode: "descriptor_node"
     case .threadRecord: "thread_record"
+    case .signalRecord: "signal_record"
+    case .signalActions: "signal_actions"
     case .processSlot: "process_slot"
     case .openFile: "open_file"
     case .swapReservation: "swap_reservation"

@@ -109,11 +109,44 @@ public enum CallPhase: Remainder, BitwiseCopyable {
   case random(PendingRandom)
   /// The names of shared memory are being listed.
   case nameList(PendingNameList)
+  /// The frame of a handler is being stored.
+  case signalFrame(PendingSignalFrame)
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
-    if case .delivery = self { return true }
-    return false
+    switch self {
+    case .delivery, .signalFrame: true
+    default: false
+    }
+  }
+
+  /// A call that waits for children or for nothing that comes by itself begins anew, if the action says so.
+  public var interruption: Interruption {
+    if case .whole = self { return .restartsIfAsked }
+    return .none
+  }
+}
+
+/// A handler that is to begin once its frame is stored: the frame lies in the thread's buffer, the rest of the floating point
+/// state in its context.
+public struct PendingSignalFrame: BitwiseCopyable {
+  /// Where the frame goes.
+  public var frameAddress: UInt64
+  /// Where what the frame itself has no room for of the floating point state goes.
+  public var extendedAddress: UInt64
+  /// The length of that.
+  public var extendedByteCount: Int
+  /// Bytes of both that are stored.
+  public var progress = 0
+  /// Whether the handler wants a siginfo_t.
+  public var wantsInformation: Bool
+
+  /// Nothing is stored yet.
+  public init(frameAddress: UInt64, extendedAddress: UInt64, extendedByteCount: Int, wantsInformation: Bool) {
+    self.frameAddress = frameAddress
+    self.extendedAddress = extendedAddress
+    self.extendedByteCount = extendedByteCount
+    self.wantsInformation = wantsInformation
   }
 }
 

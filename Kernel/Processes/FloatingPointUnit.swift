@@ -6,6 +6,12 @@
 /// of a thread that has ended. A context starts with x87 control word 0x037F and MXCSR 0x1F80 and zeros everywhere else,
 /// the XSAVE header included, so that it can be restored by XRSTOR and by FXRSTOR alike.
 public protocol FloatingPointUnit: AnyObject {
+  /// Bytes of the area behind the first 512 that mean something: header and upper halves of vector registers; 0 without XSAVE.
+  var extendedByteCount: Int { get }
+  /// The components that the processor saves, as in XCR0; 0 without XSAVE.
+  var components: UInt64 { get }
+  /// The bits of MXCSR that may be set.
+  var vectorStatusMask: UInt32 { get }
   /// Writes the registers into the floating point area of the context at this physical address.
   func save(into context: UInt64)
   /// Loads the registers from the floating point area of the context at this physical address.

@@ -12,6 +12,8 @@ public enum ProcessLimits {
   public static let firstThreadIdentifier: Int32 = 100_001
   /// The most threads of one process (`kern.threads.max_threads_per_proc`).
   public static let maximumThreadsPerProcess = 1500
+  /// The most signals in the queues of one process (`kern.sigqueue.max_pending_per_proc`).
+  public static let maximumQueuedSignals = 128
   /// The bytes of a process name that are kept.
   public static let nameByteCount = 20
   /// Arguments that execve(2) handles before it lets others have a turn.

@@ -100,12 +100,24 @@ public final class Process: Nameable {
 
   // Signals
 
-  /// Signals that were posted and not acted upon yet.
-  public internal(set) var pendingSignals = SignalSet()
+  /// Signals on their way to the process, whichever of its threads acts on them.
+  public internal(set) var signalQueue = SignalQueue()
+  /// Signals that were posted to the process and not acted upon yet.
+  public var pendingSignals: SignalSet { signalQueue.pending }
+  /// Instances that count, in the queues of the process and of its threads.
+  var queuedSignalCount = 0
+  /// What the process has asked for when signals come, if it has asked for anything.
+  var actions: SignalActions?
+  /// Signals for which the program has a handler.
+  public internal(set) var caughtSignals = SignalSet()
   /// Signals that the program ignores.
-  public var ignoredSignals = SignalSet()
+  public internal(set) var ignoredSignals = SignalSet()
   /// SA_NOCLDWAIT: the process does not want to know how its children end.
-  public var forgetsChildren = false
+  public internal(set) var forgetsChildren = false
+  /// SA_NOCLDSTOP: nor when they stop and go on.
+  var ignoresChildStops = false
+  /// What the parent has not been told yet of this process, in the parent's queue, or none.
+  var notice = Handle<QueuedSignal>.none
   /// Whether the process is stopped.
   public internal(set) var isStopped = false
   var stopSignal = Signal.sigstop
@@ -117,6 +129,8 @@ public final class Process: Nameable {
 
   // The end
 
+  /// The argument of exit(2), of which `exitStatus` has the low eight bits.
+  public var exitValue: Int32 = 0
   /// What wait4(2) will report.
   public internal(set) var exitStatus = WaitStatus.exited(0)
   /// Time and faults of the process.
@@ -197,6 +211,8 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   public var voluntarySwitchCount = 0
   /// Times the process gave way because its turn was over.
   public var involuntarySwitchCount = 0
+  /// Handlers that ran.
+  public var signalCount = 0
   /// The most pages present at a time in an address space of the process that is gone.
   public var largestResidentPageCount = 0
 
@@ -211,6 +227,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     majorFaultCount &+= other.majorFaultCount
     voluntarySwitchCount &+= other.voluntarySwitchCount
     involuntarySwitchCount &+= other.involuntarySwitchCount
+    signalCount &+= other.signalCount
     noteResidentPages(other.largestResidentPageCount)
   }
 
@@ -228,6 +245,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
     result.majorFaults = Int64(majorFaultCount)
     result.voluntarySwitches = Int64(voluntarySwitchCount)
     result.involuntarySwitches = Int64(involuntarySwitchCount)
+    result.signals = Int64(signalCount)
     result.maximumResidentKibibytes = Int64(largestResidentPageCount) * Int64(Page.byteCount / 1024)
     return result
   }

@@ -11,6 +11,10 @@ public import Primitives
 public enum ProcessContinuation: Remainder {
   /// Sleep until a time in nanoseconds since boot.
   case sleep(deadlineNanoseconds: UInt64)
+  /// Sleep until a handler has run (sigsuspend(2)).
+  case suspend
+  /// Sleep until one of the awaited signals comes (sigtimedwait(2)), or a time in nanoseconds since boot.
+  case awaitSignal(deadlineNanoseconds: UInt64?)
   /// A signal is being sent to many processes.
   case kill(PendingKill)
   /// Executing a program.
@@ -44,7 +48,8 @@ public enum ProcessContinuation: Remainder {
   /// What a caught signal does to it while it sleeps.
   public var interruption: Interruption {
     switch self {
-    case .sleep: .concludes
+    case .sleep, .awaitSignal: .concludes
+    case .suspend: .fails
     case .userSleep(.asleep(let interruption)): interruption
     case .suspension(let deadline): deadline == .max ? .restartsIfAsked : .fails
     default: .none

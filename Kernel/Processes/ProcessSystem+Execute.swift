@@ -18,9 +18,7 @@ extension ProcessSystem {
     process.hasExecuted = true
     process.minimumSleepNanoseconds = 0
     thread.frame.value.attributes.nameByteCount = -1
-    // The one disposition that does not survive: a new program that waits for its children shall find them (FreeBSD).
-    process.forgetsChildren = false
-    process.ignoredSignals.remove(.sigchld)
+    resetSignals(process, thread)
     let credentials = process.credentials
     process.hasChangedIdentity =
       process.hasChangedIdentity

@@ -17,7 +17,7 @@ extension ProcessSystem {
     process.exitStatus = status
     process.isStopped = false
     process.stopIsAhead = false
-    process.pendingSignals = SignalSet()
+    discard(.all, of: process)
     endThreads(of: process, isForced: isForced)
     if process.slot == .initial { beginEnd(status) }
   }
@@ -65,6 +65,7 @@ extension ProcessSystem {
       budget -= 1
       let slot = process.firstChild == .none ? process.firstZombie : process.firstChild
       guard let child = self[slot] else { break }
+      withdrawNotice(of: child)
       unlink(child, from: process)
       if let initial = self[.initial], initial !== process, initial.state != .zombie, !isEnding,
         child.state != .zombie || !initial.ignoresChildren
@@ -84,6 +85,7 @@ extension ProcessSystem {
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
   private func becomeZombie(_ process: Process, _ thread: Thread) {
     endingCount -= 1
+    leaveActions(process)
     let parent = self[process.parent]
     forget(thread, of: process)
     markZombie(process, of: parent)
@@ -92,9 +94,15 @@ extension ProcessSystem {
       forget(process)
       return
     }
-    // SIG_IGN for SIGCHLD, or SA_NOCLDWAIT: nobody wants the status (sigaction(2)).
-    if parent.ignoresChildren { reap(process) }
-    if process.endSignal.isValid { post(process.endSignal, to: parent) }
+    if parent.ignoresChildren {
+      // SIG_IGN for SIGCHLD, or SA_NOCLDWAIT: nobody wants the status, nor a signal (sigaction(2)).
+      reap(process)
+    } else {
+      let signal = process.exitStatus.terminationSignal
+      notify(
+        parent, of: process, process.endSignal, signal == nil ? .childExited : .childKilled,
+        status: signal?.rawValue ?? process.exitValue)
+    }
     scheduler.wake(.child(ofSlot: parent.slot.raw))
   }
 

@@ -91,6 +91,8 @@ extension ProcessSystem {
       adopt(child, by: parent)
     }
     let childThread = makeFirstThread(child, copied.record)
+    childThread.signals.mask = thread.signals.mask
+    childThread.signals.alternateStack = thread.signals.alternateStack
     returnZero(&records[copied.record].context)
     // What the parent has used up to now is not to be shared.
     charge()
@@ -123,8 +125,7 @@ extension ProcessSystem {
     child.nameByteCount = parent.nameByteCount
     child.imageStart = parent.imageStart
     child.hasChangedIdentity = parent.hasChangedIdentity
-    child.ignoredSignals = parent.ignoredSignals
-    child.forgetsChildren = parent.forgetsChildren
+    shareActions(of: parent, with: child)
     child.isProtected = parent.protectsChildren
     child.protectsChildren = parent.protectsChildren
   }

@@ -29,6 +29,23 @@ extension ProcessSystem {
     setGroup(process, wanted)
   }
 
+  /// Whether nobody outside a group, in its session, is there to continue its members: none has its parent in another group of
+  /// the session. Process 1, which has no parent, counts as started by somebody who is.
+  func isOrphaned(group: Int32) -> Bool {
+    var slot = groups.first(group)
+    while let member = slot {
+      slot = groups.next(after: member)
+      guard let process = slots[Int(member)], process.state != .zombie else { continue }
+      if process.slot == .initial { return false }
+      if let parent = self[process.parent], parent.groupIdentifier != group,
+        parent.sessionIdentifier == process.sessionIdentifier
+      {
+        return false
+      }
+    }
+    return true
+  }
+
   /// setsid(2): makes the caller the leader of a new session and a new group. EPERM when it leads a group, or a group with
   /// its identifier exists.
   public func makeSession(_ caller: Process) throws(Errno) -> Int32 {

@@ -30,6 +30,10 @@ extension ProcessSystem {
     memory.require(
       counts.threads - counts.processesWithThreads == extraThreadCount, "count of threads beyond one of each process",
       UInt64(extraThreadCount))
+    memory.require(
+      counts.signals == signalRecords.count, "queued signals that nothing reaches", UInt64(signalRecords.count))
+    memory.require(
+      counts.actions == actionRecords.count, "signal actions that nobody has", UInt64(actionRecords.count))
     memory.require(counts.records == records.count, "thread records that nothing reaches", UInt64(records.count))
     return (counts.stagingFrames, counts.waiters)
   }
@@ -42,6 +46,8 @@ extension ProcessSystem {
     var records = 0
     var forks = 0
     var ending = 0
+    var signals = 0
+    var actions = 0
     var waiters = 0
     var stagingFrames = 0
   }
@@ -62,6 +68,7 @@ extension ProcessSystem {
       memory.require(isEdited, "map that nobody is changing", identifier)
     }
     if let table = process.files { files.visit(table, &memory) }
+    inspectSignals(process, identifier, &memory, &counts)
     let isZombie = process.state == .zombie
     if process.state == .exiting { counts.ending += 1 }
     let ownsNothing = process.threadCount == 0 && process.addressSpace == nil && process.files == nil
@@ -94,6 +101,41 @@ extension ProcessSystem {
       kernelByteCount: max(0, process.threadCount - 1) * KernelMemoryCost.thread, of: process.credentials.account)
     memory.require(slot == .none && count == process.threadCount, "count of the threads of a process", identifier)
     memory.require(suspended == process.suspendedThreadCount, "count of threads that are set aside", identifier)
+  }
+
+  private func inspectSignals(
+    _ process: Process, _ identifier: UInt64, _ memory: inout MemoryInspector, _ counts: inout ProcessCounts
+  ) {
+    if let actions = process.actions, actions.inspection != memory.generation {
+      actions.inspection = memory.generation
+      memory.count(actions)
+      memory.count(kernelByteCount: SignalActions.kernelByteCount, of: actions.account)
+      counts.actions += 1
+    }
+    var counted = inspect(process.signalQueue, identifier, &memory, &counts)
+    forEachThread(of: process) { counted += inspect($0.signals.queue, identifier, &memory, &counts) }
+    memory.require(counted == process.queuedSignalCount, "count of queued signals", identifier)
+    if !process.notice.isNone {
+      memory.require(signalRecords[process.notice].child == process.slot, "notice of another child", identifier)
+    }
+  }
+
+  /// Returns how many instances in a queue count.
+  private func inspect(
+    _ queue: SignalQueue, _ identifier: UInt64, _ memory: inout MemoryInspector, _ counts: inout ProcessCounts
+  ) -> Int {
+    var found = queue.bare
+    var counted = 0
+    var handle = queue.first
+    while !handle.isNone {
+      let entry = signalRecords[handle]
+      found.insert(entry.information.signal)
+      counts.signals += 1
+      if entry.isCounted { counted += 1 }
+      handle = entry.next
+    }
+    memory.require(found == queue.pending, "pending signals that are not queued", identifier)
+    return counted
   }
 
   private func inspect(

@@ -21,6 +21,12 @@ extension ProcessSystem {
   /// The thread with this identifier, if there is one (thr_self(2)).
   public func thread(_ identifier: Int32) -> Thread? { threads.thread(identifier) }
 
+  /// The thread in a slot, if there is one.
+  public func thread(in slot: ThreadSlot) -> Thread? { threads[slot] }
+
+  /// The slot of the next thread of the same process.
+  public func slot(after thread: Thread) -> ThreadSlot { thread.next }
+
   /// One of the threads of a process; nil once it has none.
   public func firstThread(of process: Process) -> Thread? { threads[process.firstThread] }
 
@@ -63,6 +69,7 @@ extension ProcessSystem {
     if floatingPointOwner == other.slot { saveFloatingPoint() }
     guard let record = records.allocate(copyOf: other.record, memory) else { throw .enomem }
     let thread = enterThread(process, record, identifier)
+    thread.signals.mask = other.signals.mask
     thread.frame.value.attributes = ThreadAttributes()
     thread.frame.value.userSleep = UserSleep()
     thread.frame.value.robustWalk = RobustWalk()
@@ -196,6 +203,7 @@ extension ProcessSystem {
     scheduler.remove(thread.slot)
     sleepers.remove(thread.slot)
     releaseAwaitedFrame(thread)
+    discard(.all, process, thread)
     thread.continuation = .none
     thread.place = nil
     if floatingPointOwner == thread.slot { floatingPointOwner = .none }
@@ -212,6 +220,7 @@ extension ProcessSystem {
     if process.threadCount >= 1 {
       extraThreadCount -= 1
       process.credentials.account.countKernelMemory(-KernelMemoryCost.thread)
+      passOnSignals(of: process)
       if process.threadCount == 1 { scheduler.wake(.onlyThread(ofSlot: process.slot.raw)) }
       // Who was waited for before the process counts as stopped is gone.
       tellOfStopIfComplete(process)

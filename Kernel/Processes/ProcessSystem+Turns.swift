@@ -130,5 +130,9 @@ extension ProcessSystem {
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
-  public func trim() { records.trim(memory) }
+  public func trim() {
+    records.trim(memory)
+    signalRecords.trim(memory)
+    actionRecords.trim(memory)
+  }
 }

@@ -70,11 +70,17 @@ extension ProcessSystem {
       return result
     }
     if options.contains(.stopped) && child.isStopped && child.stopIsUnreported {
-      if !options.contains(.noWait) { child.stopIsUnreported = false }
+      if !options.contains(.noWait) {
+        child.stopIsUnreported = false
+        withdrawNotice(of: child)
+      }
       return .found(identifier: child.identifier, status: .stopped(child.stopSignal), usage: child.currentUsage)
     }
     if options.contains(.continued) && child.continuationIsUnreported {
-      if !options.contains(.noWait) { child.continuationIsUnreported = false }
+      if !options.contains(.noWait) {
+        child.continuationIsUnreported = false
+        withdrawNotice(of: child)
+      }
       return .found(identifier: child.identifier, status: .continued, usage: child.currentUsage)
     }
     return nil
@@ -83,6 +89,7 @@ extension ProcessSystem {
   /// Forgets a zombie.
   func reap(_ child: Process) {
     precondition(child.state == .zombie)
+    withdrawNotice(of: child)
     if let parent = self[child.parent] { unlink(child, from: parent) }
     forget(child)
   }

@@ -48,6 +48,12 @@ public final class ProcessSystem: Nameable {
   var sleepers: UserSleepQueue
   /// The frames of the threads.
   public let records: Pool<ThreadRecord>
+  /// The signals that are queued.
+  public let signalRecords: Pool<QueuedSignal>
+  /// What processes have asked for when signals come.
+  let actionRecords: Pool<SignalActionRecord>
+  /// Signals that lost what was known of them because the queue was full (`kern.sigqueue.overflow`).
+  public internal(set) var signalOverflowCount = 0
   /// The floating point registers.
   public let floatingPoint: any FloatingPointUnit
   /// How many processes there may be.
@@ -115,6 +121,8 @@ public final class ProcessSystem: Nameable {
     scheduler = Scheduler(slotCount: threads.capacity, turnNanoseconds: turnNanoseconds)
     sleepers = UserSleepQueue(slotCount: threads.capacity)
     records = Pool(memory.physical, .threadRecord, alignment: 64)
+    signalRecords = Pool(memory.physical, .signalRecord)
+    actionRecords = Pool(memory.physical, .signalActions)
     slots = Array(repeating: nil, count: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)
     for index in 0..<maximumProcessCount { nextFreeSlots[index] = UInt32(index + 1) }
@@ -301,6 +309,11 @@ public final class ProcessSystem: Nameable {
       thread.hasRun = false
     }
     if thread === current {
+      if let process = currentProcess, hasDueSignal(thread, process), isKeptAwake(thread, process, by: channel) {
+        // It looks at the signal before anything else.
+        needsAttention = true
+        return
+      }
       currentProcess?.usage.voluntarySwitchCount &+= 1
       leaveTurn(thread)
     }
@@ -323,6 +336,19 @@ public final class ProcessSystem: Nameable {
     floatingPoint.restore(from: thread.record.address.raw)
     floatingPointOwner = thread.slot
   }
+
+  /// Makes the floating point area of a thread's context say what its registers are.
+  public func saveFloatingPoint(of thread: Thread) {
+    if floatingPointOwner == thread.slot { saveFloatingPoint() }
+  }
+
+  /// The floating point area of a thread's context was changed: it is loaded before the thread goes on.
+  public func reloadFloatingPoint(of thread: Thread) {
+    if floatingPointOwner == thread.slot { floatingPointOwner = .none }
+  }
+
+  /// Frames that hold the records of threads, signals and actions.
+  public var recordFrameCount: Int { records.frameCount + signalRecords.frameCount + actionRecords.frameCount }
 
   /// Writes the registers that are in the processor to the context they belong to.
   func saveFloatingPoint() {

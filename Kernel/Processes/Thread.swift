@@ -45,6 +45,8 @@ public final class Thread: Nameable {
   public var hasWake = false
   /// Whether it has said itself that its next sleep is to be interrupted (thr_wake(2) of its own identifier).
   public var hasOwnWake = false
+  /// What it has of its own about signals.
+  public var signals = ThreadSignals()
   /// Nanoseconds for which it had the processor.
   public internal(set) var nanoseconds: UInt64 = 0
   /// Its neighbours among the threads of the process.

@@ -107,6 +107,8 @@ public struct ThreadRecord: BitwiseCopyable {
   static let indirectArgumentsOffset = MemoryLayout<ThreadContext>.size
   /// Where a call's path or structure is staged on its way in or out.
   public var buffer = [1024 of UInt8](repeating: 0)
+  /// Where what a signal's frame has of floating point state elsewhere is staged on its way in.
+  public var extendedState = [320 of UInt8](repeating: 0)
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
   /// Its name, its priority.

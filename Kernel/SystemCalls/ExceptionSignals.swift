@@ -13,6 +13,7 @@ enum ExceptionVector {
   static let overflow: UInt8 = 4
   static let bound: UInt8 = 5
   static let invalidOpcode: UInt8 = 6
+  static let taskSegment: UInt8 = 10
   static let segmentNotPresent: UInt8 = 11
   static let stackSegment: UInt8 = 12
   static let pageFault: UInt8 = 14
@@ -56,10 +57,40 @@ extension ProcessorException {
     }
   }
 
+  /// The number by which programs know the exception.
+  var trapNumber: TrapNumber {
+    switch vector {
+    case ExceptionVector.divide: .divide
+    case ExceptionVector.debug: .trace
+    case ExceptionVector.breakpoint: .breakpoint
+    case ExceptionVector.overflow: .overflow
+    case ExceptionVector.bound: .bound
+    case ExceptionVector.invalidOpcode: .invalidOpcode
+    case ExceptionVector.taskSegment: .taskSegment
+    case ExceptionVector.segmentNotPresent: .segmentNotPresent
+    case ExceptionVector.stackSegment: .stackSegment
+    case ExceptionVector.pageFault: .pageFault
+    case ExceptionVector.floatingPoint: .floatingPoint
+    case ExceptionVector.alignment: .alignment
+    case ExceptionVector.vectorFloatingPoint: .vectorFloatingPoint
+    default: .protection
+    }
+  }
+
+  /// What a program is told of every exception but page faults: where it was.
+  func information(at instruction: UInt64) -> SignalInformation {
+    SignalInformation(signal, signalCode, address: instruction, trap: trapNumber)
+  }
+
+  /// The flags that are not masked, the first that applies (spec signals.md section 1.11). The x87 status word has bit 6 for a
+  /// fault of its stack.
   private var floatingPointCode: SignalCode {
     let status = floatingPointStatus
-    if status & 1 != 0 { return .floatInvalid }
+    if status & 1 != 0 {
+      return vector == ExceptionVector.floatingPoint && status & 64 != 0 ? .floatSubscript : .floatInvalid
+    }
     if status & 4 != 0 { return .floatDivide }
+    if status & 2 != 0 { return .floatUnderflow }
     if status & 8 != 0 { return .floatOverflow }
     if status & 16 != 0 { return .floatUnderflow }
     return .floatInexact
@@ -79,7 +110,8 @@ extension Kernel {
     // From ring 3 a supervisor access comes only from an instruction that loads a descriptor (or, on an emulator with SMAP,
     // from iret and lret); mapping the page would not help, so the instruction would fault for ever.
     guard event.errorCode & PageFaultCode.user != 0 else {
-      processes.raise(.sigbus, in: process)
+      raise(
+        SignalInformation(.sigbus, .busObject, address: thread.context.rip, trap: .protection), event, thread, process)
       return false
     }
     let outcome = process.space.borrow { $0.resolveFault(at: VirtualAddress(event.address), event.access) }
@@ -91,8 +123,8 @@ extension Kernel {
       if awaited.keptFrame != .none { process.usage.majorFaultCount &+= 1 }
       processes.park(thread, on: awaited)
       return false
-    case .signal(let signal, _):
-      processes.raise(signal, in: process)
+    case .signal(let signal, let code):
+      raise(SignalInformation(signal, code, address: event.address, trap: .pageFault), event, thread, process)
       return false
     }
   }

@@ -16,8 +16,9 @@ enum HeapCost {
   static var openFile: HeapAmount { object(128) }
   static var sharedMemoryObject: HeapAmount { object(192) }
   static var fileTable: HeapAmount { object(672) }
-  static var process: HeapAmount { object(672) }
-  static var thread: HeapAmount { object(576) }
+  static var process: HeapAmount { object(816) }
+  static var thread: HeapAmount { object(768) }
+  static var signalActions: HeapAmount { object(96) }
   static var credentials: HeapAmount { object(96) }
   static var userAccount: HeapAmount { object(112) }
   static var groupList: HeapAmount { object(160) }

@@ -250,6 +250,7 @@ extension Kernel {
       case .delivery:
         _ = deliver(thread, process)
         return
+      case .signalFrame(let frame): return storeFrame(frame, thread, process)
       case .random, .nameList: break
       }
     }

@@ -33,7 +33,7 @@ extension Kernel {
     files.finish(&memory)
     memory.finish()
     processes.inspectReferences(&memory, files)
-    let records = self.memory.recordFrameCount + files.recordFrameCount + processes.records.frameCount
+    let records = self.memory.recordFrameCount + files.recordFrameCount + processes.recordFrameCount
     memory.require(memory.poolFrameCount == records, "frames of records", UInt64(memory.poolFrameCount))
     let heap = services.heap
     let kernelFrames = baselineKernelFrameCount + (heap?.heldFrameCount ?? 0) + stagingFrames + files.frameCount

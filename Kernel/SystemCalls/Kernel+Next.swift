@@ -132,16 +132,17 @@ extension Kernel {
       processes.endAfterCall(thread, process)
       return false
     }
-    // A stopped process looks at its other signals when it is continued. What has begun finishes before either.
-    if let signal = processes.terminatingSignal(process), signal == .sigkill || !process.isStopped {
-      if !processes.outlastsKill(thread, process) {
-        processes.beginExit(process, .terminated(signal))
-        return false
-      }
-    } else if process.isStopped && !thread.continuation.outlastsStop && !thread.isEnding {
+    if process.isStopped && !thread.continuation.outlastsStop && !thread.isEnding {
       processes.suspend(thread, of: process)
       return false
     }
+    let end = processes.takeSleepEnd(thread)
+    if end != .none {
+      concludeInterrupted(end, thread, process)
+      return false
+    }
+    // A stopped process looks at its signals when it is continued.
+    if !process.isStopped && actOnSignal(thread, process) { return false }
     if thread.continuation.isNone { return true }
     if let monitor { watchResume(thread, process, monitor) } else { resume(thread, process) }
     return false

@@ -190,7 +190,7 @@ extension Kernel {
       shortage.killedNanoseconds = services.nanoseconds
       report(victim.identifier, " killed: out of memory")
     } else if isLastResort, !processes.scheduler.hasReady, let initial = processes[.initial] {
-      processes.raise(.sigbus, in: initial)
+      processes.beginExit(initial, .terminated(.sigbus))
       report(initial.identifier, " ended: out of memory")
     } else if case .user = search.scope {
       // Whoever it was for has ended meanwhile.

@@ -116,7 +116,7 @@ public final class Kernel {
     if event.vector == ExceptionVector.pageFault {
       return pageFault(event, thread, process)
     }
-    processes.raise(event.signal, in: process)
+    raise(event.information(at: thread.context.rip), event, thread, process)
     return false
   }
 

@@ -1,4 +1,4 @@
-// fork(2), execve(2), wait4(2), kill(2), getrusage(2), sigaction(2) and their like.
+// fork(2), execve(2), wait4(2), getrusage(2) and their like.
 
 import ABI
 import Files
@@ -9,6 +9,7 @@ import Processes
 extension SystemCallTable {
   mutating func declareProcessCalls() {
     declare(.exit, "exit", 1) { call throws(Errno) in
+      call.process.exitValue = call.arguments.first.integer
       call.kernel.processes.beginExit(call.process, .exited(call.arguments.first.integer))
       return .left
     }
@@ -29,18 +30,13 @@ extension SystemCallTable {
       call.deliver(UInt64(call.thread.identifier), to: call.arguments.first.address)
     }
     declare(.getrusage, "getrusage", 2) { call throws(Errno) in try call.usage() }
+    declareControlCall()
     declareSignalCalls()
+    declareSignalFrameCalls()
     declareFamilyCalls()
   }
 
-  private mutating func declareSignalCalls() {
-    declare(.kill, "kill", 2) { call throws(Errno) in try call.kill() }
-    declare(
-      .sigaction, "sigaction", 3,
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalAction.byteCount))
-      }
-    ) { call throws(Errno) in try call.signalAction() }
+  private mutating func declareControlCall() {
     declare(
       .procctl, "procctl", 4,
       copyIn: .chosen { call throws(Errno) in
@@ -93,9 +89,21 @@ extension SystemCall {
     }
   }
 
+  /// Ends a call whose sleep a caught signal has ended, where that stores more than a result.
+  func concludeInterrupted(_ continuation: consuming Continuation) throws(Errno) -> Answer {
+    switch consume continuation {
+    case .process(.sleep(let deadline)): endSleep(deadline)
+    case .process(.awaitSignal): try endSignalWait(.eintr)
+    case .process(.userSleep): try concludeInterruptedSleep()
+    default: throw .eintr
+    }
+  }
+
   private func goOn(_ remainder: ProcessContinuation) throws(Errno) -> Answer {
     switch remainder {
     case .sleep(let deadline): sleep(until: deadline)
+    case .suspend: suspend()
+    case .awaitSignal(let deadline): try continueSignalWait(deadline)
     case .kill(let pending): try continueKill(pending)
     case .execute(let execution): try continueExecution(execution)
     case .fork(let pending): try continueFork(pending)
@@ -261,52 +269,4 @@ extension SystemCall {
     }
     return deliver(Rusage.byteCount, to: arguments.second.address)
   }
-
-  // MARK: Signals
-
-  fileprivate func kill() throws(Errno) -> Answer {
-    let signal = Signal(rawValue: arguments.second.integer)
-    guard signal.rawValue == 0 || signal.isValid else { throw .einval }
-    let pending = try kernel.processes.kill(
-      arguments.first.integer, signal.rawValue == 0 ? nil : signal, by: process)
-    guard let pending else { return .value(0) }
-    return try continueKill(pending)
-  }
-
-  private func continueKill(_ pending: PendingKill) throws(Errno) -> Answer {
-    var pending = pending
-    return try kernel.processes.continueKill(&pending, by: process)
-      ? .value(0) : goOnLater(.process(.kill(pending)))
-  }
-
-  /// sigaction(2), as far as it goes yet: SIG_DFL and SIG_IGN, and SA_NOCLDWAIT. Functions are refused with ENOSYS.
-  fileprivate func signalAction() throws(Errno) -> Answer {
-    let signal = Signal(rawValue: arguments.first.integer)
-    guard signal.isValid else { throw .einval }
-    let old: UInt64 = process.ignoredSignals.contains(signal) ? 1 : 0
-    let oldFlags = signal == .sigchld && process.forgetsChildren ? SignalAction.noChildWait : 0
-    if !arguments.second.isNull {
-      let handler = stagedLong(at: 0)
-      guard handler == 0 || signal != .sigkill && signal != .sigstop else { throw .einval }
-      guard handler <= 1 else { throw .enosys }
-      if handler == 1 { process.ignoredSignals.insert(signal) } else { process.ignoredSignals.remove(signal) }
-      if signal == .sigchld {
-        process.forgetsChildren = stagedWord(at: SignalAction.flagsOffset) & SignalAction.noChildWait != 0
-      }
-    }
-    guard !arguments.third.isNull else { return .value(0) }
-    zero(SignalAction.byteCount)
-    stage(old, at: 0)
-    stage(oldFlags, at: SignalAction.flagsOffset)
-    return deliver(SignalAction.byteCount, to: arguments.third.address)
-  }
-}
-
-/// `struct sigaction`, as far as it means something yet (spec abi.md section 11).
-private enum SignalAction {
-  static let byteCount = 32
-  /// sa_flags
-  static let flagsOffset = 8
-  /// SA_NOCLDWAIT
-  static let noChildWait: UInt32 = 0x20
 }

@@ -46,7 +46,7 @@ extension Kernel {
       standstill.observe(isStanding: isStanding, wakeCount: scheduler.frameWakeCount, now: now),
       let initial = processes[.initial]
     else { return }
-    processes.raise(.sigbus, in: initial)
+    processes.beginExit(initial, .terminated(.sigbus))
     report(initial.identifier, " ended: fail points let nobody get on")
   }
 }

@@ -226,7 +226,8 @@ extension SystemCall {
     return try isDone(space.copyOut(bytes, to: range.start, progress: &progress))
   }
 
-  private func isDone(_ outcome: UserCopyOutcome) throws(Errno) -> Bool {
+  /// Whether user memory was reached; false when the call has to be answered with `restart`. Throws EFAULT when it cannot be.
+  func isDone(_ outcome: UserCopyOutcome) throws(Errno) -> Bool {
     switch outcome {
     case .complete: return true
     case .fault, .tooLong: throw .efault
@@ -315,7 +316,9 @@ extension SystemCall {
   /// A call that does not exist: ENOSYS, and SIGSYS if `kern.signosys` says so. It is posted, not forced on a program that
   /// ignores it (spec abi.md section 2).
   func unknownCall() -> Errno {
-    if kernel.unknownCallsRaiseSignal { kernel.processes.post(.sigsys, to: process, from: process) }
+    if kernel.unknownCallsRaiseSignal {
+      _ = kernel.processes.post(SignalInformation(.sigsys), to: process, thread, isItsOwn: true)
+    }
     return .enosys
   }
 }

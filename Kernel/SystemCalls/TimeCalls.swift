@@ -93,10 +93,18 @@ extension SystemCall {
     let time = Timespec(decoding: thread.frame.value.buffer.span)
     guard time.isValid else { throw .einval }
     if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
-    let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
-    let (deadline, most) = duration.addingReportingOverflow(kernel.services.nanoseconds)
-    return wait(until: overflow || more || most ? UInt64.max : deadline)
+    return wait(until: kernel.deadline(after: time))
+  }
+
+  /// nanosleep(2) that a signal has ended: what is left is stored.
+  func endSleep(_ deadline: UInt64) -> Answer {
+    let now = kernel.services.nanoseconds
+    let left = Timespec(nanoseconds: deadline > now ? deadline - now : 0)
+    stage(left.seconds, at: 0)
+    stage(left.nanoseconds, at: 8)
+    beginDelivery(error: .eintr)
+    addPiece(at: 0, Timespec.byteCount, to: arguments.second)
+    return .deliver
   }
 
   /// Goes on with a sleep until a time in nanoseconds since boot.
@@ -108,5 +116,15 @@ extension SystemCall {
     thread.continuation = .process(.sleep(deadlineNanoseconds: deadline))
     thread.deadlineNanoseconds = deadline
     return .waitForDeadline(Wait(.sleep(slot: thread.slot.raw)))
+  }
+}
+
+extension Kernel {
+  /// When a positive time from now is over, in nanoseconds since boot.
+  func deadline(after time: Timespec) -> UInt64 {
+    let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
+    let (deadline, most) = duration.addingReportingOverflow(services.nanoseconds)
+    return overflow || more || most ? UInt64.max : deadline
   }
 }

@@ -85,7 +85,7 @@ struct SignalActionCall: SimulatedCall {
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    let handlers: [UInt64?] = [nil, 0, 1, 1, 0x20_0000]
+    let handlers: [UInt64?] = [nil, 0, 1, 1]
     return SignalActionCall(
       signal: generator.random.pick([20, 20, 12, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20,
       handler: generator.random.pick(handlers) ?? nil, wantsOld: !generator.random.chance(oneIn: 4))

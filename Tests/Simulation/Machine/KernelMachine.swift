@@ -235,7 +235,10 @@ public final class KernelMachine: SimulatedSystem {
     switch process.state {
     case .zombie, .exiting: return true
     case .running:
-      guard let signal = kernel.inspectedProcesses.terminatingSignal(process) else { return false }
+      let processes = kernel.inspectedProcesses
+      guard let thread = processes.firstThread(of: process), let signal = processes.fatalSignal(thread, process) else {
+        return false
+      }
       return signal == .sigkill || !process.isStopped
     }
   }

@@ -138,6 +138,13 @@ public final class SimulatedFloatingPoint: FloatingPointUnit {
   /// The registers: the first two words of the XSAVE area's register part.
   public var registers: (UInt64, UInt64) = (0, 0)
 
+  /// XSAVE with AVX.
+  public var extendedByteCount: Int { 320 }
+  /// x87, SSE and AVX.
+  public var components: UInt64 { 0b111 }
+  /// Everything but what is reserved.
+  public var vectorStatusMask: UInt32 { 0xffff }
+
   /// Registers that are saved to `memory`.
   public init(memory: SimulatedMemory) {
     self.memory = memory

@@ -122,6 +122,7 @@ final class ModelProcess {
     breakAddress = other.breakAddress
     segmentBases = other.segmentBases
     signals.ignored = other.signals.ignored
+    signals.touched = other.signals.touched
   }
 
   /// Whether it can take a step.

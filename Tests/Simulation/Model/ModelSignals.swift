@@ -3,6 +3,8 @@
 /// What signals have done to a process (only default actions and SIG_IGN).
 struct ModelSignals {
   var ignored: Set<Int32> = []
+  /// Those whose action was ever set, with flags that are all clear: the others restart calls.
+  var touched: Set<Int32> = []
   /// Posted to a stopped process, which looks at them when it is continued.
   var pending: Set<Int32> = []
   var isStopped = false

@@ -7,6 +7,7 @@ extension ReferenceModel {
     let to = target.credentials
     if sender === target || from.effectiveUser == 0 { return true }
     if signal == 19 && sender.session == target.session { return true }
+    if target.isTainted && ![0, 1, 2, 9, 14, 15, 17, 18, 21, 22, 30, 31].contains(signal) { return false }
     return [from.realUser, from.effectiveUser].contains { $0 == to.realUser || $0 == to.savedUser }
   }
 
@@ -36,6 +37,7 @@ extension ReferenceModel {
     guard target.state == .running else { return }
     if signal == 19 || signal == 9 { resume(target, tells: signal == 19) }
     if target.state != .running || target.signals.ignored.contains(signal) && signal != 9 && signal != 17 { return }
+    if [18, 21, 22].contains(signal) && isOrphaned(target.group) { return }
     // Process 1 is spared what others send.
     if target.number == 0 && target !== sender || ModelSignals.harmless.contains(signal) { return }
     if ModelSignals.stopping.contains(signal) {
@@ -51,6 +53,16 @@ extension ReferenceModel {
     }
   }
 
+  /// Whether nobody in the session outside a group is the parent of a member. Process 1 counts as somebody's child.
+  private func isOrphaned(_ group: Int32) -> Bool {
+    processes.values.allSatisfy { member in
+      guard member.group == group, member.state == .running else { return true }
+      if member.number == 0 { return false }
+      guard let parent = processes[member.parent] else { return true }
+      return parent.group == group || parent.session != member.session
+    }
+  }
+
   /// A stopped process goes on, and looks at the signals that were posted meanwhile.
   private func resume(_ target: ModelProcess, tells: Bool) {
     guard target.signals.isStopped else { return }
@@ -61,23 +73,25 @@ extension ReferenceModel {
     if let first = target.signals.pending.min() { _ = exit(target, .terminated(Signal(rawValue: first))) }
   }
 
-  /// sigaction(2) with SIG_DFL and SIG_IGN; functions are not there yet (ENOSYS).
+  /// sigaction(2) with SIG_DFL and SIG_IGN.
   func signalAction(
     _ process: ModelProcess, _ signal: Int32, _ handler: UInt64?, _ wantsOld: Bool
   ) throws(Difference) -> Expectation {
     if handler != nil && !reaches(process, .input, 32, write: false) { return .error(.efault) }
     if signal <= 0 || signal > 128 { return .error(.einval) }
     let old: UInt64 = process.signals.ignored.contains(signal) ? 1 : 0
+    let oldFlags: UInt64 = process.signals.touched.contains(signal) ? 0 : 2
     if let handler {
       if handler != 0 && (signal == 9 || signal == 17) { return .error(.einval) }
-      if handler > 1 { return .error(.enosys) }
+      process.signals.touched.insert(signal)
       if handler == 1 { process.signals.ignored.insert(signal) } else { process.signals.ignored.remove(signal) }
     }
     if wantsOld {
       if !reaches(process, .output, 32, write: true) { return .error(.efault) }
       let bytes = try output(.output, 32)
       try check("sa_handler", bytes, 0, 8, old)
-      for offset in [8, 16, 24] { try check("sa_flags or sa_mask", bytes, offset, 8, 0) }
+      try check("sa_flags", bytes, 8, 8, oldFlags)
+      for offset in [16, 24] { try check("sa_mask", bytes, offset, 8, 0) }
     }
     return .value(0)
   }

@@ -135,6 +135,14 @@ INLINE uint16_t read_floating_point_status(void) {
   return value;
 }
 
+INLINE uint16_t read_floating_point_control(void) {
+  uint16_t value;
+  __asm__ volatile("fnstcw %0" : "=m"(value));
+  return value;
+}
+
+INLINE void clear_floating_point_exceptions(void) { __asm__ volatile("fnclex"); }
+
 INLINE uint32_t read_vector_status(void) {
   uint32_t value;
   __asm__ volatile("stmxcsr %0" : "=m"(value));

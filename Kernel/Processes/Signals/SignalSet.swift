@@ -36,9 +36,28 @@ public struct SignalSet: Equatable, BitwiseCopyable, Sendable {
     if bit < 64 { low &= ~(1 << UInt64(bit)) } else { high &= ~(1 << UInt64(bit - 64)) }
   }
 
+  /// The set of one valid signal.
+  public init(of signal: Signal) {
+    self.init()
+    insert(signal)
+  }
+
+  /// Makes a valid signal a member, or not.
+  mutating func set(_ signal: Signal, _ isMember: Bool) {
+    if isMember { insert(signal) } else { remove(signal) }
+  }
+
   /// The members that are not in `other`.
   public func subtracting(_ other: SignalSet) -> SignalSet {
     SignalSet(low: low & ~other.low, high: high & ~other.high)
+  }
+
+  /// The members of both.
+  public func union(_ other: SignalSet) -> SignalSet { SignalSet(low: low | other.low, high: high | other.high) }
+
+  /// The members that are in `other` too.
+  public func intersection(_ other: SignalSet) -> SignalSet {
+    SignalSet(low: low & other.low, high: high & other.high)
   }
 
   /// The member with the lowest number, or nil.
@@ -48,8 +67,14 @@ public struct SignalSet: Equatable, BitwiseCopyable, Sendable {
     return nil
   }
 
-  /// The signals that can neither be caught, ignored nor held back.
+  /// The signals that can neither be caught, ignored nor held back: SIGKILL and SIGSTOP.
   public static let unblockable = SignalSet(low: 1 << 8 | 1 << 16)
+  /// The signals that stop a process: SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU.
+  public static let stops = SignalSet(low: 1 << 16 | 1 << 17 | 1 << 20 | 1 << 21)
+  /// The signals that do nothing to a process that has not asked for anything: SIGURG, SIGCHLD, SIGIO, SIGWINCH, SIGINFO.
+  public static let ignoredByDefault = SignalSet(low: 1 << 15 | 1 << 19 | 1 << 22 | 1 << 27 | 1 << 28)
+  /// SIGCONT alone.
+  public static let continuation = SignalSet(low: 1 << 18)
 }
 
 /// What a signal does to a process that has not asked for anything else.

@@ -34,7 +34,7 @@ extension ProcessSystem {
   public func kill(_ target: Int32, _ signal: Signal?, by caller: Process) throws(Errno) -> PendingKill? {
     if target > 0 {
       guard let process = process(target) else { throw .esrch }
-      guard maySend(signal ?? .sigterm, from: caller, to: process) else { throw .eperm }
+      guard maySend(signal, from: caller, to: process) else { throw .eperm }
       if let signal { post(signal, to: process, from: caller) }
       return nil
     }
@@ -95,7 +95,7 @@ extension ProcessSystem {
   private func send(_ signal: Signal?, to process: Process, from caller: Process, _ reach: inout SignalReach) {
     guard process.state != .zombie else { return }
     reach.found = true
-    guard maySend(signal ?? .sigterm, from: caller, to: process) else { return }
+    guard maySend(signal, from: caller, to: process) else { return }
     reach.permitted = true
     if let signal { post(signal, to: process, from: caller) }
   }

@@ -1,0 +1,186 @@
+// Running a handler: the frame that it finds on its stack (spec signals.md section 1.12), and what a signal does to the call it
+// interrupts.
+
+import ABI
+import Memory
+import Primitives
+import Processes
+
+extension Kernel {
+  /// Acts on a signal that is due to a thread before that goes on; whether there was one that could be acted on.
+  func actOnSignal(_ thread: Thread, _ process: Process) -> Bool {
+    guard processes.hasDueSignal(thread, process) else { return false }
+    guard thread.continuation.isNone else { return processes.actOnSignalInCall(thread, process) }
+    switch processes.actOnSignal(thread, process) {
+    case .nothing: return false
+    case .done: break
+    case .handler(let information): beginHandler(information, nil, thread, process)
+    }
+    return true
+  }
+
+  /// A call whose sleep was ended by a signal that is caught: it gives EINTR, or begins anew when the handler is done.
+  func concludeInterrupted(_ end: SleepEnd, _ thread: Thread, _ process: Process) {
+    // Who was woken in the meantime does not care.
+    if case .process(.userSleep) = thread.continuation, !processes.isAsleep(thread) { return }
+    let interruption = thread.continuation.interruption
+    let restarts = interruption == .restarts || interruption == .restartsIfAsked && end == .restart
+    switch interruption {
+    case .none: return
+    case .concludes: concludeByCall(thread, process)
+    case .restarts, .restartsIfAsked, .fails:
+      if case .process(.userSleep) = thread.continuation {
+        guard restarts else { return concludeByCall(thread, process) }
+        processes.endUserSleep(thread)
+      }
+      thread.continuation = .none
+      thread.place = nil
+      processes.releaseAwaitedFrame(thread)
+      // The number of the call and its arguments are in their registers still: back to the instruction, of two bytes.
+      if restarts { thread.context.rip &-= 2 } else { _ = fail(.eintr, thread) }
+    }
+  }
+
+  private func concludeByCall(_ thread: Thread, _ process: Process) {
+    let continuation = thread.continuation
+    thread.continuation = .none
+    do throws(Errno) {
+      _ = conclude(
+        try SystemCall(kernel: self, thread: thread, process: process).concludeInterrupted(continuation), thread)
+    } catch {
+      _ = fail(error, thread)
+    }
+  }
+
+  /// Something that a thread did: its handler runs at once, or the process ends.
+  func raise(_ information: SignalInformation, _ exception: ProcessorException, _ thread: Thread, _ process: Process) {
+    if processes.raise(information.signal, thread, process) { beginHandler(information, exception, thread, process) }
+  }
+
+  // MARK: The frame
+
+  /// Makes the frame of a handler in the thread's buffer, and begins to store it on the stack that is meant.
+  private func beginHandler(
+    _ information: SignalInformation, _ exception: ProcessorException?, _ thread: Thread, _ process: Process
+  ) {
+    let alternate = thread.signals.alternateStack
+    let entry = processes.enterHandler(information.signal, thread, process)
+    processes.saveFloatingPoint(of: thread)
+    let stackPointer = thread.context.rsp
+    var top = stackPointer &- SignalFrame.redZoneByteCount
+    if entry.usesAlternateStack && alternate.isEnabled && !alternate.contains(stackPointer) {
+      top = alternate.start &+ alternate.byteCount
+    }
+    let extendedByteCount = processes.floatingPoint.extendedByteCount
+    var extendedAddress: UInt64 = 0
+    if extendedByteCount > 0 {
+      top = (top &- UInt64(extendedByteCount)) & ~63
+      extendedAddress = top
+    }
+    let frame = (top &- UInt64(SignalFrame.byteCount)) & ~15
+    let call = SystemCall(kernel: self, thread: thread, process: process)
+    call.zero(SignalFrame.context)
+    call.stage(entry.handler, at: SignalFrame.handler)
+    call.stageContext(at: SignalFrame.context, mask: entry.mask)
+    call.stageException(exception, information, at: SignalFrame.context)
+    call.stageExtended(extendedAddress, extendedByteCount, at: SignalFrame.context)
+    call.stageStack(alternate, at: SignalFrame.context + UserContext.stack)
+    // Also without SA_SIGINFO, until the registers are set.
+    call.stage(information, at: SignalFrame.information)
+    storeFrame(
+      PendingSignalFrame(
+        frameAddress: frame, extendedAddress: extendedAddress, extendedByteCount: extendedByteCount,
+        wantsInformation: entry.wantsInformation), thread, process)
+  }
+
+  /// Stores the frame from where it stopped, then enters the handler. A stack that cannot be written ends the process.
+  func storeFrame(_ frame: PendingSignalFrame, _ thread: Thread, _ process: Process) {
+    var frame = frame
+    let outcome = process.space.borrow { frame.store(thread, $0) }
+    switch outcome {
+    case .complete:
+      frame.enter(thread)
+      processes.reloadFloatingPoint(of: thread)
+      thread.continuation = .none
+    case .fault, .tooLong:
+      thread.continuation = .none
+      processes.beginExit(process, .terminated(.sigill))
+    case .wait(let awaited):
+      thread.continuation = .phase(.signalFrame(frame))
+      processes.park(thread, on: awaited)
+    }
+  }
+}
+
+extension PendingSignalFrame {
+  /// Stores what is left.
+  fileprivate mutating func store(_ thread: Thread, _ space: AddressSpace) -> UserCopyOutcome {
+    if progress < extendedByteCount {
+      let bytes = RawSpan(_elements: thread.frame.value.context.floatingPoint.span)
+        .extracting(512..<512 + extendedByteCount)
+      let outcome = space.copyOut(bytes, to: VirtualAddress(extendedAddress), progress: &progress)
+      guard case .complete = outcome else { return outcome }
+    }
+    var rest = progress - extendedByteCount
+    let count = wantsInformation ? SignalFrame.byteCount : SignalFrame.information
+    if rest < count {
+      let bytes = RawSpan(_elements: thread.frame.value.buffer.span).extracting(0..<count)
+      let outcome = space.copyOut(bytes, to: VirtualAddress(frameAddress), progress: &rest)
+      progress = extendedByteCount + rest
+      guard case .complete = outcome else { return outcome }
+    }
+    guard count < SignalFrame.byteCount else { return .complete }
+    // No siginfo_t is wanted: zeros.
+    var zeros = progress - extendedByteCount - count
+    let outcome = space.zeroOut(
+      to: VirtualAddress(frameAddress &+ UInt64(count)), byteCount: SignalFrame.byteCount - count, progress: &zeros)
+    progress = extendedByteCount + count + zeros
+    return outcome
+  }
+
+  /// The registers that the handler, or rather the trampoline, begins with.
+  fileprivate func enter(_ thread: Thread) {
+    let bytes = thread.frame.value.buffer.span
+    let information = SignalFrame.information
+    let context = frameAddress &+ UInt64(SignalFrame.context)
+    let code = UInt64(bitPattern: Int64(Int32(bitPattern: bytes.loadUInt32(at: information + 8))))
+    thread.context.rdi = UInt64(bytes.loadUInt32(at: information))
+    thread.context.rsi = wantsInformation ? frameAddress &+ UInt64(information) : code
+    thread.context.rdx = context
+    thread.context.rcx = bytes.loadUInt64(at: information + 24)
+    thread.context.rip = ABI.UserSpace.signalTrampoline
+    thread.context.rsp = frameAddress
+    thread.context.rflags &= ~UserContext.flagsClearedForHandlers
+    thread.context.returnPath = 1
+    thread.context.setCleanFloatingPoint()
+  }
+}
+
+extension SystemCall {
+  fileprivate func stageException(
+    _ exception: ProcessorException?, _ information: SignalInformation, at offset: Int
+  ) {
+    if let exception {
+      stage(UInt32(truncatingIfNeeded: information.reason), at: offset + UserContext.trapNumber)
+      stage(exception.vector == ExceptionVector.pageFault ? exception.address : 0, at: offset + UserContext.address)
+      stage(exception.errorCode, at: offset + UserContext.error)
+    }
+  }
+
+  private func stageExtendedFlags(at offset: Int) {
+    stage(UserContext.hasSelectors | UserContext.hasExtended, at: offset + UserContext.flags)
+  }
+
+  fileprivate func stageExtended(_ address: UInt64, _ byteCount: Int, at offset: Int) {
+    guard byteCount > 0 else { return }
+    stageExtendedFlags(at: offset)
+    stage(address, at: offset + UserContext.extended)
+    stage(UInt64(byteCount), at: offset + UserContext.extendedLength)
+  }
+
+  fileprivate func stageStack(_ stack: AlternateStack, at offset: Int) {
+    stage(stack.start, at: offset)
+    stage(stack.byteCount, at: offset + 8)
+    stage(UInt64(stack.flags(stackPointer: thread.context.rsp)), at: offset + 16)
+  }
+}
