@@ -4,7 +4,9 @@ import ABI
 
 extension SimulatedCalls {
   static let signalCalls: [any SimulatedCall.Type] = [
-    KillCall.self, SignalActionCall.self, ControlProcessCall.self, UnknownCall.self,
+    KillCall.self, SignalActionCall.self, ControlProcessCall.self, UnknownCall.self, SignalMaskCall.self,
+    PendingSignalsCall.self, TakeSignalCall.self, QueueSignalCall.self, ThreadKillCall.self, AlternateStackCall.self,
+    SuspendCall.self, ContextCall.self,
   ]
 }
 
@@ -73,6 +75,7 @@ struct SignalActionCall: SimulatedCall {
   }
 
   var number: SystemCallNumber { .sigaction }
+  var memoryErrors: [Errno] { [.enomem] }
   var arguments: [CallArgument] {
     let action = handler.map { KernelMachine.bytes(of: $0) + [UInt8](repeating: 0, count: 24) }
     return [.int(signal), action.map { .input($0) } ?? .null, wantsOld ? .output(32) : .null]
@@ -142,7 +145,8 @@ struct UnknownCall: SimulatedCall {
 
   /// One that does not exist in FreeBSD raises SIGSYS; one that only does not exist here does not.
   func raisesSignal(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
-    model.unknownCallsRaiseSignal && !Self.missing.contains(rawNumber) && !process.signals.ignored.contains(12)
+    model.unknownCallsRaiseSignal && !Self.missing.contains(rawNumber)
+      && !process.signals.ignored.contains(12)
   }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {

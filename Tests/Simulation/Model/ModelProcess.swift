@@ -123,6 +123,8 @@ final class ModelProcess {
     segmentBases = other.segmentBases
     signals.ignored = other.signals.ignored
     signals.touched = other.signals.touched
+    signals.mask = other.signals.mask
+    signals.alternateStack = other.signals.alternateStack
   }
 
   /// Whether it can take a step.

@@ -5,12 +5,37 @@ struct ModelSignals {
   var ignored: Set<Int32> = []
   /// Those whose action was ever set, with flags that are all clear: the others restart calls.
   var touched: Set<Int32> = []
-  /// Posted to a stopped process, which looks at them when it is continued.
-  var pending: Set<Int32> = []
+  /// Posted, and held back or to a stopped process, which looks at them when it is continued; in their order.
+  var queue: [ModelSignal] = []
+  /// Held back (sigprocmask(2)).
+  var mask: Set<Int32> = []
+  /// The stack that sigaltstack(2) has set: address, size, flags.
+  var alternateStack: [UInt64] = [0, 0, 4]
   var isStopped = false
   var stopSignal: Int32 = 0
   var stopIsUnreported = false
   var continuationIsUnreported = false
+
+  /// The signals of the queue.
+  var pending: Set<Int32> { Set(queue.map(\.number)) }
+  /// Those of them that are not held back.
+  var due: Set<Int32> { pending.subtracting(mask) }
+
+  /// Takes the first instance of the lowest of some signals out of the queue.
+  mutating func take(_ set: Set<Int32>) -> ModelSignal? {
+    guard let number = pending.intersection(set).min(), let index = queue.firstIndex(where: { $0.number == number })
+    else { return nil }
+    return queue.remove(at: index)
+  }
+
+  /// The two words of a sigset_t.
+  static func words(of set: Set<Int32>) -> [UInt64] {
+    var words: [UInt64] = [0, 0]
+    for signal in set where signal >= 1 && signal <= 128 {
+      words[Int(signal - 1) / 64] |= 1 << UInt64((signal - 1) % 64)
+    }
+    return words
+  }
 
   static let stopping: Set<Int32> = [17, 18, 21, 22]
   static let harmless: Set<Int32> = [16, 19, 20, 23, 28, 29]
@@ -21,6 +46,15 @@ struct ModelSignals {
     if options & 4 != 0 && continuationIsUnreported { return 0x13 }
     return nil
   }
+}
+
+/// An instance of a signal, with what its receiver is told of it.
+struct ModelSignal {
+  var number: Int32
+  var code: UInt32
+  var sender: Int32 = 0
+  var user: UInt32 = 0
+  var value: UInt64 = 0
 }
 
 /// What a process used, as far as the model knows: at least this, and exactly this if `isExact`.

@@ -71,6 +71,7 @@ extension ReferenceModel {
     process.hasExecuted = true
     // Of what is ignored, only the ends of children are not any more.
     process.signals.ignored.remove(20)
+    process.signals.alternateStack = [0, 0, 4]
     let who = process.credentials
     if who.realUser == who.effectiveUser && who.realGroup == who.effectiveGroup { process.isTainted = false }
     process.credentials.savedUser = who.effectiveUser

@@ -34,23 +34,163 @@ extension ReferenceModel {
   }
 
   private func post(_ signal: Int32, to target: ModelProcess, from sender: ModelProcess) {
+    post(
+      ModelSignal(
+        number: signal, code: 0x10001, sender: identifiers[sender.number] ?? 0, user: sender.credentials.realUser),
+      to: target, isItsOwn: target === sender)
+  }
+
+  /// Posts a signal, and does what follows.
+  func post(_ signal: ModelSignal, to target: ModelProcess, isItsOwn: Bool) {
+    let number = signal.number
     guard target.state == .running else { return }
-    if signal == 19 || signal == 9 { resume(target, tells: signal == 19) }
-    if target.state != .running || target.signals.ignored.contains(signal) && signal != 9 && signal != 17 { return }
-    if [18, 21, 22].contains(signal) && isOrphaned(target.group) { return }
+    let isHarmless = ModelSignals.harmless.contains(number) && number != 19
+    if (isHarmless || target.signals.ignored.contains(number) && number != 19) && number != 9 && number != 17 { return }
     // Process 1 is spared what others send.
-    if target.number == 0 && target !== sender || ModelSignals.harmless.contains(signal) { return }
-    if ModelSignals.stopping.contains(signal) {
-      guard !target.signals.isStopped else { return }
-      target.signals.isStopped = true
-      target.signals.stopSignal = signal
-      target.signals.stopIsUnreported = true
-      target.signals.continuationIsUnreported = false
-    } else if target.signals.isStopped {
-      target.signals.pending.insert(signal)
-    } else {
-      _ = exit(target, .terminated(Signal(rawValue: signal)))
+    if target.number == 0 && !isItsOwn {
+      if number == 19 { resume(target, tells: true) }
+      return
     }
+    if number == 19 { target.signals.queue.removeAll { ModelSignals.stopping.contains($0.number) } }
+    if ModelSignals.stopping.contains(number) {
+      target.signals.queue.removeAll { $0.number == 19 }
+      target.signals.continuationIsUnreported = false
+      if number != 17 && isOrphaned(target.group) { return }
+    }
+    if target.signals.mask.contains(number) {
+      target.signals.queue.append(signal)
+      if number == 19 { resume(target, tells: true) }
+    } else if number == 19 {
+      resume(target, tells: true)
+    } else if ModelSignals.stopping.contains(number) {
+      stop(target, number)
+    } else if number == 9 || !target.signals.isStopped {
+      _ = exit(target, .terminated(Signal(rawValue: number)))
+    } else {
+      target.signals.queue.append(signal)
+    }
+  }
+
+  private func stop(_ target: ModelProcess, _ signal: Int32) {
+    guard !target.signals.isStopped else { return }
+    target.signals.isStopped = true
+    target.signals.stopSignal = signal
+    target.signals.stopIsUnreported = true
+    target.signals.continuationIsUnreported = false
+  }
+
+  /// A process looks at the signals that are due, the lowest first.
+  private func look(_ target: ModelProcess) {
+    while target.state == .running, !target.signals.isStopped, let signal = target.signals.take(target.signals.due) {
+      let number = signal.number
+      if target.signals.ignored.contains(number) || ModelSignals.harmless.contains(number) { continue }
+      if ModelSignals.stopping.contains(number) {
+        if number == 17 || !isOrphaned(target.group) { stop(target, number) }
+      } else {
+        _ = exit(target, .terminated(Signal(rawValue: number)))
+      }
+    }
+  }
+
+  // MARK: Masks and waiting
+
+  /// sigprocmask(2)
+  func signalMask(
+    _ process: ModelProcess, _ how: Int32, _ set: Set<Int32>?, _ wantsOld: Bool
+  ) throws(Difference) -> Expectation {
+    if set != nil && !reaches(process, .input, 16, write: false) { return .error(.efault) }
+    let old = process.signals.mask
+    if let set {
+      switch how {
+      case 1: process.signals.mask.formUnion(set)
+      case 2: process.signals.mask.subtract(set)
+      case 3: process.signals.mask = set
+      default: return .error(.einval)
+      }
+      process.signals.mask.subtract([9, 17])
+    }
+    var result = Expectation.value(0)
+    if wantsOld {
+      if reaches(process, .output, 16, write: true) {
+        try checkSet("the old mask", old)
+      } else {
+        result = .error(.efault)
+      }
+    }
+    look(process)
+    if process.state != .running { return .ended }
+    return process.signals.isStopped ? .blocked : result
+  }
+
+  /// sigpending(2)
+  func pendingSignals(_ process: ModelProcess) throws(Difference) -> Expectation {
+    if !reaches(process, .output, 16, write: true) { return .error(.efault) }
+    try checkSet("what is pending", process.signals.pending)
+    return .value(0)
+  }
+
+  private func checkSet(_ name: String, _ set: Set<Int32>) throws(Difference) {
+    let bytes = try output(.output, 16)
+    let words = ModelSignals.words(of: set)
+    for index in 0..<2 { try check(name, bytes, 8 * index, 8, words[index]) }
+  }
+
+  /// sigtimedwait(2) and its like, which never wait in scripts: a signal is there, or the time is over at once.
+  func takeSignal(
+    _ process: ModelProcess, _ set: Set<Int32>, _ nanoseconds: Int64?, isPlain: Bool
+  ) throws(Difference) -> Expectation {
+    if nanoseconds != nil && !reaches(process, .second, 16, write: false) { return .error(.efault) }
+    if !reaches(process, .input, 16, write: false) { return .error(.efault) }
+    guard let signal = process.signals.take(set.subtracting([9, 17])) else {
+      guard let nanoseconds else { return .anything }
+      return .error(nanoseconds < 0 || nanoseconds >= 1_000_000_000 ? .einval : .eagain)
+    }
+    let byteCount = isPlain ? 4 : 80
+    if !reaches(process, .output, byteCount, write: true) { return .error(.efault) }
+    let bytes = try output(.output, byteCount)
+    try check("si_signo", bytes, 0, 4, UInt64(UInt32(bitPattern: signal.number)))
+    if isPlain { return .value(0) }
+    try check("si_code", bytes, 8, 4, UInt64(signal.code))
+    try check("si_pid", bytes, 12, 4, UInt64(UInt32(bitPattern: signal.sender)))
+    try check("si_uid", bytes, 16, 4, UInt64(signal.user))
+    try check("si_value", bytes, 32, 8, signal.value)
+    return .value(UInt64(signal.number))
+  }
+
+  /// sigqueue(2)
+  func queueSignal(_ process: ModelProcess, _ target: ProcessTarget, _ number: Int32, _ value: UInt64) -> Expectation {
+    if number < 0 || number > 128 { return .error(.einval) }
+    let wanted = identifier(target)
+    if wanted <= 0 { return .error(.einval) }
+    guard let other = self.process(wanted) else { return .error(.esrch) }
+    if !maySend(number, from: process, to: other) { return .error(.eperm) }
+    if number != 0 {
+      post(
+        ModelSignal(
+          number: number, code: 0x10002, sender: identifiers[process.number] ?? 0,
+          user: process.credentials.realUser, value: value),
+        to: other, isItsOwn: other === process)
+    }
+    if process.state != .running { return .ended }
+    return process.signals.isStopped ? .blocked : .value(0)
+  }
+
+  /// sigaltstack(2)
+  func alternateStack(
+    _ process: ModelProcess, _ stack: [UInt64]?, _ wantsOld: Bool
+  ) throws(Difference) -> Expectation {
+    if stack != nil && !reaches(process, .input, 24, write: false) { return .error(.efault) }
+    let old = process.signals.alternateStack
+    if let stack {
+      if stack[2] & ~4 != 0 { return .error(.einval) }
+      if stack[2] == 0 && stack[1] < 2048 { return .error(.enomem) }
+      process.signals.alternateStack = stack[2] == 0 ? stack : [old[0], old[1], 4]
+    }
+    guard wantsOld else { return .value(0) }
+    if !reaches(process, .output, 24, write: true) { return .error(.efault) }
+    let bytes = try output(.output, 24)
+    for index in 0..<3 { try check("stack_t", bytes, 8 * index, 8, old[index]) }
+    return .value(0)
   }
 
   /// Whether nobody in the session outside a group is the parent of a member. Process 1 counts as somebody's child.
@@ -70,7 +210,7 @@ extension ReferenceModel {
     target.signals.stopIsUnreported = false
     if !tells { return }
     target.signals.continuationIsUnreported = true
-    if let first = target.signals.pending.min() { _ = exit(target, .terminated(Signal(rawValue: first))) }
+    look(target)
   }
 
   /// sigaction(2) with SIG_DFL and SIG_IGN.
