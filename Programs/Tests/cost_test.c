@@ -3,7 +3,7 @@
 // objects, processes or mappings that exist, and that it stays below a ceiling: what FreeBSD 15-CURRENT needs for the same on
 // the same machine, and for what is called most often a tenth more than it took when it was last made cheaper.
 
-#include "check.h"
+#include "threads.h"
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -197,6 +197,67 @@ TEST(what_only_tells_something_is_cheap) {
   CHECK_COST("getresuid", LEAST(20, getresuid(&real, &effective, &saved), ), 400);
   CHECK_COST("getgroups", LEAST(20, getgroups(16, groups), ), 400);
   CHECK_COST("a random word", LEAST(20, syscall(SYS_getrandom, &word, sizeof word, 0), ), 400);
+}
+
+static struct worker worker;
+
+static void ends(struct worker *worker) { worker->result++; }
+
+TEST(threads_are_cheap) {
+  start_worker(&worker, 0, ends);
+  join_worker(&worker);
+  uint64_t cost = LEAST(
+      50,
+      {
+        start_worker(&worker, 0, ends);
+        join_worker(&worker);
+      }, );
+  CHECK_COST("thr_new, thr_exit and joining", cost, 6000);
+}
+
+static volatile uint32_t *words;
+
+static void await(volatile uint32_t *word, uint32_t value) {
+  uint32_t seen;
+  while ((seen = *word) != value) umtx(word, UMTX_OP_WAIT_UINT, seen, NULL, NULL);
+}
+
+static void hand(volatile uint32_t *word, uint32_t value) {
+  *word = value;
+  umtx(word, UMTX_OP_WAKE, 1, NULL, NULL);
+}
+
+TEST(words_are_waited_for_cheaply) {
+  words = (volatile uint32_t *)mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+  CHECK(words != MAP_FAILED);
+  words[0] = 0;
+  CHECK_COST("_umtx_op that wakes nobody, private", LEAST(50, umtx(words, UMTX_OP_WAKE_PRIVATE, 1, NULL, NULL), ), 300);
+  CHECK_COST("_umtx_op that wakes nobody, shared", LEAST(50, umtx(words, UMTX_OP_WAKE, 1, NULL, NULL), ), 400);
+  struct umutex *mutex = (struct umutex *)(words + 16);
+  mutex->m_flags = USYNC_PROCESS_SHARED;
+  CHECK_COST("a mutex locked and unlocked by the kernel",
+             LEAST(50, umtx(mutex, UMTX_OP_MUTEX_LOCK, 0, NULL, NULL),
+                   umtx(mutex, UMTX_OP_MUTEX_UNLOCK, 0, NULL, NULL)),
+             400);
+  enum { rounds = 50 };
+  pid_t child = fork();
+  if (child == 0) {
+    for (uint32_t round = 1; round <= rounds; round++) {
+      await(words, round);
+      hand(words + 1, round);
+    }
+    _exit(0);
+  }
+  uint32_t number = 0;
+  uint64_t cost = LEAST(
+      rounds,
+      {
+        number++;
+        hand(words, number);
+        await(words + 1, number);
+      }, );
+  CHECK_EQUAL(check_wait(child), 0);
+  CHECK_COST("a word handed to another process and back", cost, 3000);
 }
 
 TEST(no_frequent_call_has_become_dearer) {

@@ -36,6 +36,7 @@ struct UserSideTests {
       programs: ["process_test", "descriptor_test", "system_test", "start_state_test", "stale_bytes_test"],
       others: ["arguments", "descriptors"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
+    Batch(name: "threads and what they wait for", programs: ["threads_test", "umtx_test"]),
     Batch(name: "hostile programs", programs: ["hostile_test", "bad_arguments_test"]),
     Batch(
       name: "hostile programs on a processor without SMEP and SMAP", programs: ["hostile_test", "system_test"],

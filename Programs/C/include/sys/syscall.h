@@ -124,6 +124,7 @@
 #define SYS_sigqueue 456
 #define SYS_abort2 463
 #define SYS_thr_set_name 464
+#define SYS_rtprio_thread 466
 #define SYS_pread 475
 #define SYS_pwrite 476
 #define SYS_mmap 477
