@@ -137,6 +137,7 @@ public struct FileInspector: ~Copyable {
   public mutating func finish(_ memory: inout MemoryInspector) {
     var names = 0
     for group in system.names.groups.indices { names += visitNames(ofGroup: group, &memory) }
+    visitKeyedObjects(&memory)
     let counts = system.counts
     memory.require(counts.names == names, "names that the table does not show", UInt64(names))
     memory.require(counts.openFiles == fileCount, "open files that nothing reaches", UInt64(fileCount))
@@ -151,6 +152,17 @@ public struct FileInspector: ~Copyable {
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
     memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
+  }
+
+  private mutating func visitKeyedObjects(_ memory: inout MemoryInspector) {
+    var count = 0
+    system.keyedObjects.inspect { entry in
+      count += 1
+      memory.count(entry)
+      visit(entry.object, &memory)
+      memory.count(kernelByteCount: KernelMemoryCost.keyedObject, of: entry.object.vmObject.payer)
+    }
+    memory.require(count == system.keyedObjects.count, "count of objects that are found by a place", UInt64(count))
   }
 
   /// Frames that hold this module's records.

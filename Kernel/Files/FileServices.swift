@@ -70,6 +70,8 @@ public final class FileServices: Nameable {
   let branches: Pool<DescriptorBranch<DescriptorLeaf>>
   let trunks: Pool<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>
   var names: SharedMemoryNamespace
+  /// Objects that are found by a place in another.
+  public let keyedObjects = KeyedObjects()
   /// Owners and modes of the devices.
   var deviceOwnership: [5 of Ownership]
   /// Filled at boot.
@@ -105,6 +107,7 @@ public final class FileServices: Nameable {
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
+    memory.placeWatcher = BackReference(keyedObjects)
     console = Console(memory.services, outputByteCount: consoleOutputByteCount)
     maximumNameCount = pageCount * FileLimits.namesPerPage
     maximumNamesPerUser = pageCount * FileLimits.namesPerPage / 2

@@ -38,13 +38,15 @@ public final class SharedMemoryObject: Nameable {
   /// The inspection that visited the object last.
   var inspection: UInt32 = 0
 
-  /// Makes an object of size 0.
+  /// Makes an object of so many pages, none of them present.
   ///
   /// Throws ENOMEM when the pageable store cannot be had.
   init(
-    _ fileServices: FileServices, _ ownership: Ownership, _ flags: SharedMemoryFlags, _ account: UserAccount
+    _ fileServices: FileServices, _ ownership: Ownership, _ flags: SharedMemoryFlags, _ account: UserAccount,
+    pageCount: UInt64 = 0
   ) throws(Errno) {
-    storage = try VMObject.make(fileServices.memory, .sharedMemory, pageCount: 0, account: account)
+    storage = try VMObject.make(fileServices.memory, .sharedMemory, pageCount: pageCount, account: account)
+    size = Int64(pageCount << Page.shift)
     fileServicesReference = BackReference(fileServices)
     self.ownership = ownership
     self.flags = flags

@@ -77,6 +77,8 @@ public final class MemorySystem: Nameable {
   var shrinkCount: UInt32 = 0
   /// Counts the objects that were named to sleepers, to number them (`VMObject.placeNumber`).
   var lastPlaceNumber: UInt64 = 0
+  /// Who wants to know when an object goes that was named to somebody.
+  public var placeWatcher = BackReference<PlaceWatcher>()
 
   /// Takes over the machine's memory.
   ///

@@ -73,7 +73,7 @@ public final class PendingFork {
   deinit {
     system.pendingForkCount -= 1
     account.processCount -= 1
-    if !record.isNone { _ = system.records.take(record, system.memory) }
+    if !record.isNone { system.records.release(record, system.memory) }
     space?.retire()
   }
 

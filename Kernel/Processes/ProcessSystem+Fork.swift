@@ -54,7 +54,7 @@ extension ProcessSystem {
     do throws(Errno) {
       space = try AddressSpace.make(memory)
     } catch {
-      _ = records.take(record, memory)
+      records.release(record, memory)
       throw error
     }
     space.account = parent.credentials.account

@@ -177,7 +177,7 @@ extension ProcessSystem {
     if sleepers.contains(thread.slot) {
       var isAsleep = false
       if case .process(.userSleep(.asleep)) = thread.continuation { isAsleep = true }
-      memory.require(isAsleep && !isCurrent, "thread that others take for a sleeper", identifier)
+      memory.require(isAsleep, "thread that others take for a sleeper", identifier)
     }
     inspectLiveness(thread, place, identifier, &memory)
   }

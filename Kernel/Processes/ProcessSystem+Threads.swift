@@ -87,11 +87,21 @@ extension ProcessSystem {
     }
   }
 
+  /// How many threads the machine can have.
+  public var maximumThreadCount: Int { threads.capacity }
+
   /// An identifier for a thread that is to be made.
   public func takeThreadIdentifier() -> Int32 { threads.takeIdentifier() }
 
-  /// Makes a thread ready for the first time, with a part of the turn of the one that made it.
+  /// Takes a thread back that has never been ready.
+  public func abandon(_ thread: Thread, _ process: Process) {
+    scheduler.forgetParent(thread.slot)
+    forget(thread, of: process)
+  }
+
+  /// Makes a thread ready for the first time, with a part of the turn of the one that made it, and its mask.
   public func begin(_ thread: Thread, madeBy other: Thread) {
+    thread.signals.mask = other.signals.mask
     charge()
     scheduler.enqueue(thread.slot, childOf: other.slot)
   }
@@ -226,6 +236,6 @@ extension ProcessSystem {
       tellOfStopIfComplete(process)
     }
     threads.remove(thread)
-    _ = records.take(thread.record, memory)
+    records.release(thread.record, memory)
   }
 }

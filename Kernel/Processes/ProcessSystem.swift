@@ -309,7 +309,9 @@ public final class ProcessSystem: Nameable {
       thread.hasRun = false
     }
     if thread === current {
-      if let process = currentProcess, hasDueSignal(thread, process), isKeptAwake(thread, process, by: channel) {
+      if let process = currentProcess, thread.hasOwnWake || hasDueSignal(thread, process),
+        isKeptAwake(thread, process, by: channel)
+      {
         // It looks at the signal before anything else.
         needsAttention = true
         return

@@ -116,6 +116,9 @@ extension Scheduler {
     }
   }
 
+  /// Whatever turn the slot of a thread had, it is nobody's child.
+  func forgetParent(_ slot: ThreadSlot) { turns[slot.index].parent = .none }
+
   /// Settles the turn of a thread that ends with that of the thread that made it, if that is still there.
   func giveBack(_ slot: ThreadSlot) {
     let turn = turns[slot.index]

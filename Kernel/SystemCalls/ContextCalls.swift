@@ -99,6 +99,12 @@ extension SystemCall {
     return try load(.user)
   }
 
+  /// What setcontext(2) does, with the context at the front of the buffer; false when that has to wait.
+  func takeContext() throws(Errno) -> Bool {
+    if case .restart = try setContext() { return false }
+    return true
+  }
+
   fileprivate func swapContext() throws(Errno) -> Answer {
     let (old, new) = (arguments.first, arguments.second)
     guard !old.isNull, !new.isNull else { throw .einval }

@@ -33,6 +33,8 @@ enum HeapCost {
   static var sharedMemoryOpen: HeapAmount {
     openFile + (vmObject + sharedMemoryObject).maximum(transferHold)
   }
+  /// UMTX_OP_SHM: a new object with its entry, and its file.
+  static var keyedObject: HeapAmount { openFile + vmObject + sharedMemoryObject + object(96) }
   /// fork(2): what is copied, and the state of the copying.
   static var child: HeapAmount { object(144) + process + thread + fileTable + addressSpace }
   /// mmap(2): an object for shared memory without a file, and what remains of a mapping that replaces many.

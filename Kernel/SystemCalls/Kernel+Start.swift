@@ -117,6 +117,7 @@ extension Kernel {
     if monitor != nil && !hasViolation { _ = isSound() }
     var budget = Int.max
     _ = files.removeAllNames(budget: &budget)
+    files.keyedObjects.removeAll()
     while !memory.drainTeardown(budget: 4096) {}
     files.trim()
     processes.trim()

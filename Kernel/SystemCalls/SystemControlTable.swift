@@ -102,6 +102,7 @@ struct SystemControlTable {
   init() {
     addSystem()
     addFilesAndProcesses()
+    addThreads()
     addHardware()
     addMemory()
   }
@@ -144,6 +145,18 @@ struct SystemControlTable {
     add(
       "kern.ipc.shm_names_per_user", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNamesPerUser)) },
       .settable({ $0.files.maximumNamesPerUser = Int($1) }))
+  }
+
+  private mutating func addThreads() {
+    let kern = SystemControl.Top.kern
+    add(
+      "kern.threads.max_threads_per_proc", kern, nil,
+      { _ in .integer(UInt32(ProcessLimits.maximumThreadsPerProcess)) })
+    add("kern.maxthread", kern, nil, { .integer(UInt32(clamping: $0.processes.maximumThreadCount)) })
+    add("kern.ipc.umtx_max_robust", kern, nil, { _ in .integer(UInt32(ProcessLimits.robustMutexCount)) })
+    add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
+    add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
+    add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
   }
 
   private mutating func addHardware() {

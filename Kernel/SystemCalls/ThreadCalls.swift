@@ -16,6 +16,10 @@ extension SystemCallTable {
         return .bytes(call.arguments.first.range(byteCount))
       }, .refuses(.enomem, HeapCost.thread)
     ) { call throws(Errno) in try call.newThread() }
+    declare(
+      .thrCreate, "thr_create", 3, copyIn: .structure(argument: 0, byteCount: UserContext.byteCount),
+      .refuses(.enomem, HeapCost.thread)
+    ) { call throws(Errno) in try call.createThread() }
     declare(.thrExit, "thr_exit", 1) { call throws(Errno) in try call.exitThread() }
     declare(.thrSetName, "thr_set_name", 2) { call throws(Errno) in try call.setThreadName() }
     declare(
@@ -89,6 +93,35 @@ extension SystemCall {
     made.context.rflags &= ~ThreadContext.trapFlag
     made.context.returnPath = 1
     kernel.processes.begin(made, madeBy: thread)
+  }
+
+  /// thr_create(2): the new thread has the registers of a context, as setcontext(2) takes them, and its maker's mask.
+  fileprivate func createThread() throws(Errno) -> Answer {
+    let (processes, place) = (kernel.processes, arguments.second)
+    try processes.checkThreadLimits(process)
+    let identifier = processes.takeThreadIdentifier()
+    if !place.isNull {
+      let outcome = try withWords { () throws(WordFailure) in
+        try space.store(UInt64(identifier), at: place.address)
+        return .value(0)
+      }
+      if case .restart = outcome { return outcome }
+    }
+    let made = try processes.makeThread(process, like: thread, identifier: identifier)
+    // The context is in the copy of the buffer.
+    let call = SystemCall(kernel: kernel, thread: made, process: process)
+    do throws(Errno) {
+      guard try call.takeContext() else {
+        thread.wanted = made.wanted
+        processes.abandon(made, process)
+        return .restart
+      }
+    } catch {
+      processes.abandon(made, process)
+      throw error
+    }
+    processes.begin(made, madeBy: thread)
+    return .value(0)
   }
 
   // MARK: Priority

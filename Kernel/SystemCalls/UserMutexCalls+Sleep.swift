@@ -113,10 +113,6 @@ extension SystemCall {
 
   /// Parks the thread, which is in the queue of its key, or ends its sleep because its time is over.
   private func continueSleep(_ interruption: Interruption) throws(Errno) -> Answer {
-    if thread.hasOwnWake && interruption != .restarts {
-      thread.hasOwnWake = false
-      return try endSleep(.interrupted)
-    }
     let awaited = kernel.processes.userSleepWait(thread)
     thread.continuation = .process(.userSleep(.asleep(interruption)))
     guard let deadline = thread.frame.value.userSleep.deadline else { return .wait(awaited) }

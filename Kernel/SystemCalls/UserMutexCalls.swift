@@ -11,7 +11,7 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareUserMutexCalls() {
-    declare(.umtxOp, "_umtx_op", 5) { call throws(Errno) in try call.userMutex() }
+    declare(.umtxOp, "_umtx_op", 5, .asks(HeapCost.keyedObject)) { call throws(Errno) in try call.userMutex() }
   }
 }
 
@@ -61,6 +61,7 @@ extension SystemCall {
       return .value(0)
     case .wakeManyPrivate: return try wakeMany()
     case .robustLists: return try setRobustLists()
+    case .sharedMemory: return try sharedMemory()
     case .getMinimumTimeout:
       try space.store(process.minimumSleepNanoseconds, at: arguments.fourth.address)
       return .value(0)
@@ -249,6 +250,33 @@ extension SystemCall {
     guard let key = try kernel.processes.waitForSemaphore(at: object, in: space) else { return .value(0) }
     let isRelative = thread.frame.value.userSleep.deadline?.isRelative ?? false
     return try sleep(on: key, isRelative ? .concludes : .restartsIfAsked)
+  }
+
+  // MARK: Shared memory
+
+  /// UMTX_OP_SHM: an object of one page that goes with a word.
+  private func sharedMemory() throws(WordFailure) -> Answer {
+    let place = arguments.fourth.address
+    switch arguments.third.raw {
+    case UserSharedMemory.isAlive:
+      if try space.showsDestroyedObject(at: place) { throw .error(.enotty) }
+      return .value(0)
+    case UserSharedMemory.destroy:
+      let key = try space.sharedPlace(of: place)
+      try refusing { () throws(Errno) in try kernel.files.destroyKeyedObject(at: key) }
+      return .value(0)
+    case UserSharedMemory.create, UserSharedMemory.lookUp:
+      let key = try space.sharedPlace(of: place)
+      guard hasReserve() else { return .restart }
+      let creates = arguments.third.raw == UserSharedMemory.create
+      let limit = process.limit(.sharedLocks).soft
+      let (files, table) = (kernel.files, table)
+      let descriptor = try refusing { () throws(Errno) in
+        try files.openKeyedObject(at: key, creates: creates, limit: limit, process.credentials, into: table)
+      }
+      return .value(UInt64(descriptor))
+    default: throw .error(.einval)
+    }
   }
 
   // MARK: Robust mutexes

@@ -30,6 +30,8 @@ public final class UserAccount: Nameable {
   public private(set) var kernelByteCount = 0
   /// Names of shared memory objects that are the user's.
   public var nameCount = 0
+  /// Objects of the user that are found by a place in another (RLIMIT_UMTXP).
+  public var keyedObjectCount = 0
   /// What the inspection in progress found of these.
   var inspectedPageCount = 0
   var inspectedKernelByteCount = 0
@@ -78,6 +80,8 @@ public enum KernelMemoryCost {
   public static let object = 256
   /// What a shared memory object has besides.
   public static let sharedMemoryObject = 192
+  /// What an object has besides that is found by a place in another.
+  public static let keyedObject = 64
   /// An open file, which is counted with the process that has the descriptor.
   public static let openFile = 128
 }

@@ -23,6 +23,22 @@ public struct SharedPlace: BitwiseCopyable, Sendable {
   public let isInherited: Bool
 }
 
+extension SharedPlace {
+  /// Whether both are the same place of the same object.
+  public func isSame(as other: SharedPlace) -> Bool {
+    objectNumber == other.objectNumber && offset == other.offset
+  }
+}
+
+/// Keeps something about places in objects as long as those exist. A class rather than a protocol, so that a back reference can
+/// name one.
+open class PlaceWatcher: Nameable {
+  /// Makes one.
+  public init() {}
+  /// An object has gone that has this number in its places.
+  open func placesEnded(_ objectNumber: UInt64) {}
+}
+
 extension AddressSpace {
   /// Names the space among those that there are.
   @inline(__always)
@@ -98,6 +114,18 @@ extension AddressSpace {
       let place = try reach(VirtualAddress(address.raw &+ index), .write)
       system.physical.store(bytesOf: UInt8(truncatingIfNeeded: word &>> (8 &* index)), at: place)
     }
+  }
+
+  /// Whether what a mapping shows has been destroyed (UMTX_SHM_ALIVE). Throws EFAULT when nothing is mapped there that can be
+  /// read, EINVAL when nothing is behind it yet.
+  public func showsDestroyedObject(at address: VirtualAddress) throws(WordFailure) -> Bool {
+    if let wait = editWait { throw .wait(wait) }
+    guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let handle = find(address.raw),
+      system.entries[handle].protection.contains(.read)
+    else { throw .error(.efault) }
+    let object = system.entries[handle].objectReference
+    if object.isEmpty { throw .error(.einval) }
+    return object.borrow { $0.isDestroyed }
   }
 
   /// Names a word of a mapping that can be written. The mapping gets an object of its own first if it needs one; the word's

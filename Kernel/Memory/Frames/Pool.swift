@@ -182,8 +182,20 @@ public final class Pool<Element: ~Copyable> {
   /// Takes the record out and releases its slot.
   @inline(__always)
   public func take(_ handle: Handle<Element>, _ system: MemorySystem) -> Element {
+    let value = unsafe pointer(handle).move()
+    giveSlot(handle, system)
+    return value
+  }
+
+  /// Releases the slot of a record that needs nothing done about what is in it.
+  @inline(__always)
+  public func release(_ handle: Handle<Element>, _ system: MemorySystem) where Element: BitwiseCopyable {
+    giveSlot(handle, system)
+  }
+
+  @inline(__always)
+  private func giveSlot(_ handle: Handle<Element>, _ system: MemorySystem) {
     let memory = unsafe pointer(handle)
-    let value = unsafe memory.move()
     generations.end(handle.raw)
     let frame = handle.address.frame
     let table = system.frames
@@ -195,7 +207,6 @@ public final class Pool<Element: ~Copyable> {
     table[frame].count &-= 1
     count &-= 1
     if table[frame].count == 0 { becameEmpty(frame, system) }
-    return value
   }
 
   /// Gives back the frame that is kept although nothing in it is in use.

@@ -56,6 +56,8 @@ public final class VMObject: AnyOwner {
   var nextShadow = BackReference<VMObject>()
   var previousShadow = BackReference<VMObject>()
   var shadowCount = 0
+  /// Whether those who show it are to know that it is no good any more (UMTX_SHM_DESTROY).
+  public var isDestroyed = false
   /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
   /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
   var isSeenOnce = false
@@ -128,7 +130,8 @@ public final class VMObject: AnyOwner {
   fileprivate func dropReference() {
     referenceCount -= 1
     if referenceCount == 0 {
-      if pages.isEmpty && backing == nil && !isQueued { end() } else { system.teardown.append(self) }
+      // What is watched goes by the list, because others may go with it.
+      if pages.isEmpty && backing == nil && number == 0 && !isQueued { end() } else { system.teardown.append(self) }
     } else if referenceCount == 1 && shadowCount == 1 {
       // The one shadow is all that can see this object now: let it take the pages over.
       if let shadow = firstShadow.instance { system.teardown.append(shadow) }
@@ -157,6 +160,7 @@ public final class VMObject: AnyOwner {
     charge = 0
     account?.countKernelMemory(-kernelByteCount)
     system.counters.liveObjects &-= 1
+    if number != 0 && !system.placeWatcher.isEmpty { system.placeWatcher.borrow { $0.placesEnded(number) } }
   }
 
   /// Puts `source` behind this object, which has none.

@@ -159,6 +159,11 @@ extension ProcessSystem {
   /// becomes of its call.
   func isKeptAwake(_ thread: Thread, _ process: Process, by channel: WaitChannel) -> Bool {
     if mustActFirst(thread, process) { return true }
+    if thread.hasOwnWake && mayEndSleep(of: thread, on: channel) {
+      thread.hasOwnWake = false
+      thread.signals.sleepEnd = .fail
+      return true
+    }
     let caught = dueSignals(thread, process).intersection(process.caughtSignals)
     guard let signal = caught.first, mayEndSleep(of: thread, on: channel) else { return false }
     thread.signals.sleepEnd = process.restartsCalls(signal) ? .restart : .fail

@@ -4,7 +4,8 @@ import ABI
 
 extension SimulatedCalls {
   static let threadCalls: [any SimulatedCall.Type] = [
-    ThreadIdentifierCall.self, NewThreadCall.self, ThreadExitCall.self, ThreadNameCall.self, ThreadSuspensionCall.self,
+    ThreadIdentifierCall.self, NewThreadCall.self, CreateThreadCall.self, ThreadExitCall.self, ThreadNameCall.self,
+    ThreadSuspensionCall.self,
     ThreadWakeCall.self, ThreadPriorityCall.self, AffinityCall.self, SetAffinityCall.self, UserMutexCall.self,
   ]
 }
@@ -53,6 +54,24 @@ struct NewThreadCall: SimulatedCall {
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     NewThreadCall(byteCount: generator.random.pick([104, -1, 105, 0, 16]) ?? 104)
+  }
+}
+
+/// thr_create(2), as it is refused: a context of another length
+struct CreateThreadCall: SimulatedCall {
+  static var weight: Int { 1 }
+  static var examples: [CallExample] { [("thr_create with a bad context", CreateThreadCall())] }
+
+  var number: SystemCallNumber { .thrCreate }
+  var memoryErrors: [Errno] { [.enomem] }
+  var arguments: [CallArgument] { [.input([UInt8](repeating: 0, count: 880)), .null, .int(0)] }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.reaches(process, .input, 880, write: false) ? .error(.einval) : .error(.efault)
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    CreateThreadCall()
   }
 }
 
@@ -245,6 +264,7 @@ struct UserMutexCall: SimulatedCall {
     [
       ("_umtx_op that sleeps", UserMutexCall(operation: 15, words: [7], value: 7, nanoseconds: 1_000_000)),
       ("_umtx_op of a shared word", UserMutexCall(operation: 3, words: [7])),
+      ("_umtx_op that makes an object", UserMutexCall(operation: 25, words: [0], value: 1)),
       ("_umtx_op that locks", UserMutexCall(operation: 5, words: [0, 1, 0, 0, 0, 0, 0, 0])),
     ]
   }
@@ -254,12 +274,16 @@ struct UserMutexCall: SimulatedCall {
     let time = [0, nanoseconds ?? 0].flatMap { KernelMachine.bytes(of: UInt64(bitPattern: $0)) }
     return [
       .input(words.flatMap { KernelMachine.bytes(of: $0) }), .int(operation), .word(value),
-      nanoseconds == nil ? .null : .word(16), nanoseconds == nil ? .null : .input(time, at: .second),
+      operation == 25 ? .word(Program.input) : nanoseconds == nil ? .null : .word(16),
+      nanoseconds == nil ? .null : .input(time, at: .second),
     ]
   }
   var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enomem, .enfile] }
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool { operation == 25 }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    if operation == 25 { return .anything }
     let usesTime = [2, 5, 11, 15, 17, 23].contains(operation)
     if usesTime, let nanoseconds {
       if !model.reaches(process, .second, 16, write: false) { return .error(.efault) }
