@@ -41,6 +41,7 @@ help:
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'fuzz         KIND=elf|multiboot|options SECONDS=30: libFuzzer on what parses input from outside'
+	@echo 'go           build programs of Go for FreeBSD and boot each of them'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
@@ -97,7 +98,7 @@ $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	@Boot/Tools/make-iso $@
 
 .PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
-test: setup kernel programs iso
+test: setup kernel programs iso go-programs
 	@Tests/Tools/test format host simulation boot stress
 
 test-host:
@@ -119,8 +120,17 @@ test-address:
 test-thread:
 	swift test --no-color-diagnostics --sanitize=thread --scratch-path .build-thread --skip BootTests
 
-test-boot: setup kernel programs iso
+test-boot: setup kernel programs iso go-programs
 	@Tests/Tools/test boot
+
+# Unmodified programs of Go for FreeBSD. Without a Go compiler, and none to be had, they are left out, and so are their tests.
+.PHONY: go-programs go
+go-programs: setup
+	@Tests/Tools/go-programs
+
+go: kernel go-programs
+	@for program in build/programs/go/*; do \
+	  echo "== $$(basename $$program)"; $(MAKE) --no-print-directory run PROGRAM=$$program APPEND=quiet || true; done
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso

@@ -57,6 +57,19 @@ public final class BootFile: OpenFile {
     super.init(BackReference(fileServices), flags, isSeekable: true)
   }
 
+  override func attach(_ filter: EventFilter) throws(Errno) {
+    guard filter == .read || filter == .write else { throw .einval }
+  }
+
+  /// There is something to read everywhere but at the end; FreeBSD tells the distance from there, whatever its sign.
+  override func readiness(_ filter: EventFilter, lowWater: Int64?) -> Readiness {
+    guard filter == .read else { return Readiness(0, isReady: true) }
+    let left = Int64(content.byteCount) &- offset
+    var readiness = Readiness(left, isReady: left != 0)
+    readiness.isRegular = true
+    return readiness
+  }
+
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if !transfer.isStarted {
       if let wait = start(&transfer) { return .wait(wait) }

@@ -16,6 +16,9 @@ public final class Console {
   /// Bytes that wait to be read.
   public private(set) var count = 0
 
+  /// The notes that watch the console, through whichever file.
+  var watchers = NoteList()
+
   /// The way out.
   public let output: ConsoleOutput
 

@@ -105,6 +105,23 @@ public final class ConsoleFile: DeviceFile {
     }
   }
 
+  override func attach(_ filter: EventFilter) throws(Errno) {
+    guard filter == .read || filter == .write else { throw .einval }
+  }
+
+  override func readiness(_ filter: EventFilter, lowWater: Int64?) -> Readiness {
+    let console = fileServices.console
+    let count = filter == .read ? console.count : console.output.room(hasWaited: false)
+    if filter == .write && count == 0 { console.output.roomIsAwaited() }
+    return Readiness(Int64(count), isReady: count > 0)
+  }
+
+  /// All that is open of the console has the same watchers.
+  public override var watchers: NoteList {
+    get { fileServices.console.watchers }
+    set { fileServices.console.watchers = newValue }
+  }
+
   /// Readable while input waits, writable while there is room.
   public override func poll(_ events: UInt16) -> UInt16 {
     var ready = readyPoll(events)

@@ -64,6 +64,9 @@ public class DeviceFile: OpenFile {
     super.init(BackReference(fileServices), flags, isSeekable: isSeekable)
   }
 
+  /// Nobody is told when something happens to it.
+  override func attach(_ filter: EventFilter) throws(Errno) { throw .enodev }
+
   /// A device.
   public final override var kind: FileKind { .device }
 

@@ -22,6 +22,8 @@ public enum FileContinuation: Remainder {
   case closeRange(UInt32, UInt32)
   /// Descriptors from the first number to the second are being marked close-on-exec.
   case markCloseOnExec(UInt32, UInt32)
+  /// kevent(2): changes of a queue, and waiting for its events; the thread's record has the rest.
+  case events(EventQueue)
 
   /// Whether a kill acts only when the call has stored its result.
   public var outlastsKill: Bool {
@@ -30,7 +32,7 @@ public enum FileContinuation: Remainder {
     case .write(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
     case .open(let pending): pending.hasBegun
-    case .closeRange, .markCloseOnExec: false
+    case .closeRange, .markCloseOnExec, .events: false
     }
   }
 
@@ -51,6 +53,15 @@ public enum FileContinuation: Remainder {
     }
   }
 
+  /// What a caught signal does to it while it sleeps: changes of a queue stay, and the wait ends.
+  public var interruption: Interruption {
+    switch self {
+    case .events: .fails
+    case .read, .write: .restartsIfAsked
+    default: .none
+    }
+  }
+
   /// Gives up what a call that has not begun keeps from others.
   public mutating func giveUpPlace() {
     switch self {
@@ -66,7 +77,7 @@ public enum FileContinuation: Remainder {
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
-    case .closeRange, .markCloseOnExec: break
+    case .closeRange, .markCloseOnExec, .events: break
     }
   }
 
@@ -89,6 +100,7 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
+    case .events: preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep

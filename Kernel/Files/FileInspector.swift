@@ -21,6 +21,7 @@ public struct FileInspector: ~Copyable {
   private var heldOffsetCount = 0
   private var offsetHolderCount = 0
   private var leafCount = 0
+  private var noteCount = 0
   private var branchCount = 0
   private var trunkCount = 0
   /// Frames that lists of groups take.
@@ -72,6 +73,21 @@ public struct FileInspector: ~Copyable {
     memory.count(file)
     heldOffsetCount += file.offsetLine.count
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
+    if let queue = file as? EventQueue { visitNotes(of: queue, &memory) }
+  }
+
+  /// Visits the notes of a queue, each with its reference to a file.
+  private mutating func visitNotes(of queue: EventQueue, _ memory: inout MemoryInspector) {
+    var (count, ready) = (0, 0)
+    queue.forEachNote { note in
+      count += 1
+      if note.isQueued { ready += 1 }
+      memory.count(kernelByteCount: EventQueue.noteByteCount, of: queue.payer)
+    }
+    queue.forEachNote { note in if let file = note.file.borrowed.instance { visit(file, &memory) } }
+    noteCount += count
+    memory.require(
+      count == queue.noteCount && ready == queue.readyCount, "notes of a queue of events", UInt64(count))
   }
 
   /// Visits credentials by one reference.
@@ -94,6 +110,9 @@ public struct FileInspector: ~Copyable {
     case .open(let pending):
       visit(pending.file, &memory)
       return visit(pending.resize, &memory)
+    case .events(let queue):
+      visit(queue, &memory)
+      return nil
     case .closeRange, .markCloseOnExec: return nil
     }
   }
@@ -149,6 +168,7 @@ public struct FileInspector: ~Copyable {
     memory.require(counts.holds == holdCount, "holds of transfers that nothing reaches", UInt64(holdCount))
     memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
     memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
+    memory.require(noteCount == system.watchers.noteCount, "notes of events", UInt64(noteCount))
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
     memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
@@ -167,7 +187,7 @@ public struct FileInspector: ~Copyable {
 
   /// Frames that hold this module's records.
   public var recordFrameCount: Int {
-    system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
+    system.watchers.notes.frameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
   }
 
   private mutating func visitNames(ofGroup group: Int, _ memory: inout MemoryInspector) -> Int {

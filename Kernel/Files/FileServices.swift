@@ -66,6 +66,8 @@ public final class FileServices: Nameable {
   /// `kern.openfiles`: open files that exist.
   public private(set) var openFileCount = 0
 
+  /// Who watches what (kqueue(2)).
+  public let watchers: EventWatchers
   let leaves: Pool<DescriptorLeaf>
   let branches: Pool<DescriptorBranch<DescriptorLeaf>>
   let trunks: Pool<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>
@@ -103,6 +105,7 @@ public final class FileServices: Nameable {
       max(FileLimits.leastOpenFileCount, pageCount / FileLimits.minimumPagesPerOpenFile))
     unprivilegedFileCount = FileServices.unprivilegedFileCount(of: maximumFileCount)
     maximumFilesPerProcess = min(maximumFileCount / 10 * 9, FileLimits.descriptorCount)
+    watchers = EventWatchers(memory)
     leaves = Pool(memory.physical, .descriptorNode)
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
@@ -136,6 +139,7 @@ public final class FileServices: Nameable {
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {
+    watchers.notes.trim(memory)
     leaves.trim(memory)
     branches.trim(memory)
     trunks.trim(memory)

@@ -16,6 +16,7 @@ extension FileTable {
       copyPosition = descriptor + 1
       let number = Int32(descriptor)
       let file = try parent.file(at: number)
+      if file.isForOneProcess { continue }
       do throws(Errno) {
         try prepare(descriptor)
       } catch {

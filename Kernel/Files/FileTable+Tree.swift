@@ -2,6 +2,7 @@
 
 import ABI
 import Memory
+import Primitives
 
 extension FileTable {
   /// The lowest free descriptor that is not below `minimum`, with room for a file made; `fill` or `abandon` it in the same
@@ -50,6 +51,7 @@ extension FileTable {
 
   /// Puts a file into a slot in place of the one that is there.
   func replace(_ descriptor: Int32, by file: consuming OpenFile, closeOnExec: Bool) {
+    if !firstQueue.isEmpty { forgetNotes(on: descriptor) }
     let slot = Int(descriptor & 63)
     let replaced =
       if descriptor < 64 { near.replace(slot, by: file, closeOnExec: closeOnExec) } else {
@@ -76,12 +78,23 @@ extension FileTable {
   /// Empties a slot and hands its file to the caller; nil when the descriptor is not open.
   @inline(__always)
   func clear(_ descriptor: Int32) -> OpenFile? {
+    if !firstQueue.isEmpty { forgetNotes(on: descriptor) }
     if UInt32(bitPattern: descriptor) < 64 {
       guard let file = near.clear(Int(descriptor)) else { return nil }
       count &-= 1
       return file
     }
     return clearFar(descriptor)
+  }
+
+  /// The queues of the table forget what they watch through a descriptor that goes.
+  @inline(never)
+  private func forgetNotes(on descriptor: Int32) {
+    var place = firstQueue
+    while let queue = place.instance {
+      place = queue.nextOfTable
+      queue.forget(descriptor: descriptor)
+    }
   }
 
   private func clearFar(_ descriptor: Int32) -> OpenFile? {

@@ -31,6 +31,8 @@ public final class FileTable: Nameable {
   }
   /// What the nodes of the tree take.
   public private(set) var nodeByteCount = 0
+  /// The queues that were made in this table: descriptors that go take their notes with them.
+  var firstQueue = BackReference<EventQueue>()
   /// Where fork(2), copying into this table, or exec goes on.
   var copyPosition = 0
 

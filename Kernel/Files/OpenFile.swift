@@ -42,6 +42,13 @@ public class OpenFile: Nameable {
   final var inspectedReferences: UInt32 = 0
   final var inspection: UInt32 = 0
 
+  /// The notes that watch it (kqueue(2)). Who changes what they ask for tells them (`EventWatchers.tell`).
+  public internal(set) var watchers: NoteList {
+    get { ownWatchers }
+    set { ownWatchers = newValue }
+  }
+  private final var ownWatchers = NoteList()
+
   /// Makes an open file and counts it; `FileServices.admitFile` has said that there may be one more.
   init(_ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool) {
     fileServicesReference = fileServices
@@ -104,6 +111,15 @@ public class OpenFile: Nameable {
 
   /// F_GET_SEALS.
   public func seals() throws(Errno) -> Seals { throw .einval }
+
+  /// Whether children of a process do not get it, nor anybody else (kqueue(2)).
+  var isForOneProcess: Bool { false }
+
+  /// Whether a filter of kevent(2) can watch it.
+  func attach(_ filter: EventFilter) throws(Errno) { throw .einval }
+
+  /// What it says to a filter that watches it. `lowWater` is the least that is of interest, if there is one (NOTE_LOWAT).
+  func readiness(_ filter: EventFilter, lowWater: Int64?) -> Readiness { Readiness(0, isReady: false) }
 
   /// Which of the poll(2) `events` hold now; ready for everything by default (spec shm.md, 3.23).
   public func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }

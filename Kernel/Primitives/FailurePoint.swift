@@ -29,6 +29,8 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case signalRecord
   /// The record of what a process has asked for when signals come.
   case signalActions
+  /// A note of a queue of events.
+  case eventNote
   /// A place in the table of processes.
   case processSlot
   /// A further open file.
@@ -53,7 +55,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   }
 
   /// How many there are.
-  static let count = 20
+  static let count = 21
 
   /// The name, without `debug.fail_point.`.
   public var name: String {
@@ -71,6 +73,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case .threadRecord: "thread_record"
     case .signalRecord: "signal_record"
     case .signalActions: "signal_actions"
+    case .eventNote: "event_note"
     case .processSlot: "process_slot"
     case .openFile: "open_file"
     case .swapReservation: "swap_reservation"

@@ -3,6 +3,7 @@
 import ABI
 import Files
 import Memory
+import Primitives
 
 extension ProcessSystem {
   /// Replaces the program of a process by the one that an execution has prepared. Can not fail; the caller has made
@@ -18,6 +19,7 @@ extension ProcessSystem {
     process.hasExecuted = true
     process.minimumSleepNanoseconds = 0
     thread.frame.value.attributes.nameByteCount = -1
+    watchers.instance?.processDid(EventNotes.execute, process.identifier)
     resetSignals(process, thread)
     let credentials = process.credentials
     process.hasChangedIdentity =

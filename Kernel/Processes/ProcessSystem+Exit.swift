@@ -85,6 +85,7 @@ extension ProcessSystem {
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.
   private func becomeZombie(_ process: Process, _ thread: Thread) {
     endingCount -= 1
+    watchers.instance?.processEnded(process.identifier, status: process.exitStatus.rawValue)
     leaveActions(process)
     let parent = self[process.parent]
     forget(thread, of: process)

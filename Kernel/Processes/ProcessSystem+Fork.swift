@@ -90,6 +90,7 @@ extension ProcessSystem {
       child.endSignal = pending.options.endSignal
       adopt(child, by: parent)
     }
+    watchers.instance?.processDid(EventNotes.fork, parent.identifier)
     let childThread = makeFirstThread(child, copied.record)
     childThread.signals.mask = thread.signals.mask
     childThread.signals.alternateStack = thread.signals.alternateStack

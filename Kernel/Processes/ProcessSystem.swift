@@ -7,7 +7,7 @@
 // - `current` is the thread whose registers the machine saved last; it is in no list of the scheduler.
 
 public import ABI
-import Files
+public import Files
 public import Memory
 public import Primitives
 
@@ -54,6 +54,8 @@ public final class ProcessSystem: Nameable {
   let actionRecords: Pool<SignalActionRecord>
   /// Signals that lost what was known of them because the queue was full (`kern.sigqueue.overflow`).
   public internal(set) var signalOverflowCount = 0
+  /// Who watches processes (kqueue(2)).
+  public var watchers = BackReference<EventWatchers>()
   /// The floating point registers.
   public let floatingPoint: any FloatingPointUnit
   /// How many processes there may be.

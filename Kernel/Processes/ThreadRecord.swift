@@ -6,6 +6,7 @@
 // fields come after the first 1088 bytes.
 
 import ABI
+public import Files
 
 /// The registers of ring 3.
 public struct ThreadContext: BitwiseCopyable {
@@ -109,6 +110,8 @@ public struct ThreadRecord: BitwiseCopyable {
   public var buffer = [1024 of UInt8](repeating: 0)
   /// Where what a signal's frame has of floating point state elsewhere is staged on its way in.
   public var extendedState = [320 of UInt8](repeating: 0)
+  /// What remains of a kevent(2).
+  public var events = PendingEvents()
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
   /// Its name, its priority.

@@ -32,7 +32,7 @@ extension Kernel {
       }
     case .exception(let exception): return self.exception(exception)
     case .timerTick: timerTick()
-    case .consoleInterrupt: files.console.serve()
+    case .consoleInterrupt: files.serveConsole()
     case .deviceInterrupt: break
     }
     return false

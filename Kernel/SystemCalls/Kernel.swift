@@ -74,6 +74,7 @@ public final class Kernel {
       maximumProcessCount: configuration.maximumProcessCount
         ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount),
       turnNanoseconds: configuration.turnNanoseconds)
+    processes.watchers = BackReference(files.watchers)
     for module in modules { addToFiles(module) }
   }
 

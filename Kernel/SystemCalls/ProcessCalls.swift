@@ -80,6 +80,7 @@ extension SystemCall {
   /// Goes on with a call from its continuation.
   func goOn(_ continuation: consuming Continuation) throws(Errno) -> Answer {
     switch consume continuation {
+    case .file(.events(let queue)): try goOn(queue)
     case .file(let remainder): try goOn(remainder)
     case .memory(let remainder): try goOn(remainder)
     case .process(let remainder): try goOn(remainder)

@@ -67,6 +67,7 @@ struct SystemCallTable {
     declareMemoryCalls()
     declareTimeCalls()
     declareSystemCalls()
+    declareQueueCalls()
   }
 
   /// Whether a number is that of a call that exists here.

@@ -28,6 +28,8 @@ public final class UserAccount: Nameable {
   public internal(set) var objectPageCount = 0
   /// Bytes of kernel memory that the user's programs have made, those of whole processes (`processCount`) left out.
   public private(set) var kernelByteCount = 0
+  /// Queues of events that are the user's (RLIMIT_KQUEUES).
+  public var eventQueueCount = 0
   /// Names of shared memory objects that are the user's.
   public var nameCount = 0
   /// Objects of the user that are found by a place in another (RLIMIT_UMTXP).

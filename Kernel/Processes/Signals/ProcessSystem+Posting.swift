@@ -64,6 +64,7 @@ extension ProcessSystem {
   /// What comes before a signal is pending: nil when it is dropped, else the thread whose mask counts.
   private func prepare(_ signal: Signal, _ process: Process, _ thread: Thread?, isItsOwn: Bool) -> Thread? {
     guard process.state == .running else { return nil }
+    watchers.instance?.signalPosted(signal, to: process.identifier)
     let isCaught = process.caughtSignals.contains(signal)
     if process.drops(signal) { return nil }
     if !isItsOwn && process.slot == .initial && !isCaught {

@@ -1,0 +1,71 @@
+// What a queue watches (kqueue(2)): one record for each identifier and filter.
+//
+// Invariants
+// - A note is in the hash of its queue, and in the list of what it watches if that is a file or a process.
+// - It is in the list of ready notes exactly while `isQueued`. It never is while it is disabled and was not queued before.
+// - It keeps the file that it was registered with. It goes before the descriptor that names it does.
+
+import ABI
+import Memory
+import Primitives
+
+/// A note.
+struct EventNote: BitwiseCopyable {
+  /// What is told when it happens: the change that made the note, with what the filter says.
+  var event: KernelEvent
+  /// What the filter was asked (sfflags).
+  var wantedFlags: UInt32
+  /// How much it was asked for (sdata).
+  var wantedData: Int64
+  /// Whether it has happened.
+  var isActive = false
+  /// Whether the note is in the list of those that are ready.
+  var isQueued = false
+  /// Whether nothing is to be reported (EV_DISABLE).
+  var isDisabled = false
+  /// EVFILT_USER: whether it was triggered. EVFILT_PROC: whether the process has ended.
+  var isTriggered = false
+  /// Whether the note goes silently when its turn comes.
+  var isDropped = false
+  /// The queue, which owns it.
+  let queue: BackReference<EventQueue>
+  /// The file, for filters of descriptors.
+  var file = HeldReference<OpenFile>()
+  /// When it became ready, in the order of its queue.
+  var order: UInt64 = 0
+  var nextReady = Handle<EventNote>.none
+  var previousReady = Handle<EventNote>.none
+  var nextInBucket = Handle<EventNote>.none
+  var previousInBucket = Handle<EventNote>.none
+  var nextWatcher = Handle<EventNote>.none
+  var previousWatcher = Handle<EventNote>.none
+}
+
+/// The notes that watch one thing.
+public struct NoteList: BitwiseCopyable {
+  var first = Handle<EventNote>.none
+
+  /// Whether nobody watches.
+  @inline(__always)
+  public var isEmpty: Bool { first.isNone }
+}
+
+/// What a file says of itself to a filter.
+public struct Readiness: BitwiseCopyable {
+  /// Whether the filter fires.
+  public var isReady: Bool
+  /// How much there is.
+  public var data: Int64 = 0
+  /// Whether nothing more will come or be taken (EV_EOF).
+  public var isEnd = false
+  /// What else the filter says.
+  public var flags: UInt32 = 0
+  /// Whether the file is a regular one, so that NOTE_FILE_POLL makes it always ready.
+  public var isRegular = false
+
+  /// So much, which fires or does not.
+  public init(_ data: Int64, isReady: Bool) {
+    self.data = data
+    self.isReady = isReady
+  }
+}

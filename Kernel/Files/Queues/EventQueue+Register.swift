@@ -1,0 +1,209 @@
+// Registering changes (spec kqueue.md section 5) and asking filters (section 7).
+
+public import ABI
+import Memory
+public import Primitives
+
+/// What is known of the process that a change is about (EVFILT_PROC).
+public enum WatchedProcess: BitwiseCopyable {
+  /// There is none, or the change is about something else.
+  case none
+  /// It lives.
+  case living
+  /// It has ended, with this status.
+  case ended(status: Int32)
+}
+
+extension EventQueue {
+  /// Registers one change; afterwards its other fields are as kevent(2) would tell them. `table` is the caller's.
+  ///
+  /// Throws EINVAL, EBADF, ENOENT, ESRCH, ENOMEM, EPERM, ENXIO, ENODEV, EPIPE as the filter says.
+  public func register(
+    _ change: inout KernelEvent, _ table: FileTable, _ process: WatchedProcess
+  ) throws(Errno) {
+    guard !change.flags.isSuperset(of: [.enable, .disable]), change.filter.isKnown,
+      !change.flags.isSuperset(of: [.add, .keepUserData])
+    else { throw .einval }
+    var file: OpenFile?
+    if change.filter.isOfDescriptor {
+      guard let descriptor = Int32(exactly: change.identifier) else { throw .ebadf }
+      let found = try table.file(at: descriptor)
+      guard found !== self else { throw .einval }
+      file = found
+    }
+    var handle = find(change.identifier, change.filter)
+    if handle.isNone {
+      guard change.flags.contains(.add) else { throw .enoent }
+      if change.flags.contains(.delete) {
+        // FreeBSD makes the note and deletes it: attaching may refuse.
+        try checkAttach(&change, file, process)
+        return
+      }
+      handle = try make(&change, file, process)
+    } else if change.flags.contains(.delete) {
+      delete(handle)
+      return
+    } else {
+      update(handle, change)
+    }
+    if !watch.notes[handle].isDisabled { evaluate(handle) }
+    watch.tellOuterQueues()
+  }
+
+  // MARK: New notes
+
+  private func checkAttach(
+    _ change: inout KernelEvent, _ file: OpenFile?, _ process: WatchedProcess
+  ) throws(Errno) {
+    change.flags.subtract([.add, .delete, .enable, .disable, .forceOneShot])
+    switch change.filter {
+    case .asynchronous, .list: throw .eperm
+    case .sendfile: throw .enxio
+    case .process:
+      switch process {
+      case .none: throw .esrch
+      case .living: break
+      case .ended: guard change.filterFlags & EventNotes.exit != 0 else { throw .esrch }
+      }
+      change.flags.insert(.clear)
+    case .signal: change.flags.insert(.clear)
+    case .timer: throw .enosys
+    default: try file?.attach(change.filter)
+    }
+  }
+
+  private func make(
+    _ change: inout KernelEvent, _ file: OpenFile?, _ process: WatchedProcess
+  ) throws(Errno) -> Handle<EventNote> {
+    let isDisabled = change.flags.contains(.disable)
+    let (wantedFlags, wantedData) = (change.filterFlags, change.data)
+    try checkAttach(&change, file, process)
+    change.filterFlags = 0
+    change.data = 0
+    var note = EventNote(
+      event: change, wantedFlags: wantedFlags, wantedData: wantedData, queue: BackReference(self))
+    note.isDisabled = isDisabled
+    if let file { note.file.fill(file) }
+    if change.filter == .process, case .ended(let status) = process {
+      note.event.flags.formUnion([.end, .oneShot])
+      note.event.filterFlags = EventNotes.exit
+      note.event.data = Int64(status)
+      note.isTriggered = true
+    }
+    do throws(Errno) {
+      return try insert(note)
+    } catch {
+      _ = note.file.take()
+      throw error
+    }
+  }
+
+  // MARK: Notes that exist
+
+  private func update(_ handle: Handle<EventNote>, _ change: KernelEvent) {
+    if change.flags.contains(.forceOneShot) {
+      watch.notes[handle].event.flags.insert(.oneShot)
+      activate(handle)
+    }
+    if change.flags.contains(.enable) { watch.notes[handle].isDisabled = false }
+    if change.flags.contains(.disable) { watch.notes[handle].isDisabled = true }
+    if !change.flags.contains(.keepUserData) { watch.notes[handle].event.userData = change.userData }
+    switch change.filter {
+    case .user: updateUser(handle, change)
+    default:
+      watch.notes[handle].wantedFlags = change.filterFlags
+      watch.notes[handle].wantedData = change.data
+    }
+  }
+
+  private func updateUser(_ handle: Handle<EventNote>, _ change: KernelEvent) {
+    if change.filterFlags & EventNotes.trigger != 0 { watch.notes[handle].isTriggered = true }
+    let operand = change.filterFlags & EventNotes.userFlags
+    switch change.filterFlags & EventNotes.userControl {
+    case EventNotes.userAnd: watch.notes[handle].wantedFlags &= operand
+    case EventNotes.userOr: watch.notes[handle].wantedFlags |= operand
+    case EventNotes.userCopy: watch.notes[handle].wantedFlags = operand
+    default: break
+    }
+    watch.notes[handle].wantedData = change.data
+    if change.flags.contains(.clear) { watch.notes[handle].isTriggered = false }
+  }
+
+  // MARK: Filters
+
+  /// Asks the filter of a note whether it fires now.
+  func evaluate(_ handle: Handle<EventNote>) {
+    if fires(handle) { activate(handle) }
+  }
+
+  /// Whether the filter of a note fires; what it says is in the note then.
+  func fires(_ handle: Handle<EventNote>) -> Bool {
+    switch watch.notes[handle].event.filter {
+    case .user: return watch.notes[handle].isTriggered
+    case .signal: return watch.notes[handle].event.data != 0
+    case .process: return watch.notes[handle].event.filterFlags != 0
+    case .fileSystems, .timer: return false
+    default: break
+    }
+    let filter = watch.notes[handle].event.filter
+    let hasLowWater = watch.notes[handle].wantedFlags & EventNotes.lowWater != 0
+    let lowWater = hasLowWater ? watch.notes[handle].wantedData : nil
+    var readiness = watch.notes[handle].file.borrowed.borrow { $0.readiness(filter, lowWater: lowWater) }
+    if watch.notes[handle].wantedFlags & EventNotes.alwaysReady != 0 && readiness.isRegular { readiness.isReady = true }
+    watch.notes[handle].event.data = readiness.data
+    if readiness.isEnd {
+      watch.notes[handle].event.flags.insert(.end)
+    } else {
+      watch.notes[handle].event.flags.remove(.end)
+    }
+    watch.notes[handle].event.filterFlags = readiness.flags
+    return readiness.isReady
+  }
+
+  // MARK: Collecting
+
+  /// Takes the next event that is to be told, of those that were ready before `end`; nil when there is none left.
+  public func takeEvent(before end: UInt64) -> KernelEvent? {
+    while !firstReady.isNone, watch.notes[firstReady].order <= end {
+      let handle = firstReady
+      if watch.notes[handle].isDisabled {
+        dequeue(handle)
+        continue
+      }
+      if watch.notes[handle].event.flags.contains(.oneShot) {
+        let event = watch.notes[handle].event
+        delete(handle)
+        return event
+      }
+      guard fires(handle) else {
+        dequeue(handle)
+        watch.notes[handle].isActive = false
+        continue
+      }
+      return report(handle)
+    }
+    return nil
+  }
+
+  private func report(_ handle: Handle<EventNote>) -> KernelEvent {
+    var event = watch.notes[handle].event
+    if event.filter == .user {
+      event.filterFlags = watch.notes[handle].wantedFlags & EventNotes.userFlags
+      event.data = watch.notes[handle].wantedData
+    }
+    let flags = event.flags
+    if flags.contains(.clear) {
+      watch.notes[handle].event.data = 0
+      watch.notes[handle].event.filterFlags = 0
+      if event.filter == .user { watch.notes[handle].isTriggered = false }
+    }
+    if flags.contains(.dispatch) { watch.notes[handle].isDisabled = true }
+    if flags.isDisjoint(with: [.clear, .dispatch]) {
+      requeue(handle)
+    } else {
+      dequeue(handle)
+      watch.notes[handle].isActive = false
+    }
+    return event
+  }
+}

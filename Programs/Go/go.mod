@@ -1,0 +1,3 @@
+module martlet.example/programs
+
+go 1.19

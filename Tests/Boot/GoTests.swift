@@ -1,0 +1,34 @@
+// Unmodified programs of Go, as its own compiler makes them for FreeBSD (issue: signals and threads). They are built where there
+// is a Go compiler (Tests/Tools/go-programs), and left out elsewhere.
+
+import Foundation
+import Testing
+
+@Suite("Programs of Go", .enabled(if: BootFiles.areBooted && GoTests.areBuilt))
+struct GoTests {
+  static let areBuilt = FileManager.default.fileExists(atPath: "build/programs/go/hello")
+
+  @Test(arguments: [
+    ("hello", "hello from Go"),
+    ("goroutines", "goroutines: 10000 sum 99990000"),
+    ("collector", "collector: allocated 200 MB"),
+    ("timers", "timers: in order"),
+    ("signals", "signals: heard and recovered"),
+    ("shared_memory", "shared memory: seen through both mappings"),
+  ])
+  func `A program runs and says that all is well`(program: String, line: String) throws {
+    let result = try boot(program: "go/\(program)", append: "quiet")
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.programLines == [line], "\(result)")
+  }
+
+  @Test
+  func `A panic prints its traceback and ends the program with status 2`() throws {
+    let result = try boot(program: "go/traceback")
+    #expect(result.exit == .failure, "\(result)")
+    #expect(
+      result.lines.contains("panic: runtime error: index out of range [7] with length 3"), "\(result)")
+    #expect(result.lines.contains { $0.hasPrefix("main.inner(") }, "\(result)")
+    #expect(result.lines.contains("martlet: process 1 exited with status 2"), "\(result)")
+  }
+}
