@@ -9,6 +9,14 @@ public struct IdentifierType: RawRepresentable, Equatable, BitwiseCopyable, Send
 
   /// P_PID: one process.
   public static let process = IdentifierType(rawValue: 0)
+  /// P_SID: the members of a session.
+  public static let session = IdentifierType(rawValue: 3)
+  /// P_UID: the processes of a user.
+  public static let user = IdentifierType(rawValue: 5)
+  /// P_GID: the processes of a group of users.
+  public static let group = IdentifierType(rawValue: 6)
+  /// P_ALL: all.
+  public static let all = IdentifierType(rawValue: 7)
   /// P_PGID: the members of a process group.
   public static let processGroup = IdentifierType(rawValue: 2)
 }

@@ -39,6 +39,20 @@ public struct SignalActionFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let known = SignalActionFlags(rawValue: 0x7f)
 }
 
+/// The operations of sigfastblock(2), and its word.
+public enum FastSignalBlock {
+  /// SIGFASTBLOCK_SETPTR
+  public static let set: Int32 = 1
+  /// SIGFASTBLOCK_UNBLOCK
+  public static let unblock: Int32 = 2
+  /// SIGFASTBLOCK_UNSETPTR
+  public static let unset: Int32 = 3
+  /// SIGFASTBLOCK_PEND: a signal is held back
+  public static let pending: UInt32 = 1
+  /// The bits of the word that do not count how often signals are held back.
+  public static let flags: UInt32 = 15
+}
+
 /// `how` of sigprocmask(2)
 public enum SignalMaskChange: Int32, Sendable {
   /// SIG_BLOCK

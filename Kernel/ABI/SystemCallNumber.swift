@@ -306,6 +306,8 @@ extension SystemCallNumber {
   public static let pdfork = SystemCallNumber(rawValue: 518)
   /// posix_fallocate(2)
   public static let posixFallocate = SystemCallNumber(rawValue: 530)
+  /// sigfastblock(2)
+  public static let sigfastblock = SystemCallNumber(rawValue: 573)
   /// wait6(2)
   public static let wait6 = SystemCallNumber(rawValue: 532)
   /// cap_rights_limit(2)

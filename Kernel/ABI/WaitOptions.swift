@@ -29,6 +29,10 @@ extension WaitOptions {
 }
 
 extension WaitOptions {
+  /// What wait6(2) accepts; any other bit is EINVAL.
+  public static let knownToWait6: WaitOptions = [.noHang, .stopped, .continued, .noWait, .exited, .trapped]
+  /// Of which one has to be there.
+  public static let events: WaitOptions = [.stopped, .continued, .exited, .trapped]
   /// What wait4(2) accepts; any other bit is EINVAL.
   public static let known: WaitOptions = [.noHang, .stopped, .continued, .noWait, .exited, .trapped, .otherSignal]
 }

@@ -187,7 +187,8 @@ public struct FileInspector: ~Copyable {
 
   /// Frames that hold this module's records.
   public var recordFrameCount: Int {
-    system.watchers.notes.frameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
+    system.watchers.notes.frameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount
+      + system.names.frameCount
   }
 
   private mutating func visitNames(ofGroup group: Int, _ memory: inout MemoryInspector) -> Int {

@@ -109,6 +109,8 @@ public enum CallPhase: Remainder, BitwiseCopyable {
   case random(PendingRandom)
   /// The names of shared memory are being listed.
   case nameList(PendingNameList)
+  /// A word that says whether signals are held back is being brought in (sigfastblock(2)).
+  case signalWord
   /// The frame of a handler is being stored.
   case signalFrame(PendingSignalFrame)
 

@@ -94,6 +94,7 @@ extension ProcessSystem {
     let childThread = makeFirstThread(child, copied.record)
     childThread.signals.mask = thread.signals.mask
     childThread.signals.alternateStack = thread.signals.alternateStack
+    childThread.signals.fastBlockAddress = thread.signals.fastBlockAddress
     returnZero(&records[copied.record].context)
     // What the parent has used up to now is not to be shared.
     charge()

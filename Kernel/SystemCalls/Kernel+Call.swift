@@ -251,6 +251,8 @@ extension Kernel {
         _ = deliver(thread, process)
         return
       case .signalFrame(let frame): return storeFrame(frame, thread, process)
+      // It is looked at again before anything else.
+      case .signalWord: return
       case .random, .nameList: break
       }
     }

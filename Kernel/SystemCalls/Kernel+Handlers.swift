@@ -11,12 +11,33 @@ extension Kernel {
   func actOnSignal(_ thread: Thread, _ process: Process) -> Bool {
     guard processes.hasDueSignal(thread, process) else { return false }
     guard thread.continuation.isNone else { return processes.actOnSignalInCall(thread, process) }
+    if processes.mayBeFastBlocked(thread, process) && !lookAtFastBlock(thread, process) { return true }
     switch processes.actOnSignal(thread, process) {
     case .nothing: return false
     case .done: break
     case .handler(let information): beginHandler(information, nil, thread, process)
     }
     return true
+  }
+
+  /// Asks the program whether it holds signals back; false when that has to be waited for, or was not to be found out.
+  private func lookAtFastBlock(_ thread: Thread, _ process: Process) -> Bool {
+    let result = process.space.borrow { space in
+      Result { () throws(WordFailure) in try processes.lookAtFastBlock(thread, in: space) }
+    }
+    switch result {
+    case .success: return true
+    case .failure(.wait(let awaited)):
+      thread.continuation = .phase(.signalWord)
+      processes.park(thread, on: awaited)
+    case .failure(.error):
+      let address = thread.signals.fastBlockAddress
+      thread.signals.fastBlockAddress = 0
+      let exception = ProcessorException(vector: ExceptionVector.pageFault, errorCode: 0, address: address)
+      raise(
+        SignalInformation(.sigsegv, .segmentNotMapped, address: address, trap: .pageFault), exception, thread, process)
+    }
+    return false
   }
 
   /// A call whose sleep was ended by a signal that is caught: it gives EINTR, or begins anew when the handler is done.

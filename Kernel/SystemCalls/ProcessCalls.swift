@@ -21,6 +21,7 @@ extension SystemCallTable {
       call throws(Errno) in try call.execute()
     }
     declare(.wait4, "wait4", 4) { call throws(Errno) in try call.waitForChild() }
+    declare(.wait6, "wait6", 6) { call throws(Errno) in try call.waitForSelected() }
     declare(.schedYield, "sched_yield", 0) { call throws(Errno) in
       let answer = call.leave(with: 0)
       call.kernel.processes.yield()
@@ -238,18 +239,55 @@ extension SystemCall {
   fileprivate func waitForChild() throws(Errno) -> Answer {
     let options = WaitOptions(rawValue: arguments.third.word)
     guard options.isSubset(of: .known) else { throw .einval }
-    switch try kernel.processes.pollChildren(arguments.first.integer, options, of: process) {
+    let selection = ChildSelection(target: arguments.first.integer, by: process)
+    switch try kernel.processes.pollChildren(selection, options.union([.exited, .trapped]), of: process) {
     case .notYet:
       if options.contains(.noHang) { return .value(0) }
       return wait(on: Wait(.child(ofSlot: process.slot.raw)), then: .phase(.whole))
-    case .found(let identifier, let status, let usage):
-      stage(status.rawValue, at: 0)
+    case .found(let report):
+      var usage = report.usage
+      usage.add(report.childUsage)
+      stage(report.status.rawValue, at: 0)
       stage(usage.rusage, at: 8)
-      beginDelivery(value: UInt64(identifier))
+      beginDelivery(value: UInt64(report.identifier))
       addPiece(at: 0, 4, to: arguments.second)
       addPiece(at: 8, Rusage.byteCount, to: arguments.fourth)
       return .deliver
     }
+  }
+
+  /// wait6(2) (spec signals.md section 1.16).
+  fileprivate func waitForSelected() throws(Errno) -> Answer {
+    let options = WaitOptions(rawValue: arguments.fourth.word)
+    guard options.isSubset(of: .knownToWait6), !options.isDisjoint(with: .events) else { throw .einval }
+    var selection = ChildSelection(IdentifierType(rawValue: arguments.first.integer), arguments.second.long)
+    if selection.identifier == 0 && (selection.type == .process || selection.type == .processGroup) {
+      selection = ChildSelection(.processGroup, Int64(process.groupIdentifier))
+    }
+    let (statusPlace, usagePlace, informationPlace) = (arguments.third, arguments.fifth, arguments.sixth)
+    switch try kernel.processes.pollChildren(selection, options, of: process) {
+    case .notYet:
+      guard options.contains(.noHang) else {
+        return wait(on: Wait(.child(ofSlot: process.slot.raw)), then: .phase(.whole))
+      }
+      zero(SignalInformation.byteCount)
+      beginDelivery()
+      addPiece(at: 0, SignalInformation.byteCount, to: informationPlace)
+    case .found(let report):
+      var information = SignalInformation(.sigchld, report.code)
+      information.process = report.identifier
+      information.user = report.user
+      information.status = report.value
+      stage(information, at: 0)
+      stage(report.status.rawValue, at: 80)
+      stage(report.usage.rusage, at: 88)
+      stage(report.childUsage.rusage, at: 88 + Rusage.byteCount)
+      beginDelivery(value: UInt64(report.identifier))
+      addPiece(at: 80, 4, to: statusPlace)
+      addPiece(at: 88, 2 * Rusage.byteCount, to: usagePlace)
+      addPiece(at: 0, SignalInformation.byteCount, to: informationPlace)
+    }
+    return .deliver
   }
 
   private func stage(_ usage: Rusage, at offset: Int) {

@@ -32,6 +32,7 @@ extension SystemCallTable {
     declare(.sigtimedwait, "sigtimedwait", 3) { call throws(Errno) in try call.waitForSignal(hasTimeout: true) }
     declare(.sigwaitinfo, "sigwaitinfo", 2) { call throws(Errno) in try call.waitForSignal(hasTimeout: false) }
     declare(.sigwait, "sigwait", 2) { call throws(Errno) in try call.waitForSignal(hasTimeout: false) }
+    declare(.sigfastblock, "sigfastblock", 2) { call throws(Errno) in try call.blockFast() }
     declare(
       .sigaltstack, "sigaltstack", 2,
       copyIn: .chosen { call throws(Errno) in
@@ -204,6 +205,37 @@ extension SystemCall {
   fileprivate func pendingSignals() -> Answer {
     let pending = process.pendingSignals.union(thread.signals.queue.pending)
     return deliver(pending.low, pending.high, to: arguments.first.address)
+  }
+
+  /// sigfastblock(2): a word of the program's that says how often it holds signals back.
+  fileprivate func blockFast() throws(Errno) -> Answer {
+    let (operation, address) = (arguments.first.integer, arguments.second.raw)
+    let old = thread.signals.fastBlockAddress
+    switch operation {
+    case FastSignalBlock.set:
+      guard old == 0 else { throw .ebusy }
+      guard address & 3 == 0 else { throw .einval }
+      thread.signals.fastBlockAddress = address
+    case FastSignalBlock.unblock, FastSignalBlock.unset:
+      guard old != 0 else { throw .einval }
+      do throws(WordFailure) {
+        let word = try space.load(UInt32.self, at: VirtualAddress(old))
+        let isFree = word == FastSignalBlock.pending || word == 0 && operation == FastSignalBlock.unset
+        guard isFree else { throw .error(.ebusy) }
+        if operation == FastSignalBlock.unblock { try space.store(UInt32(0), at: VirtualAddress(old)) }
+      } catch {
+        switch error {
+        case .error(let error): throw error
+        case .wait(let awaited):
+          thread.wanted = awaited
+          return .restart
+        }
+      }
+      if operation == FastSignalBlock.unset { thread.signals.fastBlockAddress = 0 }
+    default: throw .einval
+    }
+    kernel.processes.endFastBlock(thread, process)
+    return .value(0)
   }
 
   // MARK: Waiting

@@ -629,3 +629,46 @@ TEST(a_thousand_signals_interrupt_a_computation_exactly) {
   CHECK(sum == (double)rounds * 0.5);
   check_wait(child);
 }
+
+int sigfastblock(int, void *);
+pid_t wait6(int, long, int *, int, void *, siginfo_t *);
+
+TEST(a_word_holds_signals_back_without_a_call) {
+  catch(SIGUSR1, 0);
+  static volatile uint32_t word;
+  CHECK_ERRNO(EINVAL, sigfastblock(1, (char *)&word + 1));
+  CHECK_ERRNO(EINVAL, sigfastblock(2, NULL));
+  CHECK_EQUAL(sigfastblock(1, (void *)&word), 0);
+  CHECK_ERRNO(EBUSY, sigfastblock(1, (void *)&word));
+  word = 16;
+  CHECK_EQUAL(kill(getpid(), SIGUSR1), 0);
+  CHECK_EQUAL(count, 0);
+  CHECK_EQUAL(word, 17);
+  CHECK_ERRNO(EBUSY, sigfastblock(2, NULL));
+  word -= 16;
+  CHECK_EQUAL(sigfastblock(2, NULL), 0);
+  CHECK_EQUAL(count, 1);
+  CHECK_EQUAL(word, 0);
+  CHECK_EQUAL(sigfastblock(3, NULL), 0);
+  CHECK_ERRNO(EINVAL, sigfastblock(3, NULL));
+}
+
+TEST(wait6_tells_of_children_by_what_they_are) {
+  pid_t child = fork();
+  if (child == 0) {
+    setpgid(0, 0);
+    _exit(0x345);
+  }
+  int status = 0;
+  siginfo_t information;
+  CHECK_ERRNO(EINVAL, wait6(7, 0, &status, 1, NULL, NULL));
+  CHECK_ERRNO(ECHILD, wait6(0, 99999, &status, 16, NULL, NULL));
+  // Left as it is, then taken.
+  CHECK_EQUAL(wait6(0, child, &status, 16 | 8, NULL, &information), child);
+  CHECK_EQUAL(status, 0x45 << 8);
+  CHECK_EQUAL(information.si_code, CLD_EXITED);
+  CHECK_EQUAL(information.si_status, 0x345);
+  CHECK_EQUAL(information.si_pid, child);
+  CHECK_EQUAL(wait6(2, child, &status, 16, NULL, NULL), child);
+  CHECK_ERRNO(ECHILD, wait6(7, 0, &status, 16, NULL, NULL));
+}

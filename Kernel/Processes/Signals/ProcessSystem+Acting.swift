@@ -5,6 +5,7 @@
 
 public import ABI
 import Files
+public import Memory
 import Primitives
 
 /// What a thread does about a signal.
@@ -29,6 +30,7 @@ extension ProcessSystem {
   @inline(never)
   private func due(_ pending: SignalSet, _ thread: Thread, _ process: Process) -> SignalSet {
     var due = pending.subtracting(thread.signals.mask.union(thread.signals.awaited))
+    if thread.signals.isFastBlocked { due = due.intersection(.unblockable) }
     // Who runs in lent memory stops when it has given that back.
     if process.lender != .none { due = due.subtracting(.stops.subtracting(process.caughtSignals)) }
     return due
@@ -113,6 +115,29 @@ extension ProcessSystem {
     return false
   }
 
+  // MARK: sigfastblock(2)
+
+  /// Looks at the word with which the program of a thread holds signals back, before one is acted on. What it holds back it is
+  /// told of, and nothing but SIGKILL and SIGSTOP is due until it asks for the rest.
+  public func lookAtFastBlock(_ thread: Thread, in space: AddressSpace) throws(WordFailure) {
+    let address = VirtualAddress(thread.signals.fastBlockAddress)
+    let word = try space.load(UInt32.self, at: address)
+    guard word & ~FastSignalBlock.flags != 0 else { return }
+    if word & FastSignalBlock.pending == 0 { try space.store(word | FastSignalBlock.pending, at: address) }
+    thread.signals.isFastBlocked = true
+  }
+
+  /// Whether a signal other than SIGKILL and SIGSTOP is due to a thread whose program may hold it back.
+  public func mayBeFastBlocked(_ thread: Thread, _ process: Process) -> Bool {
+    thread.signals.fastBlockAddress != 0 && !dueSignals(thread, process).subtracting(.unblockable).isEmpty
+  }
+
+  /// What was held back by the word is due again.
+  public func endFastBlock(_ thread: Thread, _ process: Process) {
+    thread.signals.isFastBlocked = false
+    if hasDueSignal(thread, process) { needsAttention = true }
+  }
+
   // MARK: Handlers
 
   /// What a handler that begins finds, and what is changed by its beginning: the mask, and the action if it is for once.
@@ -172,6 +197,8 @@ extension ProcessSystem {
     process.ignoredSignals.remove(.sigchld)
     if !caught.isEmpty { discard(caught.intersection(.ignoredByDefault.union(.continuation)), of: process) }
     thread.signals.alternateStack = AlternateStack()
+    thread.signals.fastBlockAddress = 0
+    thread.signals.isFastBlocked = false
     thread.signals.awaited = SignalSet()
     thread.signals.hasSuspendedMask = false
   }

@@ -114,6 +114,8 @@ extension ProcessSystem {
         return discard(.continuation, process, thread)
       }
     }
+    // What is new is asked for anew.
+    decider.signals.isFastBlocked = false
     if decider.signals.awaited.contains(signal) { return attend(decider) }
     if decider.signals.holdsBack(signal) { return }
     if !isCaught && SignalSet.stops.contains(signal) {

@@ -25,6 +25,10 @@ public struct ThreadSignals: BitwiseCopyable {
   var hasSuspendedMask = false
   /// The stack for handlers that ask for it.
   public var alternateStack = AlternateStack()
+  /// The word with which the program holds signals back without asking the kernel (sigfastblock(2)), or 0.
+  public var fastBlockAddress: UInt64 = 0
+  /// Whether that word was seen to hold signals back, and says so since: nothing but SIGKILL and SIGSTOP is due then.
+  public internal(set) var isFastBlocked = false
   /// Whether a signal has ended the sleep of its call.
   public internal(set) var sleepEnd = SleepEnd.none
 

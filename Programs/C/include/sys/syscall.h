@@ -164,6 +164,7 @@
 #define SYS___sysctlbyname 570
 #define SYS_shm_open2 571
 #define SYS_shm_rename 572
+#define SYS_sigfastblock 573
 #define SYS_close_range 575
 #define SYS_fspacectl 580
 #define SYS_swapoff 582
