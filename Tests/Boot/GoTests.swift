@@ -4,10 +4,12 @@
 import Foundation
 import Testing
 
-@Suite("Programs of Go", .enabled(if: BootFiles.areBooted && GoTests.areBuilt))
-struct GoTests {
-  static let areBuilt = FileManager.default.fileExists(atPath: "build/programs/go/hello")
+enum GoPrograms {
+  static let areBuilt = FileManager.default.fileExists(atPath: BootFiles.program("go/hello"))
+}
 
+@Suite("Programs of Go", .enabled(if: BootFiles.areBooted && GoPrograms.areBuilt))
+struct GoTests {
   @Test(arguments: [
     ("hello", "hello from Go"),
     ("goroutines", "goroutines: 10000 sum 99990000"),

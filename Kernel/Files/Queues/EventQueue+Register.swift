@@ -2,7 +2,7 @@
 
 public import ABI
 import Memory
-public import Primitives
+import Primitives
 
 /// What is known of the process that a change is about (EVFILT_PROC).
 public enum WatchedProcess: BitwiseCopyable {

@@ -7,7 +7,7 @@
 // - Its notes go before it does.
 
 public import ABI
-public import Memory
+import Memory
 public import Primitives
 
 extension WaitChannel {

@@ -2,7 +2,7 @@
 
 public import ABI
 import Memory
-public import Primitives
+import Primitives
 
 extension FileServices {
   /// Answers an interrupt of the console.

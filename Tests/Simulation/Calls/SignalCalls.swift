@@ -134,8 +134,8 @@ struct UnknownCall: SimulatedCall {
   /// Numbers that mean nothing in FreeBSD either.
   static let unknown: [UInt64] = [8, 11, 91, 215, 399, 521, 549, 590, 591, 599, 1000, 70_000, UInt64(UInt32.max)]
   /// Calls of FreeBSD that do not exist here: link(2), readlink(2), ktrace(2), getlogin(2), FreeBSD 6's lseek(2), jail(2),
-  /// sigfastblock(2), sched_getcpu(2), timerfd_settime(2).
-  static let missing: [UInt64] = [9, 45, 49, 58, 199, 338, 573, 581, 587]
+  /// sched_getcpu(2), timerfd_settime(2).
+  static let missing: [UInt64] = [9, 45, 49, 58, 199, 338, 581, 587]
 
   static var weight: Int { 1 }
   static var examples: [CallExample] { [("a call that does not exist", UnknownCall(rawNumber: 590))] }

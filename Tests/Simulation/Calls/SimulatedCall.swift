@@ -119,7 +119,7 @@ extension SimulatedCall {
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
     memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + descriptorCalls + processCalls + threadCalls
-    + signalCalls
+    + signalCalls + queueCalls
     + identityCalls + timeCalls + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }
