@@ -71,16 +71,16 @@ struct QueueEventsCall: SimulatedCall {
   }
   var memoryErrors: [Errno] { [.enomem, .enfile, .emfile] }
 
-  /// The call before it says whether there was a queue.
-  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
-    let pointers: [CallPointer] = [.input, .output, .second]
-    return model.fileLimitError(process) != nil || pointers.contains { model.places[$0] != nil }
-  }
-
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
+    // The call before it has said that there is no queue.
     if let error = model.fileLimitError(process) { return .error(error) }
+    if !model.reaches(process, .second, 16, write: false) || !model.reaches(process, .input, 2 * size, write: false)
+      || !model.reaches(process, .output, size, write: true)
+    {
+      return .error(.efault)
+    }
     let bytes = try model.output(.output, size)
     try model.check("ident", bytes, 0, 8, identifier)
     try model.check("filter", bytes, 8, 2, UInt64(UInt16(bitPattern: Self.filter)))
