@@ -79,7 +79,7 @@ public final class BootFile: OpenFile {
     }
     return try movePieces(of: &transfer, pieceBudget: fileServices.pagesPerTransferStep) { transfer in
       let start = UInt64(transfer.offset)
-      let byteCount = min(transfer.remaining, Page.byteCount - start & Page.offsetMask)
+      let byteCount = min(transfer.bytesLeftInSegment, Page.byteCount - start & Page.offsetMask)
       let outcome = space.copyOut(
         from: content.start + start, byteCount: Int(byteCount), to: transfer.address, progress: &transfer.pieceProgress)
       return (outcome, byteCount)

@@ -10,6 +10,8 @@ public final class ConsoleFile: DeviceFile {
     super.init(fileServices, .console, flags, isSeekable: false)
   }
 
+  override var waitsForOthers: Bool { true }
+
   /// Gives what is there, waiting only while there is nothing.
   ///
   /// Throws EAGAIN instead of waiting when O_NONBLOCK is set.

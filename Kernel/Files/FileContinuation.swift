@@ -3,6 +3,8 @@
 // - A file's offset and a range of an object (`TransferHold`): a read, write or truncate that has begun goes on to its end,
 //   stopped or killed; one that has not gives up its places when it stops. A read that sleeps gives up its range.
 // - A read of the console keeps nothing.
+// - A place in the lines of a pipe (PipePlace.swift): a write that has begun to store a piece stores all of it, a read has
+//   taken nothing before it is done.
 
 public import ABI
 public import Memory
@@ -14,6 +16,8 @@ public enum FileContinuation: Remainder {
   case read(OpenFile, Transfer)
   /// A write.
   case write(OpenFile, Transfer)
+  /// A read or write of several pieces of memory, which are being copied in.
+  case vector(PendingVector)
   /// A change of size.
   case truncate(OpenFile, Resize)
   /// An open that empties an object which another call holds.
@@ -32,7 +36,7 @@ public enum FileContinuation: Remainder {
     case .write(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
     case .open(let pending): pending.hasBegun
-    case .closeRange, .markCloseOnExec, .events: false
+    case .vector, .closeRange, .markCloseOnExec, .events: false
     }
   }
 
@@ -77,7 +81,7 @@ public enum FileContinuation: Remainder {
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
-    case .closeRange, .markCloseOnExec, .events: break
+    case .vector, .closeRange, .markCloseOnExec, .events: break
     }
   }
 
@@ -92,6 +96,9 @@ public enum FileContinuation: Remainder {
       let progress = try file.write(&transfer, space)
       self = .write(file, transfer)
       return progress
+    case .vector(let pending):
+      if let unfinished = try begin(pending, table, space) { return unfinished }
+      return try step(table, space)
     case .truncate(let file, var resize):
       let progress = try file.truncate(&resize)
       self = .truncate(file, resize)
@@ -110,6 +117,32 @@ public enum FileContinuation: Remainder {
       let isDone = table.markCloseOnExec(from: &next, to: high, budget: &leaves)
       self = .markCloseOnExec(next, high)
       return isDone ? .complete : .again
+    }
+  }
+
+  /// Goes on with a call of several pieces of memory; once they are there it is a read or a write. Returns what is to be waited
+  /// for while they are not.
+  private mutating func begin(
+    _ pending: PendingVector, _ table: FileTable, _ space: AddressSpace
+  ) throws(Errno) -> Progress? {
+    switch pending.vector.fill(space) {
+    case .complete: break
+    case .wait(let wait): return .wait(wait)
+    case .fault, .tooLong: throw .efault
+    }
+    let transfer = try Transfer(pending.vector, at: pending.position)
+    let file = try table.file(at: pending.descriptor)
+    self = pending.writes ? .write(file, transfer) : .read(file, transfer)
+    return nil
+  }
+
+  /// What a caught signal does to the call while it sleeps: one that others keep waiting gives what it has moved by then.
+  public var interruption: Interruption {
+    switch self {
+    case .read(let file, let transfer), .write(let file, let transfer):
+      if !file.waitsForOthers { return .none }
+      return transfer.moved > 0 ? .concludes : .restartsIfAsked
+    default: return .none
     }
   }
 

@@ -20,11 +20,14 @@ public struct FileInspector: ~Copyable {
   private var rangeEntryCount = 0
   private var heldOffsetCount = 0
   private var offsetHolderCount = 0
+  private var pipeByteCount = 0
+  private var pipePlaceCount = 0
+  private var visitedPlaceCount = 0
   private var leafCount = 0
   private var noteCount = 0
   private var branchCount = 0
   private var trunkCount = 0
-  /// Frames that lists of groups take.
+  /// Frames that lists of groups, and pieces of transfers, take.
   public private(set) var frameCount = 0
 
   /// Starts an inspection.
@@ -74,6 +77,7 @@ public struct FileInspector: ~Copyable {
     heldOffsetCount += file.offsetLine.count
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
     if let queue = file as? EventQueue { visitNotes(of: queue, &memory) }
+    if let pipe = file as? PipeFile { visit(pipe, &memory) }
   }
 
   /// Visits the notes of a queue, each with its reference to a file.
@@ -90,6 +94,24 @@ public struct FileInspector: ~Copyable {
       count == queue.noteCount && ready == queue.readyCount, "notes of a queue of events", UInt64(count))
   }
 
+  private mutating func visit(_ pipe: PipeFile, _ memory: inout MemoryInspector) {
+    memory.visitHeld(pipe.object)
+    pipeByteCount += pipe.byteCapacity
+    memory.countPipe(byteCapacity: pipe.byteCapacity, of: pipe.object.payer)
+    pipePlaceCount += pipe.readers.count + pipe.roomWaiters.count + pipe.emptinessWaiters.count
+    let holders = [pipe.reading, pipe.writing, pipe.offer] as [3 of _]
+    for index in holders.indices where !holders[index].isEmpty { pipePlaceCount += 1 }
+    memory.require(
+      pipe.object.pageCount == UInt64(pipe.byteCapacity) >> Page.shift, "pages of a pipe", pipe.object.pageCount)
+    memory.require(
+      pipe.queuedByteCount >= 0 && pipe.queuedByteCount <= pipe.byteCapacity && pipe.readPosition < pipe.byteCapacity,
+      "bytes in a pipe", UInt64(pipe.queuedByteCount))
+    memory.require(pipe.peer.instance.map { $0.peer.instance === pipe } ?? true, "ends of a pipe", 0)
+    memory.require(
+      pipe.offer.isEmpty || pipe.peer.instance.map { $0.queuedByteCount > 0 } ?? false,
+      "piece offered that nobody can read", 0)
+  }
+
   /// Visits credentials by one reference.
   public mutating func visit(_ credentials: Credentials, _ memory: inout MemoryInspector) {
     let result = credentials.inspect(&memory)
@@ -104,6 +126,9 @@ public struct FileInspector: ~Copyable {
     case .read(let file, let transfer), .write(let file, let transfer):
       visit(file, &memory)
       return visit(transfer, &memory)
+    case .vector(let pending):
+      frameCount += pending.vector.inspect(&memory)
+      return nil
     case .truncate(let file, let resize):
       visit(file, &memory)
       return visit(resize, &memory)
@@ -120,6 +145,13 @@ public struct FileInspector: ~Copyable {
   /// Visits what a parked read or write holds besides its file, and gives it.
   private mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = transfer.hold { visit(hold, &memory) }
+    if let vector = transfer.vector { frameCount += vector.inspect(&memory) }
+    if let place = transfer.place {
+      holdCount += 1
+      memory.count(place)
+      visit(place.file, &memory)
+      if place.line != .none || place.isCopying || place.isOffered { visitedPlaceCount += 1 }
+    }
     return transfer.hold
   }
 
@@ -166,6 +198,10 @@ public struct FileInspector: ~Copyable {
     memory.require(counts.credentials == credentialsCount, "credentials that nothing reaches", UInt64(credentialsCount))
     memory.require(counts.groupLists == groupListCount, "lists of groups that nothing reaches", UInt64(groupListCount))
     memory.require(counts.holds == holdCount, "holds of transfers that nothing reaches", UInt64(holdCount))
+    memory.require(
+      pipeByteCount == system.pipeSpace.byteCount, "bytes that pipes take", UInt64(system.pipeSpace.byteCount))
+    memory.require(
+      pipePlaceCount == visitedPlaceCount, "places in lines of pipes that nobody has", UInt64(pipePlaceCount))
     memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
     memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
     memory.require(noteCount == system.watchers.noteCount, "notes of events", UInt64(noteCount))

@@ -1,6 +1,6 @@
 // Read-only views of descriptors and names, for invariant checkers. Nothing here changes state or allocates.
 
-import Memory
+public import Memory
 
 extension FileTable {
   /// Every descriptor in use and its file, ascending.
@@ -37,6 +37,11 @@ extension SharedMemoryNamespace {
     body(entries[entry].object)
     inspect(entries[entry].right, body)
   }
+}
+
+extension PipeFile {
+  /// The pages of its buffer.
+  public var inspectedObject: VMObject { object }
 }
 
 extension PendingOpen {

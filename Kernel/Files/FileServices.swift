@@ -74,6 +74,8 @@ public final class FileServices: Nameable {
   var names: SharedMemoryNamespace
   /// Objects that are found by a place in another.
   public let keyedObjects = KeyedObjects()
+  /// What the buffers of pipes take.
+  public var pipeSpace: PipeSpace
   /// Owners and modes of the devices.
   var deviceOwnership: [5 of Ownership]
   /// Filled at boot.
@@ -90,6 +92,7 @@ public final class FileServices: Nameable {
   /// Leaves of a descriptor table that a step handles at most.
   private(set) var leavesPerStep = FileLimits.leavesPerStep
   private var lastInode: UInt64 = 0
+  private var lastPipeInode: UInt64 = 0
   private var lastHoldNumber: UInt32 = 0
   private var nameCursor: UInt32 = 0
 
@@ -111,6 +114,7 @@ public final class FileServices: Nameable {
     trunks = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     memory.placeWatcher = BackReference(keyedObjects)
+    pipeSpace = PipeSpace(pageCount: pageCount)
     console = Console(memory.services, outputByteCount: consoleOutputByteCount)
     maximumNameCount = pageCount * FileLimits.namesPerPage
     maximumNamesPerUser = pageCount * FileLimits.namesPerPage / 2
@@ -198,6 +202,11 @@ extension FileServices {
   func nextInode() -> UInt64 {
     lastInode &+= 1
     return lastInode
+  }
+
+  func nextPipeInode() -> UInt64 {
+    lastPipeInode &+= 1
+    return lastPipeInode
   }
 
   /// Names a hold among wait channels. Numbers come again after 2^32; a wake-up too many does no harm.

@@ -31,8 +31,12 @@ extension FileTable {
   /// The pages of the object behind an open descriptor that the process being measured has not been counted for yet
   /// (ProcessSize.swift); 0 for files that hold none.
   public func countSize(at descriptor: Int, _ budget: inout Int) -> Int {
-    guard let file = try? file(at: Int32(descriptor)) as? SharedMemoryFile2008 else { return 0 }
-    return fileServices.memory.countSize(of: file.object.vmObject, &budget)
+    guard let file = try? file(at: Int32(descriptor)) else { return 0 }
+    if let file = file as? SharedMemoryFile2008 {
+      return fileServices.memory.countSize(of: file.object.vmObject, &budget)
+    }
+    guard let pipe = file as? PipeFile else { return 0 }
+    return fileServices.memory.countSize(of: pipe.object, &budget)
   }
 
   /// Closes the descriptors from `low` to `high`, both included, and takes them off `budget`. Returns whether none is left.

@@ -55,6 +55,28 @@ public enum FileLimits {
   static let deviceDirectoryDevice: UInt64 = 0x1002
   /// st_dev of /bin.
   static let programDirectoryDevice: UInt64 = 0x1003
+  /// st_dev of all pipes.
+  static let pipeDevice: UInt64 = 0x1004
   /// Supplementary groups that credentials hold without a frame of their own.
   static let inlineGroupCount = 16
+}
+
+/// The limits of pipes (spec sockets.md, section 2).
+enum PipeLimits {
+  /// PIPE_BUF: so many bytes are written as a whole or not at all.
+  static let atomicByteCount = 512
+  /// The buffer of a pipe when there is hardly any space, and of the way that is rarely used …
+  static let smallestByteCount = 4096
+  /// … usually …
+  static let usualByteCount = 16_384
+  /// … and as large as it gets.
+  static let largestByteCount = 65_536
+  /// Writes that wait for room are woken when a read leaves fewer bytes than this.
+  static let wakeByteCount = usualByteCount / 3
+  /// Buffers of all pipes take one page of address space for so many of memory …
+  static let pagesPerSpacePage = 64
+  /// … but may take this much on any machine.
+  static let leastSpaceByteCount = 512 << 10
+  /// Writes in line that are looked at for one that fits into the room there is.
+  static let waitersPerSearch = 16
 }

@@ -73,6 +73,12 @@ public class OpenFile: Nameable {
   /// The name in /dev, if it is a device.
   public var deviceName: String? { nil }
 
+  /// Whether reads and writes can sleep until somebody else does something, which may never happen.
+  var waitsForOthers: Bool { false }
+
+  /// Whether it remembers whom to signal (FIOSETOWN).
+  public var hasOwner: Bool { false }
+
   /// Whether flags that F_SETFL has set stay although the type refuses them.
   var keepsRefusedFlags: Bool { false }
 
@@ -241,6 +247,8 @@ enum PollEvents {
   /// POLLOUT, which is POLLWRNORM.
   static let writable: UInt16 = 0x4
   static let alwaysReady: UInt16 = readable | writable
+  /// POLLHUP, which is told whether it is asked for or not.
+  static let hungUp: UInt16 = 0x10
   /// POLLNVAL.
   static let invalid: UInt16 = 0x20
   /// POLLIN, PRI, OUT, ERR, HUP, NVAL, RDNORM, RDBAND and WRBAND.

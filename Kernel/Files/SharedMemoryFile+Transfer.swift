@@ -84,7 +84,7 @@ extension SharedMemoryFile {
       }
       pageBudget -= 1
       let pageOffset = UInt64(transfer.offset) & Page.offsetMask
-      let byteCount = min(transfer.remaining, Page.byteCount - pageOffset)
+      let byteCount = min(transfer.bytesLeftInSegment, Page.byteCount - pageOffset)
       let outcome: UserCopyOutcome
       switch object.vmObject.page(at: UInt64(transfer.offset) >> Page.shift, for: movement.pageUse) {
       case .frame(let frame):

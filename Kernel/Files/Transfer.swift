@@ -3,6 +3,7 @@
 // Invariants
 // - Everything up to `offset` has been moved and counted in `moved`; `pieceProgress` bytes of the piece at `offset` have
 //   been moved but are not counted.
+// - The `segmentRemaining` bytes from `address` on lie in one piece of the program's memory; those behind are in `vector`.
 // - `hold` is nil unless the transfer is parked or cut; it keeps the file offset and the range of the object from others, so
 //   that they see the transfer as one step. Dropping the value gives them up.
 // - Once `hasBegun` is set the transfer goes on to its end, whatever becomes of its process meanwhile: a stop, a signal or a
@@ -12,10 +13,14 @@
 public import ABI
 public import Primitives
 
-/// The state of a read(2), write(2), pread(2) or pwrite(2).
+/// The state of a read(2), write(2), pread(2), pwrite(2), or of one of them with several pieces of the program's memory.
 public struct Transfer {
   /// Where the next piece lies in the program's memory.
   var address: VirtualAddress
+  /// Bytes of the program's memory in one piece from there on.
+  private var segmentRemaining: UInt64
+  /// The pieces behind that; nil when there is only one.
+  let vector: TransferVector?
   /// Bytes still to move, fewer than the program asked for when the file ends sooner.
   var remaining: UInt64
   /// Bytes that the program asked for.
@@ -41,6 +46,8 @@ public struct Transfer {
   /// Bytes already moved of the piece at `offset`.
   var pieceProgress = 0
   var hold: TransferHold?
+  /// The place in the lines of a pipe.
+  var place: PipePlace?
 
   /// Describes a transfer that has not begun.
   ///
@@ -50,10 +57,37 @@ public struct Transfer {
   @inline(__always)
   public init(address: VirtualAddress, byteCount: UInt64, at position: Int64? = nil) throws(Errno) {
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
+    self.init(address: address, checkedByteCount: byteCount, at: position)
+  }
+
+  /// The same where the length is known to be no more than SSIZE_MAX: what can throw is copied once more.
+  @inline(__always)
+  public init(address: VirtualAddress, checkedByteCount byteCount: UInt64, at position: Int64? = nil) {
     self.address = address
+    segmentRemaining = byteCount
+    vector = nil
     remaining = byteCount
     requested = byteCount
     self.position = position
+  }
+
+  /// Describes a transfer of several pieces that has not begun; they have been copied in.
+  ///
+  /// Throws EINVAL when they are more than SSIZE_MAX together.
+  init(_ vector: TransferVector, at position: Int64?) throws(Errno) {
+    address = VirtualAddress(0)
+    segmentRemaining = 0
+    self.vector = vector
+    remaining = try vector.totalByteCount()
+    requested = remaining
+    self.position = position
+    takeSegment(of: vector)
+  }
+
+  private mutating func takeSegment(of vector: TransferVector) {
+    guard let piece = vector.takePiece() else { return }
+    address = piece.address
+    segmentRemaining = piece.byteCount
   }
 
   /// Whether the transfer, a read, is so long that nobody can wait for its end once its process is killed.
@@ -63,17 +97,25 @@ public struct Transfer {
   @inline(__always)
   mutating func advance(_ byteCount: UInt64) {
     address = VirtualAddress(address.raw &+ byteCount)
+    segmentRemaining -= byteCount
     remaining -= byteCount
     moved += byteCount
     // A device has no end; the offset stays at the last one that exists.
     let (next, overflow) = offset.addingReportingOverflow(Int64(byteCount))
     offset = overflow ? Int64.max : next
     pieceProgress = 0
+    if segmentRemaining == 0, let vector { takeSegment(of: vector) }
   }
 
   /// Takes a read back to its start: it has changed nothing but the program's own buffer.
   mutating func rewind() {
-    address = VirtualAddress(address.raw &- moved)
+    if let vector {
+      vector.rewind()
+      takeSegment(of: vector)
+    } else {
+      address = VirtualAddress(address.raw &- moved)
+      segmentRemaining = requested
+    }
     offset -= Int64(moved)
     remaining = requested
     moved = 0
@@ -88,9 +130,17 @@ public struct Transfer {
     precondition(!hasBegun)
     if isAway { rewind() }
     hold = nil
+    guard let place, !place.isOffered else { return }
+    // A read of a pipe has taken nothing before it is done.
+    if place.isCopying { rewind() }
+    self.place = nil
   }
+
+  /// The largest piece that is in one piece of the program's memory.
+  @inline(__always)
+  var bytesLeftInSegment: UInt64 { min(remaining, segmentRemaining) }
 
   /// The largest piece that stays inside one page of the program's memory.
   @inline(__always)
-  var bytesLeftInUserPage: UInt64 { min(remaining, Page.byteCount - address.pageOffset) }
+  var bytesLeftInUserPage: UInt64 { min(bytesLeftInSegment, Page.byteCount - address.pageOffset) }
 }

@@ -28,6 +28,8 @@ final class CurrentCaller: Caller {
 
   override var stackByteLimit: UInt64 { byteLimit(.stack) }
 
+  override var pipeByteLimit: UInt64 { byteLimit(.pipeBuffers) }
+
   override var addressSpaceByteLimit: UInt64 { byteLimit(.addressSpace) }
 
   private func byteLimit(_ identifier: ResourceLimitIdentifier) -> UInt64 {
@@ -166,6 +168,11 @@ public final class ProcessSystem: Nameable {
   public func livingProcess(_ identifier: Int32) -> Process? {
     guard let process = process(identifier), process.state != .zombie else { return nil }
     return process
+  }
+
+  /// A process of a group, if there is one.
+  public func firstProcess(ofGroup identifier: Int32) -> Process? {
+    groups.first(identifier).flatMap { slots[Int($0)] }
   }
 
   /// Whether a process group exists.

@@ -188,7 +188,7 @@ public final class Scheduler: Waker {
   }
 
   /// The channel that a thread is parked on; nil when it is not parked.
-  func parkedChannel(_ slot: ThreadSlot) -> WaitChannel? {
+  public func parkedChannel(_ slot: ThreadSlot) -> WaitChannel? {
     places[slot.index] == .parked ? channels[slot.index] : nil
   }
 

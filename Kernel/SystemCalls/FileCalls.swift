@@ -8,7 +8,7 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareFileCalls() {
-    let transfer = MemoryDemand.waits(HeapCost.transferHold)
+    let transfer = MemoryDemand.waits(HeapCost.transfer)
     declare(.read, "read", 3, transfer) { call throws(Errno) in try call.read(at: nil) }
     declare(.write, "write", 3, transfer) { call throws(Errno) in try call.write(at: nil) }
     declare(.pread, "pread", 4, transfer) { call throws(Errno) in try call.read(at: call.arguments.fourth.long) }
@@ -41,6 +41,8 @@ extension SystemCallTable {
     declare(.closeRange, "close_range", 3) { call throws(Errno) in try call.closeRange() }
     declare(.copyFileRange, "copy_file_range", 6) { call throws(Errno) in try call.copyFileRange() }
     declareFileControlCalls()
+    declareVectorCalls()
+    declarePipeCalls()
   }
 }
 
@@ -49,9 +51,21 @@ extension SystemCall {
 
   /// Begins or goes on with a call on files.
   func goOn(_ remainder: consuming FileContinuation) throws(Errno) -> Answer {
-    let progress = try remainder.step(table, space)
+    let progress: Progress
+    do throws(Errno) {
+      progress = try remainder.step(table, space)
+    } catch {
+      throw withSignal(error)
+    }
     if progress == .complete { return .value(remainder.result) }
     return unfinished(progress, .file(remainder))
+  }
+
+  /// The error of a write; one into a broken pipe raises a signal too (write(2)).
+  @inline(__always)
+  private func withSignal(_ error: Errno) -> Errno {
+    if error == .epipe { kernel.processes.post(.sigpipe, to: process, from: process) }
+    return error
   }
 
   /// The answer of a call that is not done.
@@ -67,8 +81,9 @@ extension SystemCall {
   // MARK: Transfers
 
   fileprivate func read(at position: Int64?) throws(Errno) -> Answer {
-    var transfer = try Transfer(
-      address: arguments.second.address, byteCount: arguments.third.raw, at: position)
+    let byteCount = arguments.third.raw
+    guard byteCount <= UInt64(Int64.max) else { throw .einval }
+    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
     return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
       let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
       if progress == .complete { return .value(transfer.moved) }
@@ -77,10 +92,16 @@ extension SystemCall {
   }
 
   fileprivate func write(at position: Int64?) throws(Errno) -> Answer {
-    var transfer = try Transfer(
-      address: arguments.second.address, byteCount: arguments.third.raw, at: position)
+    let byteCount = arguments.third.raw
+    guard byteCount <= UInt64(Int64.max) else { throw .einval }
+    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
     return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
-      let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
+      let progress: Progress
+      do throws(Errno) {
+        progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
+      } catch {
+        throw withSignal(error)
+      }
       if progress == .complete { return .value(transfer.moved) }
       return unfinished(progress, .file(.write(file, transfer)))
     }

@@ -63,10 +63,17 @@ extension SystemCall {
     case .setStatusFlags:
       try file(number).setStatusFlags(OpenFlags(rawValue: argument))
       return .value(0)
-    case .getOwner, .setOwner:
+    case .getOwner:
       var data = [64 of UInt8](repeating: 0)
-      try file(number).control(command == .getOwner ? .getOwner : .setOwner, &data)
+      try file(number).control(.getOwner, &data)
       return .value(UInt64(data.span.loadUInt32(at: 0)))
+    case .setOwner:
+      var data = [64 of UInt8](repeating: 0)
+      data.store(argument, at: 0)
+      let file = try file(number)
+      if file.hasOwner { try checkOwner(Int32(bitPattern: argument)) }
+      try file.control(.setOwner, &data)
+      return .value(0)
     case .getLock, .setLock, .setLockWait, .setLockRemote, .getLockOld, .setLockOld, .setLockWaitOld:
       return try lock(command)
     case .readAhead, .readAheadSwitch:
@@ -88,6 +95,18 @@ extension SystemCall {
       throw .einval
     default: throw .einval
     }
+  }
+
+  /// Whom a file is to signal: a process, or a group as a negative number, of the caller's session; 0 is nobody.
+  ///
+  /// Throws ESRCH, EPERM.
+  private func checkOwner(_ owner: Int32) throws(Errno) {
+    if owner == 0 { return }
+    let processes = kernel.processes
+    let first =
+      owner > 0 ? processes.livingProcess(owner) : owner == Int32.min ? nil : processes.firstProcess(ofGroup: -owner)
+    guard let first else { throw .esrch }
+    guard first.sessionIdentifier == process.sessionIdentifier else { throw .eperm }
   }
 
   /// The record locks, which no file here has: the structure is copied in first, and the privilege of locking for another
@@ -154,6 +173,7 @@ extension SystemCall {
     }
     let file = try file(number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
+    if request == .setOwner && file.hasOwner { try checkOwner(Int32(bitPattern: data.span.loadUInt32(at: 0))) }
     try file.control(request, &data)
     if request == .drainOutput, case .wait(let awaited) = file.drainOutput() {
       return wait(on: awaited, then: .phase(.whole))

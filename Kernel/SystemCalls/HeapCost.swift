@@ -26,9 +26,20 @@ enum HeapCost {
   static var resourceLimits: HeapAmount { object(320) }
   /// What a transfer or a change of size that waits keeps from others: the hold and its entry in a range lock.
   static var transferHold: HeapAmount { object(96) + object(112) }
+  /// What a read or write of a pipe that waits has.
+  static var pipePlace: HeapAmount { object(112) }
+  /// An end of a pipe.
+  static var pipeFile: HeapAmount { object(416) }
+  /// The pieces of a readv(2).
+  static var transferVector: HeapAmount { object(224) }
   static var argumentStaging: HeapAmount { object(672) }
 
   // MARK: Events
+
+  /// A read or write that waits, whatever its file.
+  static var transfer: HeapAmount { transferHold.maximum(pipePlace) }
+  /// pipe2(2)
+  static var pipe: HeapAmount { pipeFile + pipeFile + vmObject + vmObject }
 
   /// shm_open(2): a new object and its file, or the file of an object that has to wait to be emptied.
   static var sharedMemoryOpen: HeapAmount {

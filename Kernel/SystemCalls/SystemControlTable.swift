@@ -138,6 +138,7 @@ struct SystemControlTable {
       "kern.maxfilesperproc", kern, Kern.maximumFilesPerProcess,
       { .integer(UInt32($0.files.maximumFilesPerProcess)) })
     add("kern.openfiles", kern, nil, { .integer(UInt32($0.files.openFileCount)) })
+    addPipes()
     add("kern.ipc.posix_shm_list", kern, nil, content: .nameList)
     add(
       "kern.ipc.shm_names_max", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNameCount)) },
@@ -157,6 +158,24 @@ struct SystemControlTable {
     add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
     add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
     add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
+  }
+
+  private mutating func addPipes() {
+    let kern = SystemControl.Top.kern
+    add("kern.ipc.maxpipekva", kern, nil, { .long(UInt64($0.files.pipeSpace.maximumByteCount)) })
+    add("kern.ipc.pipekva", kern, nil, { .long(UInt64($0.files.pipeSpace.byteCount)) })
+    add("kern.ipc.pipefragretry", kern, nil, { .integer($0.files.pipeSpace.smallerBufferCount) })
+    add("kern.ipc.pipeallocfail", kern, nil, { .integer($0.files.pipeSpace.failedBufferCount) })
+    add("kern.ipc.piperesizefail", kern, nil, { .integer($0.files.pipeSpace.failedResizeCount) })
+    add(
+      "kern.ipc.piperesizeallowed", kern, nil, { .integer($0.files.pipeSpace.allowsResizing ? 1 : 0) },
+      .settable({ $0.files.pipeSpace.allowsResizing = $1 == 1 }))
+    add(
+      "kern.ipc.pipe_mindirect", kern, nil, { .integer($0.files.pipeSpace.smallestOfferByteCount) },
+      .settable({ $0.files.pipeSpace.smallestOfferByteCount = max(1, $1) }))
+    add(
+      "kern.ipc.pipebuf_reserv", kern, nil, { .integer($0.files.pipeSpace.reservedPercent) },
+      .settable({ $0.files.pipeSpace.reservedPercent = min(100, $1) }))
   }
 
   private mutating func addHardware() {

@@ -10,6 +10,7 @@
 //   leaves the table when the last of them goes.
 // - `reservedPageCount` is the sum of the charges of all VM objects and map entries whose account it is.
 // - `objectPageCount` is the sum of the pages, in memory and in swap, of all VM objects whose account it is.
+// - `pipeByteCount` is the sum of the capacities of the user's pipes.
 // - `nameCount` is the number of names whose object's account it is.
 // - `kernelByteCount` is the sum of what these objects take with their indexes, their names, and the address spaces and
 //   descriptor tables whose account it is.
@@ -34,10 +35,13 @@ public final class UserAccount: Nameable {
   public var nameCount = 0
   /// Objects of the user that are found by a place in another (RLIMIT_UMTXP).
   public var keyedObjectCount = 0
+  /// Bytes of buffers of pipes that are the user's (RLIMIT_PIPEBUF).
+  public var pipeByteCount = 0
   /// What the inspection in progress found of these.
   var inspectedPageCount = 0
   var inspectedKernelByteCount = 0
   var inspectedNameCount = 0
+  var inspectedPipeByteCount = 0
   private let accounts: UserAccounts
   fileprivate var next = BackReference<UserAccount>()
   fileprivate var previous = BackReference<UserAccount>()

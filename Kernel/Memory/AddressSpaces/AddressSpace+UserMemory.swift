@@ -115,6 +115,17 @@ extension AddressSpace {
     return .complete
   }
 
+  /// Sees that so many bytes of user memory can be stored to for the rest of the event.
+  public func makeWritable(at address: VirtualAddress, byteCount: Int) -> UserCopyOutcome {
+    var progress = 0
+    while progress < byteCount {
+      let chunk = prepare(address, progress, byteCount, .write)
+      guard chunk.place != nil else { return chunk.outcome }
+      progress += chunk.byteCount
+    }
+    return .complete
+  }
+
   /// The frame and offset that `address` is translated to, if the page tables allow the access now; marks the page as the
   /// processor would.
   @inline(__always)

@@ -46,6 +46,7 @@ public struct MemoryInspector: ~Copyable {
       $0.inspectedPageCount = 0
       $0.inspectedKernelByteCount = 0
       $0.inspectedNameCount = 0
+      $0.inspectedPipeByteCount = 0
     }
   }
 
@@ -53,6 +54,11 @@ public struct MemoryInspector: ~Copyable {
   public mutating func countName(kernelByteCount: Int, of account: UserAccount?) {
     account?.inspectedNameCount += 1
     count(kernelByteCount: kernelByteCount, of: account)
+  }
+
+  /// Counts the capacity of an account's pipe.
+  public mutating func countPipe(byteCapacity: Int, of account: UserAccount?) {
+    account?.inspectedPipeByteCount += byteCapacity
   }
 
   /// Counts kernel memory that an account pays for.
@@ -134,6 +140,7 @@ public struct MemoryInspector: ~Copyable {
         account.kernelByteCount == account.inspectedKernelByteCount, "kernel memory that a user pays for",
         UInt64(account.user))
       require(account.nameCount == account.inspectedNameCount, "names of a user", UInt64(account.user))
+      require(account.pipeByteCount == account.inspectedPipeByteCount, "pipes of a user", UInt64(account.user))
     }
     heapByteCount += accountBytes
     require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)

@@ -17,7 +17,7 @@ import Primitives
 public enum VMObjectKind: Sendable {
   /// Private memory of programs, and shared anonymous memory.
   case anonymous
-  /// A POSIX shared memory object: never the target of a collapse.
+  /// A POSIX shared memory object, or the buffer of a pipe: never the target of a collapse.
   case sharedMemory
 }
 

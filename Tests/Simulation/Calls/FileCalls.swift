@@ -212,7 +212,7 @@ struct SynchronizeCall: SimulatedCall {
   /// Shared memory is no vnode (spec shm.md section 3.30); of files and devices nothing is ever behind.
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
-    return file.object != nil ? .error(.einval) : .value(0)
+    return file.isObject ? .error(.einval) : .value(0)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {

@@ -118,9 +118,8 @@ extension SimulatedCall {
 /// Every call of the simulation.
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
-    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + descriptorCalls + processCalls + threadCalls
-    + signalCalls + queueCalls
-    + identityCalls + timeCalls + systemCalls + [ValueCall.self]
+    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + processCalls
+    + threadCalls + signalCalls + queueCalls + identityCalls + timeCalls + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }
 }

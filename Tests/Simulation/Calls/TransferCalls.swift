@@ -32,17 +32,20 @@ struct ReadCall: SimulatedCall {
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     process.bufferIsOpen(descriptor, address, byteCount, writesMemory: true)
       || waits(model, process) && (process.number == 0 || model.hasReader)
+      || pipeIsOpen(model, process, descriptor, byteCount, writes: false)
   }
 
   func waits(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
-    guard let file = process.file(descriptor), file.isConsole, file.isReadable else { return false }
-    return byteCount > 0 && offset == nil && file.statusFlags & 4 == 0 && model.consoleInput.isEmpty
+    guard let file = process.file(descriptor), file.isReadable else { return false }
+    let isEmpty = file.isConsole ? model.consoleInput.isEmpty : file.pipe.map { $0.bytes.isEmpty && $0.peer != nil }
+    return byteCount > 0 && offset == nil && file.statusFlags & 4 == 0 && isEmpty == true
   }
 
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    try model.read(process, descriptor, address, byteCount, offset)
+    try model.read(
+      process, descriptor, [ModelPiece(address: address, byteCount: UInt64(max(0, byteCount)))], byteCount, offset)
   }
 
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
@@ -78,17 +81,30 @@ struct WriteCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     process.bufferIsOpen(descriptor, address, byteCount, writesMemory: false)
+      || pipeIsOpen(model, process, descriptor, byteCount, writes: true)
   }
 
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    try model.write(process, descriptor, address, byteCount, offset)
+    try model.write(
+      process, descriptor, [ModelPiece(address: address, byteCount: UInt64(max(0, byteCount)))], byteCount, offset)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     generator.ofDevice(process)
       .map { WriteCall(descriptor: $0.descriptor, address: $0.address, byteCount: $0.byteCount, offset: $0.offset) }
+  }
+}
+
+extension SimulatedCall {
+  /// Whether what a read or write of one piece of a pipe does is open.
+  fileprivate func pipeIsOpen(
+    _ model: ReferenceModel, _ process: ModelProcess, _ descriptor: Int32, _ byteCount: Int, writes: Bool
+  ) -> Bool {
+    guard let file = process.file(descriptor), byteCount > 0 else { return false }
+    return model.pipeIsOpen(
+      process, file, [ModelPiece(address: 0, byteCount: UInt64(byteCount))], writes: writes)
   }
 }
 
@@ -131,7 +147,7 @@ extension OperationGenerator {
 extension ModelProcess {
   /// A transfer is compared only when what happens at each page of its buffer is known, and the buffer is not part of the
   /// object.
-  fileprivate func bufferIsOpen(
+  func bufferIsOpen(
     _ descriptor: Int32, _ address: UInt64, _ byteCount: Int, writesMemory: Bool
   ) -> Bool {
     guard let file = file(descriptor), byteCount > 0 else { return false }
@@ -207,9 +223,9 @@ struct CopyRangeCall: SimulatedCall {
     if offsets & 2 == 2 && !model.reaches(process, .second, 8, write: false) { return .error(.efault) }
     if flags != 0 { return .error(.einval) }
     guard let from = process.file(source), from.isReadable else { return .error(.ebadf) }
-    if from.object != nil { return .error(.einval) }
+    if from.isObject { return .error(.einval) }
     guard let to = process.file(target), to.isWritable else { return .error(.ebadf) }
-    if to.object != nil { return .error(.einval) }
+    if to.isObject { return .error(.einval) }
     if to.statusFlags & 8 != 0 { return .error(.ebadf) }
     return byteCount == 0 ? .value(0) : .error(.einval)
   }

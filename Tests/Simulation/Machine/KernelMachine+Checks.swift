@@ -44,8 +44,10 @@ extension KernelMachine {
         }
       }
     }
+    var buffers: [VMObject] = []
     for file in files.values {
       if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
+      if let pipe = file as? PipeFile { buffers.append(pipe.inspectedObject) }
     }
     var names = 0
     kernel.inspectedFiles.inspectNames { object in
@@ -53,7 +55,7 @@ extension KernelMachine {
       objects[ObjectIdentifier(object)] = object
     }
     var found = InvariantChecker.problems(
-      hardware, spaces: spaces, holding: objects.values.map(\.vmObject), pending: pending, withContents: withContents)
+      hardware, spaces: spaces, holding: objects.values.map(\.vmObject) + buffers, pending: pending, withContents: withContents)
     if let violation { found.append("the inspection: \(violation.message) (\(violation.detail))") }
     if let excess = kernel.monitor?.excess {
       found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")

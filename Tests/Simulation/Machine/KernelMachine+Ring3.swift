@@ -66,11 +66,15 @@ extension KernelMachine {
       returnedCalls[number] = .value(0)
       return
     }
-    let hasSecondResult = (pending.call == .fork || pending.call == .rfork) && !failed
+    let hasSecondResult = [.fork, .rfork, .pipe].contains(pending.call) && !failed
     for (place, value) in pending.kept where register(place) != value && !(place == .rdx && hasSecondResult) {
       throw Difference("\(place) changed from \(value) to \(register(place)) across \(pending.call.rawValue)")
     }
-    if hasSecondResult && register(.rdx) != 0 { throw Difference("fork gives the parent a second result") }
+    if hasSecondResult && pending.call == .pipe {
+      secondResults[number] = register(.rdx)
+    } else if hasSecondResult && register(.rdx) != 0 {
+      throw Difference("fork gives the parent a second result")
+    }
     for place in [.r8, .r9, .r10] as [Register] where register(place) != 0 {
       throw Difference("\(place) is not zero after \(pending.call.rawValue)")
     }

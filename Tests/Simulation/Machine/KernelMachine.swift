@@ -39,6 +39,8 @@ public final class KernelMachine: SimulatedSystem {
   /// The calls that processes of the script are in, and those that returned and were not asked for yet.
   var pendingCalls: [Int: PendingCall] = [:]
   var returnedCalls: [Int: Observation] = [:]
+  /// The second results of calls that have one.
+  var secondResults: [Int: UInt64] = [:]
   /// What blocked processes are doing.
   var blockedOperations: [Int: Operation] = [:]
   /// Through which call the next one goes, if not directly, and which of its pointers point elsewhere.
@@ -252,6 +254,7 @@ public final class KernelMachine: SimulatedSystem {
     let scheduler = kernel.inspectedProcesses.scheduler
     return scheduler.isParked(thread.slot, on: .child(ofSlot: process.slot.raw))
       || scheduler.isParked(thread.slot, on: .consoleInput)
+      || scheduler.parkedChannel(thread.slot)?.isForPipe ?? false
   }
 
   func forget(_ number: Int) {

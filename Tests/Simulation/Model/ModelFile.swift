@@ -10,11 +10,12 @@ enum ModelFileKind {
   case random
   /// A file of /bin with its content.
   case program([UInt8])
+  case pipe(ModelPipeEnd)
 
   /// What fstat(2) tells files apart by, where they are no shared memory; nil where they are.
   var name: String? {
     switch self {
-    case .sharedMemory: nil
+    case .sharedMemory, .pipe: nil
     case .console: "console"
     case .null: "null"
     case .zero: "zero"
@@ -70,10 +71,21 @@ final class ModelFile {
     return nil
   }
 
+  var pipe: ModelPipeEnd? {
+    if case .pipe(let end) = kind { return end }
+    return nil
+  }
+
+  /// Neither a device nor a file of /bin, which FreeBSD has as vnodes.
+  var isObject: Bool { object != nil || pipe != nil }
+
+  /// Whether it has no offset.
+  var isStream: Bool { is2008 || isConsole || pipe != nil }
+
   /// A device, which has an owner and a mode under its name.
   var isDevice: Bool {
     switch kind {
-    case .sharedMemory, .program: false
+    case .sharedMemory, .program, .pipe: false
     default: true
     }
   }

@@ -137,6 +137,7 @@ extension ReferenceModel {
       try check("FIODTYPE", output(.output, 4), 0, 4, file.isConsole ? 4 : 0)
       return .value(0)
     }
+    if let end = file.pipe { return try pipeControl(process, end, request) }
     if case .program(let content) = file.kind { return try programControl(process, file, content.count, request, word) }
     guard file.isConsole else { return .error(.enotty) }
     switch request {

@@ -50,7 +50,7 @@ extension ScriptStep {
   /// Whether an error leaves bytes moved that the model does not know of.
   var leavesPartialTransfers: Bool {
     let call = operation.call
-    return (call is ReadCall || call is WriteCall) && failure?.point.isTransfer == true
+    return (call is ReadCall || call is WriteCall || call is VectorCall) && failure?.point.isTransfer == true
   }
 }
 

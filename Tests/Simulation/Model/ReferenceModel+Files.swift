@@ -17,9 +17,9 @@ extension ReferenceModel {
   }
 
   /// Whether there may not be another open file.
-  func isOutOfFiles(_ process: ModelProcess) -> Bool {
+  func isOutOfFiles(_ process: ModelProcess, beside others: Int = 0) -> Bool {
     if maximumFileCount == Int.max { return false }
-    let count = openFileCount + 1
+    let count = openFileCount + others + 1
     let unprivileged = maximumFileCount - maximumFileCount / 20
     return count >= maximumFileCount || count >= unprivileged && process.credentials.effectiveUser != 0
   }
@@ -104,12 +104,12 @@ extension ReferenceModel {
       return entry.file.is2008 ? .error(.eopnotsupp) : .value(0)
     case 5, 6: return .error(entry.file.is2008 ? .eopnotsupp : .enotty)
     case 15, 16:
-      if entry.file.object != nil { return .error(.ebadf) }
+      if entry.file.isObject { return .error(.ebadf) }
       guard case .program = entry.file.kind else { return .error(.enotty) }
       let isOn = command == 16 || argument >= 0
       entry.file.statusFlags = entry.file.statusFlags & ~ModelFile.readAhead | (isOn ? ModelFile.readAhead : 0)
       return .value(0)
-    case 21: return entry.file.object != nil ? .error(.ebadf) : .value(0)
+    case 21: return entry.file.isObject ? .error(.ebadf) : .value(0)
     case 19, 20:
       guard let object = entry.file.object, !entry.file.is2008 else { return .error(.einval) }
       if command == 20 { return .value(UInt64(object.seals)) }

@@ -158,7 +158,9 @@ extension ReferenceModel {
     switch process.blocked?.call {
     case let wait as WaitCall:
       return children(of: process, wait.target).isEmpty || !reporting(to: process, wait.target, wait.options).isEmpty
-    case is ReadCall: return !consoleInput.isEmpty
+    case let read as ReadCall:
+      guard let end = process.file(read.descriptor)?.pipe else { return !consoleInput.isEmpty }
+      return !end.bytes.isEmpty || end.peer == nil
     default: return true
     }
   }

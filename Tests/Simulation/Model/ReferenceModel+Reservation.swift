@@ -25,6 +25,7 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { count.add(UInt64(object.pageCount), for: object.creator) }
     }
     for object in names.values { add(object) }
+    for end in pipeEnds { count.add(UInt64(end.capacity) / 4096, for: end.creator) }
     for process in processes.values where process.state == .running {
       for entry in process.descriptors.values { if let object = entry.file.object { add(object) } }
       var ofUsers: [UInt32: UInt64] = [:]

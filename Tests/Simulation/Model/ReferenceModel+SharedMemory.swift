@@ -93,6 +93,7 @@ extension ReferenceModel {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
     // What is not shared memory and can be written is a device, which has no size.
     guard file.isWritable else { return .error(.einval) }
+    if file.pipe != nil { return .error(.einval) }
     guard let object = file.object else { return .value(0) }
     if length < object.size && object.seals & 2 != 0 { return .error(.eperm) }
     if length > object.size && object.seals & 4 != 0 { return .error(.eperm) }
@@ -104,6 +105,7 @@ extension ReferenceModel {
   func changeMode(_ process: ModelProcess, _ descriptor: Int32, _ mode: UInt16) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
     let user = process.credentials.effectiveUser
+    if file.pipe != nil { return .error(.einval) }
     guard let object = file.object else {
       guard file.isDevice, let name = file.kind.name, let owner = devices[name] else { return .error(.erofs) }
       if user != 0 && user != owner.user { return .error(.eperm) }
@@ -117,6 +119,7 @@ extension ReferenceModel {
 
   func changeOwner(_ process: ModelProcess, _ descriptor: Int32, _ user: Int32, _ group: Int32) -> Expectation {
     guard let file = process.file(descriptor) else { return .error(.ebadf) }
+    if file.pipe != nil { return .error(.einval) }
     guard let object = file.object else { return changeDeviceOwner(process, file, user, group) }
     let newUser = user == -1 ? object.owner : UInt32(bitPattern: user)
     let newGroup = group == -1 ? object.group : UInt32(bitPattern: group)

@@ -39,6 +39,8 @@ extension ReferenceModel {
     for (offset, byteCount) in layout.zeros { try check("padding", bytes, offset, byteCount, 0) }
     if let object = file.object {
       try checkObject(object, bytes, layout)
+    } else if let end = file.pipe {
+      try checkPipe(end, bytes, layout)
     } else {
       try checkDevice(file, bytes, layout)
     }
@@ -75,6 +77,29 @@ extension ReferenceModel {
     try instant("st_mtim", bytes, layout.times[1], &object.modificationTime)
     try instant("st_ctim", bytes, layout.times[2], &object.changeTime)
     try instant("st_birthtim", bytes, layout.times[3], &object.birthTime)
+  }
+
+  /// A fifo without a name, of which only size and two times change.
+  private func checkPipe(_ end: ModelPipeEnd, _ bytes: [UInt8], _ layout: StatusLayout) throws(Difference) {
+    try check("st_mode", bytes, layout.mode.0, 2, 0o010000)
+    try check("st_size", bytes, layout.size, 8, UInt64(end.bytes.count))
+    try check("st_nlink", bytes, layout.links.0, layout.links.1, 0)
+    try check("st_uid", bytes, layout.user, 4, UInt64(end.user))
+    try check("st_gid", bytes, layout.group, 4, UInt64(end.group))
+    try check("st_rdev", bytes, layout.represented.0, layout.represented.1, 0)
+    try check("st_blocks", bytes, layout.blocks, 8, UInt64(end.bytes.count + 4095) / 4096)
+    let device = littleEndian(bytes, layout.device.0, byteCount: layout.device.1)
+    let inode = littleEndian(bytes, layout.inode.0, byteCount: layout.inode.1)
+    if device == 0 || inode == 0 || pipeDevice ?? device != device { throw Difference("st_dev of a pipe is \(device)") }
+    pipeDevice = device
+    if let known = end.inode ?? (pipeEnds.contains { $0.inode == inode } ? 0 : nil), known != inode {
+      throw Difference("st_ino of a pipe is \(inode), expected \(known)")
+    }
+    end.inode = inode
+    try instant("st_atim", bytes, layout.times[0], &end.accessTime)
+    try instant("st_mtim", bytes, layout.times[1], &end.modificationTime)
+    try instant("st_ctim", bytes, layout.times[2], &end.changeTime)
+    try check("st_birthtim", bytes, layout.times[3], 8, 0)
   }
 
   /// Devices are character devices with an owner and a mode; programs are read-only files, and nothing changes those.

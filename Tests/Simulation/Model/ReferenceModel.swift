@@ -22,6 +22,8 @@ public final class ReferenceModel {
   /// number is never used again.
   var objectDevice: UInt64?
   var inodes: [UInt64: ModelObject] = [:]
+  /// st_dev of all pipes, once seen.
+  var pipeDevice: UInt64?
   /// What fstat(2) told of devices and files of /bin.
   var fileIdentities: [String: ModelFileIdentity] = [:]
   /// When the operation being checked took effect, at the earliest and at the latest (nanoseconds since 1970).

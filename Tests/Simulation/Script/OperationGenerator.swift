@@ -58,6 +58,13 @@ struct OperationGenerator {
     if point.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
     if case .misplaced = operation { return nil }
     if model.running.contains(where: { $0.blocked != nil }) { return nil }
+    // A pipe that cannot grow says nothing, and a console tells how far it got.
+    if let write = operation.call as? WriteCall, process.file(write.descriptor)?.pipe != nil { return nil }
+    if let vector = operation.call as? VectorCall, let file = process.file(vector.descriptor),
+      file.pipe != nil || file.isConsole
+    {
+      return nil
+    }
     return InjectedFailure(point, number: UInt32(random.number(in: 1...4)))
   }
 
@@ -113,7 +120,16 @@ struct OperationGenerator {
 
   /// Those who are stopped, or wait for input, are not left alone for long.
   private mutating func rescue(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
-    if let reader = model.running.first(where: { $0.blocked?.call is ReadCall }), random.chance(oneIn: 10) {
+    let reader = model.running.first { $0.blocked?.call is ReadCall }
+    if let reader, let read = reader.blocked?.call as? ReadCall, let end = reader.file(read.descriptor)?.pipe {
+      guard random.chance(oneIn: 4) else { return nil }
+      let writer = process.descriptors.first { $0.value.file.pipe != nil && $0.value.file.pipe === end.peer }
+      if let writer {
+        return .call(WriteCall(descriptor: writer.key, address: Program.buffer, byteCount: 1 + reader.number))
+      }
+      return random.chance(oneIn: 10) ? .call(KillCall(target: .process(reader.number), signal: 9)) : nil
+    }
+    if let reader, random.chance(oneIn: 10) {
       return .type(String(repeating: "input ", count: 1 + reader.number))
     }
     let stopped = model.running.filter(\.signals.isStopped)

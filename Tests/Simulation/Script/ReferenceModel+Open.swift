@@ -11,6 +11,7 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { total += object.pages.count + object.perhapsAllocated.count }
     }
     for object in names.values { add(object) }
+    for end in pipeEnds { total += end.bytes.isEmpty ? 1 : end.capacity / 4096 }
     for process in running {
       total += 8 + process.memory.count / 4
       for view in process.memory.values {
@@ -47,9 +48,19 @@ extension ReferenceModel {
     case .load(let address, let byteCount): process.access(address, byteCount, write: false) != .fine
     case .store(let address, let byteCount, _): process.access(address, byteCount, write: true) != .fine
     case .fetch(let address): process.fetch(address) != .fine
-    case .systemCall(let made): (made.call as? UnknownCall)?.raisesSignal(self, process) ?? false
+    case .systemCall(let made):
+      (made.call as? UnknownCall)?.raisesSignal(self, process) ?? breaksPipe(made.call, process)
     default: false
     }
+  }
+
+  /// Whether it is a write into a pipe whose other end is closed, which raises SIGPIPE.
+  private func breaksPipe(_ call: any SimulatedCall, _ process: ModelProcess) -> Bool {
+    var descriptor: Int32?
+    if let write = call as? WriteCall { descriptor = write.descriptor }
+    if let vector = call as? VectorCall, vector.writes { descriptor = vector.descriptor }
+    guard let descriptor, let end = process.file(descriptor)?.pipe else { return false }
+    return end.peer == nil && !process.signals.ignored.contains(13)
   }
 
   /// A pointer that points elsewhere is compared when its first byte cannot be reached, when the kernel fills memory that can
