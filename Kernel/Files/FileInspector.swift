@@ -77,7 +77,7 @@ public struct FileInspector: ~Copyable {
     heldOffsetCount += file.offsetLine.count
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
     if let queue = file as? EventQueue { visitNotes(of: queue, &memory) }
-    if let pipe = file as? PipeFile { visit(pipe, &memory) }
+    if let pipe = file as? PipeFile { visit(endOfPipe: pipe, &memory) }
   }
 
   /// Visits the notes of a queue, each with its reference to a file.
@@ -94,7 +94,7 @@ public struct FileInspector: ~Copyable {
       count == queue.noteCount && ready == queue.readyCount, "notes of a queue of events", UInt64(count))
   }
 
-  private mutating func visit(_ pipe: PipeFile, _ memory: inout MemoryInspector) {
+  private mutating func visit(endOfPipe pipe: PipeFile, _ memory: inout MemoryInspector) {
     memory.visitHeld(pipe.object)
     pipeByteCount += pipe.byteCapacity
     memory.countPipe(byteCapacity: pipe.byteCapacity, of: pipe.object.payer)

@@ -65,6 +65,10 @@ public class OpenFile: Nameable {
     return fileServices
   }
 
+  /// Lends the same without counting a reference.
+  @inline(__always)
+  final func withServices<Value>(_ body: (FileServices) -> Value) -> Value { fileServicesReference.borrow(body) }
+
   // MARK: Methods of the type, with the answers of a type that does not have them
 
   /// What it reaches.

@@ -7,6 +7,8 @@
 
 static char block[65536], copy[65536];
 
+static size_t smaller(size_t one, size_t other) { return one < other ? one : other; }
+
 static void make(int ends[2], int flags) { CHECK_EQUAL(pipe2(ends, flags), 0); }
 
 static void fill(char *bytes, size_t count, unsigned seed) {
@@ -61,7 +63,7 @@ TEST(megabytes_go_from_process_to_process) {
     CHECK_EQUAL(close(ends[0]), 0);
     unsigned sum = 0;
     for (size_t sent = 0, turn = 0; sent < (size_t)megabytes << 20; turn++) {
-      size_t count = MIN(sizes[turn % nitems(sizes)], ((size_t)megabytes << 20) - sent);
+      size_t count = smaller(sizes[turn % nitems(sizes)], ((size_t)megabytes << 20) - sent);
       fill(block, count, (unsigned)turn);
       for (size_t index = 0; index < count; index++) sum = sum * 33 + (unsigned char)block[index];
       CHECK_EQUAL(write(ends[1], block, count), count);
@@ -73,7 +75,7 @@ TEST(megabytes_go_from_process_to_process) {
   CHECK_EQUAL(close(ends[1]), 0);
   unsigned sum = 0, told = 0;
   for (size_t got = 0, turn = 0; got < (size_t)megabytes << 20; turn++) {
-    size_t wanted = MIN(sizes[turn * 3 % nitems(sizes)], ((size_t)megabytes << 20) - got);
+    size_t wanted = smaller(sizes[turn * 3 % nitems(sizes)], ((size_t)megabytes << 20) - got);
     ssize_t count = read(ends[0], copy, wanted);
     CHECK(count > 0);
     for (ssize_t index = 0; index < count; index++) sum = sum * 33 + (unsigned char)copy[index];
@@ -237,7 +239,7 @@ TEST(a_stopped_and_a_killed_reader_hold_nobody_up) {
 
 TEST(pieces_are_one_write_and_one_read) {
   int ends[2];
-  char first[3] = "abc", second[5] = "defgh", third[8];
+  char first[] = "abc", second[] = "defgh", third[8];
   struct iovec out[] = {{first, 3}, {NULL, 0}, {second, 5}}, in[] = {{third, 2}, {third + 2, 6}};
   make(ends, 0);
   CHECK_EQUAL(writev(ends[1], out, 3), 8);

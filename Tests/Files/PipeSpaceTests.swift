@@ -97,7 +97,8 @@ import Testing
     }
   }
 
-  @Test func `swap that may not be reserved is memory that cannot be had, and a buffer that cannot grow stays`() throws {
+  @Test func `swap that may not be reserved is memory that cannot be had, and a buffer that cannot grow stays`() throws
+  {
     try withMachine { machine in
       let (first, second) = try machine.pipe([.nonBlocking])
       machine.system.services.failures.fail(.swapReservation, number: 1)

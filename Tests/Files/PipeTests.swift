@@ -131,7 +131,8 @@ func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
 
   // MARK: Reading and writing
 
-  @Test func `an end whose other is closed gives what is left, then the end of the file, and cannot be written`() throws {
+  @Test func `an end whose other is closed gives what is left, then the end of the file, and cannot be written`() throws
+  {
     try withMachine { machine in
       let (first, second) = try machine.pipe()
       try machine.write(second, pattern(10))

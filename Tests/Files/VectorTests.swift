@@ -94,7 +94,8 @@ extension Machine {
       #expect(error { () throws(Errno) in _ = try machine.vector(99, many, writes: true) } == .einval)
       #expect(error { () throws(Errno) in _ = try machine.vector(99, [(8, 1)], writes: true, from: 8) } == .efault)
       #expect(
-        error { () throws(Errno) in _ = try machine.vector(99, [(8, 1)], writes: true, from: UInt64.max - 7) } == .efault)
+        error { () throws(Errno) in _ = try machine.vector(99, [(8, 1)], writes: true, from: UInt64.max - 7) }
+          == .efault)
       let half = UInt64(1) << 62
       #expect(
         error { () throws(Errno) in _ = try machine.vector(99, [(8, half), (8, half)], writes: true) } == .einval)
@@ -159,11 +160,13 @@ extension Machine {
       #expect(try machine.vector(first, parts, writes: false) == 12_288)
       #expect(machine.load(12_287, at: Self.here + 0x11000) == pattern(12_287, from: 1))
       #expect(
-        error { () throws(Errno) in _ = try machine.vector(second, [(Self.here, 100), (8, 10)], writes: true) } == .efault)
+        error { () throws(Errno) in _ = try machine.vector(second, [(Self.here, 100), (8, 10)], writes: true) }
+          == .efault)
       #expect(try machine.bytesToRead(first) == 0)
       #expect(try machine.vector(second, [(Self.here, 100), (Self.here, 100)], writes: true) == 200)
       #expect(
-        error { () throws(Errno) in _ = try machine.vector(first, [(Self.here, 100), (8, 10)], writes: false) } == .efault)
+        error { () throws(Errno) in _ = try machine.vector(first, [(Self.here, 100), (8, 10)], writes: false) }
+          == .efault)
       #expect(try machine.bytesToRead(first) == 200)
     }
   }

@@ -10,7 +10,7 @@ extension PipeFile {
   /// when a page of it is needed that is not there.
   @inline(__always)
   func adaptCapacity(of reader: PipeFile, to byteCount: UInt64) -> Wait? {
-    let isScarce = fileServices.pipeSpace.isScarce
+    let isScarce = withServices { $0.pipeSpace.isScarce }
     if UInt64(reader.freeByteCount) >= byteCount && !isScarce { return nil }
     if isScarce {
       reader.giveUpCapacity(isCopying: false)

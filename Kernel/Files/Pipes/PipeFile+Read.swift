@@ -12,8 +12,8 @@ extension PipeFile {
   @inline(__always)
   func receive(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if !reading.isEmpty && !isMine(transfer) { return try waitForBytes(&transfer) }
-    if fileServices.pipeSpace.isScarce { giveUpCapacity(isCopying: !writingOfPeer.isEmpty) }
-    var pieceBudget = fileServices.pagesPerTransferStep
+    if withServices({ $0.pipeSpace.isScarce }) { giveUpCapacity(isCopying: !writingOfPeer.isEmpty) }
+    var pieceBudget = withServices { $0.pagesPerTransferStep }
     while transfer.remaining > 0 && transfer.moved < UInt64(queuedByteCount) {
       if pieceBudget == 0 { return keepReading(&transfer, .again) }
       pieceBudget -= 1
@@ -38,7 +38,7 @@ extension PipeFile {
     }
     if transfer.moved == 0 && !peer.isEmpty { return try waitForBytes(&transfer) }
     take(Int(transfer.moved))
-    transfer.place = nil
+    if transfer.place != nil { transfer.place = nil }
     return .complete
   }
 
@@ -65,19 +65,29 @@ extension PipeFile {
   /// Removes bytes that were read, and wakes who waited for that.
   @inline(__always)
   private func take(_ byteCount: Int) {
-    accessNanoseconds = fileServices.timestamp
+    accessNanoseconds = withServices { $0.timestamp }
     if byteCount == 0 { return }
     readPosition = (readPosition &+ byteCount) & (byteCapacity &- 1)
     queuedByteCount -= byteCount
-    guard let writer = peer.instance else { return }
+    if !peer.isEmpty { peer.borrow { tell($0) } }
+  }
+
+  /// Lets the writers of the other end know what was taken.
+  @inline(__always)
+  private func tell(_ writer: PipeFile) {
     if queuedByteCount == 0 {
       // The pages at the beginning are there already.
       if writer.writing.isEmpty { readPosition = 0 }
-      if let place = writer.offer.instance {
-        writer.offer = BackReference()
-        place.wake()
-      }
+      if !writer.offer.isEmpty { writer.endOffer() }
     }
     if queuedByteCount < PipeLimits.wakeByteCount { writer.wakeWriter() }
+  }
+
+  /// All of the piece that was offered has been read.
+  @inline(never)
+  private func endOffer() {
+    let place = offer.instance
+    offer = BackReference()
+    place?.wake()
   }
 }

@@ -29,7 +29,7 @@ extension PipeFile {
         transfer.isStarted = true
       }
     }
-    var pieceBudget = fileServices.pagesPerTransferStep
+    var pieceBudget = withServices { $0.pagesPerTransferStep }
     while piece.byteCount > 0 || transfer.remaining > 0 {
       if piece.byteCount == 0 {
         piece = nextPiece(of: transfer, reader)
@@ -45,9 +45,11 @@ extension PipeFile {
       if piece.isOffered { return waitForReader(&transfer, reader) }
       piece = PipePiece()
     }
-    reader.modificationNanoseconds = fileServices.timestamp
-    stopWriting(&transfer)
-    transfer.place = nil
+    reader.modificationNanoseconds = withServices { $0.timestamp }
+    if transfer.place != nil {
+      stopWriting(&transfer)
+      transfer.place = nil
+    }
     return .complete
   }
 
@@ -55,7 +57,7 @@ extension PipeFile {
   /// offered, otherwise for room.
   @inline(__always)
   private func nextPiece(of transfer: Transfer, _ reader: PipeFile) -> PipePiece {
-    let smallest = UInt64(fileServices.pipeSpace.smallestOfferByteCount)
+    let smallest = withServices { UInt64($0.pipeSpace.smallestOfferByteCount) }
     let isOffered =
       transfer.bytesLeftInSegment >= smallest && reader.byteCapacity >= Int(smallest)
       && !flags.contains(.nonBlocking)

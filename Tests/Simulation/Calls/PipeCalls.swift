@@ -110,7 +110,8 @@ struct VectorCall: SimulatedCall {
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    let descriptor = generator.random.chance(oneIn: 3) ? generator.descriptor(process) : generator.anyDescriptor(process)
+    let isObject = generator.random.chance(oneIn: 3)
+    let descriptor = isObject ? generator.descriptor(process) : generator.anyDescriptor(process)
     var pieces: [ModelPiece] = []
     // Pieces that are read into do not overlap: each has its own part of the buffer.
     for index in 0..<generator.random.number(below: 12) {
@@ -140,7 +141,8 @@ extension ReferenceModel {
   /// The checks that come before those of read(2) and write(2), and then those.
   func vector(_ process: ModelProcess, _ call: VectorCall) throws(Difference) -> Expectation {
     if call.told > 1024 { return .error(.einval) }
-    if !call.pieces.isEmpty && !reaches(process, .input, 16 * call.pieces.count, write: false) { return .error(.efault) }
+    let byteCount = 16 * call.pieces.count
+    if byteCount > 0 && !reaches(process, .input, byteCount, write: false) { return .error(.efault) }
     var sum: UInt64 = 0
     for piece in call.pieces {
       guard piece.byteCount <= UInt64(Int64.max) - sum else { return .error(.einval) }

@@ -55,7 +55,8 @@ extension KernelMachine {
       objects[ObjectIdentifier(object)] = object
     }
     var found = InvariantChecker.problems(
-      hardware, spaces: spaces, holding: objects.values.map(\.vmObject) + buffers, pending: pending, withContents: withContents)
+      hardware, spaces: spaces, holding: objects.values.map(\.vmObject) + buffers, pending: pending,
+      withContents: withContents)
     if let violation { found.append("the inspection: \(violation.message) (\(violation.detail))") }
     if let excess = kernel.monitor?.excess {
       found.append("\(excess.name) takes \(excess.largest) from the heap and declares \(excess.bound)")
