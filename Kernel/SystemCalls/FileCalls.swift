@@ -51,20 +51,35 @@ extension SystemCall {
 
   /// Begins or goes on with a call on files.
   func goOn(_ remainder: consuming FileContinuation) throws(Errno) -> Answer {
-    let progress: Progress
+    let error: Errno
     do throws(Errno) {
-      progress = try remainder.step(table, space)
-    } catch {
-      throw withSignal(error)
+      // The two that sleep most are taken apart here, so that their transfers are not copied.
+      switch consume remainder {
+      case .read(let file, var transfer):
+        let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
+        if progress == .complete { return .value(transfer.moved) }
+        return unfinished(progress, .file(.read(file, transfer)))
+      case .write(let file, var transfer):
+        let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
+        if progress == .complete { return .value(transfer.moved) }
+        return unfinished(progress, .file(.write(file, transfer)))
+      case var other:
+        let progress = try other.step(table, space)
+        if progress == .complete { return .value(other.result) }
+        return unfinished(progress, .file(other))
+      }
+    } catch let thrown {
+      error = thrown
     }
-    if progress == .complete { return .value(remainder.result) }
-    return unfinished(progress, .file(remainder))
+    throw withSignal(error)
   }
 
   /// The error of a write; one into a broken pipe raises a signal too (write(2)).
   @inline(__always)
   private func withSignal(_ error: Errno) -> Errno {
-    if error == .epipe { kernel.processes.post(.sigpipe, to: process, from: process) }
+    if error == .epipe {
+      _ = kernel.processes.post(SignalInformation(.sigpipe), to: process, thread, isItsOwn: true)
+    }
     return error
   }
 

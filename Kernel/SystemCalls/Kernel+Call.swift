@@ -233,8 +233,9 @@ extension Kernel {
       processes.park(thread, on: .frames)
       return
     }
-    let continuation = thread.continuation
-    thread.continuation = .none
+    // Taken out, not copied: it has references.
+    var continuation = Continuation.none
+    swap(&continuation, &thread.continuation)
     if case .phase(let phase) = continuation {
       switch phase {
       case .whole:

@@ -97,6 +97,7 @@ extension SystemCall {
     case .process(.sleep(let deadline)): endSleep(deadline)
     case .process(.awaitSignal): try endSignalWait(.eintr)
     case .process(.userSleep): try concludeInterruptedSleep()
+    case .file(let remainder): .value(remainder.result)
     default: throw .eintr
     }
   }

@@ -36,7 +36,7 @@ struct UserSideTests {
       programs: ["process_test", "descriptor_test", "system_test", "start_state_test", "stale_bytes_test"],
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
-    Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "32M", append: "swap=32M"),
+    Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(name: "threads and what they wait for", programs: ["threads_test", "umtx_test"]),
     Batch(name: "hostile programs", programs: ["hostile_test", "bad_arguments_test"]),

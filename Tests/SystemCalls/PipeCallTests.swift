@@ -140,6 +140,41 @@ struct PipeCallTests {
     #expect(kernel.call(.fcntl, first, 3)?.value == 2)
   }
 
+  /// What a caught signal does to a call that a child sleeps in: the result that the handler returns to.
+  private func interrupted(flags: UInt64, _ body: (TestKernel, UInt64, UInt64) -> Void) throws -> (CallResult, UInt64) {
+    let kernel = try TestKernel()
+    let (first, second) = pipe(kernel)
+    for (offset, word) in [(0, 0x20_0000), (8, flags), (16, 0), (24, 0)] as [(UInt64, UInt64)] {
+      kernel.storeWord(word, at: Self.data + 0x900 + offset)
+    }
+    #expect(kernel.call(.sigaction, 30, Self.data + 0x900, 0)?.value == 0)
+    let child = kernel.fork()
+    kernel.run(child)
+    body(kernel, first, second)
+    #expect(kernel.identifier == 1)
+    #expect(kernel.call(.kill, UInt64(child), 30)?.value == 0)
+    // The handler is entered in the child's next turn.
+    let parent = kernel.context
+    for _ in 0..<100 where kernel.context == parent { kernel.call(.schedYield) }
+    #expect(kernel.register(40) == 30)
+    kernel.call(.sigreturn, kernel.register(24))
+    return (kernel.result, kernel.register(128))
+  }
+
+  @Test func `a caught signal ends a sleep with EINTR, or has the call begin anew, or shows what was written`() throws {
+    let (failed, after) = try interrupted(flags: 0) { kernel, first, _ in kernel.call(.read, first, Self.buffer, 1) }
+    #expect(failed.errno == .eintr)
+    let (begun, before) = try interrupted(flags: 2) { kernel, first, _ in kernel.call(.read, first, Self.buffer, 1) }
+    #expect(begun == CallResult(value: 3, failed: false) && before == after - 2)
+    let (written, _) = try interrupted(flags: 2) { kernel, _, second in kernel.call(.write, second, Self.buffer, 9000) }
+    #expect(written == CallResult(value: 9000, failed: false))
+    let (full, _) = try interrupted(flags: 0) { kernel, _, second in
+      for _ in 0..<16 { kernel.call(.write, second, Self.buffer, 4096) }
+      kernel.call(.write, second, Self.buffer, 1)
+    }
+    #expect(full.errno == .eintr)
+  }
+
   @Test func `ioctl and fcntl remember whom to signal`() throws {
     let kernel = try TestKernel()
     let (first, _) = pipe(kernel)

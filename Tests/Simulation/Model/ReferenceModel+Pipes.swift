@@ -128,7 +128,7 @@ extension ReferenceModel {
     _ process: ModelProcess, _ file: ModelFile, _ pieces: [ModelPiece], writes: Bool
   ) -> Bool {
     guard let own = file.pipe else { return false }
-    let byteCount = pieces.reduce(0) { $0 + Int(clamping: $1.byteCount) }
+    let byteCount = pieces.reduce(0) { $0 + Int(min($1.byteCount, 1 << 40)) }
     if byteCount <= 0 || byteCount > 1 << 20 { return false }
     guard let end = writes ? own.peer : own else { return false }
     if isPipeSpaceScarce && end.capacity > ModelPipeEnd.smallest && end.bytes.count <= ModelPipeEnd.smallest
@@ -170,7 +170,8 @@ extension ReferenceModel {
     _ process: ModelProcess, _ file: ModelFile, _ own: ModelPipeEnd, _ pieces: [ModelPiece], _ byteCount: Int
   ) -> Expectation {
     guard let end = own.peer else {
-      return process.signals.ignored.contains(13) ? .error(.epipe) : exit(process, .terminated(.sigpipe))
+      post(ModelSignal(number: 13, code: 0x10006), to: process, isItsOwn: true)
+      return process.state == .running ? .error(.epipe) : .ended
     }
     if byteCount > 0 {
       end.capacity = capacity(of: end, for: byteCount, by: process)

@@ -60,7 +60,7 @@ extension ReferenceModel {
     if let write = call as? WriteCall { descriptor = write.descriptor }
     if let vector = call as? VectorCall, vector.writes { descriptor = vector.descriptor }
     guard let descriptor, let end = process.file(descriptor)?.pipe else { return false }
-    return end.peer == nil && !process.signals.ignored.contains(13)
+    return end.peer == nil && !process.signals.ignored.contains(13) && !process.signals.mask.contains(13)
   }
 
   /// A pointer that points elsewhere is compared when its first byte cannot be reached, when the kernel fills memory that can
