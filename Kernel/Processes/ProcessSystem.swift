@@ -299,6 +299,12 @@ public final class ProcessSystem: Nameable {
     if thread.hasRun { releaseAwaitedFrame(thread) }
   }
 
+  /// Whether a thread is to stop or to end now that its call has come to where it can wait: what it began is done.
+  private func isToLeave(_ thread: Thread, _ process: Process) -> Bool {
+    if thread.isEnding { return !outlastsKill(thread, process) }
+    return process.isStopped && !thread.continuation.outlastsStop
+  }
+
   /// Parks a thread that is in no list. A page that is kept for it is so until it has had its turn.
   public func park(_ thread: Thread, on wait: Wait, deadlineNanoseconds: UInt64? = nil) {
     releaseAwaitedFrame(thread)
@@ -322,6 +328,10 @@ public final class ProcessSystem: Nameable {
         isKeptAwake(thread, process, by: channel)
       {
         // It looks at the signal before anything else.
+        needsAttention = true
+        return
+      }
+      if !channel.comesByItself, let process = currentProcess, isToLeave(thread, process) {
         needsAttention = true
         return
       }

@@ -175,6 +175,26 @@ struct PipeCallTests {
     #expect(full.errno == .eintr)
   }
 
+  @Test func `a stop in the middle of a piece acts when the write would sleep`() throws {
+    let kernel = try TestKernel(unitsPerTurn: 1)
+    let (first, second) = pipe(kernel)
+    let memory = kernel.call(.mmap, 0, 65536, 3, 0x1000, UInt64.max, 0)?.value ?? 0
+    kernel.store([UInt8](repeating: 5, count: 40_000), at: memory)
+    let child = kernel.fork()
+    kernel.run(child)
+    // Cut after each page.
+    kernel.call(.write, second, memory, 40_000)
+    #expect(kernel.identifier == 1)
+    let thread = try #require(kernel.thread(of: Int32(child)))
+    #expect(thread.continuation.outlastsStop)
+    #expect(kernel.call(.kill, UInt64(child), 17)?.value == 0)
+    kernel.call(.wait4, UInt64(child), TestKernel.data + 0x800, 2, 0)
+    for _ in 0..<50 where kernel.context == nil { kernel.tick() }
+    #expect(kernel.result.integer == child)
+    #expect(kernel.call(.read, first, memory, 65_536)?.integer == 40_000)
+    #expect(kernel.call(.kill, UInt64(child), 9)?.value == 0)
+  }
+
   @Test func `ioctl and fcntl remember whom to signal`() throws {
     let kernel = try TestKernel()
     let (first, _) = pipe(kernel)

@@ -70,7 +70,7 @@ public struct ConcurrentSimulation {
     let size = Self.objectPageCount * 4096
     return [
       .store(Self.path, Array(name.utf8) + [0]),
-      .call(.closefrom, [3]),
+      .call(.closeRange, [3, Self.firstEnd - 1, 0]),
       .call(.shmOpen2, [Self.path, 0x202, 0o666, 0, 0]),
       .call(.ftruncate, [3, size]),
       .call(.mmap, [Self.window, size, 3, 0x11, 3, 0]),
@@ -99,9 +99,44 @@ public struct ConcurrentSimulation {
     ]
   }
 
+  /// The descriptors of a pipe that those have in common who were forked since it was made.
+  private static let firstEnd: UInt64 = 20
+  private static let secondEnd: UInt64 = 21
+
+  /// Process 1 makes another pipe.
+  private func pipe() -> [Action] {
+    [
+      .call(.closefrom, [3]), .call(.pipe2, [Program.output, 0]), .call(.dup2, [3, Self.firstEnd]),
+      .call(.dup2, [4, Self.secondEnd]), .call(.closeRange, [3, 4, 0]),
+    ]
+  }
+
+  /// Reads and writes of the pipe, of all sizes.
+  private mutating func pipeActions(_ address: UInt64) -> [Action] {
+    let (one, other) = random.chance(oneIn: 4) ? (Self.secondEnd, Self.firstEnd) : (Self.firstEnd, Self.secondEnd)
+    let size = UInt64(random.number(below: random.pick([20, 600, 9000, 70_000]) ?? 20))
+    switch random.number(below: 12) {
+    case 0...3: return [.call(.read, [one, address, size])]
+    case 4...7: return [.call(.write, [other, address, size])]
+    case 8, 9:
+      let pieces = [Program.buffer, size / 3, address, size / 3, Program.buffer + 5000, size / 3]
+      let number: SystemCallNumber = random.chance(oneIn: 2) ? .readv : .writev
+      let descriptor = random.chance(oneIn: 3) ? 3 : number == .readv ? one : other
+      return [
+        .store(Program.input, pieces.flatMap { KernelMachine.bytes(of: $0) }),
+        .call(number, [descriptor, Program.input, 3]),
+      ]
+    case 10: return [.call(.fcntl, [random.chance(oneIn: 2) ? one : other, 4, UInt64(random.number(below: 2) * 4)])]
+    default: return random.chance(oneIn: 3) ? [.call(.close, [one])] : [.call(.fstat, [one, address])]
+    }
+  }
+
   private mutating func actions(_ process: Int32, _ living: Int) -> [Action] {
     if process == 1 {
       if limitsReservations && begun.insert(process).inserted { return overcommit() }
+      if begun.insert(0).inserted || random.chance(oneIn: 12) { return pipe() }
+      // Who waits at a pipe that nobody else uses would wait for ever.
+      if random.chance(oneIn: 10) { return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])] }
       if living < 5 { return [.call(.fork, [])] }
       // Everybody who is stopped goes on some time.
       let goOn: [Action] = random.chance(oneIn: 3) ? [.call(.kill, [UInt64.max, 19])] : []
@@ -111,7 +146,8 @@ public struct ConcurrentSimulation {
     let page = UInt64(random.number(below: Int(Self.pageCount)))
     let address = Self.window + page * 4096 + UInt64(random.number(below: 4000))
     let size = UInt64(random.number(below: Int(Self.objectPageCount) * 4096))
-    switch random.number(below: 32) {
+    switch random.number(below: 44) {
+    case 32...43: return pipeActions(address)
     case 0: return beginning()
     case 1...5: return [.store(address, Operation.patternBytes(UInt8(page), count: 64))]
     case 6...9: return [.load(address)]

@@ -87,7 +87,45 @@ public struct Scenario: Sendable {
         name: "kill against a parked read", before: open,
         parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])], child: read(3, at: 90),
         after: content),
-    ] + interruptions(open, content)
+    ] + interruptions(open, content) + pipes
+  }
+
+  /// Two processes at one pipe, with room for all that is written: each write and each read is one step.
+  private static var pipes: [Scenario] {
+    let (first, second, target) = (Program.buffer + 3900, Program.buffer + 8100, Program.buffer + 4 * 4096)
+    let before: [Action] = [
+      .call(.pipe2, [Program.output, 0]), .store(first, [UInt8](repeating: 1, count: 196)),
+      .store(first + 196, [UInt8](repeating: 2, count: 204)), .store(second, [UInt8](repeating: 3, count: 92)),
+      .store(second + 92, [UInt8](repeating: 4, count: 408)), .call(.write, [4, first, 400]),
+    ]
+    let after: [Action] = [
+      .call(.read, [3, target, 4000]), .load(target, byteCount: 1300), .call(.fstat, [3, Program.output]),
+    ]
+    let writes: [Action] = [.call(.write, [4, second, 500])]
+    let reads: [Action] = [.call(.read, [3, target + 4000, 300]), .load(target + 4000), .load(target + 4299)]
+    var scenarios: [Scenario] = []
+    for (name, child) in [("write", writes), ("read", reads)] as [(String, [Action])] {
+      scenarios.append(
+        Scenario(
+          name: "a \(name) against a write of a pipe", before: before, parent: [.call(.write, [4, first, 400])],
+          child: child, after: after))
+      scenarios.append(
+        Scenario(
+          name: "a \(name) against a read of a pipe", before: before, parent: [.call(.read, [3, target + 4050, 100])],
+          child: child, after: after))
+      for isKill in [false, true] {
+        var scenario = Scenario(
+          name: "a \(isKill ? "kill" : "stop") in a \(name) of a pipe", before: before,
+          parent: [.call(.kill, [2, isKill ? 9 : 17]), .call(.write, [4, first, 400])]
+            + (isKill ? [.call(.wait4, [2, 0, 0, 0])] : [.call(.kill, [2, 19])]),
+          child: child, after: after)
+        scenario.hidesTheKilled = isKill
+        scenario.length = 5
+        scenarios.append(scenario)
+      }
+    }
+    for index in scenarios.indices { scenarios[index].unitsPerTurn = 1 }
+    return scenarios
   }
 
   /// What the child does is interrupted by a stop or a kill, while its parent wants the same object.

@@ -168,6 +168,8 @@ public final class ScriptRunner {
     for process in model.running where process.blocked != nil {
       if model.isReady(process) {
         let observed = try system.finishBlocked(process.number)
+        // It took effect at some time between the step and now.
+        model.now.latest = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
         model.outputs = system.outputs
         model.consoleOutput = system.hardware.processor.takeConsoleOutput()
         try model.complete(process, observed)
