@@ -97,6 +97,7 @@ public struct Scenario: Sendable {
       .call(.pipe2, [Program.output, 0]), .store(first, [UInt8](repeating: 1, count: 196)),
       .store(first + 196, [UInt8](repeating: 2, count: 204)), .store(second, [UInt8](repeating: 3, count: 92)),
       .store(second + 92, [UInt8](repeating: 4, count: 408)), .call(.write, [4, first, 400]),
+      .call(.write, [4, second, 100]),
     ]
     let after: [Action] = [
       .call(.read, [3, target, 4000]), .load(target, byteCount: 1300), .call(.fstat, [3, Program.output]),
