@@ -21,7 +21,7 @@ enum HeapCost {
   static var signalActions: HeapAmount { object(96) }
   static var eventQueue: HeapAmount { object(544) }
   static var credentials: HeapAmount { object(96) }
-  static var userAccount: HeapAmount { object(112) }
+  static var userAccount: HeapAmount { object(144) }
   static var groupList: HeapAmount { object(160) }
   static var resourceLimits: HeapAmount { object(320) }
   /// What a transfer or a change of size that waits keeps from others: the hold and its entry in a range lock.
