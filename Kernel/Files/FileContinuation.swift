@@ -61,7 +61,9 @@ public enum FileContinuation: Remainder {
   public var interruption: Interruption {
     switch self {
     case .events: .fails
-    case .read, .write: .restartsIfAsked
+    case .read(let file, let transfer), .write(let file, let transfer):
+      // One that others keep waiting gives what it has moved by then.
+      !file.waitsForOthers ? .none : transfer.moved > 0 ? .concludes : .restartsIfAsked
     default: .none
     }
   }
@@ -134,16 +136,6 @@ public enum FileContinuation: Remainder {
     let file = try table.file(at: pending.descriptor)
     self = pending.writes ? .write(file, transfer) : .read(file, transfer)
     return nil
-  }
-
-  /// What a caught signal does to the call while it sleeps: one that others keep waiting gives what it has moved by then.
-  public var interruption: Interruption {
-    switch self {
-    case .read(let file, let transfer), .write(let file, let transfer):
-      if !file.waitsForOthers { return .none }
-      return transfer.moved > 0 ? .concludes : .restartsIfAsked
-    default: return .none
-    }
   }
 
   /// What the call returns once it is done.
