@@ -52,6 +52,7 @@ extension SystemCall {
   /// Begins or goes on with a call on files.
   func goOn(_ remainder: consuming FileContinuation) throws(Errno) -> Answer {
     let error: Errno
+    var writes = true
     do throws(Errno) {
       // The two that sleep most are taken apart here, so that their transfers are not copied.
       switch consume remainder {
@@ -64,6 +65,7 @@ extension SystemCall {
         if progress == .complete { return .value(transfer.moved) }
         return unfinished(progress, .file(.write(file, transfer)))
       case var other:
+        if case .vector = other {} else { writes = false }
         let progress = try other.step(table, space)
         if progress == .complete { return .value(other.result) }
         return unfinished(progress, .file(other))
@@ -71,7 +73,7 @@ extension SystemCall {
     } catch let thrown {
       error = thrown
     }
-    throw withSignal(error)
+    throw writes ? withSignal(error) : error
   }
 
   /// The error of a write; one into a broken pipe raises a signal too (write(2)).

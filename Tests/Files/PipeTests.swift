@@ -129,6 +129,27 @@ func pattern(_ count: Int, from start: Int = 0) -> [UInt8] {
     }
   }
 
+  @Test func `what a filter of kevent is told`() throws {
+    try withMachine { machine in
+      let (first, second) = try machine.pipe([.nonBlocking])
+      let file = try machine.table.file(at: first)
+      func said(_ filter: EventFilter) -> [Int64] {
+        let readiness = file.readiness(filter, lowWater: nil)
+        return [readiness.data, readiness.isReady ? 1 : 0, readiness.isEnd ? 1 : 0]
+      }
+      #expect(error { () throws(Errno) in try file.attach(.node) } == .einval)
+      try file.attach(.write)
+      #expect(said(.read) == [0, 0, 0] && said(.write) == [4096, 1, 0])
+      try machine.write(second, pattern(10))
+      try machine.write(first, pattern(65_536 - 511))
+      #expect(said(.read) == [10, 1, 0] && said(.write) == [511, 0, 0])
+      try machine.table.close(second)
+      #expect(said(.read) == [10, 1, 1] && said(.write) == [0, 1, 1])
+      #expect(error { () throws(Errno) in try file.attach(.write) } == .epipe)
+      try file.attach(.read)
+    }
+  }
+
   // MARK: Reading and writing
 
   @Test func `an end whose other is closed gives what is left, then the end of the file, and cannot be written`() throws

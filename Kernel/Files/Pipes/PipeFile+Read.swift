@@ -81,6 +81,7 @@ extension PipeFile {
       if !writer.offer.isEmpty { writer.endOffer() }
     }
     if queuedByteCount < PipeLimits.wakeByteCount { writer.wakeWriter() }
+    if freeByteCount >= PipeLimits.atomicByteCount { tellWatchers() }
   }
 
   /// All of the piece that was offered has been read.

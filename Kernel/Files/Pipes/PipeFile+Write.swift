@@ -42,6 +42,7 @@ extension PipeFile {
       if let unfinished = try store(&piece, &transfer, reader, space, &pieceBudget) { return unfinished }
       reader.queuedByteCount += piece.byteCount
       reader.wakeReader()
+      reader.tellWatchers()
       if piece.isOffered { return waitForReader(&transfer, reader) }
       piece = PipePiece()
     }

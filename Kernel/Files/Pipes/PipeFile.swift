@@ -75,6 +75,7 @@ public final class PipeFile: OpenFile {
     peer.offer = BackReference()
     peer.wakeReader()
     peer.wakeWriter()
+    fileServices.watchers.tell(of: peer)
   }
 
   /// The pages of the buffer.
@@ -149,6 +150,37 @@ public final class PipeFile: OpenFile {
     case .setOwner: owner = word
     default: throw .enotty
     }
+  }
+
+  /// Throws EPIPE for EVFILT_WRITE when the other end is closed, EINVAL for filters that are not about reading and writing.
+  override func attach(_ filter: EventFilter) throws(Errno) {
+    guard filter == .read || filter == .write else { throw .einval }
+    if filter == .write && peer.isEmpty { throw .epipe }
+  }
+
+  /// Bytes that can be read, or for which there is room; NOTE_LOWAT has no effect (spec kqueue.md section 7.1).
+  override func readiness(_ filter: EventFilter, lowWater: Int64?) -> Readiness {
+    let reader = peer.instance
+    var count = queuedByteCount
+    var isReady = count > 0
+    if filter == .write {
+      count = offer.isEmpty ? reader?.freeByteCount ?? 0 : 0
+      isReady = count >= PipeLimits.atomicByteCount
+    }
+    var readiness = Readiness(Int64(count), isReady: isReady || reader == nil)
+    readiness.isEnd = reader == nil
+    return readiness
+  }
+
+  /// Tells the notes that hang on this end's buffer: those that read it, and those of the other end that write into it.
+  @inline(__always)
+  func tellWatchers() {
+    if !watchers.isEmpty { fileServices.watchers.tell(of: self, .read) }
+    if !peer.isEmpty { peer.borrow { $0.tellWritingWatchers() } }
+  }
+
+  private func tellWritingWatchers() {
+    if !watchers.isEmpty { fileServices.watchers.tell(of: self, .write) }
   }
 
   /// Readable with bytes or at the end, writable with room for PIPE_BUF, hung up when the other end is closed.

@@ -90,6 +90,17 @@ public final class EventWatchers: Nameable {
     if !file.watchers.isEmpty { ask(file.watchers) }
   }
 
+  /// The same for one of the two filters, of a file on which each hangs on something else.
+  func tell(of file: OpenFile, _ filter: EventFilter) {
+    var handle = file.watchers.first
+    while !handle.isNone {
+      let next = notes[handle].nextWatcher
+      if notes[handle].event.filter == filter { notes[handle].queue.borrow { $0.evaluate(handle) } }
+      handle = next
+    }
+    tellOuterQueues()
+  }
+
   /// Asks all filters of a list.
   func ask(_ list: NoteList) {
     var handle = list.first
