@@ -1,6 +1,6 @@
 // What thr_new(2) is told of a new thread: `struct thr_param` (spec abi.md, section 15), and its priority.
 
-/// The parameters of a new thread.
+/// The parameters of a new thread, in their layout.
 public struct ThreadParameters: BitwiseCopyable, Sendable {
   /// Where it starts.
   public var start: UInt64
@@ -12,29 +12,20 @@ public struct ThreadParameters: BitwiseCopyable, Sendable {
   public var stackByteCount: UInt64
   /// The base of its fs segment.
   public var threadLocalBase: UInt64
+  private var threadLocalByteCount: UInt64
   /// Where the thread itself finds its identifier, or 0.
   public var childIdentifierAddress: UInt64
   /// Where its maker finds it, or 0.
   public var parentIdentifierAddress: UInt64
+  private var flags: UInt64
   /// Where its priority is, or 0.
   public var priorityAddress: UInt64
+  private var spare: [3 of UInt64]
 }
 
 extension ThreadParameters {
   /// The size of the structure.
   public static let byteCount = 104
-
-  /// Reads the structure from the start of `bytes`.
-  public init(decoding bytes: Span<UInt8>) {
-    start = bytes.loadUInt64(at: 0)
-    argument = bytes.loadUInt64(at: 8)
-    stackBase = bytes.loadUInt64(at: 16)
-    stackByteCount = bytes.loadUInt64(at: 24)
-    threadLocalBase = bytes.loadUInt64(at: 32)
-    childIdentifierAddress = bytes.loadUInt64(at: 48)
-    parentIdentifierAddress = bytes.loadUInt64(at: 56)
-    priorityAddress = bytes.loadUInt64(at: 72)
-  }
 
   /// What rsp is when the thread starts, as behind a call.
   public var stackPointer: UInt64 { ((stackBase &+ stackByteCount) & ~15) &- 8 }

@@ -45,6 +45,10 @@ public struct WaitChannel: Equatable, BitwiseCopyable, Sendable {
     self.offset = offset
   }
 
+  /// The number of its kind.
+  @inline(__always)
+  public var kindNumber: UInt8 { UInt8(truncatingIfNeeded: subject >> 56) }
+
   /// Whether this is a channel of some kind.
   @inline(__always)
   public func isOf(_ kind: Kind) -> Bool { subject >> 56 == UInt64(kind.raw) }

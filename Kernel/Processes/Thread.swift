@@ -3,6 +3,7 @@
 // Invariant: a thread without a continuation goes on in ring 3 when it is picked; one with a continuation goes on with
 // that first.
 
+public import ABI
 public import Files
 public import Memory
 public import Primitives
@@ -79,6 +80,11 @@ public final class Thread: Nameable {
     frame.value.indirectArguments.r8 = context.r9
     frame.value.indirectArguments.r9 = sixth
     arguments = frame.part(ArgumentRegisters.self, atByteOffset: ThreadRecord.indirectArgumentsOffset)
+  }
+
+  /// What `struct thr_param` at the front of the buffer says.
+  public var stagedParameters: ThreadParameters {
+    frame.part(ThreadParameters.self, atByteOffset: ThreadRecord.bufferOffset).value
   }
 
   /// The registers of ring 3.

@@ -61,6 +61,15 @@ public struct ThreadContext: BitwiseCopyable {
     setCleanFloatingPoint()
   }
 
+  /// The registers of a call that returned 0: carry clear, %rdx as it was, %r8 to %r10 zero (spec abi.md section 2).
+  mutating func setSuccess() {
+    rax = 0
+    rflags &= ~ThreadContext.carryFlag
+    r8 = 0
+    r9 = 0
+    r10 = 0
+  }
+
   /// The carry flag in rflags, which tells a program that its call failed.
   public static let carryFlag: UInt64 = 1
   /// The trap flag in rflags: a single step.
@@ -106,6 +115,7 @@ public struct ThreadRecord: BitwiseCopyable {
   /// The arguments of a call that was made through `syscall` or `__syscall`, moved to where those of a direct call are.
   var indirectArguments = ArgumentRegisters()
   static let indirectArgumentsOffset = MemoryLayout<ThreadContext>.size
+  static let bufferOffset = indirectArgumentsOffset + MemoryLayout<ArgumentRegisters>.size
   /// Where a call's path or structure is staged on its way in or out.
   public var buffer = [1024 of UInt8](repeating: 0)
   /// Where what a signal's frame has of floating point state elsewhere is staged on its way in.

@@ -49,7 +49,7 @@ extension SystemCall {
   fileprivate func newThread() throws(Errno) -> Answer {
     let byteCount = Int(arguments.second.integer)
     zero(from: byteCount, ThreadParameters.byteCount - byteCount)
-    let parameters = ThreadParameters(decoding: thread.frame.value.buffer.span)
+    let parameters = thread.stagedParameters
     return try withWords { () throws(WordFailure) in try newThread(parameters) }
   }
 
@@ -62,11 +62,9 @@ extension SystemCall {
       try check(priority)
     }
     try refusing { () throws(Errno) in try processes.checkThreadLimits(process) }
-    // The pages first: who has to wait begins anew, with another identifier.
     let (child, parent) = (parameters.childIdentifierAddress, parameters.parentIdentifierAddress)
-    if child != 0 { try space.prepareStore(of: 8, at: VirtualAddress(child)) }
-    if parent != 0 { try space.prepareStore(of: 8, at: VirtualAddress(parent)) }
     let stackPointer = parameters.stackPointer
+    // Who has to wait for one of the pages begins anew, with another identifier.
     let identifier = processes.takeThreadIdentifier()
     if child != 0 { try space.store(UInt64(identifier), at: VirtualAddress(child)) }
     if parent != 0 { try space.store(UInt64(identifier), at: VirtualAddress(parent)) }

@@ -25,6 +25,31 @@ extension SystemCall {
   }
 
   fileprivate func userMutex() throws(Errno) -> Answer {
+    // What is called most often, first.
+    if arguments.second.word == UInt32(UserMutexOperation.wakePrivate.rawValue) {
+      let space = spaceReference.borrow { $0.number }
+      return try wakeWord(.userSleep(.word, at: object, inSpace: space))
+    }
+    if arguments.second.word == UInt32(UserMutexOperation.wake.rawValue) {
+      return try withWords { () throws(WordFailure) in
+        let key = try WaitChannel.userSleep(.word, at: object, .byMapping, in: space)
+        return try refusing { () throws(Errno) in try wakeWord(key) }
+      }
+    }
+    return try userMutexThatWaits()
+  }
+
+  /// Wakes up to so many that wait for a word to change, but one at least.
+  @inline(__always)
+  private func wakeWord(_ key: WaitChannel) throws(Errno) -> Answer {
+    let count = Int(max(1, arguments.third.integer))
+    if count > ProcessLimits.wakesPerTurn { return try wake(key, atMost: count, then: .returns) }
+    kernel.processes.wakeSleepers(key, atMost: count)
+    return .value(0)
+  }
+
+  @inline(never)
+  private func userMutexThatWaits() throws(Errno) -> Answer {
     guard let operation = userMutexOperation else {
       throw UserMutexOperation.isObsolete(arguments.second.integer) ? .eopnotsupp : .einval
     }
@@ -33,8 +58,6 @@ extension SystemCall {
 
   private func perform(_ operation: UserMutexOperation) throws(WordFailure) -> Answer {
     switch operation {
-    case .wake: try wakeWord(.byMapping)
-    case .wakePrivate: try wakeWord(.isPrivate)
     case .wait: try waitForWord(.byMapping, isLong: true)
     case .waitWord: try waitForWord(.byMapping, isLong: false)
     case .waitWordPrivate: try waitForWord(.isPrivate, isLong: false)
@@ -74,20 +97,6 @@ extension SystemCall {
   }
 
   // MARK: Words
-
-  /// Wakes up to so many that wait for a word to change, but one at least.
-  private func wakeWord(_ sharing: UserSharing) throws(WordFailure) -> Answer {
-    let key: WaitChannel
-    if sharing == .isPrivate {
-      key = try spaceReference.tryBorrow { space throws(WordFailure) in
-        try .userSleep(.word, at: object, .isPrivate, in: space)
-      }
-    } else {
-      key = try .userSleep(.word, at: object, sharing, in: space)
-    }
-    let count = Int(max(1, arguments.third.integer))
-    return try refusing { () throws(Errno) in try wake(key, atMost: count, then: .returns) }
-  }
 
   private func waitForWord(_ sharing: UserSharing, isLong: Bool) throws(WordFailure) -> Answer {
     guard try takeDeadline() else { return .restart }

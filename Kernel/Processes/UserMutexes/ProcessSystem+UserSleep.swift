@@ -27,13 +27,28 @@ extension ProcessSystem {
 
   /// Wakes sleepers in the order in which they came, at most so many.
   @discardableResult
+  @inline(__always)
   public func wakeSleepers(_ key: WaitChannel, atMost count: Int) -> Int {
+    sleepers.mayContain(key) ? wakeThoseThere(key, atMost: count) : 0
+  }
+
+  @inline(never)
+  private func wakeThoseThere(_ key: WaitChannel, atMost count: Int) -> Int {
     var woken = 0
     while woken < count, let slot = sleepers.removeFirst(on: key) {
+      if key.endsCalls { endCall(of: slot) }
       scheduler.unpark(slot)
       woken += 1
     }
     return woken
+  }
+
+  /// The call of a sleeper that has nothing more to do than to return 0 is over when it is woken.
+  private func endCall(of slot: ThreadSlot) {
+    guard let thread = threads[slot] else { preconditionFailure("a sleeper that is no thread") }
+    thread.frame.value.userSleep.mark = .none
+    thread.context.setSuccess()
+    thread.continuation = .none
   }
 
   /// Where a thread is parked that sleeps.

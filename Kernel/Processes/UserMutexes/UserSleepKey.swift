@@ -45,8 +45,17 @@ public enum UserSharing: Sendable {
 extension WaitChannel {
   private static let firstKind: UInt8 = 32
 
+  @inline(__always)
   private static func kind(_ type: UserSleepType, isShared: Bool) -> Kind {
     Kind(firstKind + type.rawValue << 1 + (isShared ? 1 : 0))
+  }
+
+  /// Whether the call of whoever sleeps on it is over when somebody wakes the sleeper: it does not look again at the word.
+  @inline(__always)
+  var endsCalls: Bool {
+    let type = (kindNumber &- WaitChannel.firstKind) &>> 1
+    return type == UserSleepType.word.rawValue || type == UserSleepType.condition.rawValue
+      || type == UserSleepType.semaphore.rawValue
   }
 
   /// The key of a place. A private one is a name only: nothing is looked up, and there need be nothing.
@@ -62,7 +71,15 @@ extension WaitChannel {
         return WaitChannel(kind(type, isShared: true), place.objectNumber, offset: place.offset)
       }
     }
-    return WaitChannel(kind(type, isShared: false), space.number, offset: address.raw)
+    return userSleep(type, at: address, inSpace: space.number)
+  }
+
+  /// The private key of an address in the space with this number.
+  @inline(__always)
+  public static func userSleep(
+    _ type: UserSleepType, at address: VirtualAddress, inSpace number: UInt64
+  ) -> WaitChannel {
+    WaitChannel(kind(type, isShared: false), number, offset: address.raw)
   }
 
   /// Where a thread is parked that sleeps on a word, or in thr_suspend(2): it alone.

@@ -38,6 +38,12 @@ public struct UserSleepQueue {
     Int(truncatingIfNeeded: key.hash >> 56) & (bucketCount - 1)
   }
 
+  /// Whether somebody sleeps on what hashes like a key.
+  @inline(__always)
+  func mayContain(_ key: WaitChannel) -> Bool {
+    count != 0 && heads[UserSleepQueue.bucket(key)] != .none
+  }
+
   /// Whether a thread sleeps and nobody has woken it.
   public func contains(_ slot: ThreadSlot) -> Bool { queued[slot.index] }
 
