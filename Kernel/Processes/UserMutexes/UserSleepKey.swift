@@ -43,7 +43,8 @@ public enum UserSharing: Sendable {
 }
 
 extension WaitChannel {
-  private static let firstKind: UInt8 = 32
+  // Keys are no channels of the scheduler: theirs are numbers of their own.
+  private static let firstKind: UInt8 = 128
 
   @inline(__always)
   private static func kind(_ type: UserSleepType, isShared: Bool) -> Kind {
