@@ -257,7 +257,7 @@ TEST(words_are_waited_for_cheaply) {
         await(words + 1, number);
       }, );
   CHECK_EQUAL(check_wait(child), 0);
-  CHECK_COST("a word handed to another process and back", cost, 9000);
+  CHECK_COST("a word handed to another process and back", cost, 5600);
 }
 
 TEST(no_frequent_call_has_become_dearer) {
