@@ -25,6 +25,14 @@ extension ClockIdentifier {
     rawValue < 0 || self == .virtual || self == .profiling || self == .threadTime || self == .processTime
   }
 
+  /// Whether it shows the time of day, which can be set.
+  public var isOfRealTime: Bool {
+    switch self {
+    case .realTime, .realTimePrecise, .realTimeFast, .second: true
+    default: false
+    }
+  }
+
   private static let processBit: Int32 = 0x4000_0000
 
   /// Whose clock it is; nil unless the number is negative.

@@ -24,6 +24,13 @@ public struct Rusage: Equatable, BitwiseCopyable, Sendable {
 }
 
 extension Rusage {
+  /// RUSAGE_SELF: what the process used.
+  public static let ofProcess: Int32 = 0
+  /// RUSAGE_CHILDREN: what children used that were waited for.
+  public static let ofChildren: Int32 = -1
+  /// RUSAGE_THREAD: what the calling thread used.
+  public static let ofThread: Int32 = 1
+
   /// The size of the structure.
   public static let byteCount = 144
 

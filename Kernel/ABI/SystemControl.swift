@@ -46,6 +46,8 @@ public enum SystemControl {
     public static let argumentMaximum: Int32 = 8
     /// KERN_HOSTNAME
     public static let hostName: Int32 = 10
+    /// KERN_CLOCKRATE
+    public static let clockRate: Int32 = 12
     /// KERN_PROC
     public static let process: Int32 = 14
     /// KERN_PROC_PATHNAME, below KERN_PROC
@@ -81,4 +83,23 @@ public enum SystemControl {
     /// VM_OVERCOMMIT
     public static let overcommit: Int32 = 12
   }
+}
+
+/// kern.clockrate: `struct clockinfo`. This kernel has no ticks: timers are as fine as its clock. These are what programs
+/// expect to be able to divide by.
+public struct ClockRate: BitwiseCopyable, Sendable {
+  /// hz
+  public let ticksPerSecond: UInt32 = 1000
+  /// tick
+  public let tickMicroseconds: UInt32 = 1000
+  /// stathz
+  public let statisticsTicksPerSecond: UInt32 = 128
+  /// profhz
+  public let profilingTicksPerSecond: UInt32 = 8192
+
+  /// The rates.
+  public init() {}
+
+  /// The size of the structure.
+  public static let byteCount = 20
 }

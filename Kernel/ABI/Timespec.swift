@@ -72,6 +72,14 @@ public struct Timeval: Equatable, BitwiseCopyable, Sendable {
 }
 
 extension Timeval {
+  /// The time as a count of nanoseconds, as far as one can be represented; 0 for a negative one.
+  public var clampedNanoseconds: UInt64 {
+    Timespec(seconds: seconds, nanoseconds: max(0, min(microseconds, 999_999)) * 1000).clampedNanoseconds
+  }
+
+  /// Whether the microseconds are in range and the seconds are not negative.
+  public var isValid: Bool { seconds >= 0 && microseconds >= 0 && microseconds < 1_000_000 }
+
   /// The size of the structure.
   public static let byteCount = 16
 

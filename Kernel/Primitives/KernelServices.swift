@@ -19,6 +19,8 @@ public final class KernelServices: Nameable {
   public var consoleOutput: ConsoleOutput?
   /// Where random numbers come from.
   var random = RandomGenerator()
+  /// What the time of day was set forward by, in nanoseconds.
+  private var realTimeAdjustment: UInt64 = 0
   /// Makes chosen allocations and transfers fail (tests, and the kernel's fail points).
   public var failures = FailurePoints()
   /// Whether fail points print nothing (kernel option `quiet`); a panic of theirs is told.
@@ -37,8 +39,11 @@ public final class KernelServices: Nameable {
   /// Nanoseconds since 1970-01-01 00:00 UTC.
   @inline(__always)
   public var realNanoseconds: UInt64 {
-    processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds }
+    processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds &+ realTimeAdjustment }
   }
+
+  /// Sets the time of day, in nanoseconds since 1970-01-01 00:00 UTC.
+  public func setRealTime(_ nanoseconds: UInt64) { realTimeAdjustment &+= nanoseconds &- realNanoseconds }
 
   /// Makes the page table whose root is `root` the processor's; translations that are not global are forgotten.
   @inline(__always)

@@ -30,6 +30,14 @@ public enum ProcessLimits {
   public static let robustMutexCount = 1000
   /// Nanoseconds that a thread which ends waits for frames at a time, to tell others in user memory that it has.
   public static let endPatienceNanoseconds: UInt64 = 10_000_000
+  /// About how many timers of processes are looked at between two looks at who goes first.
+  static let timersPerLook = 16
+  /// Threads that are looked at when a clock was set before others have a turn.
+  static let sleepersPerTurn = 1024
+  /// The first identifier of a timer of ktimer_create(2) …
+  static let firstTimerIdentifier: Int32 = 3
+  /// … and the one behind the last.
+  static let timerIdentifierEnd: Int32 = 32
   /// Nanoseconds that a thread has the processor for in each round.
   public static let turnNanoseconds: UInt64 = 10_000_000
   /// Nanoseconds for which a thread that woke goes before others once it runs.

@@ -98,6 +98,9 @@ public final class Process: Nameable {
   /// What every sleep on a word of user memory lasts at least, unless it is woken (UMTX_OP_SET_MIN_TIMEOUT), in nanoseconds.
   public var minimumSleepNanoseconds: UInt64 = 0
 
+  /// The timers of setitimer(2) and ktimer_create(2).
+  public internal(set) var timers = ProcessTimers()
+
   // Signals
 
   /// Signals on their way to the process, whichever of its threads acts on them.
@@ -219,6 +222,18 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   /// No usage.
   public init() {}
 
+  /// Counts time.
+  @inline(__always)
+  mutating func charge(_ nanoseconds: UInt64, asSystem: Bool) {
+    if asSystem { systemNanoseconds &+= nanoseconds } else { userNanoseconds &+= nanoseconds }
+  }
+
+  /// Counts that a thread gave the processor away.
+  @inline(__always)
+  mutating func countSwitch(isVoluntary: Bool) {
+    if isVoluntary { voluntarySwitchCount &+= 1 } else { involuntarySwitchCount &+= 1 }
+  }
+
   /// Adds what another process used.
   public mutating func add(_ other: ResourceUsage) {
     userNanoseconds &+= other.userNanoseconds
@@ -232,7 +247,7 @@ public struct ResourceUsage: BitwiseCopyable, Sendable {
   }
 
   /// Notes how many pages were present at a time.
-  mutating func noteResidentPages(_ count: Int) {
+  public mutating func noteResidentPages(_ count: Int) {
     largestResidentPageCount = max(largestResidentPageCount, count)
   }
 

@@ -9,12 +9,14 @@ public import Primitives
 
 /// A call on processes under way.
 public enum ProcessContinuation: Remainder {
-  /// Sleep until a time in nanoseconds since boot.
-  case sleep(deadlineNanoseconds: UInt64)
   /// Sleep until a handler has run (sigsuspend(2)).
   case suspend
   /// Sleep until one of the awaited signals comes (sigtimedwait(2)), or a time in nanoseconds since boot.
   case awaitSignal(deadlineNanoseconds: UInt64?)
+  /// A sleep.
+  case sleep(PendingSleep)
+  /// The real clock was set, and those who sleep until a time that it shows look at it again, from this slot on.
+  case clockStep(slot: UInt32)
   /// A signal is being sent to many processes.
   case kill(PendingKill)
   /// Executing a program.
@@ -31,7 +33,7 @@ public enum ProcessContinuation: Remainder {
   /// Whether the call goes on without a reserve of the heap.
   public var needsNoReserve: Bool {
     switch self {
-    case .userSleep, .suspension: true
+    case .userSleep, .suspension, .clockStep: true
     default: false
     }
   }
@@ -40,7 +42,7 @@ public enum ProcessContinuation: Remainder {
   public var outlastsKill: Bool {
     switch self {
     // Who are to be woken all are.
-    case .lend, .kill, .userSleep(.waking): true
+    case .lend, .kill, .userSleep(.waking), .clockStep: true
     default: false
     }
   }
@@ -48,8 +50,9 @@ public enum ProcessContinuation: Remainder {
   /// What a caught signal does to it while it sleeps.
   public var interruption: Interruption {
     switch self {
-    case .sleep, .awaitSignal: .concludes
+    case .awaitSignal: .concludes
     case .suspend: .fails
+    case .sleep(let sleep): sleep.isInterrupted ? .none : .concludes
     case .userSleep(.asleep(let interruption)): interruption
     case .suspension(let deadline): deadline == .max ? .restartsIfAsked : .fails
     default: .none
@@ -59,7 +62,7 @@ public enum ProcessContinuation: Remainder {
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
     switch self {
-    case .execute, .fork, .kill, .userSleep(.waking): true
+    case .execute, .fork, .kill, .userSleep(.waking), .clockStep: true
     default: false
     }
   }

@@ -18,6 +18,7 @@ extension ProcessSystem {
     returnMemory(process)
     process.hasExecuted = true
     process.minimumSleepNanoseconds = 0
+    deleteKernelTimers(of: process)
     thread.frame.value.attributes.nameByteCount = -1
     watchers.instance?.processDid(EventNotes.execute, process.identifier)
     resetSignals(process, thread)

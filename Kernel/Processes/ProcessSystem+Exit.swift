@@ -18,6 +18,7 @@ extension ProcessSystem {
     process.isStopped = false
     process.stopIsAhead = false
     discard(.all, of: process)
+    endTimers(of: process)
     endThreads(of: process, isForced: isForced)
     if process.slot == .initial { beginEnd(status) }
   }

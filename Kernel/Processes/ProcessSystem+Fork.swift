@@ -48,7 +48,12 @@ extension ProcessSystem {
   ) throws(Errno) -> PendingFork {
     try checkProcessLimits(parent)
     if floatingPointOwner == thread.slot { saveFloatingPoint() }
-    guard let record = records.allocate(copyOf: thread.record, memory) else { throw .enomem }
+    guard
+      let record = records.allocate(copyOf: thread.record, byteCount: ThreadRecord.inheritedByteCount, memory)
+    else { throw .enomem }
+    records[record].attributes = thread.frame.value.attributes
+    records[record].userSleep = UserSleep()
+    records[record].robustWalk = thread.frame.value.robustWalk
     if options.lendsMemory { return PendingFork(self, record, nil, parent.credentials.account, options) }
     let space: AddressSpace
     do throws(Errno) {
@@ -96,6 +101,7 @@ extension ProcessSystem {
     childThread.signals.alternateStack = thread.signals.alternateStack
     childThread.signals.fastBlockAddress = thread.signals.fastBlockAddress
     returnZero(&records[copied.record].context)
+    records[copied.record].attributes.usage = ResourceUsage()
     // What the parent has used up to now is not to be shared.
     charge()
     scheduler.enqueue(childThread.slot, childOf: thread.slot)

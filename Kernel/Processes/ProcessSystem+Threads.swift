@@ -67,7 +67,10 @@ extension ProcessSystem {
   ) throws(Errno) -> Thread {
     try checkThreadLimits(process)
     if floatingPointOwner == other.slot { saveFloatingPoint() }
-    guard let record = records.allocate(copyOf: other.record, memory) else { throw .enomem }
+    guard
+      let record = records.allocate(
+        copyOf: other.record, byteCount: ThreadRecord.inheritedByteCount, memory)
+    else { throw .enomem }
     let thread = enterThread(process, record, identifier)
     thread.signals.mask = other.signals.mask
     thread.frame.value.attributes = ThreadAttributes()

@@ -28,7 +28,10 @@ extension ProcessSystem {
     let now = services.nanoseconds
     charge(now)
     // What it takes to wake many is nobody's.
-    if scheduler.fireTimers(now: now) { chargedNanoseconds = services.nanoseconds }
+    if scheduler.fireTimers(now: now) {
+      fireProcessTimers(now)
+      chargedNanoseconds = services.nanoseconds
+    }
     return now
   }
 
@@ -48,13 +51,10 @@ extension ProcessSystem {
     let elapsed = now &- chargedNanoseconds
     chargedNanoseconds = now
     scheduler.use(nanoseconds: elapsed)
-    currentThreadReference.borrow { $0.nanoseconds &+= elapsed }
+    currentThreadReference.borrow { $0.frame.value.attributes.usage.charge(elapsed, asSystem: isChargedAsSystem) }
     currentProcessReference.borrow { process in
-      if isChargedAsSystem {
-        process.usage.systemNanoseconds &+= elapsed
-      } else {
-        process.usage.userNanoseconds &+= elapsed
-      }
+      process.usage.charge(elapsed, asSystem: isChargedAsSystem)
+      if process.timers.countsUse { noteUse(process) }
     }
   }
 
@@ -70,7 +70,11 @@ extension ProcessSystem {
   /// The current thread goes on in ring 3. Returns when to look at the clock again at the latest, in nanoseconds since boot.
   public func endKernelWork() -> UInt64 {
     isChargedAsSystem = false
-    return currentThreadReference.borrow { scheduler.nextLook($0.slot) }
+    let look = currentThreadReference.borrow { scheduler.nextLook($0.slot) }
+    return currentProcessReference.borrow { process in
+      guard process.timers.countsUse else { return look }
+      return min(look, scheduler.now &+ max(useUntilTimer(process), ProcessLimits.shortestRunNanoseconds))
+    }
   }
 
   // MARK: Leaving the processor
@@ -78,7 +82,7 @@ extension ProcessSystem {
   /// The current thread lets everybody go first who has something left of a turn (sched_yield(2)).
   public func yield() {
     guard let thread = current, scheduler.hasReady else { return }
-    currentProcess?.usage.voluntarySwitchCount &+= 1
+    countSwitch(of: thread, isVoluntary: true)
     leaveTurn(thread)
     scheduler.enqueue(thread.slot)
   }
@@ -88,7 +92,7 @@ extension ProcessSystem {
     guard !currentThreadReference.isEmpty, currentThreadReference.borrow({ scheduler.hasUsedTurn($0.slot) }),
       let thread = current
     else { return }
-    currentProcess?.usage.involuntarySwitchCount &+= 1
+    countSwitch(of: thread, isVoluntary: false)
     leaveTurn(thread)
     scheduler.enqueue(thread.slot)
   }
@@ -98,9 +102,15 @@ extension ProcessSystem {
     guard !currentThreadReference.isEmpty, scheduler.hasWoken,
       currentThreadReference.borrow({ scheduler.givesWay($0.slot) }), let thread = current
     else { return }
-    currentProcess?.usage.involuntarySwitchCount &+= 1
+    countSwitch(of: thread, isVoluntary: false)
     leaveTurn(thread)
     scheduler.giveWay(thread.slot)
+  }
+
+  /// The current thread gives the processor away.
+  func countSwitch(of thread: Thread, isVoluntary: Bool) {
+    thread.frame.value.attributes.usage.countSwitch(isVoluntary: isVoluntary)
+    currentProcessReference.borrow { $0.usage.countSwitch(isVoluntary: isVoluntary) }
   }
 
   /// The thread is not the current one any more.

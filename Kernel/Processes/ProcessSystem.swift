@@ -122,7 +122,8 @@ public final class ProcessSystem: Nameable {
     threads = ThreadTable(
       processCapacity: maximumProcessCount,
       extraCapacity: ProcessLimits.extraThreadCount(forProcesses: maximumProcessCount))
-    scheduler = Scheduler(slotCount: threads.capacity, turnNanoseconds: turnNanoseconds)
+    scheduler = Scheduler(
+      slotCount: threads.capacity, processSlotCount: maximumProcessCount, turnNanoseconds: turnNanoseconds)
     sleepers = UserSleepQueue(slotCount: threads.capacity)
     records = Pool(memory.physical, .threadRecord, alignment: 64)
     signalRecords = Pool(memory.physical, .signalRecord)
@@ -335,7 +336,7 @@ public final class ProcessSystem: Nameable {
         needsAttention = true
         return
       }
-      currentProcess?.usage.voluntarySwitchCount &+= 1
+      countSwitch(of: thread, isVoluntary: true)
       leaveTurn(thread)
     }
     scheduler.park(thread.slot, on: channel, deadlineNanoseconds: deadlineNanoseconds)

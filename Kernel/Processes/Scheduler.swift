@@ -62,8 +62,10 @@ public final class Scheduler: Waker {
   var queues: [UInt8]
   private var buckets: [List]
   /// Deadlines of short waits: they are looked at first, so that no crowd of others delays them.
-  private var shortTimers: TimerQueue
-  private var timers: TimerQueue
+  private var shortTimers: TimerQueue<ThreadSlot>
+  private var timers: TimerQueue<ThreadSlot>
+  /// When the next timer of each process goes off.
+  private var processTimers: TimerQueue<ProcessSlot>
   /// The turns of the threads, by slot.
   var turns: [Turn]
   /// How long a turn is, in nanoseconds.
@@ -93,8 +95,10 @@ public final class Scheduler: Waker {
   /// Threads parked on any channel.
   public private(set) var parkedCount = 0
 
-  /// Makes a scheduler for threads in slots below `slotCount`.
-  public init(slotCount: Int, turnNanoseconds: UInt64 = ProcessLimits.turnNanoseconds) {
+  /// Makes a scheduler for threads in slots below `slotCount`, of processes in slots below `processSlotCount`.
+  public init(
+    slotCount: Int, processSlotCount: Int = 0, turnNanoseconds: UInt64 = ProcessLimits.turnNanoseconds
+  ) {
     self.turnNanoseconds = turnNanoseconds
     turns = Array(repeating: Turn(), count: slotCount)
     queues = Array(repeating: 0, count: slotCount)
@@ -106,15 +110,16 @@ public final class Scheduler: Waker {
     previouses = Array(repeating: ThreadSlot.none, count: slotCount)
     buckets = Array(repeating: List(), count: Scheduler.bucketCount)
     timers = TimerQueue(slotCount: slotCount)
+    processTimers = TimerQueue(slotCount: processSlotCount)
     super.init()
   }
 
   /// Whether another thread than the running one could run.
   public var hasReady: Bool { readyCount != 0 }
-  /// The earliest deadline of a parked thread, in nanoseconds since boot.
+  /// The earliest deadline of a parked thread or of a timer of a process, in nanoseconds since boot.
   public var earliestDeadlineNanoseconds: UInt64? {
-    guard let short = shortTimers.earliest else { return timers.earliest }
-    return min(short, timers.earliest ?? short)
+    let earliest = min(min(shortTimers.next, timers.next), processTimers.next)
+    return earliest == .max ? nil : earliest
   }
 
   /// Puts a thread that is in no list into a queue of ready ones, behind the others or before them.
@@ -232,13 +237,22 @@ public final class Scheduler: Waker {
     return true
   }
 
-  private func fire(_ queue: inout TimerQueue) {
+  private func fire(_ queue: inout TimerQueue<ThreadSlot>) {
     for _ in 0..<Scheduler.timersPerLook {
       guard let slot = queue.popDue(now) else { return }
       leaveBucket(slot)
       wakeUp(slot)
     }
   }
+
+  /// Sets or forgets when the next timer of a process goes off, in nanoseconds since boot.
+  func setTimer(of process: ProcessSlot, _ deadlineNanoseconds: UInt64?) {
+    processTimers.remove(process)
+    if let deadlineNanoseconds { processTimers.insert(process, deadlineNanoseconds: deadlineNanoseconds) }
+  }
+
+  /// Takes out a process of which a timer is due.
+  func popProcess(dueAt now: UInt64) -> ProcessSlot? { processTimers.popDue(now) }
 
   private func forgetDeadline(_ slot: ThreadSlot) {
     shortTimers.remove(slot)

@@ -48,8 +48,6 @@ public final class Thread: Nameable {
   public var hasOwnWake = false
   /// What it has of its own about signals.
   public var signals = ThreadSignals()
-  /// Nanoseconds for which it had the processor.
-  public internal(set) var nanoseconds: UInt64 = 0
   /// Its neighbours among the threads of the process.
   var next = ThreadSlot.none
   var previous = ThreadSlot.none
@@ -86,6 +84,9 @@ public final class Thread: Nameable {
   public var stagedParameters: ThreadParameters {
     frame.part(ThreadParameters.self, atByteOffset: ThreadRecord.bufferOffset).value
   }
+
+  /// Nanoseconds for which it had the processor.
+  public var nanoseconds: UInt64 { frame.value.attributes.usage.nanoseconds }
 
   /// The registers of ring 3.
   @inline(__always)

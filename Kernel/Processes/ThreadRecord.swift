@@ -115,6 +115,8 @@ public struct ThreadRecord: BitwiseCopyable {
   /// The arguments of a call that was made through `syscall` or `__syscall`, moved to where those of a direct call are.
   var indirectArguments = ArgumentRegisters()
   static let indirectArgumentsOffset = MemoryLayout<ThreadContext>.size
+  /// What a thread has from the one that made it: everything up to here. The rest is set, or written before it is read.
+  static let inheritedByteCount = MemoryLayout<ThreadContext>.size + MemoryLayout<ArgumentRegisters>.size
   static let bufferOffset = indirectArgumentsOffset + MemoryLayout<ArgumentRegisters>.size
   /// Where a call's path or structure is staged on its way in or out.
   public var buffer = [1024 of UInt8](repeating: 0)

@@ -118,9 +118,13 @@ extension Kernel {
     switch outcome {
     case .resolved:
       process.usage.minorFaultCount &+= 1
+      thread.frame.value.attributes.usage.minorFaultCount &+= 1
       return mayGoOn
     case .wait(let awaited):
-      if awaited.keptFrame != .none { process.usage.majorFaultCount &+= 1 }
+      if awaited.keptFrame != .none {
+        process.usage.majorFaultCount &+= 1
+        thread.frame.value.attributes.usage.majorFaultCount &+= 1
+      }
       processes.park(thread, on: awaited)
       return false
     case .signal(let signal, let code):

@@ -20,6 +20,7 @@ enum HeapCost {
   static var thread: HeapAmount { object(768) }
   static var signalActions: HeapAmount { object(96) }
   static var eventQueue: HeapAmount { object(544) }
+  static var timer: HeapAmount { object(112) }
   static var credentials: HeapAmount { object(96) }
   static var userAccount: HeapAmount { object(144) }
   static var groupList: HeapAmount { object(160) }

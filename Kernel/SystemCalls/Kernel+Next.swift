@@ -132,6 +132,7 @@ extension Kernel {
       processes.endAfterCall(thread, process)
       return false
     }
+    if process.timers.useIsDue { processes.fireUseTimers(of: process) }
     if process.isStopped && !thread.continuation.outlastsStop && !thread.isEnding {
       processes.suspend(thread, of: process)
       return false

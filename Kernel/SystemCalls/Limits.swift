@@ -2,6 +2,13 @@
 
 /// Limits of single calls.
 enum SystemCallLimits {
+  /// No time of day from this one on can be set, in nanoseconds since 1970: the year 2262, after which it can be counted for as long
+  /// again.
+  static let latestRealNanoseconds: UInt64 = 1 << 63
+  /// The longest time of setitimer(2), in seconds.
+  static let longestIntervalSeconds: Int64 = 1 << 30 - 1
+  /// The shortest time of timers: a tick. Of ITIMER_REAL it is a sixteenth of that.
+  static let tickNanoseconds: UInt64 = 1_000_000
   /// Groups in setgroups(2), the effective one included: what fits into a call buffer.
   static let groupCount = 256
   /// Pieces of random numbers, each a call buffer, that a call hands out before others have a turn.

@@ -94,7 +94,7 @@ extension SystemCall {
   /// Ends a call whose sleep a caught signal has ended, where that stores more than a result.
   func concludeInterrupted(_ continuation: consuming Continuation) throws(Errno) -> Answer {
     switch consume continuation {
-    case .process(.sleep(let deadline)): endSleep(deadline)
+    case .process(.sleep(let sleep)): try concludeInterrupted(sleep)
     case .process(.awaitSignal): try endSignalWait(.eintr)
     case .process(.userSleep): try concludeInterruptedSleep()
     case .file(let remainder): .value(remainder.result)
@@ -104,9 +104,10 @@ extension SystemCall {
 
   private func goOn(_ remainder: ProcessContinuation) throws(Errno) -> Answer {
     switch remainder {
-    case .sleep(let deadline): sleep(until: deadline)
     case .suspend: suspend()
     case .awaitSignal(let deadline): try continueSignalWait(deadline)
+    case .sleep(let sleep): try goOn(sleep)
+    case .clockStep(let slot): continueClockStep(from: slot)
     case .kill(let pending): try continueKill(pending)
     case .execute(let execution): try continueExecution(execution)
     case .fork(let pending): try continueFork(pending)
@@ -301,10 +302,15 @@ extension SystemCall {
 
   fileprivate func usage() throws(Errno) -> Answer {
     switch arguments.first.integer {
-    case 0, 1:
+    case Rusage.ofProcess:
       kernel.processes.charge()
       stage(process.currentUsage.rusage, at: 0)
-    case -1: stage(process.childUsage.rusage, at: 0)
+    case Rusage.ofThread:
+      kernel.processes.charge()
+      var usage = thread.frame.value.attributes.usage
+      usage.noteResidentPages(process.currentUsage.largestResidentPageCount)
+      stage(usage.rusage, at: 0)
+    case Rusage.ofChildren: stage(process.childUsage.rusage, at: 0)
     default: throw .einval
     }
     return deliver(Rusage.byteCount, to: arguments.second.address)

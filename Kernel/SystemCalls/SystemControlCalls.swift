@@ -152,6 +152,13 @@ extension SystemCall {
     case .long(let number):
       stage(number)
       return 8
+    case .clockRate(let rate):
+      stage(rate.ticksPerSecond, at: 0)
+      stage(rate.tickMicroseconds, at: 4)
+      stage(UInt32(0), at: 8)
+      stage(rate.statisticsTicksPerSecond, at: 12)
+      stage(rate.profilingTicksPerSecond, at: 16)
+      return ClockRate.byteCount
     case .text(let text):
       var count = 0
       for byte in text.utf8 {

@@ -17,6 +17,8 @@ enum SystemControlValue {
   case long(UInt64)
   /// A string; its NUL is added.
   case text(String)
+  /// struct clockinfo.
+  case clockRate(ClockRate)
 }
 
 /// What a node gives.
@@ -119,6 +121,7 @@ struct SystemControlTable {
     add("kern.argmax", kern, Kern.argumentMaximum, { _ in .integer(UInt32(InterfaceLimits.argumentByteCount)) })
     add("kern.ngroups", kern, Kern.groupMaximum, { _ in .integer(UInt32(SystemCallLimits.groupCount)) })
     add("kern.usrstack", kern, Kern.userStack, { _ in .long(ABI.UserSpace.stackTop) })
+    add("kern.clockrate", kern, Kern.clockRate, { _ in .clockRate(ClockRate()) })
     add("kern.arandom", kern, Kern.random, content: .random)
     add(
       "kern.signosys", kern, nil, { .integer($0.unknownCallsRaiseSignal ? 1 : 0) },

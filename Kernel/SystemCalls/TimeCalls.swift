@@ -1,6 +1,8 @@
-// clock_gettime(2), clock_getres(2), gettimeofday(2), nanosleep(2).
+// What clocks show, and setting them: clock_gettime(2), clock_getres(2), clock_settime(2), gettimeofday(2), settimeofday(2) (spec
+// signals.md section 4).
 
 import ABI
+import Files
 import Memory
 import Primitives
 import Processes
@@ -10,9 +12,17 @@ extension SystemCallTable {
     declare(.clockGettime, "clock_gettime", 2) { call throws(Errno) in try call.clockTime() }
     declare(.clockGetres, "clock_getres", 2) { call throws(Errno) in try call.clockResolution() }
     declare(.gettimeofday, "gettimeofday", 2) { call throws(Errno) in call.timeOfDay() }
-    declare(.nanosleep, "nanosleep", 2, copyIn: .structure(argument: 0, byteCount: Timespec.byteCount)) {
-      call throws(Errno) in try call.sleep()
+    declare(.clockSettime, "clock_settime", 2, copyIn: .structure(argument: 1, byteCount: Timespec.byteCount)) {
+      call throws(Errno) in try call.setClock()
     }
+    declare(
+      .settimeofday, "settimeofday", 2,
+      copyIn: .chosen { call throws(Errno) in
+        call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timeval.byteCount))
+      }
+    ) { call throws(Errno) in try call.setTimeOfDay() }
+    declareSleepCalls()
+    declareTimerCalls()
   }
 }
 
@@ -87,44 +97,46 @@ extension SystemCall {
     return .deliver
   }
 
-  // MARK: Sleep
+  // MARK: Setting the clock
 
-  fileprivate func sleep() throws(Errno) -> Answer {
-    let time = Timespec(decoding: thread.frame.value.buffer.span)
+  /// clock_settime(2): only the time of day can be set.
+  fileprivate func setClock() throws(Errno) -> Answer {
+    guard process.credentials.isSuperuser else { throw .eperm }
+    guard ClockIdentifier(rawValue: arguments.first.integer) == .realTime else { throw .einval }
+    return try setRealTime(Timespec(decoding: thread.frame.value.buffer.span))
+  }
+
+  /// settimeofday(2)
+  fileprivate func setTimeOfDay() throws(Errno) -> Answer {
+    // The time zone is read, and not kept.
+    if !arguments.second.isNull, try fetchLong(arguments.second.address) == nil { return .restart }
+    guard process.credentials.isSuperuser else { throw .eperm }
+    if arguments.first.isNull { return .value(0) }
+    let time = Timeval(decoding: thread.frame.value.buffer.span)
     guard time.isValid else { throw .einval }
-    if time.seconds < 0 || (time.seconds == 0 && time.nanoseconds == 0) { return .value(0) }
-    return wait(until: kernel.deadline(after: time))
+    return try setRealTime(Timespec(seconds: time.seconds, nanoseconds: time.microseconds * 1000))
   }
 
-  /// nanosleep(2) that a signal has ended: what is left is stored.
-  func endSleep(_ deadline: UInt64) -> Answer {
-    let now = kernel.services.nanoseconds
-    let left = Timespec(nanoseconds: deadline > now ? deadline - now : 0)
-    stage(left.seconds, at: 0)
-    stage(left.nanoseconds, at: 8)
-    beginDelivery(error: .eintr)
-    addPiece(at: 0, Timespec.byteCount, to: arguments.second)
-    return .deliver
+  /// Sets the time of day. Throws EINVAL for a time before 1970, and for one that its clock could not go on from for long.
+  private func setRealTime(_ time: Timespec) throws(Errno) -> Answer {
+    guard time.isValid, time.seconds >= 0, time.clampedNanoseconds < SystemCallLimits.latestRealNanoseconds else {
+      throw .einval
+    }
+    kernel.services.setRealTime(time.clampedNanoseconds)
+    return continueClockStep(from: 0)
   }
 
-  /// Goes on with a sleep until a time in nanoseconds since boot.
-  func sleep(until deadline: UInt64) -> Answer {
-    kernel.services.nanoseconds >= deadline ? .value(0) : wait(until: deadline)
-  }
-
-  private func wait(until deadline: UInt64) -> Answer {
-    thread.continuation = .process(.sleep(deadlineNanoseconds: deadline))
-    thread.deadlineNanoseconds = deadline
-    return .waitForDeadline(Wait(.sleep(slot: thread.slot.raw)))
+  /// Makes those look at the clock who sleep until a time that it shows.
+  func continueClockStep(from slot: UInt32) -> Answer {
+    var slot = slot
+    if kernel.processes.wakeRealTimeSleepers(from: &slot) { return .value(0) }
+    return goOnLater(.process(.clockStep(slot: slot)))
   }
 }
 
 extension Kernel {
   /// When a positive time from now is over, in nanoseconds since boot.
   func deadline(after time: Timespec) -> UInt64 {
-    let (whole, overflow) = UInt64(time.seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    let (duration, more) = whole.addingReportingOverflow(UInt64(time.nanoseconds))
-    let (deadline, most) = duration.addingReportingOverflow(services.nanoseconds)
-    return overflow || more || most ? UInt64.max : deadline
+    services.nanoseconds.addingClamped(time.clampedNanoseconds)
   }
 }

@@ -145,7 +145,7 @@ static uint64_t cost_of_child(void) {
 
 TEST(a_child_costs_the_same_among_a_hundred_processes) {
   uint64_t few = cost_of_child();
-  CHECK_COST("fork, _exit and waitpid", few, 30577);
+  CHECK_COST("fork, _exit and waitpid", few, 32500);
   enum { others = 100 };
   pid_t children[others];
   for (int number = 0; number < others; number++) {

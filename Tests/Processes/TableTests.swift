@@ -9,7 +9,7 @@ import Testing
 @Suite struct TableTests {
   @Test func `timers come out in order whatever is removed`() {
     var generator = SeededGenerator(seed: 1)
-    var queue = TimerQueue(slotCount: 200)
+    var queue = TimerQueue<ThreadSlot>(slotCount: 200)
     var model: [UInt32: UInt64] = [:]
     for _ in 0..<5000 {
       let slot = UInt32.random(in: 0..<200, using: &generator)

@@ -170,12 +170,15 @@ public final class Pool<Element: ~Copyable> {
     return handle
   }
 
-  /// Makes a copy of a record, or gives nil when no frame is to be had.
-  public func allocate(copyOf source: Handle<Element>, _ system: MemorySystem) -> Handle<Element>?
+  /// Makes a copy of a record, or gives nil when no frame is to be had. Of the copy only so many bytes mean anything: the caller
+  /// sets the rest.
+  public func allocate(
+    copyOf source: Handle<Element>, byteCount: Int = MemoryLayout<Element>.stride, _ system: MemorySystem
+  ) -> Handle<Element>?
   where Element: BitwiseCopyable {
     guard let slot = takeSlot(system, .normal) else { return nil }
     generations.check(source.raw)
-    physical.copy(source.address, to: slot.address, byteCount: MemoryLayout<Element>.stride)
+    physical.copy(source.address, to: slot.address, byteCount: byteCount)
     return slot
   }
 

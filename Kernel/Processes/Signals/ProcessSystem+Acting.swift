@@ -154,6 +154,7 @@ extension ProcessSystem {
       wantsInformation: flags.contains(.information))
     if flags.contains(.resetHandler) { process.caughtSignals.remove(signal) }
     process.usage.signalCount &+= 1
+    thread.frame.value.attributes.usage.signalCount &+= 1
     return entry
   }
 

@@ -6,7 +6,8 @@
 // - `bare` has those of which one instance carries nothing: SIGKILL and SIGSTOP, and what found no place. It comes before
 //   those that are queued.
 // - Instances of a process and its threads that are counted are at most 128. A child's end, stop or continuation is not
-//   counted, and is in the queue of its parent at most once (`Process.notice`).
+//   counted, and is in the queue of its parent at most once (`Process.notice`); the same goes for the signal of a timer
+//   (`KernelTimer.entry`).
 
 import ABI
 import Memory
@@ -44,7 +45,9 @@ extension ProcessSystem {
     let signal = information.signal
     var isQueued = false
     if !SignalSet.unblockable.contains(signal) {
-      isQueued = append(QueuedSignal(information: information, isCounted: true, child: .none), process, thread)
+      // Of a timer there is one at most.
+      let isCounted = information.code != .timer
+      isQueued = append(QueuedSignal(information: information, isCounted: isCounted, child: .none), process, thread)
       if !isQueued && needsPlace { return false }
     }
     if let thread {
@@ -117,6 +120,7 @@ extension ProcessSystem {
       let handle = find(signal, queue)
       precondition(!handle.isNone, "pending signal without an instance")
       information = unlink(handle, process, thread)
+      if information.code == .timer { countOverruns(&information, process) }
     }
     if let thread { refresh(signal, &thread.signals.queue) } else { refresh(signal, &process.signalQueue) }
     return information
@@ -134,10 +138,17 @@ extension ProcessSystem {
     queue.pending.remove(signal)
   }
 
+  /// Takes one instance out, of the process or of one of its threads.
+  func withdraw(_ handle: Handle<QueuedSignal>, _ process: Process, _ thread: Thread?) {
+    let signal = unlink(handle, process, thread).signal
+    if let thread { refresh(signal, &thread.signals.queue) } else { refresh(signal, &process.signalQueue) }
+  }
+
   private func unlink(_ handle: Handle<QueuedSignal>, _ process: Process, _ thread: Thread?) -> SignalInformation {
     let entry = signalRecords.take(handle, memory)
     if entry.isCounted { process.queuedSignalCount -= 1 }
     self[entry.child]?.notice = .none
+    if entry.information.code == .timer { signalHasLeft(handle, process) }
     if !entry.next.isNone { signalRecords[entry.next].previous = entry.previous }
     if !entry.previous.isNone { signalRecords[entry.previous].next = entry.next }
     if let thread { bridge(entry, &thread.signals.queue) } else { bridge(entry, &process.signalQueue) }

@@ -11,6 +11,9 @@ public struct ThreadAttributes: BitwiseCopyable {
   /// The priority of rtprio_thread(2). It is remembered; turns go by the rule of the scheduler.
   public var priority = ThreadPriority.normal
 
+  /// What the thread has used; its memory is that of the process.
+  public var usage = ResourceUsage()
+
   /// Those of a first thread.
   public init() {}
 }

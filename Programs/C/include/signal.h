@@ -107,6 +107,20 @@ typedef struct {
   int __spare[4];
 } ucontext_t;
 
+struct sigevent {
+  int sigev_notify;
+  int sigev_signo;
+  union sigval sigev_value;
+  int sigev_notify_thread_id;
+  int __pad;
+  long __spare[7];
+};
+_Static_assert(sizeof(struct sigevent) == 80, "struct sigevent has 80 bytes");
+
+#define SIGEV_NONE 0
+#define SIGEV_SIGNAL 1
+#define SIGEV_THREAD_ID 4
+
 #define SIG_DFL ((void (*)(int))0)
 #define SIG_IGN ((void (*)(int))1)
 

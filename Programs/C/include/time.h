@@ -20,4 +20,20 @@
 
 int clock_gettime(clockid_t, struct timespec *);
 int clock_getres(clockid_t, struct timespec *);
+#define TIMER_ABSTIME 1
+
+struct itimerspec {
+  struct timespec it_interval;
+  struct timespec it_value;
+};
+struct sigevent;
+
+int clock_settime(clockid_t, const struct timespec *);
+// These give their errors as FreeBSD's calls do: the first as its value.
+int clock_nanosleep(clockid_t, int, const struct timespec *, struct timespec *);
+int ktimer_create(clockid_t, struct sigevent *, int *);
+int ktimer_settime(int, int, const struct itimerspec *, struct itimerspec *);
+int ktimer_gettime(int, struct itimerspec *);
+int ktimer_getoverrun(int);
+int ktimer_delete(int);
 int nanosleep(const struct timespec *, struct timespec *);

@@ -119,7 +119,8 @@ extension SimulatedCall {
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
     memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + processCalls
-    + threadCalls + signalCalls + queueCalls + identityCalls + timeCalls + systemCalls + [ValueCall.self]
+    + threadCalls + signalCalls + queueCalls + identityCalls + timeCalls + timerCalls
+    + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }
 }

@@ -90,6 +90,8 @@ final class ModelProcess {
   var childUsage = ModelUsage()
   /// Learnt from thr_self(2).
   var threadIdentifier: UInt64?
+  /// The timers of ktimer_create(2).
+  var timers: Set<Int32> = []
   /// The call that it is blocked in.
   var blocked: Operation?
 

@@ -69,6 +69,7 @@ extension ReferenceModel {
     process.breakAddress = Program.dataEnd
     process.segmentBases = [0, 0]
     process.hasExecuted = true
+    process.timers = []
     // Of what is ignored, only the ends of children are not any more.
     process.signals.ignored.remove(20)
     process.signals.alternateStack = [0, 0, 4]

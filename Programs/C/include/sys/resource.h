@@ -19,6 +19,7 @@
 #define RLIMIT_SWAP 12
 #define RUSAGE_SELF 0
 #define RUSAGE_CHILDREN (-1)
+#define RUSAGE_THREAD 1
 
 struct rlimit {
   rlim_t rlim_cur;

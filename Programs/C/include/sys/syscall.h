@@ -59,6 +59,7 @@
 #define SYS_getsockopt 118
 #define SYS_readv 120
 #define SYS_writev 121
+#define SYS_settimeofday 122
 #define SYS_fchown 123
 #define SYS_fchmod 124
 #define SYS_setreuid 126
@@ -83,6 +84,11 @@
 #define SYS_clock_gettime 232
 #define SYS_clock_settime 233
 #define SYS_clock_getres 234
+#define SYS_ktimer_create 235
+#define SYS_ktimer_delete 236
+#define SYS_ktimer_settime 237
+#define SYS_ktimer_gettime 238
+#define SYS_ktimer_getoverrun 239
 #define SYS_nanosleep 240
 #define SYS_clock_nanosleep 244
 #define SYS_minherit 250

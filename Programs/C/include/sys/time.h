@@ -1,4 +1,4 @@
-// sys/time.h: struct timeval and gettimeofday(2).
+// sys/time.h: struct timeval, gettimeofday(2), setitimer(2).
 #pragma once
 
 #include <sys/_timespec.h>
@@ -12,4 +12,17 @@ struct timezone {
   int tz_dsttime;
 };
 
+
+#define ITIMER_REAL 0
+#define ITIMER_VIRTUAL 1
+#define ITIMER_PROF 2
+
+struct itimerval {
+  struct timeval it_interval;
+  struct timeval it_value;
+};
+
 int gettimeofday(struct timeval *, struct timezone *);
+int settimeofday(const struct timeval *, const struct timezone *);
+int getitimer(int, struct itimerval *);
+int setitimer(int, const struct itimerval *, struct itimerval *);

@@ -1,0 +1,137 @@
+// setitimer(2), getitimer(2), ktimer_create(2) and its like (spec signals.md section 4).
+//
+// The old value is copied out last: the change stays where it cannot be.
+
+import ABI
+import Memory
+import Primitives
+import Processes
+
+extension SystemCallTable {
+  mutating func declareTimerCalls() {
+    declare(
+      .setitimer, "setitimer", 3,
+      copyIn: .chosen { call throws(Errno) in
+        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(IntervalTimerValue.byteCount))
+      }
+    ) { call throws(Errno) in try call.setIntervalTimer() }
+    declare(.getitimer, "getitimer", 2) { call throws(Errno) in try call.deliverIntervalTimer(to: call.arguments.second)
+    }
+    declare(
+      .ktimerCreate, "ktimer_create", 3,
+      copyIn: .chosen { call throws(Errno) in
+        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalEvent.byteCount))
+      }, .refuses(.eagain, HeapCost.timer)
+    ) { call throws(Errno) in try call.createTimer() }
+    declare(
+      .ktimerSettime, "ktimer_settime", 4, copyIn: .structure(argument: 2, byteCount: KernelTimerValue.byteCount)
+    ) { call throws(Errno) in try call.setTimer() }
+    declare(.ktimerGettime, "ktimer_gettime", 2) { call throws(Errno) in
+      let timer = try call.kernel.processes.timer(call.arguments.first.integer, of: call.process)
+      return call.deliver(call.kernel.processes.reading(timer), to: call.arguments.second)
+    }
+    declare(.ktimerGetoverrun, "ktimer_getoverrun", 1) { call throws(Errno) in
+      .value(UInt64(try call.kernel.processes.timer(call.arguments.first.integer, of: call.process).overrun))
+    }
+    declare(.ktimerDelete, "ktimer_delete", 1) { call throws(Errno) in
+      let timer = try call.kernel.processes.timer(call.arguments.first.integer, of: call.process)
+      call.kernel.processes.delete(timer, of: call.process)
+      return .value(0)
+    }
+  }
+}
+
+extension SystemCall {
+  // MARK: setitimer
+
+  private func intervalTimerKind() throws(Errno) -> IntervalTimerKind {
+    guard let kind = IntervalTimerKind(rawValue: arguments.first.integer) else { throw .einval }
+    return kind
+  }
+
+  /// setitimer(2): without a new value it is getitimer(2) with the place of the old one.
+  fileprivate func setIntervalTimer() throws(Errno) -> Answer {
+    if arguments.second.isNull { return try deliverIntervalTimer(to: arguments.third) }
+    let new = IntervalTimerValue(decoding: thread.frame.value.buffer.span)
+    let kind = try intervalTimerKind()
+    let shortest = kind == .real ? SystemCallLimits.tickNanoseconds / 16 : SystemCallLimits.tickNanoseconds
+    let value = try intervalNanoseconds(new.value, atLeast: shortest)
+    let interval = value == 0 ? 0 : try intervalNanoseconds(new.interval, atLeast: shortest)
+    let old = kernel.processes.reading(kind, of: process)
+    kernel.processes.set(kind, of: process, value: value, interval: interval)
+    if arguments.third.isNull { return .value(0) }
+    stageIntervalTimer(old)
+    return deliver(IntervalTimerValue.byteCount, to: arguments.third.address)
+  }
+
+  fileprivate func deliverIntervalTimer(to place: Argument) throws(Errno) -> Answer {
+    stageIntervalTimer(kernel.processes.reading(try intervalTimerKind(), of: process))
+    return deliver(IntervalTimerValue.byteCount, to: place.address)
+  }
+
+  /// A time of setitimer(2): zero, or so long at least. Throws EINVAL.
+  private func intervalNanoseconds(_ time: Timeval, atLeast shortest: UInt64) throws(Errno) -> UInt64 {
+    guard time.isValid, time.seconds <= SystemCallLimits.longestIntervalSeconds else { throw .einval }
+    let nanoseconds = time.clampedNanoseconds
+    // Whole microseconds: 62 of them are a sixteenth of a tick.
+    return nanoseconds == 0 ? 0 : max(nanoseconds, shortest / 1000 * 1000)
+  }
+
+  private func stageIntervalTimer(_ reading: TimerReading) {
+    let interval = Timeval(nanoseconds: reading.interval)
+    let value = Timeval(nanoseconds: reading.remaining ?? 0)
+    stage(interval.seconds, at: 0)
+    stage(interval.microseconds, at: 8)
+    stage(value.seconds, at: 16)
+    stage(value.microseconds, at: 24)
+  }
+
+  // MARK: Kernel timers
+
+  /// ktimer_create(2). Where the identifier cannot be stored there is no timer.
+  fileprivate func createTimer() throws(Errno) -> Answer {
+    let clock = ClockIdentifier(rawValue: arguments.first.integer)
+    guard clock == .realTime || clock == .monotonic else { throw .einval }
+    let event = arguments.second.isNull ? nil : SignalEvent(decoding: thread.frame.value.buffer.span)
+    if let event, !event.isValid { throw .einval }
+    let timer = try kernel.processes.makeTimer(of: process, clock, event)
+    do throws(Errno) {
+      stage(timer.identifier)
+      if try put(arguments.third.range(4)) { return .value(0) }
+    } catch {
+      kernel.processes.delete(timer, of: process)
+      throw error
+    }
+    kernel.processes.delete(timer, of: process)
+    return .restart
+  }
+
+  fileprivate func setTimer() throws(Errno) -> Answer {
+    let processes = kernel.processes
+    let new = KernelTimerValue(decoding: thread.frame.value.buffer.span)
+    let timer = try processes.timer(arguments.first.integer, of: process)
+    let value = try timerNanoseconds(new.value)
+    let interval = value == 0 ? 0 : try timerNanoseconds(new.interval)
+    let old = processes.reading(timer)
+    let isAbsolute = arguments.second.integer & TimerFlags.absolute != 0
+    processes.set(timer, of: process, value: value, interval: interval, isAbsolute: isAbsolute)
+    return arguments.fourth.isNull ? .value(0) : deliver(old, to: arguments.fourth)
+  }
+
+  /// A time of ktimer_settime(2): zero, or a tick at least. Throws EINVAL.
+  private func timerNanoseconds(_ time: Timespec) throws(Errno) -> UInt64 {
+    guard time.isValid, time.seconds >= 0 else { throw .einval }
+    let nanoseconds = time.clampedNanoseconds
+    return nanoseconds == 0 ? 0 : max(nanoseconds, SystemCallLimits.tickNanoseconds)
+  }
+
+  fileprivate func deliver(_ reading: TimerReading, to place: Argument) -> Answer {
+    let interval = Timespec(nanoseconds: reading.interval)
+    let value = Timespec(nanoseconds: reading.remaining ?? 0)
+    stage(interval.seconds, at: 0)
+    stage(interval.nanoseconds, at: 8)
+    stage(value.seconds, at: 16)
+    stage(value.nanoseconds, at: 24)
+    return deliver(KernelTimerValue.byteCount, to: place.address)
+  }
+}
