@@ -166,6 +166,61 @@ TEST(a_child_costs_the_same_among_a_hundred_processes) {
   CHECK_NO_GROWTH("fork, _exit and waitpid", few, many);
 }
 
+static uint64_t cost_of_byte(const int ends[2]) {
+  char byte = 1;
+  return LEAST(
+      50,
+      {
+        write(ends[1], &byte, 1);
+        read(ends[0], &byte, 1);
+      }, );
+}
+
+TEST(a_byte_through_a_pipe_costs_the_same_among_a_hundred) {
+  int ends[2], others[2];
+  CHECK_EQUAL(pipe2(ends, 0), 0);
+  uint64_t few = cost_of_byte(ends);
+  CHECK_COST("a byte through a pipe", few, 1760);
+  for (int number = 0; number < 100; number++) {
+    CHECK_EQUAL(pipe2(others, O_NONBLOCK), 0);
+    CHECK_EQUAL(write(others[1], others, 1), 1);
+  }
+  CHECK_NO_GROWTH("a byte through a pipe", few, cost_of_byte(ends));
+}
+
+// There and back. Of those who sleep at a pipe one is woken, however many there are.
+static uint64_t cost_of_answer(int readers) {
+  int there[2], back[2];
+  CHECK_EQUAL(pipe2(there, 0), 0);
+  CHECK_EQUAL(pipe2(back, 0), 0);
+  pid_t children[32];
+  char byte = 1;
+  for (int number = 0; number < readers; number++) {
+    children[number] = fork();
+    CHECK(children[number] >= 0);
+    if (children[number] == 0)
+      while (read(there[0], &byte, 1) == 1) write(back[1], &byte, 1);
+  }
+  for (int turn = 0; turn < 3; turn++) sched_yield();
+  uint64_t least = LEAST(
+      50,
+      {
+        write(there[1], &byte, 1);
+        read(back[0], &byte, 1);
+      }, );
+  for (int number = 0; number < readers; number++) {
+    CHECK_EQUAL(kill(children[number], SIGKILL), 0);
+    check_wait(children[number]);
+  }
+  return least;
+}
+
+TEST(an_answer_through_pipes_costs_the_same_among_many_who_wait) {
+  uint64_t few = cost_of_answer(1);
+  CHECK_COST("a byte to another process and back", few, 9700);
+  CHECK_NO_GROWTH("a byte to another process and back", few, cost_of_answer(32));
+}
+
 static uint64_t cost_of_mapping(int descriptor) {
   return LEAST(50, munmap((void *)map_shared(descriptor, PAGE_SIZE), PAGE_SIZE), );
 }

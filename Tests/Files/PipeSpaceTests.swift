@@ -11,6 +11,11 @@ import Testing
   /// The least that there is on any machine.
   private static let maximum = 512 << 10
 
+  @Test func `there is a byte of it for 64 of memory, and some on any machine`() {
+    #expect(PipeSpace(pageCount: 262_144).maximumByteCount == 16 << 20)
+    #expect(PipeSpace(pageCount: 2000).maximumByteCount == Self.maximum)
+  }
+
   /// Makes pipes until the space has so many bytes at least.
   private func fill(_ machine: Machine, to byteCount: Int) throws -> [(Int32, Int32)] {
     var pipes: [(Int32, Int32)] = []

@@ -25,7 +25,7 @@ public struct PipeSpace {
 
   init(pageCount: Int) {
     maximumByteCount = max(
-      pageCount / PipeLimits.pagesPerSpacePage << Int(Page.shift), PipeLimits.leastSpaceByteCount)
+      (pageCount / PipeLimits.pagesPerSpacePage) << Int(Page.shift), PipeLimits.leastSpaceByteCount)
   }
 
   mutating func count(_ byteCount: Int) { self.byteCount += byteCount }
