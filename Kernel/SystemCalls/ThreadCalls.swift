@@ -106,7 +106,8 @@ extension SystemCall {
       if case .restart = outcome { return outcome }
     }
     let made = try processes.makeThread(process, like: thread, identifier: identifier)
-    // The context is in the copy of the buffer.
+    // The context is taken from a copy of the buffer.
+    made.frame.value.buffer = thread.frame.value.buffer
     let call = SystemCall(kernel: kernel, thread: made, process: process)
     do throws(Errno) {
       guard try call.takeContext() else {

@@ -145,7 +145,7 @@ static uint64_t cost_of_child(void) {
 
 TEST(a_child_costs_the_same_among_a_hundred_processes) {
   uint64_t few = cost_of_child();
-  CHECK_COST("fork, _exit and waitpid", few, 32500);
+  CHECK_COST("fork, _exit and waitpid", few, 33500);
   enum { others = 100 };
   pid_t children[others];
   for (int number = 0; number < others; number++) {
@@ -329,7 +329,7 @@ TEST(no_frequent_call_has_become_dearer) {
   CHECK_COST("dup", LEAST(50, copy = dup(descriptor), close(copy)), 198);
   CHECK_COST("pread of a page", LEAST(50, pread(descriptor, page, PAGE_SIZE, 0), ), 1464);
   CHECK_COST("pwrite of a page", LEAST(50, pwrite(descriptor, page, PAGE_SIZE, 0), ), 1473);
-  CHECK_COST("ftruncate", LEAST(50, ftruncate(descriptor, size + 1), ftruncate(descriptor, size)), 535);
+  CHECK_COST("ftruncate", LEAST(50, ftruncate(descriptor, size + 1), ftruncate(descriptor, size)), 560);
   CHECK_COST("mprotect",
              LEAST(50, mprotect((void *)memory, PAGE_SIZE, PROT_READ),
                    mprotect((void *)memory, PAGE_SIZE, PROT_READ | PROT_WRITE)),

@@ -69,7 +69,8 @@ struct QueueEventsCall: SimulatedCall {
     let time = [UInt8](repeating: 0, count: 16)
     return [.input(changes), .int(2), .output(size), .int(1), .input(time, at: .second)]
   }
-  var memoryErrors: [Errno] { [.enomem, .enfile, .emfile] }
+  /// A note that cannot be made is told in the list, and what is to be pulled is not there then.
+  var memoryErrors: [Errno] { [.enomem, .enfile, .emfile, .enoent] }
 
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation

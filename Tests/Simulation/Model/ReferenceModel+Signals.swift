@@ -109,17 +109,13 @@ extension ReferenceModel {
       }
       process.signals.mask.subtract([9, 17])
     }
-    var result = Expectation.value(0)
-    if wantsOld {
-      if reaches(process, .output, 16, write: true) {
-        try checkSet("the old mask", old)
-      } else {
-        result = .error(.efault)
-      }
-    }
     look(process)
     if process.state != .running { return .ended }
-    return process.signals.isStopped ? .blocked : result
+    if process.signals.isStopped { return .blocked }
+    guard wantsOld else { return .value(0) }
+    if !reaches(process, .output, 16, write: true) { return .error(.efault) }
+    try checkSet("the old mask", old)
+    return .value(0)
   }
 
   /// sigpending(2)
