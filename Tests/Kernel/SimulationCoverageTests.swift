@@ -23,7 +23,7 @@ import Testing
 
   @Test func `every call that exists is drawn by random scripts and compared`() {
     var missing = Self.existing
-    for seed in 1...40 as ClosedRange<UInt64> where !missing.isEmpty {
+    for seed in 1...80 as ClosedRange<UInt64> where !missing.isEmpty {
       let summary = RandomSimulation(.calls, seed: seed).run(
         stepCount: 300,
         observer: { step in

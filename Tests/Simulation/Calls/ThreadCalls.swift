@@ -297,7 +297,8 @@ struct UserMutexCall: SimulatedCall {
     case 15:
       if !reads(4) { return .error(.efault) }
       return value == UInt64(words[0]) ? .error(.etimedout) : .value(0)
-    case 3: return writes(4) ? .value(0) : .error(.efault)
+    // The word is not looked at, only where it begins.
+    case 3: return writes(1) ? .value(0) : .error(.efault)
     case 4, 5: return writes(8) ? .value(0) : .error(.efault)
     case 6: return reads(8) ? .error(.eperm) : .error(.efault)
     case 12, 13: return writes(8) ? .value(0) : .error(.efault)

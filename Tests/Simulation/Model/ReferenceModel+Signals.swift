@@ -220,6 +220,10 @@ extension ReferenceModel {
     if let handler {
       if handler != 0 && (signal == 9 || signal == 17) { return .error(.einval) }
       process.signals.touched.insert(signal)
+      // What is of no interest any more goes, pending or not.
+      if handler == 1 || ModelSignals.harmless.contains(signal) {
+        process.signals.queue.removeAll { $0.number == signal }
+      }
       if handler == 1 { process.signals.ignored.insert(signal) } else { process.signals.ignored.remove(signal) }
     }
     if wantsOld {
