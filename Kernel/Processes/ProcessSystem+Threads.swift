@@ -233,7 +233,7 @@ extension ProcessSystem {
     if process.threadCount >= 1 {
       extraThreadCount -= 1
       process.credentials.account.countKernelMemory(-KernelMemoryCost.thread)
-      passOnSignals(of: process)
+      passOn(.all, of: process)
       if process.threadCount == 1 { scheduler.wake(.onlyThread(ofSlot: process.slot.raw)) }
       // Who was waited for before the process counts as stopped is gone.
       tellOfStopIfComplete(process)

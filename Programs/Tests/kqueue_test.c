@@ -58,6 +58,17 @@ TEST(clear_one_shot_and_dispatch) {
   CHECK_EQUAL(collect(queue, events, 4), 2);
 }
 
+TEST(what_was_forced_while_disabled_is_told_when_enabled) {
+  int queue = make_queue();
+  struct kevent events[2];
+  CHECK_EQUAL(change(queue, 1, EVFILT_USER, EV_ADD | EV_DISABLE, 0, 0, 0), 0);
+  CHECK_EQUAL(change(queue, 1, EVFILT_USER, EV_FORCEONESHOT, 0, 0, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 0);
+  CHECK_EQUAL(change(queue, 1, EVFILT_USER, EV_ENABLE, 0, 0, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 1);
+  CHECK_ERRNO(ENOENT, change(queue, 1, EVFILT_USER, EV_DELETE, 0, 0, 0));
+}
+
 TEST(level_triggered_notes_take_turns) {
   int queue = make_queue();
   struct kevent event;

@@ -37,6 +37,7 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
+    Batch(name: "signals and queues of events", programs: ["signal_test", "kqueue_test"]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(name: "threads and what they wait for", programs: ["threads_test", "umtx_test"]),

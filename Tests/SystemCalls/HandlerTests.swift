@@ -142,6 +142,22 @@ private func handle(
     }
   }
 
+  @Test func `only a handler ends sigsuspend, not a wake of oneself`() throws {
+    let kernel = try TestKernel()
+    handle(kernel)
+    kernel.setRegister(Place.rsp, TestKernel.data + 0x4000)
+    let child = kernel.fork()
+    kernel.call(.thrSelf, data + 0xc00)
+    #expect(kernel.call(.thrWake, kernel.loadWord(data + 0xc00))?.integer == 0)
+    kernel.storeWord(0, at: data + 0xc10)
+    kernel.storeWord(0, at: data + 0xc18)
+    kernel.call(.sigsuspend, data + 0xc10)
+    #expect(kernel.identifier == child)
+    kernel.call(.kill, 1, user1)
+    for _ in 0..<10 where kernel.register(Place.rip) != UserSpace.signalTrampoline { kernel.call(.schedYield) }
+    #expect(kernel.loadWord(kernel.register(Place.rsp) + 88) == UInt64(Errno.eintr.rawValue))
+  }
+
   @Test func `a stack that cannot be written ends the process with SIGILL`() throws {
     let kernel = try TestKernel()
     let child = kernel.fork()

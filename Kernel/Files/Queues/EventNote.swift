@@ -17,16 +17,14 @@ struct EventNote: BitwiseCopyable {
   var wantedFlags: UInt32
   /// How much it was asked for (sdata).
   var wantedData: Int64
-  /// Whether it has happened.
+  /// Whether it has happened and was not told: a note that is disabled is ready as soon as it is enabled.
   var isActive = false
   /// Whether the note is in the list of those that are ready.
   var isQueued = false
   /// Whether nothing is to be reported (EV_DISABLE).
   var isDisabled = false
-  /// EVFILT_USER: whether it was triggered. EVFILT_PROC: whether the process has ended.
+  /// EVFILT_USER: whether it was triggered.
   var isTriggered = false
-  /// Whether the note goes silently when its turn comes.
-  var isDropped = false
   /// The queue, which owns it.
   let queue: BackReference<EventQueue>
   /// The file, for filters of descriptors.

@@ -46,7 +46,7 @@ extension EventQueue {
     } else {
       update(handle, change)
     }
-    if !watch.notes[handle].isDisabled { evaluate(handle) }
+    if !watch.notes[handle].isDisabled && (fires(handle) || watch.notes[handle].isActive) { activate(handle) }
     watch.tellOuterQueues()
   }
 
@@ -88,7 +88,6 @@ extension EventQueue {
       note.event.flags.formUnion([.end, .oneShot])
       note.event.filterFlags = EventNotes.exit
       note.event.data = Int64(status)
-      note.isTriggered = true
     }
     do throws(Errno) {
       return try insert(note)

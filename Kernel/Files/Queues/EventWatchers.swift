@@ -177,7 +177,6 @@ public final class EventWatchers: Nameable {
     guard processNoteCount != 0 else { return }
     forEachNote(onProcess: process) { watchers, handle in
       watchers.notes[handle].event.flags.formUnion([.end, .oneShot])
-      watchers.notes[handle].isTriggered = true
       if watchers.notes[handle].wantedFlags & EventNotes.exit != 0 {
         watchers.notes[handle].event.filterFlags |= EventNotes.exit
         watchers.notes[handle].event.data = Int64(status)

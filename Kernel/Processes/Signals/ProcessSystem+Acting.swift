@@ -194,7 +194,6 @@ extension ProcessSystem {
     let caught = process.caughtSignals
     process.caughtSignals = SignalSet()
     process.forgetsChildren = false
-    process.ignoresChildStops = false
     process.ignoredSignals.remove(.sigchld)
     if !caught.isEmpty { discard(caught.intersection(.ignoredByDefault.union(.continuation)), of: process) }
     thread.signals.alternateStack = AlternateStack()

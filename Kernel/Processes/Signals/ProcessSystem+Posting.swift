@@ -164,8 +164,11 @@ extension ProcessSystem {
     if mustActFirst(thread, process) { return true }
     if thread.hasOwnWake && mayEndSleep(of: thread, on: channel) {
       thread.hasOwnWake = false
-      thread.signals.sleepEnd = .fail
-      return true
+      // Nothing but a handler ends sigsuspend(2), whose frame has the old mask.
+      if !thread.signals.hasSuspendedMask {
+        thread.signals.sleepEnd = .fail
+        return true
+      }
     }
     let caught = dueSignals(thread, process).intersection(process.caughtSignals)
     guard let signal = caught.first, mayEndSleep(of: thread, on: channel) else { return false }
@@ -180,19 +183,12 @@ extension ProcessSystem {
     let old = thread.signals.mask
     thread.signals.mask = mask.subtracting(.unblockable)
     if hasDueSignal(thread, process) { needsAttention = true }
-    guard process.threadCount > 1 else { return }
-    var left = process.signalQueue.pending.intersection(mask.subtracting(old))
-    while let signal = left.first {
-      left.remove(signal)
-      if let other = decidingThread(signal, process), other !== thread, !other.signals.holdsBack(signal) {
-        if process.caughtSignals.contains(signal) { endSleep(of: other, signal, process) } else { attend(other) }
-      }
-    }
+    if process.threadCount > 1 { passOn(mask.subtracting(old), of: process) }
   }
 
-  /// What is on its way to the process when a thread ends may be for another.
-  func passOnSignals(of process: Process) {
-    var left = process.signalQueue.pending
+  /// What is on its way to a process of some signals, which one of its threads does not take any more, may be for another.
+  func passOn(_ signals: SignalSet, of process: Process) {
+    var left = process.signalQueue.pending.intersection(signals)
     while let signal = left.first {
       left.remove(signal)
       guard let other = decidingThread(signal, process), !other.signals.holdsBack(signal) else { continue }
