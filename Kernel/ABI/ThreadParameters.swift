@@ -32,7 +32,7 @@ extension ThreadParameters {
 }
 
 /// How urgent a thread is: `struct rtprio`, two numbers of 16 bits.
-public struct ThreadPriority: Equatable, BitwiseCopyable, Sendable {
+public struct ThreadPriority: Comparable, BitwiseCopyable, Sendable {
   /// The class.
   public var kind: Kind
   /// Its place in the class, 0 first.
@@ -66,6 +66,11 @@ public struct ThreadPriority: Equatable, BitwiseCopyable, Sendable {
   public init(kind: Kind, level: UInt16) {
     self.kind = kind
     self.level = level
+  }
+
+  /// Whether the first is the more urgent, by the numbers of classes and levels (rtprio(2)).
+  public static func < (first: ThreadPriority, second: ThreadPriority) -> Bool {
+    first.kind == second.kind ? first.level < second.level : first.kind.rawValue < second.kind.rawValue
   }
 
   /// Reads the structure from its four bytes, little endian.

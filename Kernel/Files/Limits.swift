@@ -28,7 +28,7 @@ public enum FileLimits {
   /// How often a read that has slept may find others in its way before it keeps its range while it sleeps.
   static let mostMissedTurns: UInt8 = 3
   /// Pages that shrinking an object removes before it lets others run.
-  static let pagesPerResizeStep = 512
+  static let pagesPerResizeStep = 320
   /// Descriptors that are closed before others have a turn.
   public static let descriptorsPerStep = 256
   /// Leaves of a descriptor table that are gone through before others have a turn.

@@ -16,14 +16,18 @@ public enum ProcessLimits {
   public static let maximumQueuedSignals = 128
   /// The bytes of a process name that are kept.
   public static let nameByteCount = 20
-  /// Arguments that execve(2) handles before it lets others have a turn.
-  public static let executionStepsPerTurn = 256
+  /// Arguments that execve(2) handles, or pages that it copies, before it lets others have a turn.
+  public static let executionStepsPerTurn = 32
   /// Map entries, translations, pages and descriptors that one turn of fork(2), munmap(2) and their like handles.
   public static let unitsPerTurn = 512
   /// Children that an exiting process hands over before others have a turn.
   public static let childrenPerTurn = 256
   /// Processes that are signalled before others have a turn.
   public static let signalsPerTurn = 128
+  /// Places for processes that getpriority(2) and setpriority(2) look at before others have a turn, …
+  public static let prioritiesPerTurn = 1024
+  /// … and threads that get another nice value.
+  public static let niceThreadsPerTurn = 512
   /// Sleepers on one word of user memory that are woken before others have a turn.
   public static let wakesPerTurn = 128
   /// Robust mutexes of one list that are unlocked when their owner ends (`kern.ipc.umtx_max_robust`).

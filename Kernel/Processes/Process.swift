@@ -92,6 +92,8 @@ public final class Process: Nameable {
   /// beginning.
   public internal(set) var isProtected = false
   var protectsChildren = false
+  /// The nice value, of which its threads get the less of the processor the higher it is.
+  public internal(set) var niceness = Niceness.ordinary
   /// Whether the process has executed a program since it was forked.
   public internal(set) var hasExecuted = false
 

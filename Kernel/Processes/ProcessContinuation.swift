@@ -17,6 +17,8 @@ public enum ProcessContinuation: Remainder {
   case sleep(PendingSleep)
   /// The real clock was set, and those who sleep until a time that it shows look at it again, from this slot on.
   case clockStep(slot: UInt32)
+  /// Nice values of many processes are being read or set; the rest is in the thread's record.
+  case priorities
   /// A signal is being sent to many processes.
   case kill(PendingKill)
   /// Executing a program.
@@ -33,7 +35,7 @@ public enum ProcessContinuation: Remainder {
   /// Whether the call goes on without a reserve of the heap.
   public var needsNoReserve: Bool {
     switch self {
-    case .userSleep, .suspension, .clockStep: true
+    case .userSleep, .suspension, .clockStep, .priorities: true
     default: false
     }
   }
@@ -42,7 +44,7 @@ public enum ProcessContinuation: Remainder {
   public var outlastsKill: Bool {
     switch self {
     // Who are to be woken all are.
-    case .lend, .kill, .userSleep(.waking), .clockStep: true
+    case .lend, .kill, .userSleep(.waking), .clockStep, .priorities: true
     default: false
     }
   }
@@ -62,7 +64,7 @@ public enum ProcessContinuation: Remainder {
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
     switch self {
-    case .execute, .fork, .kill, .userSleep(.waking), .clockStep: true
+    case .execute, .fork, .kill, .userSleep(.waking), .clockStep, .priorities: true
     default: false
     }
   }

@@ -104,7 +104,8 @@ extension ProcessSystem {
     records[copied.record].attributes.usage = ResourceUsage()
     // What the parent has used up to now is not to be shared.
     charge()
-    scheduler.enqueue(childThread.slot, childOf: thread.slot)
+    scheduler.enqueue(
+      childThread.slot, childOf: thread.slot, thread.frame.value.attributes.priority, child.niceness)
     return child
   }
 
@@ -129,6 +130,7 @@ extension ProcessSystem {
 
   private func inherit(_ child: Process, from parent: Process) {
     child.creationMask = parent.creationMask
+    child.niceness = parent.niceness
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
     child.imageStart = parent.imageStart

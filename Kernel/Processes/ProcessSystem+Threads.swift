@@ -74,6 +74,7 @@ extension ProcessSystem {
     let thread = enterThread(process, record, identifier)
     thread.signals.mask = other.signals.mask
     thread.frame.value.attributes = ThreadAttributes()
+    thread.frame.value.attributes.priority = other.frame.value.attributes.priority
     thread.frame.value.userSleep = UserSleep()
     thread.frame.value.robustWalk = RobustWalk()
     return thread
@@ -106,7 +107,9 @@ extension ProcessSystem {
   public func begin(_ thread: Thread, madeBy other: Thread) {
     thread.signals.mask = other.signals.mask
     charge()
-    scheduler.enqueue(thread.slot, childOf: other.slot)
+    scheduler.enqueue(
+      thread.slot, childOf: other.slot, thread.frame.value.attributes.priority,
+      self[thread.process]?.niceness ?? .ordinary)
   }
 
   private func enterThread(
@@ -194,6 +197,7 @@ extension ProcessSystem {
       wakeSuspended(thread, process)
     } else if thread !== current {
       scheduler.unpark(thread.slot)
+      scheduler.raise(ready: thread.slot)
     } else {
       // What it woke for, and went before others, was its signal.
       scheduler.calmDown()

@@ -87,6 +87,29 @@ extension ProcessSystem {
     scheduler.enqueue(thread.slot)
   }
 
+  /// A thread of the idle class that leaves the processor in the middle of a call goes on like the others: it may keep what
+  /// they wait for.
+  @inline(__always)
+  private func raiseInCall(_ thread: Thread) {
+    if scheduler.runningRank.isIdle && !thread.continuation.isNone { scheduler.raise(running: thread.slot) }
+  }
+
+  /// The current thread is about to enter ring 3. One of the idle class that went on like the others until now is again what it
+  /// was: whether it has to let others go first.
+  @inline(__always)
+  public func endsRaise(_ thread: Thread) -> Bool { scheduler.runningIsRaised && endRaise(thread) }
+
+  @inline(never)
+  private func endRaise(_ thread: Thread) -> Bool {
+    guard scheduler.endRaise(thread.slot) else { return false }
+    // It keeps nothing for a turn that may never come.
+    releaseAwaitedFrame(thread)
+    countSwitch(of: thread, isVoluntary: false)
+    leaveTurn(thread)
+    scheduler.enqueue(thread.slot)
+    return true
+  }
+
   /// Ends the current thread's turn if it is used up and another thread is ready.
   public func endUsedTurn() {
     guard !currentThreadReference.isEmpty, currentThreadReference.borrow({ scheduler.hasUsedTurn($0.slot) }),
@@ -94,16 +117,18 @@ extension ProcessSystem {
     else { return }
     countSwitch(of: thread, isVoluntary: false)
     leaveTurn(thread)
+    raiseInCall(thread)
     scheduler.enqueue(thread.slot)
   }
 
   /// Takes the processor from the current thread if another goes before it.
   public func giveWay() {
-    guard !currentThreadReference.isEmpty, scheduler.hasWoken,
+    guard !currentThreadReference.isEmpty, scheduler.mayHaveBetter,
       currentThreadReference.borrow({ scheduler.givesWay($0.slot) }), let thread = current
     else { return }
     countSwitch(of: thread, isVoluntary: false)
     leaveTurn(thread)
+    raiseInCall(thread)
     scheduler.giveWay(thread.slot)
   }
 

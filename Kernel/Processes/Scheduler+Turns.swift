@@ -1,5 +1,6 @@
 // Turns: who goes first, who gives way, and what a thread may still use (the rule is at the top of Scheduler.swift).
 
+import ABI
 import Primitives
 
 /// What a thread may use in its round.
@@ -16,11 +17,17 @@ struct Turn: BitwiseCopyable {
   var isOwn = true
   /// Whether the thread waits for its children, who may use its turn meanwhile.
   var waitsForChildren = false
+  /// Its class and level.
+  var rank = Rank.sharing
+  /// How it stands in its class.
+  var standing: ClassStanding = []
   /// The slot of the parent, and which of those that had the slot one after the other.
   var parent = ThreadSlot.none
   var parentNumber: UInt32 = 0
   /// Which of those that had this slot this one is.
   var number: UInt32 = 0
+  /// What it is charged for a nanosecond, in units of `Niceness.unit`.
+  var charge = Niceness.unit
 }
 
 extension Scheduler {
@@ -77,6 +84,7 @@ extension Scheduler {
   /// Makes a thread ready that is in no list, behind those that have something left of their turns; behind all if it has
   /// nothing left itself.
   public func enqueue(_ slot: ThreadSlot) {
+    if isOutside(slot) { return enterLevel(slot) }
     renew(slot)
     draw(slot)
     enter(slot, queue(.ordinary, isSpent: turns[slot.index].left <= 0))
@@ -84,6 +92,7 @@ extension Scheduler {
 
   /// Makes a thread ready that is in no list because it waited.
   func wakeUp(_ slot: ThreadSlot) {
+    if turns[slot.index].rank != .sharing && wakeUpOutside(slot) { return }
     renew(slot)
     draw(slot)
     let turn = turns[slot.index]
@@ -91,7 +100,10 @@ extension Scheduler {
     let waited = now &- turn.parkedNanoseconds
     let isHurried = waited <= ProcessLimits.shortWaitNanoseconds && turn.burstNanoseconds <= waited
     let precedence = isHurried ? Precedence.hurried : .woken
-    guard turn.left + allowance(precedence) > 0 else { return enter(slot, queue(awakeBehindOthers, isSpent: true)) }
+    guard turn.left + allowance(precedence) > 0 else {
+      if runningRank.isIdle { system.instance?.needsAttention = true }
+      return enter(slot, queue(awakeBehindOthers, isSpent: true))
+    }
     enter(slot, queue(precedence))
     system.instance?.needsAttention = true
   }
@@ -100,14 +112,22 @@ extension Scheduler {
   private var awakeBehindOthers: Precedence { turnNanoseconds == 0 ? .ordinary : .woken }
 
   /// Makes a new thread ready, with a part of what its parent has left.
-  func enqueue(_ slot: ThreadSlot, childOf parent: ThreadSlot) {
+  func enqueue(
+    _ slot: ThreadSlot, childOf parent: ThreadSlot, _ priority: ThreadPriority = .normal,
+    _ niceness: Niceness = .ordinary
+  ) {
     settle(parent)
+    turns[slot.index] = Turn(number: turns[slot.index].number &+ 1, charge: niceness.charge)
+    if priority.kind != .normal { setPriority(slot, priority, isRunning: false) }
+    if isOutside(slot) { return enterLevel(slot) }
     renew(parent)
     let part = min(max(0, turns[parent.index].left / 8), Int64(ProcessLimits.childNanoseconds))
     turns[parent.index].left -= part
-    turns[slot.index] = Turn(
-      left: part, round: round, isOwn: false, parent: parent, parentNumber: turns[parent.index].number,
-      number: turns[slot.index].number &+ 1)
+    turns[slot.index].left = part
+    turns[slot.index].round = round
+    turns[slot.index].isOwn = false
+    turns[slot.index].parent = parent
+    turns[slot.index].parentNumber = turns[parent.index].number
     // Before those who go on, but not before those who woke.
     if part > 0 {
       enter(slot, queue(.ordinary), isFirst: true)
@@ -135,11 +155,14 @@ extension Scheduler {
   /// Takes the thread that goes first out of its queue: it runs.
   public func dequeue() -> ThreadSlot? {
     guard readyCount != 0 else { return nil }
+    if realTimeLevels != 0 || !hasSharing { return dequeueOutside() }
     if isEmpty(.hurried) && isEmpty(.woken) && isEmpty(.ordinary) { beginRound() }
     running = !isEmpty(.hurried) ? .hurried : !isEmpty(.woken) ? .woken : .ordinary
     let slot = ready[queue(running)].head
     leave(slot)
     renew(slot)
+    runningRank = .sharing
+    runningIsRaised = turns[slot.index].standing.contains(.raised)
     return slot
   }
 
@@ -149,7 +172,7 @@ extension Scheduler {
   /// Takes what the running thread was charged for off its turn.
   func settle(_ slot: ThreadSlot) {
     guard runningNanoseconds != 0 else { return }
-    turns[slot.index].left -= Int64(clamping: runningNanoseconds)
+    turns[slot.index].left -= Int64(clamping: Niceness.weigh(runningNanoseconds, turns[slot.index].charge))
     turns[slot.index].burstNanoseconds &+= runningNanoseconds
     runningNanoseconds = 0
   }
@@ -168,6 +191,8 @@ extension Scheduler {
   /// Whether somebody goes before the running thread.
   func givesWay(_ slot: ThreadSlot) -> Bool {
     settle(slot)
+    if isOutside(slot) { return hasBetter(than: turns[slot.index].rank) }
+    if realTimeLevels != 0 { return true }
     if !isEmpty(.hurried) { return standing(of: slot) != .hurried }
     return !isEmpty(.woken) && standing(of: slot) == .ordinary
   }
@@ -177,9 +202,10 @@ extension Scheduler {
   func hasUsedTurn(_ slot: ThreadSlot) -> Bool {
     settle(slot)
     if turns[slot.index].left > 0 { return false }
+    if isOutside(slot) { return hasUsedSlice(slot) }
     draw(slot)
     guard turns[slot.index].left + allowance(standing(of: slot)) <= 0 else { return false }
-    if hasReady { return true }
+    if hasSharing { return true }
     beginRound()
     renew(slot)
     return false
@@ -187,6 +213,7 @@ extension Scheduler {
 
   /// Makes the running thread ready again because somebody goes before it: it is the first of its kind to go on.
   func giveWay(_ slot: ThreadSlot) {
+    if isOutside(slot) { return enterLevel(slot, isFirst: true) }
     let standing = standing(of: slot)
     guard turns[slot.index].left + allowance(standing) > 0 else { return enqueue(slot) }
     enter(slot, queue(standing), isFirst: standing == running)
@@ -196,7 +223,8 @@ extension Scheduler {
   func nextLook(_ slot: ThreadSlot) -> UInt64 {
     settle(slot)
     let left = turns[slot.index].left + allowance(standing(of: slot))
-    var wait = min(left > 0 ? UInt64(left) : 0, ProcessLimits.turnNanoseconds)
+    let rest = Niceness.unweigh(left > 0 ? UInt64(left) : 0, turns[slot.index].charge)
+    var wait = min(rest, ProcessLimits.turnNanoseconds)
     if hasWoken, standing(of: slot) != .ordinary {
       wait = min(wait, ProcessLimits.burstNanoseconds &- turns[slot.index].burstNanoseconds)
     }

@@ -1,5 +1,10 @@
 // Who runs: queues of ready threads, hashed queues of parked ones, and their deadlines.
 //
+// The rule
+// - Real-time threads go before all others, and those of the idle class after all others; within a class the lower level goes
+//   first (Scheduler+Classes.swift). In between, threads share the processor by turns, and those who sleep are favoured over
+//   those who spin: who woke runs at once while its turn lasts.
+//
 // The rule of turns
 // - Time goes in rounds. In each round a thread has one turn (10 ms of the processor), which it may use in pieces; whatever
 //   it does, time is charged to who used it.
@@ -14,12 +19,15 @@
 //   while that waits for its children. When it ends it gives back its rest, or the parent pays for what the child used of a
 //   turn that the round gave it. So a family that comes and goes has one turn together.
 // - What a thread used beyond its turn is taken off its next. Those who mostly wait may go a little beyond.
+// - A thread of a process whose nice value is n is charged 10^(n/20) times what it used: beside one of nice 0, nice 20 has a
+//   tenth, and nice -20 ten times as much. Nobody is left out of a round.
 //
 // Invariants
 // - A thread is in exactly one place: running (in no list), ready (in the list of `queues[slot]`), parked (in the list of its
 //   channel's bucket), or absent. A parked thread may also be in one of the two queues of timers; no other is.
 // - Lists are linked through `nexts` and `previouses` by slot number; nothing here allocates after `init`.
 // - Waking costs what hashes to the channel's bucket; everything else is constant, timers logarithmic.
+// - Where turns have no length (tests), there are no classes either: only the order of coming counts.
 
 public import Primitives
 
@@ -76,6 +84,16 @@ public final class Scheduler: Waker {
   var runningNanoseconds: UInt64 = 0
   /// As what the running thread was picked.
   var running = Precedence.ordinary
+  /// In which class, and whether above its own.
+  var runningRank = Rank.sharing
+  var runningIsRaised = false
+  /// Ready threads of the real-time classes by level, then those of the idle class.
+  var levels: [List]
+  /// Which of those queues hold somebody.
+  var realTimeLevels: UInt32 = 0
+  var idleLevels: UInt32 = 0
+  /// Ready threads that do not share the processor by turns.
+  var outsideCount = 0
   /// When somebody last looked at the clock, in nanoseconds since boot.
   public internal(set) var now: UInt64 = 0
   /// Whose attention is drawn when somebody wakes.
@@ -101,6 +119,7 @@ public final class Scheduler: Waker {
   ) {
     self.turnNanoseconds = turnNanoseconds
     turns = Array(repeating: Turn(), count: slotCount)
+    levels = Array(repeating: List(), count: 2 * Scheduler.levelCount)
     queues = Array(repeating: 0, count: slotCount)
     shortTimers = TimerQueue(slotCount: slotCount)
     places = Array(repeating: .absent, count: slotCount)
@@ -131,11 +150,25 @@ public final class Scheduler: Waker {
     readyCount += 1
   }
 
+  /// The same for a queue of `levels`.
+  func enter(_ slot: ThreadSlot, level: Int, isFirst: Bool) {
+    precondition(places[slot.index] == .absent)
+    places[slot.index] = .ready
+    queues[slot.index] = UInt8(truncatingIfNeeded: ready.count + level)
+    if isFirst { prepend(slot, to: &levels[level]) } else { append(slot, to: &levels[level]) }
+    readyCount += 1
+    outsideCount += 1
+  }
+
   /// Takes a ready thread out of its queue.
   func leave(_ slot: ThreadSlot) {
-    unlink(slot, from: &ready[Int(queues[slot.index])])
+    let queue = Int(queues[slot.index])
     places[slot.index] = .absent
     readyCount -= 1
+    if queue < ready.count { return unlink(slot, from: &ready[queue]) }
+    unlink(slot, from: &levels[queue - ready.count])
+    outsideCount -= 1
+    noteEmptied(level: queue - ready.count)
   }
 
   /// Parks a thread that is in no list until its channel is woken or the deadline has passed.

@@ -126,6 +126,8 @@ public struct ThreadRecord: BitwiseCopyable {
   public var events = PendingEvents()
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
+  /// What remains of a getpriority(2) or setpriority(2).
+  public var priorities = PendingPriorities()
   /// Its name, its priority.
   public var attributes = ThreadAttributes()
   /// Its sleep on a word of user memory.

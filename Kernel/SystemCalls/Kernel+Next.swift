@@ -59,7 +59,7 @@ extension Kernel {
     }
     guard isReady(thread, process) else { return nil }
     processes.noteTeardown()
-    if thread.teardownDebt > 0 || processes.current !== thread { return nil }
+    if thread.teardownDebt > 0 || processes.current !== thread || processes.endsRaise(thread) { return nil }
     process.addressSpace?.activate()
     processes.takeFloatingPoint(for: thread)
     processes.needsAttention = false

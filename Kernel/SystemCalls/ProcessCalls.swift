@@ -108,6 +108,7 @@ extension SystemCall {
     case .awaitSignal(let deadline): try continueSignalWait(deadline)
     case .sleep(let sleep): try goOn(sleep)
     case .clockStep(let slot): continueClockStep(from: slot)
+    case .priorities: try continuePriorities()
     case .kill(let pending): try continueKill(pending)
     case .execute(let execution): try continueExecution(execution)
     case .fork(let pending): try continueFork(pending)

@@ -79,7 +79,7 @@ extension SystemCall {
     }
     if isEmpty { throw .edeadlk }
     let target = try subject()
-    if target != .none && !maySchedule(target) { throw .eperm }
+    if let other = kernel.processes[target], !kernel.processes.maySchedule(other, by: process) { throw .eperm }
     guard buffer[0] == 1 else { throw .einval }
     for index in 1..<byteCount where buffer[index] != 0 { throw .einval }
     return .value(0)

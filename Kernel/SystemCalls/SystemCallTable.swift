@@ -60,6 +60,7 @@ struct SystemCallTable {
     entries[Int(SystemCallNumber.syscallWide.rawValue)] = call
     declareProcessCalls()
     declareThreadCalls()
+    declarePriorityCalls()
     declareUserMutexCalls()
     declareIdentityCalls()
     declareFileCalls()

@@ -1,4 +1,4 @@
-// thr_new(2), thr_exit(2), thr_set_name(2), thr_suspend(2), thr_wake(2), rtprio_thread(2) (spec signals.md section 2).
+// thr_new(2), thr_exit(2), thr_set_name(2), thr_suspend(2), thr_wake(2) (spec signals.md section 2).
 
 import ABI
 import Files
@@ -29,7 +29,6 @@ extension SystemCallTable {
       }
     ) { call throws(Errno) in try call.suspendThread() }
     declare(.thrWake, "thr_wake", 1) { call throws(Errno) in try call.wakeThread() }
-    declare(.rtprioThread, "rtprio_thread", 3) { call throws(Errno) in try call.threadPriority() }
     declareProcessorSetCalls()
   }
 }
@@ -55,7 +54,7 @@ extension SystemCall {
 
   private func newThread(_ parameters: ThreadParameters) throws(WordFailure) -> Answer {
     let (processes, space) = (kernel.processes, space)
-    var priority = ThreadPriority.normal
+    var priority = thread.frame.value.attributes.priority
     if parameters.priorityAddress != 0 {
       priority = ThreadPriority(word: try space.load(UInt32.self, at: VirtualAddress(parameters.priorityAddress)))
       if priority.kind == .idle { throw .error(.einval) }
@@ -121,47 +120,6 @@ extension SystemCall {
     }
     processes.begin(made, madeBy: thread)
     return .value(0)
-  }
-
-  // MARK: Priority
-
-  /// Throws EPERM for a priority that only the superuser may give, EINVAL for one that there is not.
-  private func check(_ priority: ThreadPriority) throws(WordFailure) {
-    switch priority.kind {
-    case .realTime, .firstInFirstOut, .idle:
-      guard process.credentials.isSuperuser else { throw .error(.eperm) }
-      guard priority.level <= ThreadPriority.maximumLevel else { throw .error(.einval) }
-    case .normal: break
-    default: throw .error(.einval)
-    }
-  }
-
-  /// rtprio_thread(2): a bad address is told only if what it names is wanted.
-  fileprivate func threadPriority() throws(Errno) -> Answer {
-    let (function, identifier, place) = (arguments.first.integer, arguments.second.integer, arguments.third)
-    let subject = identifier == 0 ? thread : kernel.processes.thread(identifier)
-    guard let subject else { throw .esrch }
-    switch function {
-    case PriorityFunction.lookUp:
-      stage(subject.frame.value.attributes.priority.word)
-      return deliver(ThreadPriority.byteCount, to: place.address)
-    case PriorityFunction.set:
-      return try withWords { () throws(WordFailure) in
-        let priority = ThreadPriority(word: try space.load(UInt32.self, at: place.address))
-        guard maySchedule(subject.process) else { throw .error(.eperm) }
-        try check(priority)
-        subject.frame.value.attributes.priority = priority
-        return .value(0)
-      }
-    default: throw .einval
-    }
-  }
-
-  /// Whether the caller may say how the threads of a process run.
-  func maySchedule(_ slot: ProcessSlot) -> Bool {
-    guard slot != process.slot, !process.credentials.isSuperuser else { return true }
-    guard let other = kernel.processes[slot] else { return false }
-    return other.credentials.user == process.credentials.effectiveUser
   }
 
   // MARK: thr_exit

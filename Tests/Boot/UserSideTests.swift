@@ -66,7 +66,9 @@ struct UserSideTests {
       memory: "64M",
       append: "swap=24M fail=page_frame:5%return fail=index_node:5%return fail=mapping_record:5%return "
         + "fail=swap_block:5%return fail=transfer_write:5%return"),
-    Batch(name: "shares of the processor", programs: ["turn_test"]),
+    Batch(name: "shares of the processor", programs: ["turn_test", "priority_test"]),
+    Batch(
+      name: "how late a sleeper is beside long calls", programs: ["latency_test"], others: ["large"], memory: "512M"),
     Batch(
       name: "shares of the processor, without a local interrupt controller", programs: ["turn_test"],
       processor: measuredProcessor + ",-apic"),

@@ -19,6 +19,9 @@ public struct ForkPosition: BitwiseCopyable, Sendable {
 }
 
 extension AddressSpace {
+  /// An entry that is copied takes as long as so many translations or pages.
+  private static let unitsPerForkedEntry = 4
+
   /// Goes on making a child's space, which was empty at first: shared mappings refer to the same objects, private ones
   /// become copy-on-write in both. Takes the entries and translations that it looks at off `budget`. Returns whether the
   /// child is complete.
@@ -36,7 +39,7 @@ extension AddressSpace {
         guard makeCopyOnWrite(handle, &position, &budget) else { return false }
         try forkEntry(handle, into: child)
       }
-      budget -= 1
+      budget -= AddressSpace.unitsPerForkedEntry
       handle = system.entries[handle].next
     }
     return true

@@ -53,7 +53,7 @@ extension ProcessSystem {
   }
 
   /// Whether a group has more members than are signalled at a time.
-  private func isLarge(_ group: Int32) -> Bool {
+  func isLarge(_ group: Int32) -> Bool {
     var count = 0
     var slot = groups.first(group)
     while let member = slot, count <= ProcessLimits.signalsPerTurn {

@@ -133,6 +133,7 @@ extension ProcessSystem {
   func attend(_ thread: Thread) {
     if thread === current { needsAttention = true }
     scheduler.unpark(thread.slot)
+    scheduler.raise(ready: thread.slot)
   }
 
   private func attendAll(_ process: Process) {

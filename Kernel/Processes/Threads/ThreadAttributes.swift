@@ -8,7 +8,7 @@ public struct ThreadAttributes: BitwiseCopyable {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use; negative while the thread goes by the name of its process.
   public var nameByteCount: Int32 = -1
-  /// The priority of rtprio_thread(2). It is remembered; turns go by the rule of the scheduler.
+  /// The priority of rtprio_thread(2), as the scheduler knows it too.
   public var priority = ThreadPriority.normal
 
   /// What the thread has used; its memory is that of the process.

@@ -6,7 +6,7 @@ extension SimulatedCalls {
   static let threadCalls: [any SimulatedCall.Type] = [
     ThreadIdentifierCall.self, NewThreadCall.self, CreateThreadCall.self, ThreadExitCall.self, ThreadNameCall.self,
     ThreadSuspensionCall.self,
-    ThreadWakeCall.self, ThreadPriorityCall.self, AffinityCall.self, SetAffinityCall.self, UserMutexCall.self,
+    ThreadWakeCall.self, AffinityCall.self, SetAffinityCall.self, UserMutexCall.self,
   ]
 }
 
@@ -154,42 +154,6 @@ struct ThreadWakeCall: SimulatedCall {
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     ThreadWakeCall(identifier: generator.random.pick([0, -1, 1, Int64.max]) ?? 0)
-  }
-}
-
-/// rtprio_thread(2) of the caller
-struct ThreadPriorityCall: SimulatedCall {
-  var function: Int32
-  var identifier: Int32 = 0
-
-  static var weight: Int { 1 }
-  static var examples: [CallExample] {
-    [("rtprio_thread", ThreadPriorityCall(function: 0)), ("rtprio_thread that sets", ThreadPriorityCall(function: 1))]
-  }
-
-  var number: SystemCallNumber { .rtprioThread }
-  var arguments: [CallArgument] {
-    [.int(function), .int(identifier), function == 0 ? .output(4) : .input(KernelMachine.bytes(of: UInt32(3)))]
-  }
-
-  func answer(
-    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
-  ) throws(Difference) -> Expectation {
-    if identifier != 0 { return .error(.esrch) }
-    switch function {
-    case 0:
-      if !model.reaches(process, .output, 4, write: true) { return .error(.efault) }
-      try model.check("class", model.output(.output, 4), 0, 2, 3)
-      try model.check("level", model.output(.output, 4), 2, 2, 0)
-      return .value(0)
-    case 1: return model.reaches(process, .input, 4, write: false) ? .value(0) : .error(.efault)
-    default: return .error(.einval)
-    }
-  }
-
-  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    ThreadPriorityCall(
-      function: generator.random.pick([0, 0, 1, 2, -1]) ?? 0, identifier: generator.random.pick([0, 0, 77]) ?? 0)
   }
 }
 

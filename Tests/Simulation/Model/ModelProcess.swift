@@ -92,6 +92,9 @@ final class ModelProcess {
   var threadIdentifier: UInt64?
   /// The timers of ktimer_create(2).
   var timers: Set<Int32> = []
+  /// The nice value, and the level in the normal class.
+  var niceness: Int32 = 0
+  var level: UInt16 = 0
   /// The call that it is blocked in.
   var blocked: Operation?
 
@@ -120,6 +123,8 @@ final class ModelProcess {
     group = other.group
     session = other.session
     isTainted = other.isTainted
+    niceness = other.niceness
+    level = other.level
     stackByteCount = other.stackByteCount
     breakAddress = other.breakAddress
     segmentBases = other.segmentBases

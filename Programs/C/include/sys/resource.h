@@ -1,4 +1,4 @@
-// sys/resource.h: resource limits and usage (spec abi.md, section 10).
+// sys/resource.h: resource limits, usage and nice values (spec abi.md, section 10).
 #pragma once
 
 #include <sys/time.h>
@@ -20,6 +20,9 @@
 #define RUSAGE_SELF 0
 #define RUSAGE_CHILDREN (-1)
 #define RUSAGE_THREAD 1
+#define PRIO_PROCESS 0
+#define PRIO_PGRP 1
+#define PRIO_USER 2
 
 struct rlimit {
   rlim_t rlim_cur;
@@ -46,6 +49,8 @@ struct rusage {
 };
 _Static_assert(sizeof(struct rusage) == 144, "struct rusage has 144 bytes");
 
+int getpriority(int, int);
+int setpriority(int, int, int);
 int getrlimit(int, struct rlimit *);
 int setrlimit(int, const struct rlimit *);
 int getrusage(int, struct rusage *);

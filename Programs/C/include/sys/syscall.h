@@ -49,8 +49,10 @@
 #define SYS_fcntl 92
 #define SYS_select 93
 #define SYS_fsync 95
+#define SYS_setpriority 96
 #define SYS_socket 97
 #define SYS_connect 98
+#define SYS_getpriority 100
 #define SYS_bind 104
 #define SYS_setsockopt 105
 #define SYS_listen 106
@@ -69,6 +71,7 @@
 #define SYS_socketpair 135
 #define SYS_setsid 147
 #define SYS_sysarch 165
+#define SYS_rtprio 166
 #define SYS_setgid 181
 #define SYS_setegid 182
 #define SYS_seteuid 183
@@ -101,7 +104,14 @@
 #define SYS_setresgid 312
 #define SYS_mlockall 324
 #define SYS_munlockall 325
+#define SYS_sched_setparam 327
+#define SYS_sched_getparam 328
+#define SYS_sched_setscheduler 329
+#define SYS_sched_getscheduler 330
 #define SYS_sched_yield 331
+#define SYS_sched_get_priority_max 332
+#define SYS_sched_get_priority_min 333
+#define SYS_sched_rr_get_interval 334
 #define SYS_jail 338
 #define SYS_sigprocmask 340
 #define SYS_sigsuspend 341

@@ -11,7 +11,10 @@ struct rtprio {
 
 #define RTP_LOOKUP 0
 #define RTP_SET 1
+#define RTP_PRIO_REALTIME 2
 #define RTP_PRIO_NORMAL 3
+#define RTP_PRIO_IDLE 4
+#define RTP_PRIO_FIFO 10
 
 struct thr_param {
   void (*start_func)(void *);
@@ -32,6 +35,7 @@ int thr_self(long *);
 int thr_suspend(const struct timespec *);
 int thr_wake(long);
 int thr_set_name(long, const char *);
+int rtprio(int, pid_t, struct rtprio *);
 int rtprio_thread(int, int, struct rtprio *);
 int sysarch(int, void *);
 
