@@ -85,6 +85,25 @@ public final class Thread: Nameable {
     frame.part(ThreadParameters.self, atByteOffset: ThreadRecord.bufferOffset).value
   }
 
+  /// The `ucontext_t` at an offset of the buffer.
+  @inline(__always)
+  public func stagedContext(at offset: Int) -> PinnedRecord<UserContextRecord> {
+    frame.part(UserContextRecord.self, atByteOffset: ThreadRecord.bufferOffset + offset)
+  }
+
+  /// The first 512 bytes of the floating point area.
+  @inline(__always)
+  public var legacyFloatingPoint: PinnedRecord<LegacyFloatingPoint> {
+    frame.part(LegacyFloatingPoint.self, atByteOffset: ThreadContext.floatingPointOffset)
+  }
+
+  /// Takes the upper halves of the vector registers from what is staged of extended state, which has them.
+  public func takeUpperHalves() {
+    let header = 64
+    frame.part(UpperHalves.self, atByteOffset: ThreadContext.floatingPointOffset + 512 + header).value =
+      frame.part(UpperHalves.self, atByteOffset: ThreadRecord.extendedStateOffset + header).value
+  }
+
   /// Nanoseconds for which it had the processor.
   public var nanoseconds: UInt64 { frame.value.attributes.usage.nanoseconds }
 

@@ -53,6 +53,7 @@ public struct ThreadContext: BitwiseCopyable {
   /// 0: the thread entered by `syscall` and may leave by `sysret`; 1: every register must be restored.
   public var returnPath: UInt64 = 0
   private var spare = [11 of UInt64](repeating: 0)
+  static let floatingPointOffset = 256
   /// The floating point area.
   public var floatingPoint = [104 of UInt64](repeating: 0)
 
@@ -90,6 +91,9 @@ public struct ThreadContext: BitwiseCopyable {
   }
 }
 
+/// What is behind the header of the extended state.
+typealias UpperHalves = [32 of UInt64]
+
 /// The registers from which a call takes its arguments, in the layout of the first registers of a `ThreadContext`.
 public struct ArgumentRegisters: BitwiseCopyable {
   private var unused = [3 of UInt64](repeating: 0)
@@ -120,6 +124,9 @@ public struct ThreadRecord: BitwiseCopyable {
   static let bufferOffset = indirectArgumentsOffset + MemoryLayout<ArgumentRegisters>.size
   /// Where a call's path or structure is staged on its way in or out.
   public var buffer = [1024 of UInt8](repeating: 0)
+  static let extendedStateOffset = bufferOffset + 1024
+  /// The most that a processor has of extended state: a header, and the upper halves of vector registers.
+  public static let extendedStateByteCount = 320
   /// Where what a signal's frame has of floating point state elsewhere is staged on its way in.
   public var extendedState = [320 of UInt8](repeating: 0)
   /// What remains of a kevent(2).

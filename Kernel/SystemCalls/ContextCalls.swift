@@ -41,60 +41,75 @@ extension SystemCall {
 
   /// Puts the thread's registers into the buffer as a ucontext_t, without alternate stack, exception and extended state.
   func stageContext(at offset: Int, mask: SignalSet) {
-    zero(from: offset + UserContext.trapNumber, UserContext.instructionPointer - UserContext.trapNumber)
-    zero(from: offset + UserContext.extended, UserContext.byteCount - UserContext.extended)
-    stage(mask, at: offset + UserContext.mask)
-    let context = thread.context
-    let isOnStack: UInt64 = thread.signals.alternateStack.contains(context.rsp) ? 1 : 0
-    stage(isOnStack, at: offset + UserContext.onStack)
-    let registers: [15 of UInt64] = [
-      context.rdi, context.rsi, context.rdx, context.rcx, context.r8, context.r9, context.rax, context.rbx, context.rbp,
-      context.r10, context.r11, context.r12, context.r13, context.r14, context.r15,
-    ]
-    for index in 0..<15 { stage(registers[index], at: offset + UserContext.registers + 8 * index) }
-    stage(UserContext.upperSelectorsOfPrograms, at: offset + UserContext.upperSelectors)
-    stage(UserContext.hasSelectors, at: offset + UserContext.flags)
+    let record = thread.stagedContext(at: offset)
+    record.value.maskLow = mask.low
+    record.value.maskHigh = mask.high
+    record.value.onStack = thread.signals.alternateStack.contains(thread.context.rsp) ? 1 : 0
+    stageRegisters(record)
+    record.value.trapNumber = 0
+    record.value.upperSelectors = UserContext.upperSelectorsOfPrograms
+    record.value.address = 0
+    record.value.flags = UserContext.hasSelectors
     let selector = UserContext.dataSelectorOfPrograms
-    stage(UInt32(selector | selector << 16), at: offset + UserContext.dataSelectors)
-    stage(context.rip, at: offset + UserContext.instructionPointer)
-    stage(UserContext.codeSelectorOfPrograms, at: offset + UserContext.codeSelector)
-    stage(context.rflags, at: offset + UserContext.processorFlags)
-    stage(context.rsp, at: offset + UserContext.stackPointer)
-    stage(selector, at: offset + UserContext.stackSelector)
-    stage(UserContext.registersByteCount, at: offset + UserContext.length)
-    stage(UserContext.vectorFloatingPoint, at: offset + UserContext.floatingPointFormat)
-    stage(UserContext.ownedFloatingPoint, at: offset + UserContext.floatingPointOwner)
-    for index in 0..<64 {
-      stage(thread.context.floatingPoint[index], at: offset + UserContext.floatingPoint + 8 * index)
-    }
-    stage(context.fsBase, at: offset + UserContext.fsBase)
-    stage(context.gsBase, at: offset + UserContext.gsBase)
+    record.value.dataSelectors = UInt32(selector | selector << 16)
+    record.value.error = 0
+    record.value.instructionPointer = thread.context.rip
+    record.value.codeSelector = UserContext.codeSelectorOfPrograms
+    record.value.processorFlags = thread.context.rflags
+    record.value.stackPointer = thread.context.rsp
+    record.value.stackSelector = selector
+    record.value.length = UserContext.registersByteCount
+    record.value.floatingPointFormat = UserContext.vectorFloatingPoint
+    record.value.floatingPointOwner = UserContext.ownedFloatingPoint
+    record.value.floatingPoint = thread.legacyFloatingPoint.value
+    record.value.fsBase = thread.context.fsBase
+    record.value.gsBase = thread.context.gsBase
+    record.value.rest = UserContextRecord.Rest()
+  }
+
+  private func stageRegisters(_ record: PinnedRecord<UserContextRecord>) {
+    record.value.rdi = thread.context.rdi
+    record.value.rsi = thread.context.rsi
+    record.value.rdx = thread.context.rdx
+    record.value.rcx = thread.context.rcx
+    record.value.r8 = thread.context.r8
+    record.value.r9 = thread.context.r9
+    record.value.rax = thread.context.rax
+    record.value.rbx = thread.context.rbx
+    record.value.rbp = thread.context.rbp
+    record.value.r10 = thread.context.r10
+    record.value.r11 = thread.context.r11
+    record.value.r12 = thread.context.r12
+    record.value.r13 = thread.context.r13
+    record.value.r14 = thread.context.r14
+    record.value.r15 = thread.context.r15
   }
 
   /// What getcontext(2) stores: as if the call had returned 0.
   fileprivate func stageOwnContext() {
     kernel.processes.saveFloatingPoint(of: thread)
     stageContext(at: 0, mask: thread.signals.mask)
-    // The seventh and the third of the registers.
-    stage(UInt64(0), at: UserContext.registers + 48)
-    stage(UInt64(0), at: UserContext.registers + 16)
-    stage(thread.context.rflags & ~ThreadContext.carryFlag, at: UserContext.processorFlags)
+    staged.value.rax = 0
+    staged.value.rdx = 0
+    staged.value.processorFlags = thread.context.rflags & ~ThreadContext.carryFlag
   }
 
   // MARK: Loading
 
+  /// The context at the front of the buffer.
+  private var staged: PinnedRecord<UserContextRecord> { thread.stagedContext(at: 0) }
+
   /// sigreturn(2), in FreeBSD's order. It leaves with the registers exactly as they were given.
   fileprivate func signalReturn() throws(Errno) -> Answer {
-    guard stagedWord(at: UserContext.flags) & ~7 == 0 else { throw .einval }
-    let difference = stagedLong(at: UserContext.processorFlags) ^ thread.context.rflags
+    guard staged.value.flags & ~7 == 0 else { throw .einval }
+    let difference = staged.value.processorFlags ^ thread.context.rflags
     guard difference & ~UserContext.changeableFlags == 0 else { throw .einval }
-    guard stagedLong(at: UserContext.codeSelector) & 3 == 3 else { throw refuse() }
+    guard staged.value.codeSelector & 3 == 3 else { throw refuse() }
     return try load(.signal)
   }
 
   fileprivate func setContext() throws(Errno) -> Answer {
-    guard stagedLong(at: UserContext.length) == UserContext.registersByteCount,
-      stagedWord(at: UserContext.flags) & ~7 == 0
+    guard staged.value.length == UserContext.registersByteCount, staged.value.flags & ~7 == 0
     else { throw .einval }
     return try load(.user)
   }
@@ -124,9 +139,9 @@ extension SystemCall {
   }
 
   private func load(_ kind: ContextKind) throws(Errno) -> Answer {
-    let flags = stagedWord(at: UserContext.flags)
+    let flags = staged.value.flags
     let takesBases = kind == .signal || flags & UserContext.hasBases != 0
-    let (fsBase, gsBase) = (stagedLong(at: UserContext.fsBase), stagedLong(at: UserContext.gsBase))
+    let (fsBase, gsBase) = (staged.value.fsBase, staged.value.gsBase)
     if takesBases && (fsBase >= ABI.UserSpace.end || gsBase >= ABI.UserSpace.end) { throw refuse() }
     guard try loadFloatingPoint(hasExtended: flags & UserContext.hasExtended != 0) else { return .restart }
     if takesBases {
@@ -134,7 +149,8 @@ extension SystemCall {
       thread.context.gsBase = gsBase
     }
     loadRegisters(kind)
-    kernel.processes.setMask(stagedSet(at: UserContext.mask), of: thread, process)
+    kernel.processes.setMask(
+      SignalSet(low: staged.value.maskLow, high: staged.value.maskHigh), of: thread, process)
     thread.context.returnPath = 1
     // The machine loads the bases only on the way out of `next()`.
     kernel.processes.needsAttention = true
@@ -142,43 +158,43 @@ extension SystemCall {
   }
 
   private func loadRegisters(_ kind: ContextKind) {
-    func register(_ index: Int) -> UInt64 { stagedLong(at: UserContext.registers + 8 * index) }
-    thread.context.rdi = register(0)
-    thread.context.rsi = register(1)
-    thread.context.rdx = register(2)
-    thread.context.rcx = register(3)
-    thread.context.r8 = register(4)
-    thread.context.r9 = register(5)
-    thread.context.rax = register(6)
-    thread.context.rbx = register(7)
-    thread.context.rbp = register(8)
-    thread.context.r10 = register(9)
-    thread.context.r11 = register(10)
-    thread.context.r12 = register(11)
-    thread.context.r13 = register(12)
-    thread.context.r14 = register(13)
-    thread.context.r15 = register(14)
-    thread.context.rip = stagedLong(at: UserContext.instructionPointer)
-    thread.context.rsp = stagedLong(at: UserContext.stackPointer)
+    let record = staged
+    thread.context.rdi = record.value.rdi
+    thread.context.rsi = record.value.rsi
+    thread.context.rdx = record.value.rdx
+    thread.context.rcx = record.value.rcx
+    thread.context.r8 = record.value.r8
+    thread.context.r9 = record.value.r9
+    thread.context.rax = record.value.rax
+    thread.context.rbx = record.value.rbx
+    thread.context.rbp = record.value.rbp
+    thread.context.r10 = record.value.r10
+    thread.context.r11 = record.value.r11
+    thread.context.r12 = record.value.r12
+    thread.context.r13 = record.value.r13
+    thread.context.r14 = record.value.r14
+    thread.context.r15 = record.value.r15
+    thread.context.rip = record.value.instructionPointer
+    thread.context.rsp = record.value.stackPointer
     let kept = kind == .signal ? 0 : thread.context.rflags & ~UserContext.changeableFlags
-    let given = stagedLong(at: UserContext.processorFlags)
+    let given = record.value.processorFlags
     thread.context.rflags = kind == .signal ? given : kept | given & UserContext.changeableFlags
   }
 
   /// Takes the floating point state of a context; false when the call has to be answered with `restart`.
   private func loadFloatingPoint(hasExtended: Bool) throws(Errno) -> Bool {
     let unit = kernel.processes.floatingPoint
-    let length = stagedLong(at: UserContext.extendedLength)
+    let length = staged.value.rest.extendedLength
     if hasExtended {
       guard length <= UInt64(unit.extendedByteCount) else { throw .einval }
       let range = UserRange(
-        start: VirtualAddress(stagedLong(at: UserContext.extended)), byteCount: Int(truncatingIfNeeded: length))
+        start: VirtualAddress(staged.value.rest.extended), byteCount: Int(truncatingIfNeeded: length))
       guard try fetchExtended(range) else { return false }
     }
-    let format = stagedLong(at: UserContext.floatingPointFormat)
+    let format = staged.value.floatingPointFormat
     if format == UserContext.withoutFloatingPoint { return true }
     guard format == UserContext.vectorFloatingPoint else { throw .einval }
-    let owner = stagedLong(at: UserContext.floatingPointOwner)
+    let owner = staged.value.floatingPointOwner
     if owner == UserContext.unusedFloatingPoint {
       kernel.processes.reloadFloatingPoint(of: thread)
       thread.context.setCleanFloatingPoint()
@@ -213,9 +229,7 @@ extension SystemCall {
   private func takeFloatingPoint(extendedByteCount: Int, _ vectorStatusMask: UInt32) {
     kernel.processes.saveFloatingPoint(of: thread)
     kernel.processes.reloadFloatingPoint(of: thread)
-    for index in 0..<64 {
-      thread.context.floatingPoint[index] = stagedLong(at: UserContext.floatingPoint + 8 * index)
-    }
+    thread.legacyFloatingPoint.value = staged.value.floatingPoint
     // MXCSR; bits that are reserved would be refused.
     let status = thread.context.floatingPoint[3]
     thread.context.floatingPoint[3] = status & ~UInt64(UInt32.max) | status & UInt64(vectorStatusMask)
@@ -224,6 +238,7 @@ extension SystemCall {
     let components = extendedByteCount > 0 ? extendedWord(0) : thread.context.floatingPoint[64]
     thread.context.floatingPoint[64] = components | SystemCall.legacyComponents
     for index in 65..<72 { thread.context.floatingPoint[index] = 0 }
+    if extendedByteCount == ThreadRecord.extendedStateByteCount { return thread.takeUpperHalves() }
     for index in 8..<max(8, extendedByteCount / 8) {
       thread.context.floatingPoint[64 + index] = extendedWord(index)
     }

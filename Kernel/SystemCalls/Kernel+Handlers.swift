@@ -103,9 +103,9 @@ extension Kernel {
     call.zero(SignalFrame.context)
     call.stage(entry.handler, at: SignalFrame.handler)
     call.stageContext(at: SignalFrame.context, mask: entry.mask)
-    call.stageException(exception, information, at: SignalFrame.context)
-    call.stageExtended(extendedAddress, extendedByteCount, at: SignalFrame.context)
-    call.stageStack(alternate, at: SignalFrame.context + UserContext.stack)
+    call.stageException(exception, information)
+    call.stageExtended(extendedAddress, extendedByteCount)
+    call.stageStack(alternate)
     // Also without SA_SIGINFO, until the registers are set.
     call.stage(information, at: SignalFrame.information)
     storeFrame(
@@ -178,30 +178,26 @@ extension PendingSignalFrame {
 }
 
 extension SystemCall {
-  fileprivate func stageException(
-    _ exception: ProcessorException?, _ information: SignalInformation, at offset: Int
-  ) {
-    if let exception {
-      stage(UInt32(truncatingIfNeeded: information.reason), at: offset + UserContext.trapNumber)
-      stage(exception.vector == ExceptionVector.pageFault ? exception.address : 0, at: offset + UserContext.address)
-      stage(exception.errorCode, at: offset + UserContext.error)
-    }
+  fileprivate func stageException(_ exception: ProcessorException?, _ information: SignalInformation) {
+    guard let exception else { return }
+    let record = thread.stagedContext(at: SignalFrame.context)
+    record.value.trapNumber = UInt32(truncatingIfNeeded: information.reason)
+    record.value.address = exception.vector == ExceptionVector.pageFault ? exception.address : 0
+    record.value.error = exception.errorCode
   }
 
-  private func stageExtendedFlags(at offset: Int) {
-    stage(UserContext.hasSelectors | UserContext.hasExtended, at: offset + UserContext.flags)
-  }
-
-  fileprivate func stageExtended(_ address: UInt64, _ byteCount: Int, at offset: Int) {
+  fileprivate func stageExtended(_ address: UInt64, _ byteCount: Int) {
     guard byteCount > 0 else { return }
-    stageExtendedFlags(at: offset)
-    stage(address, at: offset + UserContext.extended)
-    stage(UInt64(byteCount), at: offset + UserContext.extendedLength)
+    let record = thread.stagedContext(at: SignalFrame.context)
+    record.value.flags = UserContext.hasSelectors | UserContext.hasExtended
+    record.value.rest.extended = address
+    record.value.rest.extendedLength = UInt64(byteCount)
   }
 
-  fileprivate func stageStack(_ stack: AlternateStack, at offset: Int) {
-    stage(stack.start, at: offset)
-    stage(stack.byteCount, at: offset + 8)
-    stage(UInt64(stack.flags(stackPointer: thread.context.rsp)), at: offset + 16)
+  fileprivate func stageStack(_ stack: AlternateStack) {
+    let record = thread.stagedContext(at: SignalFrame.context)
+    record.value.rest.stackStart = stack.start
+    record.value.rest.stackByteCount = stack.byteCount
+    record.value.rest.stackFlags = UInt64(stack.flags(stackPointer: thread.context.rsp))
   }
 }

@@ -56,9 +56,15 @@ extension SystemCall {
     let (processes, space) = (kernel.processes, space)
     var priority = thread.frame.value.attributes.priority
     if parameters.priorityAddress != 0 {
-      priority = ThreadPriority(word: try space.load(UInt32.self, at: VirtualAddress(parameters.priorityAddress)))
-      if priority.kind == .idle { throw .error(.einval) }
-      try check(priority)
+      let wanted = ThreadPriority(word: try space.load(UInt32.self, at: VirtualAddress(parameters.priorityAddress)))
+      if wanted.kind == .idle { throw .error(.einval) }
+      // Of the normal class the level does not count (thread_create(9)).
+      if wanted.kind != .normal {
+        try check(wanted)
+        priority = wanted
+      } else if priority.kind != .normal {
+        priority = .normal
+      }
     }
     try refusing { () throws(Errno) in try processes.checkThreadLimits(process) }
     let (child, parent) = (parameters.childIdentifierAddress, parameters.parentIdentifierAddress)

@@ -3,6 +3,9 @@ public import ABI
 public import Primitives
 
 extension AddressSpace {
+  /// An entry that goes takes as long as so many translations or pages.
+  private static let unitsPerRemovedEntry = 6
+
   /// Goes on removing every mapping in a range, in steps that take what they touch off `budget`: present translations, page
   /// tables, pages that nobody else can see, and entries. Holes are fine. Between two steps an entry is whole until all that
   /// it shows in the range is gone, so nothing has to be remembered: a step begins where there is something left.
@@ -35,7 +38,7 @@ extension AddressSpace {
         remove(handle)
         release(handle)
       }
-      budget -= 1
+      budget -= AddressSpace.unitsPerRemovedEntry
     }
     return .complete
   }
