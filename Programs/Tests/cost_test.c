@@ -217,7 +217,7 @@ static uint64_t cost_of_answer(int readers) {
 
 TEST(an_answer_through_pipes_costs_the_same_among_many_who_wait) {
   uint64_t few = cost_of_answer(1);
-  CHECK_COST("a byte to another process and back", few, 9700);
+  CHECK_COST("a byte to another process and back", few, 9800);
   CHECK_NO_GROWTH("a byte to another process and back", few, cost_of_answer(32));
 }
 
@@ -252,6 +252,23 @@ TEST(what_only_tells_something_is_cheap) {
   CHECK_COST("getresuid", LEAST(20, getresuid(&real, &effective, &saved), ), 400);
   CHECK_COST("getgroups", LEAST(20, getgroups(16, groups), ), 400);
   CHECK_COST("a random word", LEAST(20, syscall(SYS_getrandom, &word, sizeof word, 0), ), 400);
+}
+
+static volatile int handled;
+
+static void handle(int signal) {
+  (void)signal;
+  handled++;
+}
+
+TEST(signals_are_cheap) {
+  struct sigaction action = {.sa_handler = handle};
+  CHECK_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
+  pid_t self = getpid();
+  CHECK_COST("a signal to oneself, its handler and the return", LEAST(50, kill(self, SIGUSR1), ), 7000);
+  CHECK_EQUAL(handled, 50);
+  sigset_t set = {{1}}, old;
+  CHECK_COST("sigprocmask", LEAST(50, sigprocmask(SIG_BLOCK, &set, &old), ), 750);
 }
 
 static struct worker worker;
