@@ -117,12 +117,12 @@ default:
     tests("ABI", ["ABI"]),
     tests("Primitives", ["ABI", "Primitives", "Simulation"]),
     tests("Memory", ["ABI", "Primitives", "Memory", "Simulation"]),
-    tests("Handover", ["Primitives", "Handover", "Simulation"]),
+    tests("Handover", ["Primitives", "Memory", "Handover", "Simulation"]),
     tests("Files", ["ABI", "Primitives", "Memory", "Files", "Simulation"]),
     tests("Processes", ["ABI", "Primitives", "Memory", "Files", "Processes", "Simulation"]),
     tests("SystemCalls", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Kernel", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
-    tests("Boot", ["ABI", "Primitives"]),
+    tests("Boot", ["ABI", "Primitives", "Memory"]),
   ]
 }
 
