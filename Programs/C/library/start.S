@@ -21,6 +21,22 @@ start_c_program:
         leaq    16(%rax,%rdi,8), %rdx           # envp, behind the NULL of argv
         movq    %rdx, environ(%rip)
         andq    $-16, %rsp
+        # What has to run before main: the constructors of C++, and functions that ask for it.
+        movq    %rdi, %r12
+        movq    %rsi, %r13
+        movq    %rdx, %r14
+        leaq    __init_array_start(%rip), %rbx
+.Linitialize:
+        leaq    __init_array_end(%rip), %rax
+        cmpq    %rax, %rbx
+        jae     .Linitialized
+        callq   *(%rbx)
+        addq    $8, %rbx
+        jmp     .Linitialize
+.Linitialized:
+        movq    %r12, %rdi
+        movq    %r13, %rsi
+        movq    %r14, %rdx
         callq   main
         movl    %eax, %edi
         callq   exit

@@ -1,0 +1,103 @@
+// Programs outside of this repository: what `make sdk` installs, used from another folder (Documentation/Programs.md).
+
+import Foundation
+import Testing
+
+@Suite("SDK", .enabled(if: BootFiles.areBooted))
+final class SDKTests {
+  private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("sdk-\(UUID().uuidString)")
+
+  init() throws {
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    _ = try runTool([BootFiles.package.appendingPathComponent("Programs/SDK/install").path, folder.path])
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  private func tool(_ name: String) -> String { folder.appendingPathComponent("bin/\(name)").path }
+  private func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+  /// Compiles a program, with martlet-cc or martlet-c++.
+  private func compile(_ text: String, _ name: String, with compiler: String = "martlet-cc") throws {
+    let source = file(name + (compiler == "martlet-cc" ? ".c" : ".cc"))
+    try text.write(toFile: source, atomically: true, encoding: .utf8)
+    _ = try runTool([tool(compiler), "-O1", "-g", "-Wall", "-Werror", "-o", file(name), source])
+    #expect(FileManager.default.isExecutableFile(atPath: file(name)))
+  }
+
+  /// Runs a program; what it printed, and its exit status as a last line.
+  private func run(_ words: String, input: String = "") throws -> String {
+    try runTool(["sh", "-c", "cd / && \(tool("martlet-run")) \(words) 2>&1; echo \"status $?\""], input: input)
+  }
+
+  @Test
+  func `a program in C is built and run from another folder`() throws {
+    try compile(
+      #"""
+      #include <stdio.h>
+      #include <stdlib.h>
+      #include <string.h>
+      #include <unistd.h>
+      int main(int count, char **words) {
+        char bytes[100];
+        for (int index = 1; index < count; index++) printf("%s,", words[index]);
+        printf("%s\r\n", getenv("NAME") ? getenv("NAME") : "nothing");
+        for (ssize_t length; (length = read(0, bytes, sizeof bytes)) > 0;) write(1, bytes, (size_t)length);
+        if (count == 1) *(volatile int *)0x10 = 1;
+        return 7;
+      }
+      """#, "copy")
+    #expect(
+      try run("-e NAME=value \(file("copy")) one two", input: "in\u{10}put") == "one,two,value\r\nin\u{10}putstatus 7\n"
+    )
+    let died = try run(file("copy"))
+    #expect(died.contains("copy) was killed by SIGSEGV: write to 0x10, where nothing is mapped at main+0x"), "\(died)")
+    #expect(died.contains("(copy.c:10)"), "\(died)")
+    #expect(died.hasSuffix("status 139\n"), "\(died)")
+    #expect(try run("\(file("copy")) 'with space'").hasSuffix("status 125\n"))
+    #expect(try run(file("absent")).hasSuffix("status 125\n"))
+  }
+
+  @Test
+  func `a program in C++ is built, and its constructors run`() throws {
+    try compile(
+      #"""
+      extern "C" {
+      #include <stdio.h>
+      }
+      struct Counter { int count; Counter() : count(41) {} };
+      static Counter counter;
+      int main() {
+        printf("%d\n", counter.count + 1);
+        return 0;
+      }
+      """#, "counter", with: "martlet-c++")
+    #expect(try run(file("counter")) == "42\nstatus 0\n")
+  }
+
+  @Test
+  func `a hundred files are taken along`() throws {
+    let names = (0..<100).map { "file\($0)" }
+    for name in names { try name.write(toFile: file(name), atomically: true, encoding: .utf8) }
+    try compile(
+      #"""
+      #include <fcntl.h>
+      #include <stdio.h>
+      #include <unistd.h>
+      int main(void) {
+        int found = 0;
+        for (int index = 0; index < 100; index++) {
+          char name[32], bytes[32] = "";
+          snprintf(name, sizeof name, "/bin/file%d", index);
+          int descriptor = open(name, O_RDONLY);
+          if (descriptor >= 0 && read(descriptor, bytes, sizeof bytes) > 4) found++;
+          close(descriptor);
+        }
+        printf("%d\n", found);
+        return 0;
+      }
+      """#, "count")
+    let options = names.map { "-f \(file($0))" }.joined(separator: " ")
+    #expect(try run("\(options) \(file("count"))") == "100\nstatus 0\n")
+  }
+}
