@@ -23,8 +23,9 @@ WITH ?=
 APPEND ?=
 MEMORY ?= 256M
 ACCEL ?= tcg
+TRACE ?=
 QEMU_FLAGS ?=
-export PROGRAM ARGS WITH APPEND MEMORY ACCEL QEMU_FLAGS
+export PROGRAM ARGS WITH APPEND MEMORY ACCEL TRACE QEMU_FLAGS
 
 .PHONY: help
 help:
@@ -32,7 +33,8 @@ help:
 	@echo 'kernel       build/martlet.elf (GRUB) and build/martlet-multiboot.elf (QEMU -kernel)'
 	@echo 'programs     the programs of ring 3, in build/programs'
 	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE (also FILE.c) ARGS="…" as process 1'
-	@echo '             (WITH="FILE…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
+	@echo '             (TRACE=1 shows every call; WITH="FILE…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
+	@echo 'sdk          PREFIX=FOLDER: martlet-cc and martlet-run, to build and run programs outside this repository'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
@@ -91,6 +93,12 @@ debug: setup kernel programs
 .PHONY: profile
 profile: setup kernel programs
 	@Boot/Tools/profile
+
+# What programs outside this repository are built and run with.
+.PHONY: sdk
+sdk: setup kernel programs
+	@[ -n "$(PREFIX)" ] || { echo 'make sdk PREFIX=FOLDER' >&2; exit 1; }
+	@Programs/SDK/install "$(PREFIX)"
 
 .PHONY: iso
 iso: $(BUILD)/martlet.iso

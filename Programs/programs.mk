@@ -76,7 +76,7 @@ PROGRAM_SOURCE := $(PROGRAM)
 override PROGRAM := build/own/$(basename $(notdir $(PROGRAM)))
 $(PROGRAM): $(PROGRAM_SOURCE) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@clang $(PROGRAMS_CFLAGS) -Wno-error $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+	@clang $(PROGRAMS_CFLAGS) -Wno-error -g $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 programs-c: $(PROGRAM)
 endif
 

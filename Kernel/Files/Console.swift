@@ -4,6 +4,7 @@
 // - The `count` bytes from `start` on, round the end of the buffer, are waiting, oldest first.
 // - The device may interrupt for input exactly while the buffer has room. What finds none stays in the device, which holds
 //   the sender back, silently: a device that goes on asking could not ask for anything else, since its interrupt is an edge.
+// - Once `inputHasEnded` nothing more is taken from the device.
 
 import Memory
 public import Primitives
@@ -15,6 +16,13 @@ public final class Console {
   private var start = 0
   /// Bytes that wait to be read.
   public private(set) var count = 0
+
+  /// Whether the input says where it ends: DLE EOT is its end, DLE DLE one DLE, everything else itself (kernel option
+  /// `input=framed`). A serial line has no end of its own.
+  public var inputIsFramed = false
+  private var followsEscape = false
+  /// Whether the end of the input has arrived; what arrived before it may still wait.
+  public private(set) var inputHasEnded = false
 
   /// The notes that watch the console, through whichever file.
   var watchers = NoteList()
@@ -37,13 +45,27 @@ public final class Console {
   /// wakes those who wait.
   public func serve() {
     let before = count
+    let hadEnded = inputHasEnded
     while hasRoom, let byte = services.processor.receiveFromConsole() {
+      guard !inputIsFramed || isContent(byte) else { continue }
       input[(start + count) % FileLimits.consoleInputByteCount] = byte
       count += 1
     }
-    if count > before { services.wake(.consoleInput) }
+    if count > before || inputHasEnded != hadEnded { services.wake(.consoleInput) }
     output.drain()
     allowInterrupts()
+  }
+
+  /// Whether a byte of framed input is one for programs.
+  private func isContent(_ byte: UInt8) -> Bool {
+    if inputHasEnded { return false }
+    guard followsEscape else {
+      followsEscape = byte == FileLimits.consoleEscape
+      return !followsEscape
+    }
+    followsEscape = false
+    if byte == FileLimits.consoleEndOfInput { inputHasEnded = true }
+    return !inputHasEnded
   }
 
   private func allowInterrupts() {

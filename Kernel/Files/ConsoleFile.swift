@@ -28,7 +28,7 @@ public final class ConsoleFile: DeviceFile {
         throw .efault
       }
     }
-    if transfer.moved > 0 { return .complete }
+    if transfer.moved > 0 || console.inputHasEnded { return .complete }
     if flags.contains(.nonBlocking) { throw .eagain }
     return .wait(Wait(.consoleInput))
   }
@@ -115,7 +115,12 @@ public final class ConsoleFile: DeviceFile {
     let console = fileServices.console
     let count = filter == .read ? console.count : console.output.room(hasWaited: false)
     if filter == .write && count == 0 { console.output.roomIsAwaited() }
-    return Readiness(Int64(count), isReady: count > 0)
+    var readiness = Readiness(Int64(count), isReady: count > 0)
+    if filter == .read && console.inputHasEnded {
+      readiness.isReady = true
+      readiness.isEnd = true
+    }
+    return readiness
   }
 
   /// All that is open of the console has the same watchers.
@@ -127,7 +132,7 @@ public final class ConsoleFile: DeviceFile {
   /// Readable while input waits, writable while there is room.
   public override func poll(_ events: UInt16) -> UInt16 {
     var ready = readyPoll(events)
-    if fileServices.console.count == 0 { ready &= ~PollEvents.readable }
+    if fileServices.console.count == 0 && !fileServices.console.inputHasEnded { ready &= ~PollEvents.readable }
     if fileServices.console.output.room(hasWaited: false) == 0 { ready &= ~PollEvents.writable }
     return ready
   }

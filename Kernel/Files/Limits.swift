@@ -37,6 +37,10 @@ public enum FileLimits {
   static let consoleInputByteCount = 4096
   /// Bytes that programs may have written to the console before the device takes them; then writers wait.
   public static let consoleOutputByteCount = 65_536
+  /// DLE: what stands before the two bytes of framed input that mean something else than themselves.
+  static let consoleEscape: UInt8 = 0x10
+  /// EOT: behind a DLE, the end of framed input.
+  static let consoleEndOfInput: UInt8 = 0x04
   /// Bytes that the kernel's own lines may take up beyond that: they cannot wait.
   static let consoleReserveByteCount = 16_384
   /// Bytes that one event hands to the console's device at most.

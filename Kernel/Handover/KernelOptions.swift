@@ -14,6 +14,10 @@ public struct KernelOptions {
   public private(set) var selfTestPattern: [UInt8]?
   /// `quiet`: no kernel lines but a panic's.
   public private(set) var isQuiet = false
+  /// `env=NAME=VALUE`, any number of times: the environment of process 1.
+  public private(set) var environment: [[UInt8]] = []
+  /// `input=framed`: the console's input says where it ends.
+  public private(set) var inputIsFramed = false
   /// `signosys=`: whether an unknown system call number raises SIGSYS.
   public private(set) var unknownCallsRaiseSignal = true
   /// `inspect` or `inspect=N`: watch the heap use of every event, inspect the whole kernel at the end, and after every Nth
@@ -23,6 +27,10 @@ public struct KernelOptions {
   public private(set) var failurePoints: [[UInt8]] = []
   /// `seed=N`: what the fail points' percentages are drawn from.
   public private(set) var seed: UInt64 = 1
+  /// `trace` or `trace=faults`: show what programs call, their signals and, if so asked, their page faults.
+  public private(set) var isTraced = false
+  /// `trace=faults`.
+  public private(set) var tracesFaults = false
   /// `inspect-test=KIND`: breaks an invariant on purpose once process 1 exists, for the inspection to find.
   public private(set) var inspectionTest: [UInt8]?
   /// `panic-test` or `panic-test=KIND`: fail on purpose.
@@ -88,7 +96,8 @@ public struct KernelOptions {
 
   /// The options by their names.
   private enum Option {
-    case initPath, swap, selfTest, quiet, signalUnknownCalls, inspect, fail, seed, inspectionTest, panicTest
+    case initPath, environment, swap, selfTest, quiet, input, signalUnknownCalls
+    case inspect, trace, fail, seed, inspectionTest, panicTest
 
     init?(_ name: [UInt8]) {
       if matches(name, "init") {
@@ -111,6 +120,12 @@ public struct KernelOptions {
         self = .inspectionTest
       } else if matches(name, "panic-test") {
         self = .panicTest
+      } else if matches(name, "env") {
+        self = .environment
+      } else if matches(name, "input") {
+        self = .input
+      } else if matches(name, "trace") {
+        self = .trace
       } else {
         return nil
       }
@@ -123,12 +138,19 @@ public struct KernelOptions {
     case .quiet:
       guard value == nil else { return false }
       isQuiet = true
+    case .input:
+      guard let value, matches(value, "framed") else { return false }
+      inputIsFramed = true
+    case .trace:
+      guard value == nil || matches(value ?? [], "faults") else { return false }
+      isTraced = true
+      tracesFaults = value != nil
     case .selfTest: selfTestPattern = value ?? []
     case .panicTest: panicTest = value ?? []
     case .inspect:
       guard let interval = value.map(number) ?? 0 else { return false }
       inspectionInterval = interval
-    case .initPath, .fail, .inspectionTest:
+    case .initPath, .fail, .inspectionTest, .environment:
       guard let value, !value.isEmpty else { return false }
       setText(option, value)
     case .swap:
@@ -148,6 +170,7 @@ public struct KernelOptions {
     switch option {
     case .initPath: initPath = value
     case .inspectionTest: inspectionTest = value
+    case .environment: environment.append(value)
     default: failurePoints.append(value)
     }
   }

@@ -3,15 +3,29 @@
 
 internal import Handover
 internal import MachineSupport
+internal import Primitives
 public import SystemCalls
 
 /// The report of a run.
 public enum HostReport {
-  private static let debugConsole: UInt16 = 0xE9
+  /// The port of QEMU's debug console, where it usually is.
+  static let debugConsole: UInt16 = 0xE9
+  /// The port of a second one, for `make run TRACE=1`.
+  static let traceConsole: UInt16 = 0xEA
   private static let stoppedStatus: Int32 = 0x7F
 
   /// Whether QEMU's debug console is there: it answers with its own number.
   private static var hasDebugConsole: Bool { port_read8(debugConsole) == UInt8(debugConsole) }
+
+  /// Hands a text to a debug console; false when that is not there. The second one answers with the number of the first, too.
+  static func send(_ bytes: RawSpan, _ port: UInt16) -> Bool {
+    guard port_read8(port) == UInt8(debugConsole) else { return false }
+    for index in 0..<bytes.byteCount {
+      // SAFETY: the index is inside the span.
+      port_write8(port, unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self))
+    }
+    return true
+  }
 
   /// Says how process 1 ended and what was left behind.
   public static func write(_ report: ExitReport) {

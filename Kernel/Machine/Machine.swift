@@ -121,7 +121,7 @@ public final class Machine {
     // SAFETY: `dispatcher` keeps both alive.
     unsafe set_event_objects(
       UInt64(UInt(bitPattern: Unmanaged.passUnretained(kernel).toOpaque())),
-      UInt64(UInt(bitPattern: Unmanaged.passUnretained(made).toOpaque())), kernel.monitor == nil ? 0 : 1)
+      UInt64(UInt(bitPattern: Unmanaged.passUnretained(made).toOpaque())), kernel.isWatched ? 1 : 0)
   }
 
   /// Answers events for ever.

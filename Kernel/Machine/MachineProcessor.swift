@@ -49,6 +49,11 @@ final class MachineProcessor: Processor {
   /// Hands bytes to the serial line, as many as it takes.
   override func sendToConsole(_ bytes: RawSpan) -> Int { MachineConsole.send(bytes) }
 
+  /// Hands a text to one of QEMU's debug consoles.
+  override func tellHost(_ channel: HostChannel, _ bytes: RawSpan) -> Bool {
+    HostReport.send(bytes, channel == .report ? HostReport.debugConsole : HostReport.traceConsole)
+  }
+
   /// The oldest byte that the serial line has received.
   override func receiveFromConsole() -> UInt8? { SerialLine.read() }
 

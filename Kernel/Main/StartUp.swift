@@ -21,6 +21,8 @@ func startUp() -> Never {
   var configuration = KernelConfiguration(
     memory: machine.memory, floatingPoint: machine.floatingPoint, modules: machine.modules)
   configuration.unknownCallsRaiseSignal = machine.options.unknownCallsRaiseSignal
+  configuration.environment = machine.options.environment
+  configuration.inputIsFramed = machine.options.inputIsFramed
   configuration.isQuiet = machine.options.isQuiet
   configuration.physicalFrameCount = Int(machine.physicalFrameCount)
   configuration.seedMaterial = machine.seedMaterial
@@ -30,6 +32,7 @@ func startUp() -> Never {
     leaveMachine(allTestsPassed ? .success : .failure)
   }
   if let interval = machine.options.inspectionInterval { kernel.startMonitoring(inspectionInterval: interval) }
+  if machine.options.isTraced { kernel.startTracing(showsFaults: machine.options.tracesFaults) }
   machine.connect(kernel) { report in
     HostReport.write(report)
     leaveMachine(report.isClean && allTestsPassed ? .success : .failure)

@@ -66,6 +66,10 @@ public final class KernelServices: Nameable {
     waker.instance?.wake(channel)
   }
 
+  /// Hands a line to whoever started the machine; false when nobody listens.
+  @discardableResult
+  public func tellHost(_ channel: HostChannel, _ line: ConsoleLine) -> Bool { processor.tellHost(channel, line.bytes) }
+
   /// Writes a line about the kernel's own doings to the console.
   public func report(_ write: (inout ConsoleLine) -> Void) {
     var line = ConsoleLine()

@@ -22,10 +22,20 @@ open class Processor: Nameable {
   /// Hands bytes, of which there is at least one, to the console's device as they are, as many as it takes at once; returns
   /// how many. When that is not all, the device interrupts as soon as it takes more.
   open func sendToConsole(_ bytes: RawSpan) -> Int { preconditionFailure("abstract") }
+  /// Hands a text to whoever started the machine, beside the console; false when nobody listens there.
+  open func tellHost(_ channel: HostChannel, _ bytes: RawSpan) -> Bool { false }
   /// The oldest byte that the console's device has received, which it gives up; nil when it has none.
   open func receiveFromConsole() -> UInt8? { preconditionFailure("abstract") }
   /// Chooses what the console's device interrupts for. It interrupts anew for what is so already, whatever it did before.
   open func setConsoleInterrupts(_ events: ConsoleEvents) { preconditionFailure("abstract") }
+}
+
+/// What whoever started the machine can listen to. No program can write there.
+public enum HostChannel: Sendable {
+  /// How processes ended.
+  case report
+  /// What programs call, and what comes of it.
+  case trace
 }
 
 /// What the console's device interrupts for. Its interrupt is an edge: as long as it has something to say and the kernel

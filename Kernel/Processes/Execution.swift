@@ -86,6 +86,12 @@ public final class Execution {
     staging.argumentCount += 1
   }
 
+  /// Stages a string of the environment that the kernel made, behind all arguments.
+  public func stageEnvironment(_ bytes: Span<UInt8>) throws(Errno) {
+    try staging.append(bytes, count: bytes.count)
+    staging.environmentCount += 1
+  }
+
   /// Ends the staging of arguments that the kernel made.
   public func endStaging() { phase = .file }
 

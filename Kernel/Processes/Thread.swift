@@ -34,6 +34,8 @@ public final class Thread: Nameable {
   public var awaitedFrame = FrameNumber.none
   /// Whether the thread has called or faulted since it was given the processor, so it has had its turn.
   public var hasRun = false
+  /// The call that was shown as unfinished (kernel option `trace`): one more than the place of its declaration; 0: none.
+  public var tracedCall: UInt16 = 0
   /// Where the arguments of the call lie.
   public private(set) var arguments: PinnedRecord<ArgumentRegisters>
   /// Units of what its calls left to be torn down that the thread works off before it goes on.

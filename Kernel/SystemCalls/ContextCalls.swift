@@ -11,22 +11,22 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSignalFrameCalls() {
-    declare(.sigreturn, "sigreturn", 1, copyIn: .structure(argument: 0, byteCount: UserContext.byteCount)) {
+    declare(.sigreturn, "sigreturn", [.pointer], copyIn: .structure(argument: 0, byteCount: UserContext.byteCount)) {
       call throws(Errno) in try call.signalReturn()
     }
-    declare(.getcontext, "getcontext", 1) { call throws(Errno) in
+    declare(.getcontext, "getcontext", [.pointer]) { call throws(Errno) in
       guard !call.arguments.first.isNull else { throw .einval }
       call.stageOwnContext()
       return call.deliver(UserContext.storedByteCount, to: call.arguments.first.address)
     }
     declare(
-      .setcontext, "setcontext", 1,
+      .setcontext, "setcontext", [.pointer],
       copyIn: .chosen { call throws(Errno) in
         guard !call.arguments.first.isNull else { throw .einval }
         return .bytes(call.arguments.first.range(UserContext.byteCount))
       }
     ) { call throws(Errno) in try call.setContext() }
-    declare(.swapcontext, "swapcontext", 2) { call throws(Errno) in try call.swapContext() }
+    declare(.swapcontext, "swapcontext", [.pointer, .pointer]) { call throws(Errno) in try call.swapContext() }
   }
 }
 

@@ -9,37 +9,51 @@ import Processes
 extension SystemCallTable {
   mutating func declareFileCalls() {
     let transfer = MemoryDemand.waits(HeapCost.transfer)
-    declare(.read, "read", 3, transfer) { call throws(Errno) in try call.read(at: nil) }
-    declare(.write, "write", 3, transfer) { call throws(Errno) in try call.write(at: nil) }
-    declare(.pread, "pread", 4, transfer) { call throws(Errno) in try call.read(at: call.arguments.fourth.long) }
-    declare(.pwrite, "pwrite", 4, transfer) { call throws(Errno) in try call.write(at: call.arguments.fourth.long) }
-    declare(.lseek, "lseek", 3, .asks(HeapCost.transferHold)) { call throws(Errno) in try call.seek() }
+    declare(.read, "read", [.descriptor, .pointer, .size], transfer) { call throws(Errno) in try call.read(at: nil) }
+    declare(.write, "write", [.descriptor, .bytes, .size], transfer) { call throws(Errno) in try call.write(at: nil) }
+    declare(.pread, "pread", [.descriptor, .pointer, .size, .long], transfer) { call throws(Errno) in
+      try call.read(at: call.arguments.fourth.long)
+    }
+    declare(.pwrite, "pwrite", [.descriptor, .bytes, .size, .long], transfer) { call throws(Errno) in
+      try call.write(at: call.arguments.fourth.long)
+    }
+    declare(.lseek, "lseek", [.descriptor, .long, .origin], .asks(HeapCost.transferHold)) { call throws(Errno) in
+      try call.seek()
+    }
     declare(
-      .ftruncate, "ftruncate", 2, .refuses(.enomem, HeapCost.transferHold), givesBack: { $0.truncateGivesBack() },
+      .ftruncate, "ftruncate", [.descriptor, .long], .refuses(.enomem, HeapCost.transferHold),
+      givesBack: { $0.truncateGivesBack() },
       { call throws(Errno) in try call.truncate() })
-    declare(.open, "open", 3, copyIn: .path(argument: 0), .refuses(.enfile, HeapCost.openFile)) {
+    declare(
+      .open, "open", [.path, .openFlags, .mode], copyIn: .path(argument: 0), .refuses(.enfile, HeapCost.openFile)
+    ) {
       call throws(Errno) in try call.open(call.arguments.second)
     }
-    declare(.openat, "openat", 4, copyIn: .path(argument: 1), .refuses(.enfile, HeapCost.openFile)) {
+    declare(
+      .openat, "openat", [.descriptor, .path, .openFlags, .mode], copyIn: .path(argument: 1),
+      .refuses(.enfile, HeapCost.openFile)
+    ) {
       call throws(Errno) in
       try call.checkDirectory()
       return try call.open(call.arguments.third)
     }
-    declare(.close, "close", 1) { call throws(Errno) in try call.close() }
-    declare(.dup, "dup", 1) { call throws(Errno) in try call.duplicate() }
-    declare(.dup2, "dup2", 2) { call throws(Errno) in try call.duplicateOnto() }
-    declare(.fstat, "fstat", 2) { call throws(Errno) in try call.status() }
-    declare(.fstat2008, "fstat (189)", 2) { call throws(Errno) in try call.status2008() }
-    declare(.fchmod, "fchmod", 2) { call throws(Errno) in try call.changeMode() }
-    declare(.fchown, "fchown", 3) { call throws(Errno) in try call.changeOwner() }
-    declare(.fsync, "fsync", 1) { call throws(Errno) in try call.synchronize() }
-    declare(.fdatasync, "fdatasync", 1) { call throws(Errno) in try call.synchronize() }
-    declare(.getdtablesize, "getdtablesize", 0) { call throws(Errno) in .value(UInt64(call.table.limit)) }
-    declare(.closefrom, "closefrom", 1) { call throws(Errno) in
+    declare(.close, "close", [.descriptor]) { call throws(Errno) in try call.close() }
+    declare(.dup, "dup", [.descriptor]) { call throws(Errno) in try call.duplicate() }
+    declare(.dup2, "dup2", [.descriptor, .descriptor]) { call throws(Errno) in try call.duplicateOnto() }
+    declare(.fstat, "fstat", [.descriptor, .pointer]) { call throws(Errno) in try call.status() }
+    declare(.fstat2008, "fstat (189)", [.descriptor, .pointer]) { call throws(Errno) in try call.status2008() }
+    declare(.fchmod, "fchmod", [.descriptor, .mode]) { call throws(Errno) in try call.changeMode() }
+    declare(.fchown, "fchown", [.descriptor, .integer, .integer]) { call throws(Errno) in try call.changeOwner() }
+    declare(.fsync, "fsync", [.descriptor]) { call throws(Errno) in try call.synchronize() }
+    declare(.fdatasync, "fdatasync", [.descriptor]) { call throws(Errno) in try call.synchronize() }
+    declare(.getdtablesize, "getdtablesize", []) { call throws(Errno) in .value(UInt64(call.table.limit)) }
+    declare(.closefrom, "closefrom", [.descriptor]) { call throws(Errno) in
       try call.goOn(.closeRange(UInt32(max(0, call.arguments.first.integer)), UInt32.max))
     }
-    declare(.closeRange, "close_range", 3) { call throws(Errno) in try call.closeRange() }
-    declare(.copyFileRange, "copy_file_range", 6) { call throws(Errno) in try call.copyFileRange() }
+    declare(.closeRange, "close_range", [.integer, .integer, .bits]) { call throws(Errno) in try call.closeRange() }
+    declare(.copyFileRange, "copy_file_range", [.descriptor, .pointer, .descriptor, .pointer, .size, .bits]) {
+      call throws(Errno) in try call.copyFileRange()
+    }
     declareFileControlCalls()
     declareVectorCalls()
     declarePipeCalls()

@@ -7,8 +7,13 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareFileControlCalls() {
-    declare(.fcntl, "fcntl", 3, .asks(HeapCost.transferHold)) { call throws(Errno) in try call.fileControl() }
-    declare(.ioctl, "ioctl", 3, copyIn: .chosen { call throws(Errno) in try call.controlRequest() }) {
+    declare(.fcntl, "fcntl", [.descriptor, .fileCommand, .long], .asks(HeapCost.transferHold)) { call throws(Errno) in
+      try call.fileControl()
+    }
+    declare(
+      .ioctl, "ioctl", [.descriptor, .bits, .pointer],
+      copyIn: .chosen { call throws(Errno) in try call.controlRequest() }
+    ) {
       call throws(Errno) in try call.deviceControl()
     }
   }

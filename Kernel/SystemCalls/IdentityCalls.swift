@@ -8,29 +8,29 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareIdentityCalls() {
-    declare(.getuid, "getuid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.user)) }
-    declare(.geteuid, "geteuid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveUser)) }
-    declare(.getgid, "getgid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.group)) }
-    declare(.getegid, "getegid", 0) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveGroup)) }
-    declare(.getresuid, "getresuid", 3) { call throws(Errno) in
+    declare(.getuid, "getuid", []) { call throws(Errno) in .value(UInt64(call.process.credentials.user)) }
+    declare(.geteuid, "geteuid", []) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveUser)) }
+    declare(.getgid, "getgid", []) { call throws(Errno) in .value(UInt64(call.process.credentials.group)) }
+    declare(.getegid, "getegid", []) { call throws(Errno) in .value(UInt64(call.process.credentials.effectiveGroup)) }
+    declare(.getresuid, "getresuid", [.pointer, .pointer, .pointer]) { call throws(Errno) in
       let credentials = call.process.credentials
       return call.deliver(credentials.user, credentials.effectiveUser, credentials.savedUser)
     }
-    declare(.getresgid, "getresgid", 3) { call throws(Errno) in
+    declare(.getresgid, "getresgid", [.pointer, .pointer, .pointer]) { call throws(Errno) in
       let credentials = call.process.credentials
       return call.deliver(credentials.group, credentials.effectiveGroup, credentials.savedGroup)
     }
-    declare(.issetugid, "issetugid", 0) { call throws(Errno) in .value(call.process.hasChangedIdentity ? 1 : 0) }
-    declare(.umask, "umask", 1) { call throws(Errno) in
+    declare(.issetugid, "issetugid", []) { call throws(Errno) in .value(call.process.hasChangedIdentity ? 1 : 0) }
+    declare(.umask, "umask", [.mode]) { call throws(Errno) in
       let old = call.process.creationMask
       call.process.creationMask = FileMode(rawValue: UInt16(truncatingIfNeeded: call.arguments.first.raw))
         .intersection(.allPermissions)
       return .value(UInt64(old.rawValue))
     }
     declareChangesOfIdentity()
-    declare(.getgroups, "getgroups", 2) { call throws(Errno) in try call.groups() }
+    declare(.getgroups, "getgroups", [.integer, .pointer]) { call throws(Errno) in try call.groups() }
     declare(
-      .setgroups, "setgroups", 2, copyIn: .chosen { call throws(Errno) in try call.groupsRequest() },
+      .setgroups, "setgroups", [.integer, .pointer], copyIn: .chosen { call throws(Errno) in try call.groupsRequest() },
       .waits(HeapCost.credentials + HeapCost.groupList)
     ) { call throws(Errno) in try call.setGroups() }
   }
@@ -38,40 +38,40 @@ extension SystemCallTable {
   private mutating func declareChangesOfIdentity() {
     let copy = MemoryDemand.waits(HeapCost.credentials)
     let copyAndAccount = MemoryDemand.waits(HeapCost.credentials + HeapCost.userAccount)
-    declare(.setuid, "setuid", 1, copyAndAccount) { call throws(Errno) in
+    declare(.setuid, "setuid", [.integer], copyAndAccount) { call throws(Errno) in
       try call.process.setUser(call.arguments.first.word)
       return .value(0)
     }
-    declare(.seteuid, "seteuid", 1, copy) { call throws(Errno) in
+    declare(.seteuid, "seteuid", [.integer], copy) { call throws(Errno) in
       try call.process.setEffectiveUser(call.arguments.first.word)
       return .value(0)
     }
-    declare(.setgid, "setgid", 1, copy) { call throws(Errno) in
+    declare(.setgid, "setgid", [.integer], copy) { call throws(Errno) in
       try call.process.setGroup(call.arguments.first.word)
       return .value(0)
     }
-    declare(.setegid, "setegid", 1, copy) { call throws(Errno) in
+    declare(.setegid, "setegid", [.integer], copy) { call throws(Errno) in
       try call.process.setEffectiveGroup(call.arguments.first.word)
       return .value(0)
     }
-    declare(.setreuid, "setreuid", 2, copyAndAccount) { call throws(Errno) in
+    declare(.setreuid, "setreuid", [.integer, .integer], copyAndAccount) { call throws(Errno) in
       let wanted = call.arguments
       try call.process.setUsers(real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier)
       return .value(0)
     }
-    declare(.setregid, "setregid", 2, copy) { call throws(Errno) in
+    declare(.setregid, "setregid", [.integer, .integer], copy) { call throws(Errno) in
       let wanted = call.arguments
       try call.process.setGroups(real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier)
       return .value(0)
     }
-    declare(.setresuid, "setresuid", 3, copyAndAccount) { call throws(Errno) in
+    declare(.setresuid, "setresuid", [.integer, .integer, .integer], copyAndAccount) { call throws(Errno) in
       let wanted = call.arguments
       try call.process.setUsers(
         real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier,
         saved: wanted.third.optionalIdentifier)
       return .value(0)
     }
-    declare(.setresgid, "setresgid", 3, copy) { call throws(Errno) in
+    declare(.setresgid, "setresgid", [.integer, .integer, .integer], copy) { call throws(Errno) in
       let wanted = call.arguments
       try call.process.setGroups(
         real: wanted.first.optionalIdentifier, effective: wanted.second.optionalIdentifier,

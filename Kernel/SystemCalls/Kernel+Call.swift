@@ -53,7 +53,7 @@ extension Kernel {
   private func performIndirect(_ thread: Thread, _ process: Process, progress: Int) -> Bool {
     var entry = entry(thread.context.rdi)
     if entry.preparation.contains(.indirect) { entry = table.unknown }
-    let argumentCount = entry.declaration.borrow { $0.argumentCount }
+    let argumentCount = entry.declaration.borrow { $0.arguments.count }
     var sixth: UInt64 = 0
     if argumentCount > 5 {
       var progress = progress

@@ -10,11 +10,21 @@ extension Kernel {
   /// Acts on a signal that is due to a thread before that goes on; whether there was one that could be acted on.
   func actOnSignal(_ thread: Thread, _ process: Process) -> Bool {
     guard processes.hasDueSignal(thread, process) else { return false }
-    guard thread.continuation.isNone else { return processes.actOnSignalInCall(thread, process) }
+    guard thread.continuation.isNone else {
+      let acted = processes.actOnSignalInCall(thread, process)
+      if acted { tracer?.end(process) }
+      return acted
+    }
     if processes.mayBeFastBlocked(thread, process) && !lookAtFastBlock(thread, process) { return true }
     switch processes.actOnSignal(thread, process) {
     case .nothing: return false
     case .done: break
+    // That of a call that does not exist was told when it was made.
+    case .ended(let information):
+      tracer?.end(process)
+      if information.signal != .sigsys || information.process != 0 {
+        tellOfDeath(of: process, thread, information)
+      }
     case .handler(let information): beginHandler(information, nil, thread, process)
     }
     return true
@@ -59,6 +69,7 @@ extension Kernel {
       processes.releaseAwaitedFrame(thread)
       // The number of the call and its arguments are in their registers still: back to the instruction, of two bytes.
       if restarts { thread.context.rip &-= 2 } else { _ = fail(.eintr, thread) }
+      tracer?.end(thread, process, restarts: restarts)
     }
   }
 
@@ -75,7 +86,13 @@ extension Kernel {
 
   /// Something that a thread did: its handler runs at once, or the process ends.
   func raise(_ information: SignalInformation, _ exception: ProcessorException, _ thread: Thread, _ process: Process) {
-    if processes.raise(information.signal, thread, process) { beginHandler(information, exception, thread, process) }
+    guard process.state == .running else { return }
+    if processes.raise(information.signal, thread, process) {
+      beginHandler(information, exception, thread, process)
+    } else {
+      tracer?.end(process)
+      tellOfDeath(of: process, thread, information, exception)
+    }
   }
 
   // MARK: The frame
@@ -85,7 +102,9 @@ extension Kernel {
     _ information: SignalInformation, _ exception: ProcessorException?, _ thread: Thread, _ process: Process
   ) {
     let alternate = thread.signals.alternateStack
+    tracer?.end(thread, process)
     let entry = processes.enterHandler(information.signal, thread, process)
+    tracer?.handle(information, handler: entry.handler, process)
     processes.saveFloatingPoint(of: thread)
     let stackPointer = thread.context.rsp
     var top = stackPointer &- SignalFrame.redZoneByteCount
@@ -126,6 +145,7 @@ extension Kernel {
     case .fault, .tooLong:
       thread.continuation = .none
       processes.beginExit(process, .terminated(.sigill))
+      tellOfDeath(of: process, thread, SignalInformation(.sigill))
     case .wait(let awaited):
       thread.continuation = .phase(.signalFrame(frame))
       processes.park(thread, on: awaited)

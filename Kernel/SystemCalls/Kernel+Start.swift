@@ -24,7 +24,8 @@ extension Kernel {
   }
 
   /// Creates process 1 from the file with this path (`/bin/NAME`); an empty path means the first module. Console on
-  /// descriptors 0, 1 and 2. Its arguments are the words of the module's string; argument 0 is the path.
+  /// descriptors 0, 1 and 2. Its arguments are the words of the module's string; argument 0 is the path. Its environment
+  /// is what the configuration says.
   ///
   /// Throws what execve(2) would give: ENOENT, ENOEXEC, ENOMEM, E2BIG.
   public func start(_ path: [UInt8]) throws(Errno) {
@@ -101,6 +102,11 @@ extension Kernel {
       argument.append(0)
       try execution.stage(argument.span)
       position = word.upperBound
+    }
+    for variable in environment {
+      var text = variable
+      text.append(0)
+      try execution.stageEnvironment(text.span)
     }
     execution.endStaging()
     return execution

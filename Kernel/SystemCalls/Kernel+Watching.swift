@@ -16,14 +16,59 @@ extension Kernel {
     while !memory.drainTeardown(budget: 64) {}
   }
 
+  /// Shows what programs call from now on; the machine calls the watched entries from then on.
+  ///
+  /// - Parameter showsFaults: page faults are shown, too.
+  public func startTracing(showsFaults: Bool) {
+    tracer = CallTracer(services, table.declarations, showsFaults: showsFaults)
+  }
+
   /// `handle(_:)`, watched.
   @discardableResult
   public func watch(_ event: Event) -> Bool {
+    let trace = tracer.flatMap { begin(event, $0) }
     monitor?.begin(kind(of: event))
     let goesOn = handle(event)
     monitor?.end()
+    if let trace { end(trace, goesOn: goesOn) }
     if goesOn { eventEnded() }
     return goesOn
+  }
+
+  // MARK: Traces
+
+  /// A call that is traced: its line so far, its thread, its entry.
+  private struct Trace {
+    let line: ConsoleLine
+    let thread: Thread
+    let entry: SystemCallEntry
+  }
+
+  /// Begins to show an event.
+  private func begin(_ event: Event, _ tracer: CallTracer) -> Trace? {
+    guard let thread = processes.current, let process = processes.currentProcess else { return nil }
+    switch event {
+    case .systemCall:
+      let entry = entryInProgress(of: thread)
+      let call = SystemCall(kernel: self, thread: thread, process: process)
+      return Trace(line: tracer.begin(call, entry), thread: thread, entry: entry)
+    case .exception(let exception):
+      if exception.vector == ExceptionVector.pageFault { tracer.fault(exception, thread, process) }
+      return nil
+    default: return nil
+    }
+  }
+
+  /// Shows the result of a call, if there is one now.
+  private func end(_ trace: Trace, goesOn: Bool) {
+    let isOver = goesOn || trace.thread.continuation.isNone && processes.current === trace.thread
+    if case .exit = trace.thread.continuation {
+      tracer?.leave(trace.line)
+    } else if isOver {
+      tracer?.end(trace.line, trace.thread)
+    } else {
+      tracer?.suspend(trace.line, trace.thread, trace.entry)
+    }
   }
 
   /// `next()`, watched.
@@ -32,6 +77,9 @@ extension Kernel {
     let result = next()
     monitor?.end()
     if case .finished = result { return result }
+    if case .run = result, let tracer, let thread = processes.current, let process = processes.currentProcess {
+      tracer.end(thread, process)
+    }
     eventEnded()
     return result
   }

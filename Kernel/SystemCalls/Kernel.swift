@@ -22,12 +22,16 @@ public final class Kernel {
   let controls = SystemControlTable()
   let modules: [BootModule]
   let isQuiet: Bool
+  /// The environment of process 1.
+  let environment: [[UInt8]]
   /// Whole frames of the machine's memory (`hw.physmem`).
   let physicalFrameCount: Int
   var unknownCallsRaiseSignal: Bool
   /// When the timer is to interrupt the thread that `next()` has said runs, at the latest, in nanoseconds since boot: its turn
   /// ends, somebody who sleeps is due, or whoever woke goes first.
   public internal(set) var nextLookNanoseconds: UInt64 = 0
+  /// `kern.logsigexit`: whether it is said what ended a process that something went wrong with.
+  var saysWhatDied = true
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.
@@ -48,6 +52,10 @@ public final class Kernel {
   let seedMaterial: [UInt64]
   /// Watches events, if that was asked for (Kernel+Watching.swift).
   public internal(set) var monitor: EventMonitor?
+  /// Shows what programs call, if that was asked for.
+  var tracer: CallTracer?
+  /// Whether the machine is to call the watched entries.
+  public var isWatched: Bool { monitor != nil || tracer != nil }
   /// Whether an inspection or the monitor found something wrong.
   public internal(set) var hasViolation = false
   /// What reboot(2) decided, if it was called.
@@ -58,6 +66,7 @@ public final class Kernel {
     memory = configuration.memory
     services = configuration.memory.services
     modules = configuration.modules
+    environment = configuration.environment
     isQuiet = configuration.isQuiet
     seedMaterial = configuration.seedMaterial
     services.isQuiet = isQuiet
@@ -68,6 +77,7 @@ public final class Kernel {
     physicalFrameCount = configuration.physicalFrameCount ?? configuration.memory.managedFrameCount
     unknownCallsRaiseSignal = configuration.unknownCallsRaiseSignal
     files = FileServices(configuration.memory, consoleOutputByteCount: configuration.consoleOutputByteCount)
+    files.console.inputIsFramed = configuration.inputIsFramed
     files.limitSteps(toPageCount: configuration.unitsPerTurn)
     processes = ProcessSystem(
       memory: configuration.memory, floatingPoint: configuration.floatingPoint,

@@ -43,6 +43,11 @@ public struct KernelConfiguration {
   /// How many map entries, translations, pages and descriptors a call handles before others have a turn.
   public var unitsPerTurn = ProcessLimits.unitsPerTurn
 
+  /// The environment of process 1, NAME=VALUE each (kernel option `env=`).
+  public var environment: [[UInt8]] = []
+  /// Whether the console's input says where it ends (kernel option `input=framed`).
+  public var inputIsFramed = false
+
   /// Bytes that programs may have written to the console before its device takes them.
   public var consoleOutputByteCount = FileLimits.consoleOutputByteCount
 

@@ -85,17 +85,19 @@ private struct MapArguments {
 
 extension SystemCallTable {
   mutating func declareMemoryCalls() {
-    declare(.mmap, "mmap", 6, .refuses(.enomem, HeapCost.mapping)) { call throws(Errno) in try call.map() }
-    declare(.munmap, "munmap", 2) { call throws(Errno) in try call.unmap() }
     declare(
-      .mprotect, "mprotect", 3, .refuses(.enomem, .none),
+      .mmap, "mmap", [.pointer, .size, .protection, .mapFlags, .descriptor, .long], .refuses(.enomem, HeapCost.mapping)
+    ) { call throws(Errno) in try call.map() }
+    declare(.munmap, "munmap", [.pointer, .size]) { call throws(Errno) in try call.unmap() }
+    declare(
+      .mprotect, "mprotect", [.pointer, .size, .protection], .refuses(.enomem, .none),
       givesBack: { !Protection(argument: $0.arguments.third.word).contains(.write) },
       { call throws(Errno) in try call.protect() })
     declare(
-      .break, "break", 1, .refuses(.enomem, .none),
+      .break, "break", [.pointer], .refuses(.enomem, .none),
       givesBack: { $0.arguments.first.raw <= $0.space.program.dataEnd },
       { call throws(Errno) in try call.setBreak() })
-    declare(.mincore, "mincore", 3) { call throws(Errno) in try call.residence() }
+    declare(.mincore, "mincore", [.pointer, .size, .pointer]) { call throws(Errno) in try call.residence() }
   }
 }
 

@@ -9,11 +9,11 @@ import Processes
 extension SystemCallTable {
   mutating func declarePipeCalls() {
     let demand = MemoryDemand.refuses(.enomem, HeapCost.pipe)
-    declare(.pipe, "pipe (42)", 0, demand) { call throws(Errno) in
+    declare(.pipe, "pipe (42)", [], demand) { call throws(Errno) in
       let (first, second) = try call.makePipe([])
       return .pair(UInt64(first), UInt64(second))
     }
-    declare(.pipe2, "pipe2", 2, demand) { call throws(Errno) in try call.pipe() }
+    declare(.pipe2, "pipe2", [.pointer, .openFlags], demand) { call throws(Errno) in try call.pipe() }
   }
 }
 

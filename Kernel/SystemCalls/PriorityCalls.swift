@@ -9,29 +9,36 @@ import Processes
 
 extension SystemCallTable {
   mutating func declarePriorityCalls() {
-    declare(.getpriority, "getpriority", 2) { call throws(Errno) in try call.niceness() }
-    declare(.setpriority, "setpriority", 3) { call throws(Errno) in try call.setNiceness() }
-    declare(.rtprio, "rtprio", 3) { call throws(Errno) in try call.processPriority() }
-    declare(.rtprioThread, "rtprio_thread", 3) { call throws(Errno) in try call.threadPriority() }
-    declare(.schedSetparam, "sched_setparam", 2) { call throws(Errno) in try call.setSchedulingParameter() }
-    declare(.schedGetparam, "sched_getparam", 2) { call throws(Errno) in
+    declare(.getpriority, "getpriority", [.integer, .integer]) { call throws(Errno) in try call.niceness() }
+    declare(.setpriority, "setpriority", [.integer, .integer, .integer]) { call throws(Errno) in try call.setNiceness()
+    }
+    declare(.rtprio, "rtprio", [.integer, .integer, .pointer]) { call throws(Errno) in try call.processPriority() }
+    declare(.rtprioThread, "rtprio_thread", [.integer, .long, .pointer]) { call throws(Errno) in
+      try call.threadPriority()
+    }
+    declare(.schedSetparam, "sched_setparam", [.integer, .pointer]) { call throws(Errno) in
+      try call.setSchedulingParameter()
+    }
+    declare(.schedGetparam, "sched_getparam", [.integer, .pointer]) { call throws(Errno) in
       let priority = try call.scheduledThread().frame.value.attributes.priority
       call.stage(priority.parameter)
       return call.deliver(4, to: call.arguments.second.address)
     }
-    declare(.schedSetscheduler, "sched_setscheduler", 3) { call throws(Errno) in try call.setSchedulingPolicy() }
-    declare(.schedGetscheduler, "sched_getscheduler", 1) { call throws(Errno) in
+    declare(.schedSetscheduler, "sched_setscheduler", [.integer, .integer, .pointer]) { call throws(Errno) in
+      try call.setSchedulingPolicy()
+    }
+    declare(.schedGetscheduler, "sched_getscheduler", [.integer]) { call throws(Errno) in
       let priority = try call.scheduledThread().frame.value.attributes.priority
       return .value(UInt64(SchedulingPolicy(priority.kind).rawValue))
     }
-    declare(.schedGetPriorityMax, "sched_get_priority_max", 1) { call throws(Errno) in
+    declare(.schedGetPriorityMax, "sched_get_priority_max", [.integer]) { call throws(Errno) in
       .value(UInt64(try call.schedulingPolicy(call.arguments.first).maximumPriority))
     }
-    declare(.schedGetPriorityMin, "sched_get_priority_min", 1) { call throws(Errno) in
+    declare(.schedGetPriorityMin, "sched_get_priority_min", [.integer]) { call throws(Errno) in
       _ = try call.schedulingPolicy(call.arguments.first)
       return .value(0)
     }
-    declare(.schedRrGetInterval, "sched_rr_get_interval", 2) { call throws(Errno) in
+    declare(.schedRrGetInterval, "sched_rr_get_interval", [.integer, .pointer]) { call throws(Errno) in
       _ = try call.scheduledThread()
       let turn = Timespec(nanoseconds: ProcessLimits.turnNanoseconds)
       return call.deliver(turn.seconds, turn.nanoseconds, to: call.arguments.second.address)

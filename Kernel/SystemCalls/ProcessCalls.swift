@@ -8,29 +8,33 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareProcessCalls() {
-    declare(.exit, "exit", 1) { call throws(Errno) in
+    declare(.exit, "exit", [.integer]) { call throws(Errno) in
       call.process.exitValue = call.arguments.first.integer
       call.kernel.processes.beginExit(call.process, .exited(call.arguments.first.integer))
       return .left
     }
     let child = MemoryDemand.refuses(.enomem, HeapCost.child)
-    declare(.fork, "fork", 0, child) { call throws(Errno) in try call.fork(ForkOptions()) }
-    declare(.vfork, "vfork", 0, child) { call throws(Errno) in try call.fork(.virtual) }
-    declare(.rfork, "rfork", 1, child) { call throws(Errno) in try call.forkPartly() }
-    declare(.execve, "execve", 3, copyIn: .path(argument: 0), .refuses(.enomem, HeapCost.execution)) {
+    declare(.fork, "fork", [], child) { call throws(Errno) in try call.fork(ForkOptions()) }
+    declare(.vfork, "vfork", [], child) { call throws(Errno) in try call.fork(.virtual) }
+    declare(.rfork, "rfork", [.bits], child) { call throws(Errno) in try call.forkPartly() }
+    declare(
+      .execve, "execve", [.path, .pointer, .pointer], copyIn: .path(argument: 0), .refuses(.enomem, HeapCost.execution)
+    ) {
       call throws(Errno) in try call.execute()
     }
-    declare(.wait4, "wait4", 4) { call throws(Errno) in try call.waitForChild() }
-    declare(.wait6, "wait6", 6) { call throws(Errno) in try call.waitForSelected() }
-    declare(.schedYield, "sched_yield", 0) { call throws(Errno) in
+    declare(.wait4, "wait4", [.integer, .pointer, .bits, .pointer]) { call throws(Errno) in try call.waitForChild() }
+    declare(.wait6, "wait6", [.integer, .long, .pointer, .bits, .pointer, .pointer]) { call throws(Errno) in
+      try call.waitForSelected()
+    }
+    declare(.schedYield, "sched_yield", []) { call throws(Errno) in
       let answer = call.leave(with: 0)
       call.kernel.processes.yield()
       return answer
     }
-    declare(.thrSelf, "thr_self", 1) { call throws(Errno) in
+    declare(.thrSelf, "thr_self", [.pointer]) { call throws(Errno) in
       call.deliver(UInt64(call.thread.identifier), to: call.arguments.first.address)
     }
-    declare(.getrusage, "getrusage", 2) { call throws(Errno) in try call.usage() }
+    declare(.getrusage, "getrusage", [.integer, .pointer]) { call throws(Errno) in try call.usage() }
     declareControlCall()
     declareSignalCalls()
     declareSignalFrameCalls()
@@ -39,7 +43,7 @@ extension SystemCallTable {
 
   private mutating func declareControlCall() {
     declare(
-      .procctl, "procctl", 4,
+      .procctl, "procctl", [.integer, .long, .integer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         guard call.arguments.third.integer == ProcessControl.protect else { throw .einval }
         return .bytes(call.arguments.fourth.range(4))
@@ -53,23 +57,23 @@ extension SystemCallTable {
   }
 
   private mutating func declareFamilyCalls() {
-    declare(.getpid, "getpid", 0) { call throws(Errno) in .value(UInt64(UInt32(bitPattern: call.process.identifier))) }
-    declare(.getppid, "getppid", 0) { call throws(Errno) in
+    declare(.getpid, "getpid", []) { call throws(Errno) in .value(UInt64(UInt32(bitPattern: call.process.identifier))) }
+    declare(.getppid, "getppid", []) { call throws(Errno) in
       .value(UInt64(call.kernel.processes[call.process.parent]?.identifier ?? 0))
     }
-    declare(.getpgrp, "getpgrp", 0) { call throws(Errno) in .value(UInt64(call.process.groupIdentifier)) }
-    declare(.setpgid, "setpgid", 2) { call throws(Errno) in
+    declare(.getpgrp, "getpgrp", []) { call throws(Errno) in .value(UInt64(call.process.groupIdentifier)) }
+    declare(.setpgid, "setpgid", [.integer, .integer]) { call throws(Errno) in
       try call.kernel.processes.setProcessGroup(
         call.arguments.first.integer, call.arguments.second.integer, by: call.process)
       return .value(0)
     }
-    declare(.getpgid, "getpgid", 1) { call throws(Errno) in
+    declare(.getpgid, "getpgid", [.integer]) { call throws(Errno) in
       .value(UInt64(try call.kernel.processes.processGroup(of: call.arguments.first.integer, by: call.process)))
     }
-    declare(.setsid, "setsid", 0) { call throws(Errno) in
+    declare(.setsid, "setsid", []) { call throws(Errno) in
       .value(UInt64(try call.kernel.processes.makeSession(call.process)))
     }
-    declare(.getsid, "getsid", 1) { call throws(Errno) in
+    declare(.getsid, "getsid", [.integer]) { call throws(Errno) in
       .value(UInt64(try call.kernel.processes.session(of: call.arguments.first.integer, by: call.process)))
     }
   }

@@ -7,9 +7,11 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareProcessorSetCalls() {
-    declare(.cpusetGetaffinity, "cpuset_getaffinity", 5) { call throws(Errno) in try call.affinity() }
+    declare(.cpusetGetaffinity, "cpuset_getaffinity", [.integer, .integer, .long, .size, .pointer]) {
+      call throws(Errno) in try call.affinity()
+    }
     declare(
-      .cpusetSetaffinity, "cpuset_setaffinity", 5,
+      .cpusetSetaffinity, "cpuset_setaffinity", [.integer, .integer, .long, .size, .pointer],
       copyIn: .chosen { call throws(Errno) in .bytes(call.arguments.fifth.range(try call.maskByteCount())) }
     ) { call throws(Errno) in try call.setAffinity() }
   }

@@ -8,19 +8,21 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareQueueCalls() {
-    declare(.kqueue, "kqueue", 0, .refuses(.enomem, HeapCost.eventQueue)) { call throws(Errno) in
+    declare(.kqueue, "kqueue", [], .refuses(.enomem, HeapCost.eventQueue)) { call throws(Errno) in
       try call.makeQueue(closeOnExec: false)
     }
-    declare(.kqueuex, "kqueuex", 1, .refuses(.enomem, HeapCost.eventQueue)) { call throws(Errno) in
+    declare(.kqueuex, "kqueuex", [.bits], .refuses(.enomem, HeapCost.eventQueue)) { call throws(Errno) in
       let flags = call.arguments.first.word
       guard flags & ~SystemCall.queueCloseOnExec == 0 else { throw .einval }
       return try call.makeQueue(closeOnExec: flags & SystemCall.queueCloseOnExec != 0)
     }
     declare(
-      .kevent, "kevent", 6, copyIn: .chosen { call throws(Errno) in call.timeoutToCopy() }
+      .kevent, "kevent", [.descriptor, .pointer, .integer, .pointer, .integer, .pointer],
+      copyIn: .chosen { call throws(Errno) in call.timeoutToCopy() }
     ) { call throws(Errno) in try call.changeAndCollect(isOld: false) }
     declare(
-      .kevent2008, "kevent of FreeBSD 11", 6, copyIn: .chosen { call throws(Errno) in call.timeoutToCopy() }
+      .kevent2008, "kevent of FreeBSD 11", [.descriptor, .pointer, .integer, .pointer, .integer, .pointer],
+      copyIn: .chosen { call throws(Errno) in call.timeoutToCopy() }
     ) { call throws(Errno) in try call.changeAndCollect(isOld: true) }
   }
 }

@@ -14,7 +14,7 @@ private enum RandomFlags {
 
 extension SystemCallTable {
   mutating func declareRandomCalls() {
-    declare(.getrandom, "getrandom", 3) { call throws(Errno) in try call.random() }
+    declare(.getrandom, "getrandom", [.pointer, .size, .bits]) { call throws(Errno) in try call.random() }
   }
 }
 

@@ -9,12 +9,14 @@ extension SystemCallTable {
   mutating func declareSharedMemoryCalls() {
     let open = MemoryDemand.refuses(.enfile, HeapCost.sharedMemoryOpen)
     declare(
-      .shmOpen, "shm_open (482)", 3, copyIn: .chosen { call throws(Errno) in try call.pathRequest(.year2008) }, open
+      .shmOpen, "shm_open (482)", [.objectName, .openFlags, .mode],
+      copyIn: .chosen { call throws(Errno) in try call.pathRequest(.year2008) }, open
     ) { call throws(Errno) in try call.openSharedMemory(.year2008) }
     declare(
-      .shmOpen2, "shm_open2", 5, copyIn: .chosen { call throws(Errno) in try call.pathRequest(.today) }, open
+      .shmOpen2, "shm_open2", [.objectName, .openFlags, .mode, .bits, .path],
+      copyIn: .chosen { call throws(Errno) in try call.pathRequest(.today) }, open
     ) { call throws(Errno) in try call.openSharedMemory(.today) }
-    declare(.shmUnlink, "shm_unlink", 1, copyIn: .path(argument: 0)) { call throws(Errno) in
+    declare(.shmUnlink, "shm_unlink", [.path], copyIn: .path(argument: 0)) { call throws(Errno) in
       try call.unlinkSharedMemory()
     }
   }

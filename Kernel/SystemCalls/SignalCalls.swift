@@ -7,34 +7,40 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSignalCalls() {
-    declare(.kill, "kill", 2) { call throws(Errno) in try call.kill() }
-    declare(.sigqueue, "sigqueue", 3) { call throws(Errno) in try call.queueSignal() }
-    declare(.thrKill, "thr_kill", 2) { call throws(Errno) in try call.killThread() }
-    declare(.thrKill2, "thr_kill2", 3) { call throws(Errno) in try call.killThreadOfProcess() }
+    declare(.kill, "kill", [.integer, .signal]) { call throws(Errno) in try call.kill() }
+    declare(.sigqueue, "sigqueue", [.integer, .signal, .bits]) { call throws(Errno) in try call.queueSignal() }
+    declare(.thrKill, "thr_kill", [.long, .signal]) { call throws(Errno) in try call.killThread() }
+    declare(.thrKill2, "thr_kill2", [.integer, .long, .signal]) { call throws(Errno) in try call.killThreadOfProcess() }
     declare(
-      .sigaction, "sigaction", 3,
+      .sigaction, "sigaction", [.signal, .pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalAction.byteCount))
       }, .refuses(.enomem, HeapCost.signalActions)
     ) { call throws(Errno) in try call.signalAction() }
     declare(
-      .sigprocmask, "sigprocmask", 3,
+      .sigprocmask, "sigprocmask", [.integer, .pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SystemCall.setByteCount))
       }
     ) { call throws(Errno) in try call.signalMask() }
-    declare(.sigpending, "sigpending", 1) { call throws(Errno) in call.pendingSignals() }
-    declare(.sigsuspend, "sigsuspend", 1, copyIn: .structure(argument: 0, byteCount: SystemCall.setByteCount)) {
+    declare(.sigpending, "sigpending", [.pointer]) { call throws(Errno) in call.pendingSignals() }
+    declare(.sigsuspend, "sigsuspend", [.pointer], copyIn: .structure(argument: 0, byteCount: SystemCall.setByteCount))
+    {
       call throws(Errno) in
       call.kernel.processes.suspendMask(call.stagedSet(at: 0), of: call.thread, call.process)
       return call.suspend()
     }
-    declare(.sigtimedwait, "sigtimedwait", 3) { call throws(Errno) in try call.waitForSignal(hasTimeout: true) }
-    declare(.sigwaitinfo, "sigwaitinfo", 2) { call throws(Errno) in try call.waitForSignal(hasTimeout: false) }
-    declare(.sigwait, "sigwait", 2) { call throws(Errno) in try call.waitForSignal(hasTimeout: false) }
-    declare(.sigfastblock, "sigfastblock", 2) { call throws(Errno) in try call.blockFast() }
+    declare(.sigtimedwait, "sigtimedwait", [.pointer, .pointer, .pointer]) { call throws(Errno) in
+      try call.waitForSignal(hasTimeout: true)
+    }
+    declare(.sigwaitinfo, "sigwaitinfo", [.pointer, .pointer]) { call throws(Errno) in
+      try call.waitForSignal(hasTimeout: false)
+    }
+    declare(.sigwait, "sigwait", [.pointer, .pointer]) { call throws(Errno) in try call.waitForSignal(hasTimeout: false)
+    }
+    declare(.sigfastblock, "sigfastblock", [.integer, .pointer]) { call throws(Errno) in try call.blockFast() }
     declare(
-      .sigaltstack, "sigaltstack", 2,
+      .sigaltstack, "sigaltstack", [.pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.first.isNull
           ? .nothing : .bytes(call.arguments.first.range(AlternateStack.structureByteCount))

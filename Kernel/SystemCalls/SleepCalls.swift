@@ -7,10 +7,12 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSleepCalls() {
-    declare(.nanosleep, "nanosleep", 2, copyIn: .structure(argument: 0, byteCount: Timespec.byteCount)) {
+    declare(
+      .nanosleep, "nanosleep", [.pointer, .pointer], copyIn: .structure(argument: 0, byteCount: Timespec.byteCount)
+    ) {
       call throws(Errno) in try call.sleep()
     }
-    declare(.clockNanosleep, "clock_nanosleep", 4) { call throws(Errno) in
+    declare(.clockNanosleep, "clock_nanosleep", [.clock, .bits, .pointer, .pointer]) { call throws(Errno) in
       // All of its errors are values.
       do throws(Errno) { return try call.sleepByClock() } catch { return .value(UInt64(error.rawValue)) }
     }

@@ -317,6 +317,7 @@ extension SystemCall {
   /// ignores it (spec abi.md section 2).
   func unknownCall() -> Errno {
     if kernel.unknownCallsRaiseSignal {
+      if kernel.processes.isFatal(.sigsys, thread, process) { kernel.tellOfUnknownCall(of: process, thread) }
       _ = kernel.processes.post(SignalInformation(.sigsys), to: process, thread, isItsOwn: true)
     }
     return .enosys

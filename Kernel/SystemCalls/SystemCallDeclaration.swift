@@ -15,8 +15,8 @@ final class SystemCallDeclaration: Nameable {
   let number: SystemCallNumber
   /// The name by which the manual knows the call.
   let name: String
-  /// How many arguments it has. The sixth of a call through `syscall` lies on the stack.
-  let argumentCount: Int
+  /// Its arguments. The sixth of a call through `syscall` lies on the stack.
+  let arguments: ArgumentList
   /// What is copied into the thread's buffer before it begins.
   let copyIn: CopyIn
   /// What it does about memory.
@@ -28,13 +28,13 @@ final class SystemCallDeclaration: Nameable {
   let handler: Handler
 
   init(
-    _ number: SystemCallNumber, _ name: String, _ argumentCount: Int, copyIn: CopyIn = .nothing,
+    _ number: SystemCallNumber, _ name: String, _ arguments: ArgumentList, copyIn: CopyIn = .nothing,
     _ demand: MemoryDemand = .none, givesBack: @escaping (borrowing SystemCall) -> Bool = { _ in false },
     _ handler: @escaping Handler
   ) {
     self.number = number
     self.name = name
-    self.argumentCount = argumentCount
+    self.arguments = arguments
     self.copyIn = copyIn
     self.demand = demand
     self.givesBack = givesBack

@@ -46,9 +46,9 @@ struct SystemCallTable {
   }
 
   init() {
-    let nothing = SystemCallDeclaration(.syscall, "unknown call", 0) { call throws(Errno) in throw call.unknownCall() }
-    let absent = SystemCallDeclaration(.syscall, "missing call", 0) { _ throws(Errno) in throw .enosys }
-    let indirect = SystemCallDeclaration(.syscall, "syscall", 0) { _ throws(Errno) in throw .enosys }
+    let nothing = SystemCallDeclaration(.syscall, "unknown call", []) { call throws(Errno) in throw call.unknownCall() }
+    let absent = SystemCallDeclaration(.syscall, "missing call", []) { _ throws(Errno) in throw .enosys }
+    let indirect = SystemCallDeclaration(.syscall, "syscall", []) { _ throws(Errno) in throw .enosys }
     declarations = [nothing, absent, indirect]
     unknown = SystemCallEntry(declaration: BackReference(nothing), preparation: [], index: 0)
     let missing = SystemCallEntry(declaration: BackReference(absent), preparation: [], index: 1)
@@ -80,12 +80,12 @@ struct SystemCallTable {
   /// Declares a call.
   ///
   /// - Parameters:
-  ///   - argumentCount: how many arguments it has.
+  ///   - arguments: what its arguments are.
   ///   - copyIn: what is copied in before the handler runs.
   ///   - demand: what it does about memory.
   ///   - givesBack: whether a call that can need memory only gives back this time.
   mutating func declare(
-    _ number: SystemCallNumber, _ name: String, _ argumentCount: Int, copyIn: CopyIn = .nothing,
+    _ number: SystemCallNumber, _ name: String, _ arguments: ArgumentList, copyIn: CopyIn = .nothing,
     _ demand: MemoryDemand = .none, givesBack: @escaping (borrowing SystemCall) -> Bool = { _ in false },
     _ handler: @escaping SystemCallDeclaration.Handler
   ) {
@@ -94,7 +94,7 @@ struct SystemCallTable {
       heap.objectCount + HeapLimits.fault.objectCount <= HeapLimits.reservePageCount, "bound beyond the reserve")
     precondition(!exists(Int(number.rawValue)), "call declared twice")
     let declaration = SystemCallDeclaration(
-      number, name, argumentCount, copyIn: copyIn, demand, givesBack: givesBack, handler)
+      number, name, arguments, copyIn: copyIn, demand, givesBack: givesBack, handler)
     var preparation: Preparation = []
     switch demand {
     case .none, .asks: break

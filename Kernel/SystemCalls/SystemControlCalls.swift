@@ -12,10 +12,16 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSystemControlCalls() {
-    declare(.sysctl, "__sysctl", 6, copyIn: .chosen { call throws(Errno) in try call.numbersRequest() }) {
+    declare(
+      .sysctl, "__sysctl", [.pointer, .integer, .pointer, .pointer, .pointer, .size],
+      copyIn: .chosen { call throws(Errno) in try call.numbersRequest() }
+    ) {
       call throws(Errno) in try call.control(call.nodeByNumbers())
     }
-    declare(.sysctlbyname, "__sysctlbyname", 6, copyIn: .chosen { call throws(Errno) in try call.nameRequest() }) {
+    declare(
+      .sysctlbyname, "__sysctlbyname", [.path, .size, .pointer, .pointer, .pointer, .size],
+      copyIn: .chosen { call throws(Errno) in try call.nameRequest() }
+    ) {
       call throws(Errno) in try call.control(call.node(named: call.stagedByteCount))
     }
   }

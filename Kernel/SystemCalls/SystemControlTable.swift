@@ -126,6 +126,7 @@ struct SystemControlTable {
     add(
       "kern.signosys", kern, nil, { .integer($0.unknownCallsRaiseSignal ? 1 : 0) },
       .settable({ $0.unknownCallsRaiseSignal = $1 != 0 }))
+    add("kern.logsigexit", kern, nil, { .integer($0.saysWhatDied ? 1 : 0) }, .settable({ $0.saysWhatDied = $1 != 0 }))
     add("kern.features.posix_shm", kern, nil, { _ in .integer(1) })
   }
 

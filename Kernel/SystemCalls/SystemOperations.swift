@@ -21,16 +21,17 @@ enum SystemArchitecture: UInt32 {
 extension SystemCallTable {
   mutating func declareSystemCalls() {
     declare(
-      .sysarch, "sysarch", 2,
+      .sysarch, "sysarch", [.integer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         SystemArchitecture(call.arguments.first)?.setsBase == true
           ? .bytes(call.arguments.second.range(8)) : .nothing
       }
     ) { call throws(Errno) in try call.systemArchitecture() }
-    declare(.reboot, "reboot", 1) { call throws(Errno) in try call.reboot() }
-    declare(.getrlimit, "getrlimit", 2) { call throws(Errno) in try call.resourceLimit() }
+    declare(.reboot, "reboot", [.bits]) { call throws(Errno) in try call.reboot() }
+    declare(.getrlimit, "getrlimit", [.integer, .pointer]) { call throws(Errno) in try call.resourceLimit() }
     declare(
-      .setrlimit, "setrlimit", 2, copyIn: .structure(argument: 1, byteCount: ResourceLimit.byteCount),
+      .setrlimit, "setrlimit", [.integer, .pointer],
+      copyIn: .structure(argument: 1, byteCount: ResourceLimit.byteCount),
       .waits(HeapCost.resourceLimits)
     ) { call throws(Errno) in try call.setResourceLimit() }
     declareRandomCalls()

@@ -9,7 +9,7 @@ import Processes
 extension SystemCallTable {
   mutating func declareThreadCalls() {
     declare(
-      .thrNew, "thr_new", 2,
+      .thrNew, "thr_new", [.pointer, .integer],
       copyIn: .chosen { call throws(Errno) in
         let byteCount = Int(call.arguments.second.integer)
         guard byteCount >= 0, byteCount <= ThreadParameters.byteCount else { throw .einval }
@@ -17,18 +17,19 @@ extension SystemCallTable {
       }, .refuses(.enomem, HeapCost.thread)
     ) { call throws(Errno) in try call.newThread() }
     declare(
-      .thrCreate, "thr_create", 3, copyIn: .structure(argument: 0, byteCount: UserContext.byteCount),
+      .thrCreate, "thr_create", [.pointer, .pointer, .bits],
+      copyIn: .structure(argument: 0, byteCount: UserContext.byteCount),
       .refuses(.enomem, HeapCost.thread)
     ) { call throws(Errno) in try call.createThread() }
-    declare(.thrExit, "thr_exit", 1) { call throws(Errno) in try call.exitThread() }
-    declare(.thrSetName, "thr_set_name", 2) { call throws(Errno) in try call.setThreadName() }
+    declare(.thrExit, "thr_exit", [.pointer]) { call throws(Errno) in try call.exitThread() }
+    declare(.thrSetName, "thr_set_name", [.long, .path]) { call throws(Errno) in try call.setThreadName() }
     declare(
-      .thrSuspend, "thr_suspend", 1,
+      .thrSuspend, "thr_suspend", [.pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timespec.byteCount))
       }
     ) { call throws(Errno) in try call.suspendThread() }
-    declare(.thrWake, "thr_wake", 1) { call throws(Errno) in try call.wakeThread() }
+    declare(.thrWake, "thr_wake", [.long]) { call throws(Errno) in try call.wakeThread() }
     declareProcessorSetCalls()
   }
 }

@@ -9,14 +9,16 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareTimeCalls() {
-    declare(.clockGettime, "clock_gettime", 2) { call throws(Errno) in try call.clockTime() }
-    declare(.clockGetres, "clock_getres", 2) { call throws(Errno) in try call.clockResolution() }
-    declare(.gettimeofday, "gettimeofday", 2) { call throws(Errno) in call.timeOfDay() }
-    declare(.clockSettime, "clock_settime", 2, copyIn: .structure(argument: 1, byteCount: Timespec.byteCount)) {
+    declare(.clockGettime, "clock_gettime", [.clock, .pointer]) { call throws(Errno) in try call.clockTime() }
+    declare(.clockGetres, "clock_getres", [.clock, .pointer]) { call throws(Errno) in try call.clockResolution() }
+    declare(.gettimeofday, "gettimeofday", [.pointer, .pointer]) { call throws(Errno) in call.timeOfDay() }
+    declare(
+      .clockSettime, "clock_settime", [.clock, .pointer], copyIn: .structure(argument: 1, byteCount: Timespec.byteCount)
+    ) {
       call throws(Errno) in try call.setClock()
     }
     declare(
-      .settimeofday, "settimeofday", 2,
+      .settimeofday, "settimeofday", [.pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timeval.byteCount))
       }

@@ -10,30 +10,32 @@ import Processes
 extension SystemCallTable {
   mutating func declareTimerCalls() {
     declare(
-      .setitimer, "setitimer", 3,
+      .setitimer, "setitimer", [.integer, .pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(IntervalTimerValue.byteCount))
       }
     ) { call throws(Errno) in try call.setIntervalTimer() }
-    declare(.getitimer, "getitimer", 2) { call throws(Errno) in try call.deliverIntervalTimer(to: call.arguments.second)
+    declare(.getitimer, "getitimer", [.integer, .pointer]) { call throws(Errno) in
+      try call.deliverIntervalTimer(to: call.arguments.second)
     }
     declare(
-      .ktimerCreate, "ktimer_create", 3,
+      .ktimerCreate, "ktimer_create", [.clock, .pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalEvent.byteCount))
       }, .refuses(.eagain, HeapCost.timer)
     ) { call throws(Errno) in try call.createTimer() }
     declare(
-      .ktimerSettime, "ktimer_settime", 4, copyIn: .structure(argument: 2, byteCount: KernelTimerValue.byteCount)
+      .ktimerSettime, "ktimer_settime", [.integer, .bits, .pointer, .pointer],
+      copyIn: .structure(argument: 2, byteCount: KernelTimerValue.byteCount)
     ) { call throws(Errno) in try call.setTimer() }
-    declare(.ktimerGettime, "ktimer_gettime", 2) { call throws(Errno) in
+    declare(.ktimerGettime, "ktimer_gettime", [.integer, .pointer]) { call throws(Errno) in
       let timer = try call.kernel.processes.timer(call.arguments.first.integer, of: call.process)
       return call.deliver(call.kernel.processes.reading(timer), to: call.arguments.second)
     }
-    declare(.ktimerGetoverrun, "ktimer_getoverrun", 1) { call throws(Errno) in
+    declare(.ktimerGetoverrun, "ktimer_getoverrun", [.integer]) { call throws(Errno) in
       .value(UInt64(try call.kernel.processes.timer(call.arguments.first.integer, of: call.process).overrun))
     }
-    declare(.ktimerDelete, "ktimer_delete", 1) { call throws(Errno) in
+    declare(.ktimerDelete, "ktimer_delete", [.integer]) { call throws(Errno) in
       let timer = try call.kernel.processes.timer(call.arguments.first.integer, of: call.process)
       call.kernel.processes.delete(timer, of: call.process)
       return .value(0)

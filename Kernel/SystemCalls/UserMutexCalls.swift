@@ -11,7 +11,9 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareUserMutexCalls() {
-    declare(.umtxOp, "_umtx_op", 5, .asks(HeapCost.keyedObject)) { call throws(Errno) in try call.userMutex() }
+    declare(.umtxOp, "_umtx_op", [.pointer, .integer, .bits, .pointer, .pointer], .asks(HeapCost.keyedObject)) {
+      call throws(Errno) in try call.userMutex()
+    }
   }
 }
 

@@ -10,12 +10,16 @@ import Processes
 extension SystemCallTable {
   mutating func declareVectorCalls() {
     let demand = MemoryDemand.waits(HeapCost.transfer + HeapCost.transferVector)
-    declare(.readv, "readv", 3, demand) { call throws(Errno) in try call.vector(at: nil, writes: false) }
-    declare(.writev, "writev", 3, demand) { call throws(Errno) in try call.vector(at: nil, writes: true) }
-    declare(.preadv, "preadv", 4, demand) { call throws(Errno) in
+    declare(.readv, "readv", [.descriptor, .pointer, .integer], demand) { call throws(Errno) in
+      try call.vector(at: nil, writes: false)
+    }
+    declare(.writev, "writev", [.descriptor, .pointer, .integer], demand) { call throws(Errno) in
+      try call.vector(at: nil, writes: true)
+    }
+    declare(.preadv, "preadv", [.descriptor, .pointer, .integer, .long], demand) { call throws(Errno) in
       try call.vector(at: call.arguments.fourth.long, writes: false)
     }
-    declare(.pwritev, "pwritev", 4, demand) { call throws(Errno) in
+    declare(.pwritev, "pwritev", [.descriptor, .pointer, .integer, .long], demand) { call throws(Errno) in
       try call.vector(at: call.arguments.fourth.long, writes: true)
     }
   }

@@ -26,6 +26,72 @@ struct RunToolTests {
   }
 
   @Test
+  func `a death is told with what was wrong and where in the source`() throws {
+    let source = FileManager.default.temporaryDirectory.appendingPathComponent("broken-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: source, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: source) }
+    let text = """
+      static void __attribute__((noinline)) store(volatile int *place) { *place = 3; }
+      void _start(void) {
+        store((int *)0x10);
+        for (;;) {}
+      }
+
+      """
+    try text.write(to: source.appendingPathComponent("broken.c"), atomically: true, encoding: .utf8)
+    let program = source.appendingPathComponent("broken").path
+    _ = try runTool([
+      "clang", "--target=x86_64-unknown-freebsd", "-g", "-O1", "-ffreestanding", "-fno-omit-frame-pointer",
+      "-nostdlib", "-static", "-fuse-ld=lld", "-o", program, source.appendingPathComponent("broken.c").path,
+    ])
+    let output = try runTool(["PROGRAM=\(program)", "APPEND=quiet", tool]).split(separator: "\n")
+    #expect(output.count == 2, "\(output)")
+    let death = output.first ?? ""
+    let what = "was killed by SIGSEGV: write to 0x10, where nothing is mapped at store+0x"
+    #expect(death.hasPrefix("process 1 (broken) " + what), "\(death)")
+    #expect(death.hasSuffix(" (broken.c:1)"), "\(death)")
+    #expect(output.last == "process 1 was killed by signal 11")
+  }
+
+  @Test
+  func `input from a pipe or a file comes to its end`() throws {
+    let words = ["PROGRAM=\(BootFiles.program("echo"))", "APPEND=quiet", tool]
+    for input in ["", "one\ntwo", "\u{10}\u{4}\u{10}\u{10}|\u{0}\n"] {
+      let output = try runTool(words, input: input).replacingOccurrences(of: "\r", with: "")
+      #expect(output == input + "process 1 exited with status 0\n", "\(output.debugDescription)")
+    }
+  }
+
+  @Test
+  func `a file that cannot be started is refused with the reason`() throws {
+    var linux = try Data(contentsOf: URL(fileURLWithPath: BootFiles.program("end")))
+    linux[7] = 3
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("refused-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    try linux.write(to: folder.appendingPathComponent("linux"))
+    try Data("#!/bin/sh\n".utf8).write(to: folder.appendingPathComponent("script"))
+    for (name, reason) in [("linux", "for Linux, and not for FreeBSD"), ("script", "no ELF file")] {
+      let program = folder.appendingPathComponent(name).path
+      let output = try runTool(["sh", "-c", "PROGRAM=\(program) APPEND=quiet \(tool) 2>&1"])
+      #expect(output.contains("make run: \(program) is \(reason)"), "\(output)")
+    }
+  }
+
+  @Test
+  func `TRACE shows every call beside what the program prints`() throws {
+    let output = try run("end", "TRACE=1", "ARGS=exit:0")
+    #expect(!output.contains { $0.hasPrefix("1: ") }, "\(output)")
+    let both = try runTool([
+      "sh", "-c", "PROGRAM=\(BootFiles.program("arguments")) ARGS=one TRACE=1 APPEND=quiet \(tool) 2>&1",
+    ])
+    let lines = both.replacingOccurrences(of: "\r", with: "").split(separator: "\n")
+    #expect(lines.contains { $0.hasPrefix("1: write(1, \"") }, "\(lines)")
+    #expect(lines.contains("1: exit(0)"), "\(lines)")
+    #expect(lines.last == "process 1 exited with status 0", "\(lines)")
+  }
+
+  @Test
   func `A program that needs further files says so, and how to give them`() throws {
     let process = try run("process_test", "ARGS=only=execve_closes_what_is_marked")
     let words = "make run PROGRAM=build/programs/process_test WITH=\"build/programs/descriptors …\""

@@ -21,6 +21,10 @@ import Testing
     #expect(all.inspectionTest == Array("charge".utf8) && all.panicTest == Array("trap".utf8))
     let bare = options("  selftest  inspect panic-test signosys=1 swap=0 ")
     #expect(bare.refusal == nil && bare.selfTestPattern == [] && bare.inspectionInterval == 0 && bare.panicTest == [])
+    let traced = options("trace input=framed")
+    #expect(traced.refusal == nil && traced.isTraced && !traced.tracesFaults && traced.inputIsFramed)
+    #expect(options("\"env=A=b c\" env=D=").environment == [Array("A=b c".utf8), Array("D=".utf8)])
+    #expect(options("trace=faults").tracesFaults && !bare.isTraced && !bare.inputIsFramed)
     #expect(options("").refusal == nil && options("   ").refusal == nil)
   }
 
@@ -37,7 +41,8 @@ import Testing
       "swap", "swap=", "swap=-1", "swap=3", "swap=x", "swap=1T", "swap=M", "swap=1MM", "swap=0x10",
       "swap=17179869184G", "swap=18446744073709551616", "swap=+5", "signosys", "signosys=", "signosys=2", "signosys=00",
       "signosys=yes", "inspect=", "inspect=x", "inspect=-1", "inspect=1k", "seed", "seed=", "seed=abc", "seed=1.5",
-      "quiet=1", "quiet=", "init", "init=", "fail", "fail=", "inspect-test", "inspect-test=",
+      "quiet=1", "quiet=", "init", "init=", "fail", "fail=", "inspect-test", "inspect-test=", "trace=",
+      "trace=calls", "input", "input=raw", "env", "env=",
     ])
   func `a wrong value is refused`(word: String) {
     #expect(options(word).refusal == .wrongValue(Array(word.utf8)))

@@ -1,6 +1,7 @@
 // Calls on descriptors, memory, identity and the system through the whole kernel.
 
 import ABI
+import Files
 import Memory
 import Simulation
 import Testing
@@ -247,6 +248,27 @@ import Testing
     #expect(kernel.call(.read, 0, TestKernel.data, 500) == nil)
     kernel.type([99])
     #expect(kernel.result.integer == 1 && kernel.load(TestKernel.data, 1) == [99])
+  }
+
+  @Test func `framed input ends where it says, and a reader who waits is told`() throws {
+    let kernel = try TestKernel()
+    kernel.kernel.files.console.inputIsFramed = true
+    kernel.type([7, 0x10])
+    #expect(kernel.call(.read, 0, TestKernel.data, 10)?.integer == 1)
+    #expect(kernel.call(.read, 0, TestKernel.data, 10) == nil, "half of what stands for one byte is nothing")
+    kernel.type([0x10, 4, 0x10, 4, 9])
+    #expect(kernel.result.integer == 2 && kernel.load(TestKernel.data, 2) == [0x10, 4])
+    for _ in 0..<2 { #expect(kernel.call(.read, 0, TestKernel.data, 10)?.integer == 0) }
+    kernel.type([0x10, 4, 9])
+    #expect(kernel.call(.read, 0, TestKernel.data, 10)?.integer == 0)
+  }
+
+  @Test func `the end of framed input wakes who waits for more`() throws {
+    let kernel = try TestKernel()
+    kernel.kernel.files.console.inputIsFramed = true
+    #expect(kernel.call(.read, 0, TestKernel.data, 10) == nil)
+    kernel.type([0x10, 4])
+    #expect(kernel.result.integer == 0)
   }
 
   @Test func `input before the kernel starts is not lost`() throws {

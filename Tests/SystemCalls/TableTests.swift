@@ -29,7 +29,7 @@ import Testing
     let declarations = SystemCallTable().declarations.dropFirst(3)
     #expect(Set(declarations.map(\.name)).count == declarations.count)
     #expect(Set(declarations.map { $0.number.rawValue }).count == declarations.count)
-    #expect(declarations.allSatisfy { $0.argumentCount <= 6 })
+    #expect(declarations.allSatisfy { $0.arguments.count <= 6 })
   }
 
   @Test func `calls that only release need no memory`() {

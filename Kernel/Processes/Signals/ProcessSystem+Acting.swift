@@ -12,8 +12,10 @@ import Primitives
 public enum SignalStep {
   /// Nothing is due.
   case nothing
-  /// It is done: dropped, or the process stops or ends.
+  /// It is done: dropped, or the process stops.
   case done
+  /// It ended the process.
+  case ended(SignalInformation)
   /// A handler is to run.
   case handler(SignalInformation)
 }
@@ -47,6 +49,12 @@ extension ProcessSystem {
     return due.isEmpty ? nil : fatal(due, process)
   }
 
+  /// Whether a signal that is posted to a thread now will end its process.
+  public func isFatal(_ signal: Signal, _ thread: Thread, _ process: Process) -> Bool {
+    let set = SignalSet(of: signal)
+    return due(set, thread, process) == set && fatal(set, process) == signal
+  }
+
   @inline(never)
   private func fatal(_ due: SignalSet, _ process: Process) -> Signal? {
     if due.contains(.sigkill) { return .sigkill }
@@ -65,7 +73,9 @@ extension ProcessSystem {
     switch signal.defaultAction {
     case .ignore, .resume: break
     case .stop: if !(signal != .sigstop && isOrphaned(group: process.groupIdentifier)) { stop(process, signal) }
-    case .terminate: beginExit(process, .terminated(signal))
+    case .terminate:
+      beginExit(process, .terminated(signal))
+      return .ended(information)
     }
     return .done
   }

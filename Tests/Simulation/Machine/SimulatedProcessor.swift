@@ -17,6 +17,8 @@ public final class SimulatedProcessor: Processor {
   public var defects = ProcessorDefects()
   /// How many invalidations the kernel asked for.
   public private(set) var invalidationCount = 0
+  /// What whoever started the machine was told, by the channel; nil: nobody listens.
+  public var told: [HostChannel: String]?
   private var delayed: [VirtualAddress] = []
   private var allIsDelayed = false
 
@@ -24,6 +26,16 @@ public final class SimulatedProcessor: Processor {
   public init(memoryUnit: SoftwareMMU, clock: SimulatedClock) {
     self.memoryUnit = memoryUnit
     self.clock = clock
+  }
+
+  /// Keeps what is told, if anybody listens.
+  public override func tellHost(_ channel: HostChannel, _ bytes: RawSpan) -> Bool {
+    SimulatedHeap.outside {
+      guard told != nil else { return false }
+      let text = bytes.byteOffsets.map { bytes.unsafeLoadByte($0) }
+      told?[channel, default: ""] += String(decoding: text, as: UTF8.self)
+      return true
+    }
   }
 
   /// A write of CR3.
