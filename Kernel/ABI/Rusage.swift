@@ -48,8 +48,8 @@ extension Rusage {
 
   /// Reads the structure from the start of `bytes`.
   public init(decoding bytes: Span<UInt8>) {
-    userTime = Timeval(seconds: bytes.loadInt64(at: 0), microseconds: bytes.loadInt64(at: 8))
-    systemTime = Timeval(seconds: bytes.loadInt64(at: 16), microseconds: bytes.loadInt64(at: 24))
+    userTime = Timeval(decoding: bytes, at: 0)
+    systemTime = Timeval(decoding: bytes, at: 16)
     maximumResidentKibibytes = bytes.loadInt64(at: 32)
     minorFaults = bytes.loadInt64(at: 64)
     majorFaults = bytes.loadInt64(at: 72)

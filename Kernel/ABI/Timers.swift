@@ -10,51 +10,39 @@ public enum IntervalTimerKind: Int32, Sendable {
   case profiling = 2
 }
 
-/// How a timer of setitimer(2) is set: `struct itimerval`.
-public struct IntervalTimerValue: Equatable, BitwiseCopyable, Sendable {
+/// How a timer is set, or stands: `struct itimerval` and `struct itimerspec`, two times both.
+public struct TimerValue<Time: BinaryTime>: Equatable, BitwiseCopyable, Sendable {
   /// it_interval: how long after it went off it does so again.
-  public var interval: Timeval
-  /// it_value: how long it takes until it goes off; zero: it is off.
-  public var value: Timeval
-
-  /// Both parts.
-  public init(interval: Timeval, value: Timeval) {
-    self.interval = interval
-    self.value = value
-  }
-
-  /// The size of the structure.
-  public static let byteCount = 32
-
-  /// Reads the structure from the start of `bytes`.
-  public init(decoding bytes: Span<UInt8>) {
-    interval = Timeval(seconds: bytes.loadInt64(at: 0), microseconds: bytes.loadInt64(at: 8))
-    value = Timeval(seconds: bytes.loadInt64(at: 16), microseconds: bytes.loadInt64(at: 24))
-  }
-}
-
-/// How a timer of ktimer_create(2) is set: `struct itimerspec`.
-public struct KernelTimerValue: Equatable, BitwiseCopyable, Sendable {
-  /// it_interval: how long after it went off it does so again.
-  public var interval: Timespec
+  public var interval: Time
   /// it_value: when it goes off; zero: it is off.
-  public var value: Timespec
+  public var value: Time
 
   /// Both parts.
-  public init(interval: Timespec, value: Timespec) {
+  public init(interval: Time, value: Time) {
     self.interval = interval
     self.value = value
   }
 
   /// The size of the structure.
-  public static let byteCount = 32
+  public static var byteCount: Int { 2 * Time.byteCount }
 
   /// Reads the structure from the start of `bytes`.
   public init(decoding bytes: Span<UInt8>) {
-    interval = Timespec(seconds: bytes.loadInt64(at: 0), nanoseconds: bytes.loadInt64(at: 8))
-    value = Timespec(seconds: bytes.loadInt64(at: 16), nanoseconds: bytes.loadInt64(at: 24))
+    interval = Time(decoding: bytes, at: 0)
+    value = Time(decoding: bytes, at: Time.byteCount)
+  }
+
+  /// Writes the structure at the start of `bytes`.
+  public func encode(into bytes: inout MutableRawSpan) {
+    interval.encode(into: &bytes, at: 0)
+    value.encode(into: &bytes, at: Time.byteCount)
   }
 }
+
+/// How a timer of setitimer(2) is set: `struct itimerval`.
+public typealias IntervalTimerValue = TimerValue<Timeval>
+/// How a timer of ktimer_create(2) is set: `struct itimerspec`.
+public typealias KernelTimerValue = TimerValue<Timespec>
 
 /// TIMER_ABSTIME, of clock_nanosleep(2) and ktimer_settime(2): the time is one that the clock shows, and no span.
 public enum TimerFlags {

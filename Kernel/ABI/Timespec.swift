@@ -1,7 +1,45 @@
-// struct timespec and struct timeval (spec abi.md, section 5).
+// struct timespec and struct timeval (spec abi.md, section 5): two longs both.
+
+/// A time in whole seconds and a fraction of one.
+public protocol BinaryTime: Equatable, BitwiseCopyable, Sendable {
+  /// Whole seconds.
+  var seconds: Int64 { get }
+  /// The rest, in the unit of the structure.
+  var fraction: Int64 { get }
+
+  /// Makes a time from its two parts, unchecked.
+  init(seconds: Int64, fraction: Int64)
+
+  /// Makes a time from a count of nanoseconds, rounded down.
+  init(nanoseconds total: UInt64)
+}
+
+extension BinaryTime {
+  /// The size of the structure.
+  public static var byteCount: Int { 16 }
+
+  /// Writes the structure at the start of `bytes`.
+  public func encode(into bytes: inout MutableRawSpan) {
+    encode(into: &bytes, at: 0)
+  }
+
+  func encode(into bytes: inout MutableRawSpan, at offset: Int) {
+    bytes.store(seconds, at: offset)
+    bytes.store(fraction, at: offset + 8)
+  }
+
+  /// Reads the structure from the start of `bytes`.
+  public init(decoding bytes: Span<UInt8>) {
+    self.init(decoding: bytes, at: 0)
+  }
+
+  init(decoding bytes: Span<UInt8>, at offset: Int) {
+    self.init(seconds: bytes.loadInt64(at: offset), fraction: bytes.loadInt64(at: offset + 8))
+  }
+}
 
 /// A time in seconds and nanoseconds: `struct timespec`.
-public struct Timespec: Equatable, BitwiseCopyable, Sendable {
+public struct Timespec: BinaryTime {
   /// Whole seconds.
   public var seconds: Int64
   /// The rest, 0 through 999,999,999 where a call accepts the value (`isValid`).
@@ -32,27 +70,17 @@ public struct Timespec: Equatable, BitwiseCopyable, Sendable {
 }
 
 extension Timespec {
-  /// The size of the structure.
-  public static let byteCount = 16
+  /// The nanoseconds.
+  public var fraction: Int64 { nanoseconds }
 
-  /// Writes the structure at the start of `bytes`.
-  public func encode(into bytes: inout MutableRawSpan) {
-    encode(into: &bytes, at: 0)
-  }
-
-  func encode(into bytes: inout MutableRawSpan, at offset: Int) {
-    bytes.store(seconds, at: offset)
-    bytes.store(nanoseconds, at: offset + 8)
-  }
-
-  /// Reads the structure from the start of `bytes`.
-  public init(decoding bytes: Span<UInt8>) {
-    self.init(seconds: bytes.loadInt64(at: 0), nanoseconds: bytes.loadInt64(at: 8))
+  /// Makes a time from its two parts, unchecked.
+  public init(seconds: Int64, fraction: Int64) {
+    self.init(seconds: seconds, nanoseconds: fraction)
   }
 }
 
 /// A time in seconds and microseconds: `struct timeval`.
-public struct Timeval: Equatable, BitwiseCopyable, Sendable {
+public struct Timeval: BinaryTime {
   /// Whole seconds.
   public var seconds: Int64
   /// The rest, 0 through 999,999.
@@ -80,21 +108,11 @@ extension Timeval {
   /// Whether the microseconds are in range and the seconds are not negative.
   public var isValid: Bool { seconds >= 0 && microseconds >= 0 && microseconds < 1_000_000 }
 
-  /// The size of the structure.
-  public static let byteCount = 16
+  /// The microseconds.
+  public var fraction: Int64 { microseconds }
 
-  /// Writes the structure at the start of `bytes`.
-  public func encode(into bytes: inout MutableRawSpan) {
-    encode(into: &bytes, at: 0)
-  }
-
-  func encode(into bytes: inout MutableRawSpan, at offset: Int) {
-    bytes.store(seconds, at: offset)
-    bytes.store(microseconds, at: offset + 8)
-  }
-
-  /// Reads the structure from the start of `bytes`.
-  public init(decoding bytes: Span<UInt8>) {
-    self.init(seconds: bytes.loadInt64(at: 0), microseconds: bytes.loadInt64(at: 8))
+  /// Makes a time from its two parts, unchecked.
+  public init(seconds: Int64, fraction: Int64) {
+    self.init(seconds: seconds, microseconds: fraction)
   }
 }

@@ -30,7 +30,7 @@ extension SystemCallTable {
     ) { call throws(Errno) in try call.setTimer() }
     declare(.ktimerGettime, "ktimer_gettime", [.integer, .pointer]) { call throws(Errno) in
       let timer = try call.kernel.processes.timer(call.arguments.first.integer, of: call.process)
-      return call.deliver(call.kernel.processes.reading(timer), to: call.arguments.second)
+      return call.deliver(KernelTimerValue(call.kernel.processes.reading(timer)), to: call.arguments.second)
     }
     declare(.ktimerGetoverrun, "ktimer_getoverrun", [.integer]) { call throws(Errno) in
       .value(UInt64(try call.kernel.processes.timer(call.arguments.first.integer, of: call.process).overrun))
@@ -62,13 +62,11 @@ extension SystemCall {
     let old = kernel.processes.reading(kind, of: process)
     kernel.processes.set(kind, of: process, value: value, interval: interval)
     if arguments.third.isNull { return .value(0) }
-    stageIntervalTimer(old)
-    return deliver(IntervalTimerValue.byteCount, to: arguments.third.address)
+    return deliver(IntervalTimerValue(old), to: arguments.third)
   }
 
   fileprivate func deliverIntervalTimer(to place: Argument) throws(Errno) -> Answer {
-    stageIntervalTimer(kernel.processes.reading(try intervalTimerKind(), of: process))
-    return deliver(IntervalTimerValue.byteCount, to: place.address)
+    deliver(IntervalTimerValue(kernel.processes.reading(try intervalTimerKind(), of: process)), to: place)
   }
 
   /// A time of setitimer(2): zero, or so long at least. Throws EINVAL.
@@ -77,15 +75,6 @@ extension SystemCall {
     let nanoseconds = time.clampedNanoseconds
     // Whole microseconds: 62 of them are a sixteenth of a tick.
     return nanoseconds == 0 ? 0 : max(nanoseconds, shortest / 1000 * 1000)
-  }
-
-  private func stageIntervalTimer(_ reading: TimerReading) {
-    let interval = Timeval(nanoseconds: reading.interval)
-    let value = Timeval(nanoseconds: reading.remaining ?? 0)
-    stage(interval.seconds, at: 0)
-    stage(interval.microseconds, at: 8)
-    stage(value.seconds, at: 16)
-    stage(value.microseconds, at: 24)
   }
 
   // MARK: Kernel timers
@@ -117,7 +106,7 @@ extension SystemCall {
     let old = processes.reading(timer)
     let isAbsolute = arguments.second.integer & TimerFlags.absolute != 0
     processes.set(timer, of: process, value: value, interval: interval, isAbsolute: isAbsolute)
-    return arguments.fourth.isNull ? .value(0) : deliver(old, to: arguments.fourth)
+    return arguments.fourth.isNull ? .value(0) : deliver(KernelTimerValue(old), to: arguments.fourth)
   }
 
   /// A time of ktimer_settime(2): zero, or a tick at least. Throws EINVAL.
@@ -127,13 +116,15 @@ extension SystemCall {
     return nanoseconds == 0 ? 0 : max(nanoseconds, SystemCallLimits.tickNanoseconds)
   }
 
-  fileprivate func deliver(_ reading: TimerReading, to place: Argument) -> Answer {
-    let interval = Timespec(nanoseconds: reading.interval)
-    let value = Timespec(nanoseconds: reading.remaining ?? 0)
-    stage(interval.seconds, at: 0)
-    stage(interval.nanoseconds, at: 8)
-    stage(value.seconds, at: 16)
-    stage(value.nanoseconds, at: 24)
-    return deliver(KernelTimerValue.byteCount, to: place.address)
+  fileprivate func deliver<Time>(_ value: TimerValue<Time>, to place: Argument) -> Answer {
+    encode { value.encode(into: &$0) }
+    return deliver(TimerValue<Time>.byteCount, to: place.address)
+  }
+}
+
+extension TimerValue {
+  /// What a timer shows.
+  fileprivate init(_ reading: TimerReading) {
+    self.init(interval: Time(nanoseconds: reading.interval), value: Time(nanoseconds: reading.remaining ?? 0))
   }
 }
