@@ -17,23 +17,6 @@ import Testing
   private let success = CallResult(value: 0, failed: false)
   private let contested: UInt64 = 0x8000_0000
 
-  private func umtx(
-    _ kernel: TestKernel, _ object: UInt64, _ operation: UserMutexOperation, _ value: UInt64 = 0, _ third: UInt64 = 0,
-    _ fourth: UInt64 = 0
-  ) -> CallResult? {
-    kernel.call(.umtxOp, object, UInt64(operation.rawValue), value, third, fourth)
-  }
-
-  private func sleep(
-    _ kernel: TestKernel, _ thread: Thread, _ object: UInt64, _ operation: UserMutexOperation, _ value: UInt64 = 0,
-    _ third: UInt64 = 0, _ fourth: UInt64 = 0
-  ) {
-    kernel.sleep(thread, .umtxOp, object, UInt64(operation.rawValue), value, third, fourth)
-    #expect(kernel.isAsleep(thread))
-  }
-
-  private func low(_ kernel: TestKernel, _ address: UInt64) -> UInt64 { kernel.loadWord(address) & 0xFFFF_FFFF }
-
   // MARK: Condition variables
 
   @Test func `waiting for a condition unlocks the mutex and does not lock it again`() throws {
@@ -44,16 +27,16 @@ import Testing
     for thread in [second, third] {
       kernel.run(first)
       kernel.storeWord(UInt64(thread.identifier), at: mutex)
-      sleep(kernel, thread, object, .conditionWait, 0, mutex)
+      kernel.sleepOn(thread, object, .conditionWait, 0, mutex)
     }
     kernel.run(first)
-    #expect(low(kernel, object) == 1 && low(kernel, mutex) == 0)
-    #expect(umtx(kernel, object, .conditionSignal) == success && low(kernel, object) == 1)
-    #expect(kernel.run(second) && kernel.result == success && low(kernel, mutex) == 0)
-    #expect(umtx(kernel, object, .conditionSignal) == success && low(kernel, object) == 0)
+    #expect(kernel.low(object) == 1 && kernel.low(mutex) == 0)
+    #expect(kernel.umtx(object, .conditionSignal) == success && kernel.low(object) == 1)
+    #expect(kernel.run(second) && kernel.result == success && kernel.low(mutex) == 0)
+    #expect(kernel.umtx(object, .conditionSignal) == success && kernel.low(object) == 0)
     #expect(kernel.run(third) && kernel.result == success)
     kernel.storeWord(1, at: object)
-    #expect(umtx(kernel, object, .conditionBroadcast) == success && low(kernel, object) == 0)
+    #expect(kernel.umtx(object, .conditionBroadcast) == success && kernel.low(object) == 0)
     kernel.expectSound()
   }
 
@@ -65,17 +48,17 @@ import Testing
     kernel.storeWord(identifier, at: mutex)
     kernel.storeWord(0, at: time)
     kernel.storeWord(1_000_000_000, at: time + 8)
-    #expect(umtx(kernel, object, .conditionWait, 0, mutex, bad)?.errno == .efault)
-    #expect(umtx(kernel, object, .conditionWait, 4, mutex, time)?.errno == .einval)
+    #expect(kernel.umtx(object, .conditionWait, 0, mutex, bad)?.errno == .efault)
+    #expect(kernel.umtx(object, .conditionWait, 4, mutex, time)?.errno == .einval)
     kernel.storeWord(0, at: time + 8)
-    #expect(umtx(kernel, object, .conditionWait, 4, mutex, time)?.errno == .einval)
-    #expect(umtx(kernel, bad, .conditionWait, 0, mutex, time)?.errno == .efault)
-    #expect(umtx(kernel, object, .conditionWait, 0, bad, time)?.errno == .efault)
+    #expect(kernel.umtx(object, .conditionWait, 4, mutex, time)?.errno == .einval)
+    #expect(kernel.umtx(bad, .conditionWait, 0, mutex, time)?.errno == .efault)
+    #expect(kernel.umtx(object, .conditionWait, 0, bad, time)?.errno == .efault)
     kernel.storeWord(7, at: mutex)
-    #expect(umtx(kernel, object, .conditionWait, 0, mutex, time)?.errno == .eperm)
+    #expect(kernel.umtx(object, .conditionWait, 0, mutex, time)?.errno == .eperm)
     kernel.storeWord(identifier, at: mutex)
-    #expect(umtx(kernel, object, .conditionWait, 0, mutex, time)?.errno == .etimedout)
-    #expect(low(kernel, object) == 0 && low(kernel, mutex) == 0)
+    #expect(kernel.umtx(object, .conditionWait, 0, mutex, time)?.errno == .etimedout)
+    #expect(kernel.low(object) == 0 && kernel.low(mutex) == 0)
     kernel.expectSound()
   }
 
@@ -86,26 +69,26 @@ import Testing
     let first = try #require(kernel.current)
     let (reader, writer, late) = (try kernel.newThread(), try kernel.newThread(), try kernel.newThread())
     for offset in [0, 8] as [UInt64] { kernel.storeWord(0, at: object + offset) }
-    #expect(umtx(kernel, object, .readWriteUnlock)?.errno == .eperm)
-    #expect(umtx(kernel, object, .readLock) == success)
+    #expect(kernel.umtx(object, .readWriteUnlock)?.errno == .eperm)
+    #expect(kernel.umtx(object, .readLock) == success)
     kernel.run(reader)
-    #expect(umtx(kernel, object, .readLock) == success && low(kernel, object) == 2)
-    sleep(kernel, writer, object, .writeLock)
-    #expect(low(kernel, object) == 0x4000_0002 && kernel.loadWord(object + 8) == 1 << 32)
+    #expect(kernel.umtx(object, .readLock) == success && kernel.low(object) == 2)
+    kernel.sleepOn(writer, object, .writeLock)
+    #expect(kernel.low(object) == 0x4000_0002 && kernel.loadWord(object + 8) == 1 << 32)
     // Whoever comes later stands behind the writer, unless he insists.
-    sleep(kernel, late, object, .readLock)
-    #expect(low(kernel, object) == 0x6000_0002 && kernel.loadWord(object + 8) == 1 | 1 << 32)
+    kernel.sleepOn(late, object, .readLock)
+    #expect(kernel.low(object) == 0x6000_0002 && kernel.loadWord(object + 8) == 1 | 1 << 32)
     kernel.run(first)
-    #expect(umtx(kernel, object, .readLock, 2) == success && low(kernel, object) == 0x6000_0003)
+    #expect(kernel.umtx(object, .readLock, 2) == success && kernel.low(object) == 0x6000_0003)
     kernel.storeWord(0x6000_0001, at: object)
-    #expect(umtx(kernel, object, .readWriteUnlock) == success)
+    #expect(kernel.umtx(object, .readWriteUnlock) == success)
     #expect(kernel.run(writer) && kernel.result == success)
-    #expect(low(kernel, object) == 0xA000_0000 && kernel.loadWord(object + 8) == 1)
-    #expect(umtx(kernel, object, .readWriteUnlock) == success)
+    #expect(kernel.low(object) == 0xA000_0000 && kernel.loadWord(object + 8) == 1)
+    #expect(kernel.umtx(object, .readWriteUnlock) == success)
     #expect(kernel.run(late) && kernel.result == success)
-    #expect(low(kernel, object) == 1 && kernel.loadWord(object + 8) == 0)
+    #expect(kernel.low(object) == 1 && kernel.loadWord(object + 8) == 0)
     kernel.storeWord(0x1fff_ffff, at: object)
-    #expect(umtx(kernel, object, .readLock)?.errno == .eagain)
+    #expect(kernel.umtx(object, .readLock)?.errno == .eagain)
     kernel.expectSound()
   }
 
@@ -117,16 +100,16 @@ import Testing
     kernel.storeWord(0, at: object + 8)
     kernel.storeWord(0, at: time)
     kernel.storeWord(20_000_000, at: time + 8)
-    sleep(kernel, writer, object, .writeLock, 0, 16, time)
-    sleep(kernel, reader, object, .readLock)
+    kernel.sleepOn(writer, object, .writeLock, 0, 16, time)
+    kernel.sleepOn(reader, object, .readLock)
     kernel.run(first)
     kernel.storeWord(0, at: time + 16)
-    sleep(kernel, first, time + 16, .waitWord, 0)
+    kernel.sleepOn(first, time + 16, .waitWord, 0)
     #expect(kernel.isIdle)
     kernel.sleepUntilDeadline()
     #expect(kernel.run(writer) && kernel.result.errno == .etimedout)
     #expect(kernel.run(reader) && kernel.result == success)
-    #expect(low(kernel, object) == 2 && kernel.loadWord(object + 8) == 0)
+    #expect(kernel.low(object) == 2 && kernel.loadWord(object + 8) == 0)
     kernel.expectSound()
   }
 
@@ -138,12 +121,12 @@ import Testing
     kernel.storeWord(1 | 1 << 32, at: shared)
     _ = kernel.fork()
     let child = try #require(kernel.thread(of: 2))
-    sleep(kernel, child, shared, .writeLock)
+    kernel.sleepOn(child, shared, .writeLock)
     kernel.run(first)
-    #expect(low(kernel, shared) == 0x4000_0001)
+    #expect(kernel.low(shared) == 0x4000_0001)
     kernel.call(.kill, 2, 9)
     kernel.call(.wait4, 2, 0, 0, 0)
-    #expect(low(kernel, shared) == 1 && kernel.loadWord(shared + 8) == 0)
+    #expect(kernel.low(shared) == 1 && kernel.loadWord(shared + 8) == 0)
     kernel.expectSound()
   }
 
@@ -154,20 +137,20 @@ import Testing
     let first = try #require(kernel.current)
     let (second, third) = (try kernel.newThread(), try kernel.newThread())
     kernel.storeWord(2, at: object)
-    #expect(umtx(kernel, object, .semaphoreWait) == success && low(kernel, object) == 2)
+    #expect(kernel.umtx(object, .semaphoreWait) == success && kernel.low(object) == 2)
     kernel.storeWord(0, at: object)
-    sleep(kernel, second, object, .semaphoreWait)
-    sleep(kernel, third, object, .semaphoreWait)
+    kernel.sleepOn(second, object, .semaphoreWait)
+    kernel.sleepOn(third, object, .semaphoreWait)
     kernel.run(first)
-    #expect(low(kernel, object) == contested)
-    #expect(umtx(kernel, object, .semaphoreWake) == success && low(kernel, object) == contested)
+    #expect(kernel.low(object) == contested)
+    #expect(kernel.umtx(object, .semaphoreWake) == success && kernel.low(object) == contested)
     #expect(!kernel.isAsleep(second) && kernel.isAsleep(third))
     kernel.run(first)
     kernel.storeWord(contested | 1, at: object)
-    #expect(umtx(kernel, object, .semaphoreWake) == success && low(kernel, object) == 1)
+    #expect(kernel.umtx(object, .semaphoreWake) == success && kernel.low(object) == 1)
     #expect(kernel.run(third) && kernel.result == success)
-    #expect(umtx(kernel, object, .semaphoreWake) == success)
-    #expect(umtx(kernel, bad, .semaphoreWake)?.errno == .efault)
+    #expect(kernel.umtx(object, .semaphoreWake) == success)
+    #expect(kernel.umtx(bad, .semaphoreWake)?.errno == .efault)
     kernel.expectSound()
   }
 
@@ -190,21 +173,21 @@ import Testing
     let first = try #require(kernel.current)
     let (owner, waiter) = (try kernel.newThread(), try kernel.newThread())
     makeList(kernel, owner, link: way == 1 ? bad : object + 0xC0)
-    sleep(kernel, waiter, object + 0x80, .mutexLock)
+    kernel.sleepOn(waiter, object + 0x80, .mutexLock)
     kernel.run(owner)
     let parameters = TestKernel.data + 0x300
     for offset in [0, 8, 16] as [UInt64] { kernel.storeWord(0, at: parameters + offset) }
     kernel.storeWord(object, at: parameters + (way == 2 ? 8 : 0))
-    #expect(umtx(kernel, 0, .robustLists, 25, parameters)?.errno == .einval)
-    #expect(umtx(kernel, 0, .robustLists, 24, bad)?.errno == .efault)
-    #expect(umtx(kernel, 0, .robustLists, way == 0 ? 8 : 24, parameters) == success)
+    #expect(kernel.umtx(0, .robustLists, 25, parameters)?.errno == .einval)
+    #expect(kernel.umtx(0, .robustLists, 24, bad)?.errno == .efault)
+    #expect(kernel.umtx(0, .robustLists, way == 0 ? 8 : 24, parameters) == success)
     kernel.call(.thrExit, 0)
     kernel.run(first)
     #expect(kernel.kernel.inspectedProcesses.thread(owner.identifier) == nil)
-    #expect(low(kernel, object + 0x40) == UInt64(UserMutex.ownerDead))
+    #expect(kernel.low(object + 0x40) == UInt64(UserMutex.ownerDead))
     #expect(kernel.run(waiter) && kernel.result.errno == .eownerdead)
-    #expect(low(kernel, object + 0x80) == UInt64(waiter.identifier) | contested)
-    #expect(low(kernel, object + 0xC0) == 7)
+    #expect(kernel.low(object + 0x80) == UInt64(waiter.identifier) | contested)
+    #expect(kernel.low(object + 0xC0) == 7)
     kernel.expectSound()
   }
 
@@ -221,11 +204,11 @@ import Testing
     kernel.storeWord(shared, at: parameters + 16)
     kernel.storeWord(shared + 0x40, at: shared)
     kernel.storeWord(UInt64(child.identifier) | 0x11 << 32, at: shared + 0x40)
-    #expect(umtx(kernel, 0, .robustLists, 24, parameters) == success)
-    sleep(kernel, first, shared + 0x40, .mutexLock)
+    #expect(kernel.umtx(0, .robustLists, 24, parameters) == success)
+    kernel.sleepOn(first, shared + 0x40, .mutexLock)
     kernel.call(.kill, 2, 9)
     #expect(kernel.run(first) && kernel.result.errno == .eownerdead)
-    #expect(low(kernel, shared + 0x40) == UInt64(first.identifier) | contested)
+    #expect(kernel.low(shared + 0x40) == UInt64(first.identifier) | contested)
     kernel.expectSound()
   }
 
@@ -238,10 +221,10 @@ import Testing
     kernel.storeWord(object + 0x40, at: object + 0x50)
     kernel.storeWord(object, at: TestKernel.data + 0x300)
     kernel.run(owner)
-    #expect(umtx(kernel, 0, .robustLists, 8, TestKernel.data + 0x300) == success)
+    #expect(kernel.umtx(0, .robustLists, 8, TestKernel.data + 0x300) == success)
     kernel.call(.thrExit, 0)
     kernel.run(first)
-    #expect(low(kernel, object + 0x40) == UInt64(UserMutex.ownerDead))
+    #expect(kernel.low(object + 0x40) == UInt64(UserMutex.ownerDead))
     #expect(kernel.kernel.inspectedProcesses.process(1)?.threadCount == 1)
   }
 }

@@ -16,28 +16,11 @@ import Testing
   private let success = CallResult(value: 0, failed: false)
   private let contested: UInt64 = 0x8000_0000
 
-  private func umtx(
-    _ kernel: TestKernel, _ object: UInt64, _ operation: UserMutexOperation, _ value: UInt64 = 0, _ third: UInt64 = 0,
-    _ fourth: UInt64 = 0
-  ) -> CallResult? {
-    kernel.call(.umtxOp, object, UInt64(operation.rawValue), value, third, fourth)
-  }
-
-  private func sleep(
-    _ kernel: TestKernel, _ thread: Thread, _ object: UInt64, _ operation: UserMutexOperation, _ value: UInt64 = 0,
-    _ third: UInt64 = 0, _ fourth: UInt64 = 0
-  ) {
-    kernel.sleep(thread, .umtxOp, object, UInt64(operation.rawValue), value, third, fourth)
-    #expect(kernel.isAsleep(thread))
-  }
-
   private func storeTime(_ kernel: TestKernel, _ seconds: Int64, _ nanoseconds: Int64, flags: UInt64 = 0) {
     kernel.storeWord(UInt64(bitPattern: seconds), at: time)
     kernel.storeWord(UInt64(bitPattern: nanoseconds), at: time + 8)
     kernel.storeWord(flags, at: time + 16)
   }
-
-  private func low(_ kernel: TestKernel, _ address: UInt64) -> UInt64 { kernel.loadWord(address) & 0xFFFF_FFFF }
 
   // MARK: Words
 
@@ -55,25 +38,25 @@ import Testing
     let kernel = try TestKernel()
     kernel.storeWord(7, at: word)
     storeTime(kernel, 0, 1_000_000_000)
-    #expect(umtx(kernel, bad, .waitWord, 7, 16, bad)?.errno == .efault)
-    #expect(umtx(kernel, bad, .waitWord, 7, 16, time)?.errno == .einval)
+    #expect(kernel.umtx(bad, .waitWord, 7, 16, bad)?.errno == .efault)
+    #expect(kernel.umtx(bad, .waitWord, 7, 16, time)?.errno == .einval)
     storeTime(kernel, -1, 0)
-    #expect(umtx(kernel, bad, .waitWord, 7, 16, time)?.errno == .einval)
+    #expect(kernel.umtx(bad, .waitWord, 7, 16, time)?.errno == .einval)
     storeTime(kernel, 0, 0, flags: 6 << 32)
-    #expect(umtx(kernel, word, .waitWord, 8, 24, time)?.errno == .einval)
+    #expect(kernel.umtx(word, .waitWord, 8, 24, time)?.errno == .einval)
     storeTime(kernel, 0, 0)
-    #expect(umtx(kernel, bad, .waitWord, 7, 16, time)?.errno == .efault)
-    #expect(umtx(kernel, bad, .waitWordPrivate, 7, 16, time)?.errno == .efault)
-    #expect(umtx(kernel, 0x40_0000, .waitWord, 7, 16, time)?.errno == .efault, "not writable")
-    #expect(umtx(kernel, word, .waitWord, 8, 16, time) == success)
-    #expect(umtx(kernel, word, .waitWord, 7 | 1 << 32, 16, time) == success)
-    #expect(umtx(kernel, word, .waitWord, 7, 16, time)?.errno == .etimedout)
+    #expect(kernel.umtx(bad, .waitWord, 7, 16, time)?.errno == .efault)
+    #expect(kernel.umtx(bad, .waitWordPrivate, 7, 16, time)?.errno == .efault)
+    #expect(kernel.umtx(0x40_0000, .waitWord, 7, 16, time)?.errno == .efault, "not writable")
+    #expect(kernel.umtx(word, .waitWord, 8, 16, time) == success)
+    #expect(kernel.umtx(word, .waitWord, 7 | 1 << 32, 16, time) == success)
+    #expect(kernel.umtx(word, .waitWord, 7, 16, time)?.errno == .etimedout)
     kernel.storeWord(7 | 1 << 32, at: word)
-    #expect(umtx(kernel, word, .wait, 7, 16, time) == success)
-    #expect(umtx(kernel, word, .wait, 7 | 1 << 32, 16, time)?.errno == .etimedout)
+    #expect(kernel.umtx(word, .wait, 7, 16, time) == success)
+    #expect(kernel.umtx(word, .wait, 7 | 1 << 32, 16, time)?.errno == .etimedout)
     // A word of two pages.
     kernel.storeWord(3 << 16 | 5 << 48, at: word + 0xFFC)
-    #expect(umtx(kernel, word + 0xFFE, .waitWordPrivate, 3, 16, time)?.errno == .etimedout)
+    #expect(kernel.umtx(word + 0xFFE, .waitWordPrivate, 3, 16, time)?.errno == .etimedout)
     kernel.expectSound()
   }
 
@@ -83,28 +66,28 @@ import Testing
     var threads: [Thread] = []
     for _ in 0..<6 { threads.append(try kernel.newThread()) }
     kernel.storeWord(0, at: word)
-    for thread in threads[0..<4] { sleep(kernel, thread, word, .waitWordPrivate) }
+    for thread in threads[0..<4] { kernel.sleepOn(thread, word, .waitWordPrivate) }
     // A shared key of a private mapping is private too; a mutex is not a word.
-    sleep(kernel, threads[4], word, .waitWord)
+    kernel.sleepOn(threads[4], word, .waitWord)
     kernel.storeWord(7, at: word + 8)
-    sleep(kernel, threads[5], word + 8, .mutexLock)
+    kernel.sleepOn(threads[5], word + 8, .mutexLock)
     kernel.run(first)
-    #expect(umtx(kernel, word + 8, .wakePrivate, 9) == success)
+    #expect(kernel.umtx(word + 8, .wakePrivate, 9) == success)
     #expect(kernel.isAsleep(threads[5]))
-    #expect(umtx(kernel, word, .wakePrivate, 0) == success)
+    #expect(kernel.umtx(word, .wakePrivate, 0) == success)
     #expect(threads[0..<5].map { kernel.isAsleep($0) } == [false, true, true, true, true])
     kernel.run(first)
-    #expect(umtx(kernel, word, .wake, 2) == success)
+    #expect(kernel.umtx(word, .wake, 2) == success)
     kernel.run(first)
     #expect(threads[0..<5].map { kernel.isAsleep($0) } == [false, false, false, true, true])
-    #expect(umtx(kernel, word, .wake, UInt64(UInt32.max)) == success)
+    #expect(kernel.umtx(word, .wake, UInt64(UInt32.max)) == success)
     kernel.run(first)
     #expect(threads[0..<5].map { kernel.isAsleep($0) } == [false, false, false, false, true])
-    #expect(umtx(kernel, word, .wake, 5) == success)
+    #expect(kernel.umtx(word, .wake, 5) == success)
     for thread in threads[0..<5] { #expect(kernel.run(thread) && kernel.result == success) }
-    #expect(umtx(kernel, bad, .wakePrivate, 1) == success)
-    #expect(umtx(kernel, bad, .wake, 1)?.errno == .efault)
-    #expect(umtx(kernel, 0x40_0000, .wake, 1)?.errno == .efault)
+    #expect(kernel.umtx(bad, .wakePrivate, 1) == success)
+    #expect(kernel.umtx(bad, .wake, 1)?.errno == .efault)
+    #expect(kernel.umtx(0x40_0000, .wake, 1)?.errno == .efault)
     kernel.expectSound()
   }
 
@@ -113,18 +96,18 @@ import Testing
     let first = try #require(kernel.current)
     let threads = [try kernel.newThread(), try kernel.newThread(), try kernel.newThread()]
     for index in 0..<3 as Range<UInt64> { kernel.storeWord(0, at: word + 8 * index) }
-    sleep(kernel, threads[0], word, .waitWordPrivate)
-    sleep(kernel, threads[1], word, .waitWordPrivate)
-    sleep(kernel, threads[2], word + 8, .waitWordPrivate)
+    kernel.sleepOn(threads[0], word, .waitWordPrivate)
+    kernel.sleepOn(threads[1], word, .waitWordPrivate)
+    kernel.sleepOn(threads[2], word + 8, .waitWordPrivate)
     kernel.run(first)
     for (index, address) in [bad, word, word + 16, word + 8].enumerated() {
       kernel.storeWord(address, at: TestKernel.data + 0x300 + UInt64(8 * index))
     }
-    #expect(umtx(kernel, bad, .wakeManyPrivate, 1)?.errno == .efault)
-    #expect(umtx(kernel, TestKernel.data + 0x300, .wakeManyPrivate, 3) == success)
+    #expect(kernel.umtx(bad, .wakeManyPrivate, 1)?.errno == .efault)
+    #expect(kernel.umtx(TestKernel.data + 0x300, .wakeManyPrivate, 3) == success)
     kernel.run(first)
     #expect(threads.map { kernel.isAsleep($0) } == [false, false, true])
-    #expect(umtx(kernel, TestKernel.data + 0x300, .wakeManyPrivate, 4) == success)
+    #expect(kernel.umtx(TestKernel.data + 0x300, .wakeManyPrivate, 4) == success)
     kernel.run(first)
     #expect(!kernel.isAsleep(threads[2]))
   }
@@ -136,31 +119,31 @@ import Testing
     let now = kernel.hardware.clock.nanoseconds
     // Absolute, CLOCK_MONOTONIC.
     storeTime(kernel, 0, Int64(now + 30_000_000), flags: 1 | 4 << 32)
-    sleep(kernel, first, word, .waitWordPrivate, 0, 24, time)
+    kernel.sleepOn(first, word, .waitWordPrivate, 0, 24, time)
     #expect(kernel.isIdle && kernel.idleUntil == now + 30_000_000)
     kernel.hardware.clock.advance(to: now + 29_999_999)
     kernel.tick()
     #expect(kernel.isIdle)
     kernel.sleepUntilDeadline()
     #expect(kernel.result.errno == .etimedout)
-    #expect(umtx(kernel, word, .waitWordPrivate, 0, 24, time)?.errno == .etimedout)
+    #expect(kernel.umtx(word, .waitWordPrivate, 0, 24, time)?.errno == .etimedout)
     // Woken in time, but late to run.
     let made = try kernel.newThread()
     storeTime(kernel, 0, 30_000_000)
-    sleep(kernel, made, word, .waitWordPrivate, 0, 16, time)
-    #expect(umtx(kernel, word, .wakePrivate, 1) == success)
+    kernel.sleepOn(made, word, .waitWordPrivate, 0, 16, time)
+    #expect(kernel.umtx(word, .wakePrivate, 1) == success)
     kernel.hardware.clock.advance(by: 50_000_000)
     #expect(kernel.run(made) && kernel.result == success)
     // The least time of the process.
-    #expect(umtx(kernel, 0, .setMinimumTimeout, 1 << 63)?.errno == .einval)
-    #expect(umtx(kernel, 0, .setMinimumTimeout, 50_000_000) == success)
-    #expect(umtx(kernel, 0, .getMinimumTimeout, 0, word + 8) == success && kernel.loadWord(word + 8) == 50_000_000)
+    #expect(kernel.umtx(0, .setMinimumTimeout, 1 << 63)?.errno == .einval)
+    #expect(kernel.umtx(0, .setMinimumTimeout, 50_000_000) == success)
+    #expect(kernel.umtx(0, .getMinimumTimeout, 0, word + 8) == success && kernel.loadWord(word + 8) == 50_000_000)
     let begin = kernel.hardware.clock.nanoseconds
     kernel.run(first)
-    sleep(kernel, first, word, .waitWordPrivate, 0, 16, time)
+    kernel.sleepOn(first, word, .waitWordPrivate, 0, 16, time)
     kernel.run(made)
     storeTime(kernel, 0, 1)
-    sleep(kernel, made, word, .waitWordPrivate, 0, 16, time)
+    kernel.sleepOn(made, word, .waitWordPrivate, 0, 16, time)
     #expect(kernel.isIdle && kernel.idleUntil.map { $0 >= begin + 50_000_000 } ?? false)
     kernel.sleepUntilDeadline()
     kernel.sleepUntilDeadline()
@@ -174,16 +157,16 @@ import Testing
     let shared: UInt64 = 0x1_0000_0000
     _ = kernel.fork()
     let child = try #require(kernel.thread(of: 2))
-    sleep(kernel, child, shared, .waitWord)
+    kernel.sleepOn(child, shared, .waitWord)
     kernel.run(parent)
     kernel.call(.kill, 2, 17)
     #expect(child.isSuspended && kernel.isAsleep(child))
     kernel.expectSound()
-    #expect(umtx(kernel, shared, .wake, 1) == success)
+    #expect(kernel.umtx(shared, .wake, 1) == success)
     #expect(child.isSuspended && !kernel.isAsleep(child))
     kernel.call(.kill, 2, 19)
     #expect(kernel.run(child) && kernel.result == success)
-    sleep(kernel, child, shared, .waitWord)
+    kernel.sleepOn(child, shared, .waitWord)
     kernel.run(parent)
     kernel.call(.kill, 2, 17)
     kernel.call(.kill, 2, 19)
@@ -206,16 +189,16 @@ import Testing
     kernel.call(.mmap, other + 4096, 4096, .readOnly, .fixedSharedFile, 3, 0)
     kernel.call(.mmap, other + 8192, 4096, .readWrite, .fixedPrivateFile, 3, 4096)
     let made = try kernel.newThread()
-    sleep(kernel, made, one + 4096, .waitWord)
-    #expect(umtx(kernel, other, .wakePrivate, 1) == success && umtx(kernel, one, .wake, 1) == success)
-    #expect(umtx(kernel, other + 8192, .wake, 1) == success && umtx(kernel, other + 4096, .wake, 1)?.errno == .efault)
+    kernel.sleepOn(made, one + 4096, .waitWord)
+    #expect(kernel.umtx(other, .wakePrivate, 1) == success && kernel.umtx(one, .wake, 1) == success)
+    #expect(kernel.umtx(other + 8192, .wake, 1) == success && kernel.umtx(other + 4096, .wake, 1)?.errno == .efault)
     #expect(kernel.isAsleep(made))
     // The object goes on without the mapping in which the thread fell asleep.
     kernel.call(.munmap, one, 8192)
-    #expect(umtx(kernel, other, .wake, 1) == success && !kernel.isAsleep(made))
+    #expect(kernel.umtx(other, .wake, 1) == success && !kernel.isAsleep(made))
     #expect(kernel.run(made) && kernel.result == success)
     // Nobody is at the same place of an object that comes later.
-    sleep(kernel, made, other, .waitWord)
+    kernel.sleepOn(made, other, .waitWord)
     kernel.run(first)
     kernel.call(.munmap, other, 3 * 4096)
     kernel.call(.close, 3)
@@ -223,7 +206,7 @@ import Testing
       kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
       kernel.call(.ftruncate, 3, 8192)
       kernel.call(.mmap, one, 8192, .readWrite, .fixedSharedFile, 3, 0)
-      #expect(umtx(kernel, one + 4096, .wake, 1) == success && kernel.isAsleep(made))
+      #expect(kernel.umtx(one + 4096, .wake, 1) == success && kernel.isAsleep(made))
       kernel.call(.munmap, one, 8192)
       kernel.call(.close, 3)
     }
@@ -244,26 +227,26 @@ import Testing
     let (second, third) = (try kernel.newThread(), try kernel.newThread())
     let identifier = UInt64(first.identifier)
     mutex(kernel, 0, 0)
-    #expect(umtx(kernel, word, .mutexLock) == success && low(kernel, word) == identifier)
+    #expect(kernel.umtx(word, .mutexLock) == success && kernel.low(word) == identifier)
     kernel.run(second)
-    #expect(umtx(kernel, word, .mutexTryLock)?.errno == .ebusy && low(kernel, word) == identifier)
-    #expect(umtx(kernel, word, .mutexUnlock)?.errno == .eperm)
+    #expect(kernel.umtx(word, .mutexTryLock)?.errno == .ebusy && kernel.low(word) == identifier)
+    #expect(kernel.umtx(word, .mutexUnlock)?.errno == .eperm)
     storeTime(kernel, 0, 0)
-    #expect(umtx(kernel, word, .mutexLock, 0, 16, time)?.errno == .etimedout)
-    #expect(low(kernel, word) == identifier | contested)
-    sleep(kernel, second, word, .mutexLock)
-    sleep(kernel, third, word, .mutexWait)
+    #expect(kernel.umtx(word, .mutexLock, 0, 16, time)?.errno == .etimedout)
+    #expect(kernel.low(word) == identifier | contested)
+    kernel.sleepOn(second, word, .mutexLock)
+    kernel.sleepOn(third, word, .mutexWait)
     kernel.run(first)
-    #expect(umtx(kernel, word, .mutexUnlock) == success)
+    #expect(kernel.umtx(word, .mutexUnlock) == success)
     // Two slept: the word says that somebody still does.
     kernel.run(second)
-    #expect(kernel.result == success && low(kernel, word) == UInt64(second.identifier) | contested)
-    #expect(umtx(kernel, word, .mutexUnlock) == success)
-    #expect(kernel.run(third) && kernel.result == success && low(kernel, word) == 0)
-    #expect(umtx(kernel, word, .mutexWait) == success && low(kernel, word) == 0)
+    #expect(kernel.result == success && kernel.low(word) == UInt64(second.identifier) | contested)
+    #expect(kernel.umtx(word, .mutexUnlock) == success)
+    #expect(kernel.run(third) && kernel.result == success && kernel.low(word) == 0)
+    #expect(kernel.umtx(word, .mutexWait) == success && kernel.low(word) == 0)
     mutex(kernel, contested, 0)
-    #expect(umtx(kernel, word, .mutexLock) == success)
-    #expect(low(kernel, word) == UInt64(third.identifier) | contested)
+    #expect(kernel.umtx(word, .mutexLock) == success)
+    #expect(kernel.low(word) == UInt64(third.identifier) | contested)
     kernel.expectSound()
   }
 
@@ -271,12 +254,12 @@ import Testing
     let kernel = try TestKernel()
     let identifier = UInt64(try #require(kernel.current).identifier)
     mutex(kernel, UInt64(UserMutex.ownerDead), 0x10)
-    #expect(umtx(kernel, word, .mutexWait) == success)
-    #expect(umtx(kernel, word, .mutexTryLock)?.errno == .eownerdead)
-    #expect(low(kernel, word) == identifier | contested)
+    #expect(kernel.umtx(word, .mutexWait) == success)
+    #expect(kernel.umtx(word, .mutexTryLock)?.errno == .eownerdead)
+    #expect(kernel.low(word) == identifier | contested)
     mutex(kernel, identifier | contested, 0x30)
-    #expect(umtx(kernel, word, .mutexUnlock) == success && low(kernel, word) == UInt64(UserMutex.notRecoverable))
-    #expect(umtx(kernel, word, .mutexLock)?.errno == .enotrecoverable)
+    #expect(kernel.umtx(word, .mutexUnlock) == success && kernel.low(word) == UInt64(UserMutex.notRecoverable))
+    #expect(kernel.umtx(word, .mutexLock)?.errno == .enotrecoverable)
   }
 
   @Test func `a mutex wake clears what nobody waits for`() throws {
@@ -284,20 +267,20 @@ import Testing
     let first = try #require(kernel.current)
     let made = try kernel.newThread()
     mutex(kernel, contested, 0)
-    #expect(umtx(kernel, word, .mutexWake) == success && low(kernel, word) == 0)
+    #expect(kernel.umtx(word, .mutexWake) == success && kernel.low(word) == 0)
     mutex(kernel, 7, 0)
-    sleep(kernel, made, word, .mutexWait)
+    kernel.sleepOn(made, word, .mutexWait)
     kernel.run(first)
-    #expect(umtx(kernel, word, .mutexWake) == success && kernel.isAsleep(made))
+    #expect(kernel.umtx(word, .mutexWake) == success && kernel.isAsleep(made))
     // Somebody else has locked it since: it is marked again, and nobody woken.
     mutex(kernel, 7, 0)
-    #expect(umtx(kernel, word, .mutexWakeByFlags, 0) == success)
-    #expect(low(kernel, word) == 7 | contested && kernel.isAsleep(made))
+    #expect(kernel.umtx(word, .mutexWakeByFlags, 0) == success)
+    #expect(kernel.low(word) == 7 | contested && kernel.isAsleep(made))
     mutex(kernel, 0, 0)
-    #expect(umtx(kernel, word, .mutexWakeByFlags, 0) == success && low(kernel, word) == 0)
+    #expect(kernel.umtx(word, .mutexWakeByFlags, 0) == success && kernel.low(word) == 0)
     #expect(!kernel.isAsleep(made))
-    #expect(umtx(kernel, bad, .mutexWakeByFlags, 0)?.errno == .efault)
-    #expect(umtx(kernel, word, .mutexWakeByFlags, 12)?.errno == .einval)
+    #expect(kernel.umtx(bad, .mutexWakeByFlags, 0)?.errno == .efault)
+    #expect(kernel.umtx(word, .mutexWakeByFlags, 12)?.errno == .einval)
   }
 
   @Test func `mutexes with priorities`() throws {
@@ -307,28 +290,28 @@ import Testing
     let identifier = UInt64(first.identifier)
     mutex(kernel, 0, 12)
     for operation in [.mutexLock, .mutexTryLock, .mutexUnlock] as [UserMutexOperation] {
-      #expect(umtx(kernel, word, operation)?.errno == .einval)
+      #expect(kernel.umtx(word, operation)?.errno == .einval)
     }
     mutex(kernel, 0, 4)
-    #expect(umtx(kernel, word, .mutexLock) == success)
-    #expect(umtx(kernel, word, .mutexLock)?.errno == .edeadlk)
-    #expect(umtx(kernel, word, .mutexUnlock) == success && low(kernel, word) == 0)
+    #expect(kernel.umtx(word, .mutexLock) == success)
+    #expect(kernel.umtx(word, .mutexLock)?.errno == .edeadlk)
+    #expect(kernel.umtx(word, .mutexUnlock) == success && kernel.low(word) == 0)
     mutex(kernel, contested, 8, ceiling: 32)
-    #expect(umtx(kernel, word, .mutexLock)?.errno == .einval)
+    #expect(kernel.umtx(word, .mutexLock)?.errno == .einval)
     mutex(kernel, contested, 8, ceiling: 5)
-    #expect(umtx(kernel, word, .mutexLock) == success && low(kernel, word) == identifier | contested)
-    #expect(umtx(kernel, word, .mutexUnlock) == success && low(kernel, word) == contested)
-    #expect(umtx(kernel, word, .setCeiling, 32)?.errno == .einval)
-    #expect(umtx(kernel, word, .setCeiling, 9, time) == success && low(kernel, time) == 5)
-    #expect(low(kernel, word + 8) == 9 && low(kernel, word) == contested)
+    #expect(kernel.umtx(word, .mutexLock) == success && kernel.low(word) == identifier | contested)
+    #expect(kernel.umtx(word, .mutexUnlock) == success && kernel.low(word) == contested)
+    #expect(kernel.umtx(word, .setCeiling, 32)?.errno == .einval)
+    #expect(kernel.umtx(word, .setCeiling, 9, time) == success && kernel.low(time) == 5)
+    #expect(kernel.low(word + 8) == 9 && kernel.low(word) == contested)
     mutex(kernel, 7, 8, ceiling: 5)
-    sleep(kernel, made, word, .setCeiling, 3)
+    kernel.sleepOn(made, word, .setCeiling, 3)
     kernel.run(first)
     mutex(kernel, identifier | contested, 8, ceiling: 5)
-    #expect(umtx(kernel, word, .mutexUnlock) == success)
-    #expect(kernel.run(made) && kernel.result == success && low(kernel, word + 8) == 3)
+    #expect(kernel.umtx(word, .mutexUnlock) == success)
+    #expect(kernel.run(made) && kernel.result == success && kernel.low(word + 8) == 3)
     mutex(kernel, 0, 0)
-    #expect(umtx(kernel, word, .setCeiling, 3)?.errno == .einval)
+    #expect(kernel.umtx(word, .setCeiling, 3)?.errno == .einval)
     kernel.expectSound()
   }
 }
