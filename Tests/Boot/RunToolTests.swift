@@ -92,6 +92,25 @@ struct RunToolTests {
   }
 
   @Test
+  func `A directory in WITH takes all its files along`() throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("files-\(UUID().uuidString)")
+    let empty = directory.appendingPathComponent("directory")
+    try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    for (program, name) in [("end", "end"), ("arguments", "with space"), ("arguments", "second")] {
+      try FileManager.default.copyItem(
+        atPath: BootFiles.program(program), toPath: directory.appendingPathComponent(name).path)
+    }
+    let output = try run(
+      "run-tests", "ARGS=end:exit:0 with_space:status:0 second:a pages",
+      "WITH=\(directory.path) \(BootFiles.program("pages"))")
+    for name in ["end", "with_space", "second", "pages"] { #expect(output.contains("ok program \(name)"), "\(output)") }
+    #expect(output.last == "process 1 exited with status 0", "\(output)")
+    // Nothing is booted without what was asked for.
+    #expect(try run("end", "WITH=\(empty.path)").isEmpty)
+  }
+
+  @Test
   func `A program that needs further files says so, and how to give them`() throws {
     let process = try run("process_test", "ARGS=only=execve_closes_what_is_marked")
     let words = "make run PROGRAM=build/programs/process_test WITH=\"build/programs/descriptors …\""
