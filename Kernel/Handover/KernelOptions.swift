@@ -31,6 +31,8 @@ public struct KernelOptions {
   public private(set) var isTraced = false
   /// `trace=faults`.
   public private(set) var tracesFaults = false
+  /// `turn=N`: how many microseconds a thread has the processor for in each round of turns, 20 to 10,000 (the usual).
+  public private(set) var turnMicroseconds: UInt64?
   /// `inspect-test=KIND`: breaks an invariant on purpose once process 1 exists, for the inspection to find.
   public private(set) var inspectionTest: [UInt8]?
   /// `panic-test` or `panic-test=KIND`: fail on purpose.
@@ -97,7 +99,7 @@ public struct KernelOptions {
   /// The options by their names.
   private enum Option {
     case initPath, environment, swap, selfTest, quiet, input, signalUnknownCalls
-    case inspect, trace, fail, seed, inspectionTest, panicTest
+    case inspect, trace, fail, seed, turn, inspectionTest, panicTest
 
     init?(_ name: [UInt8]) {
       if matches(name, "init") {
@@ -116,6 +118,8 @@ public struct KernelOptions {
         self = .fail
       } else if matches(name, "seed") {
         self = .seed
+      } else if matches(name, "turn") {
+        self = .turn
       } else if matches(name, "inspect-test") {
         self = .inspectionTest
       } else if matches(name, "panic-test") {
@@ -159,6 +163,11 @@ public struct KernelOptions {
     case .seed:
       guard let value, let number = number(value) else { return false }
       seed = number
+    case .turn:
+      guard let value, let number = number(value), HandoverLimits.turnMicroseconds.contains(number) else {
+        return false
+      }
+      turnMicroseconds = number
     case .signalUnknownCalls:
       guard let value, let number = number(value), number <= 1, value.count == 1 else { return false }
       unknownCallsRaiseSignal = number == 1

@@ -26,6 +26,7 @@ func startUp() -> Never {
   configuration.isQuiet = machine.options.isQuiet
   configuration.physicalFrameCount = Int(machine.physicalFrameCount)
   configuration.seedMaterial = machine.seedMaterial
+  if let turn = machine.options.turnMicroseconds { configuration.turnNanoseconds = turn * 1000 }
   let kernel = Kernel(configuration)
   if machine.modules.isEmpty && machine.options.initPath.isEmpty {
     logLine("no program to run: the boot loader brought no module")

@@ -12,11 +12,11 @@ import Testing
   @Test func `every option is read`() {
     let all = options(
       "init=/bin/a swap=3M selftest=clock: quiet signosys=0 inspect=7 \"fail=page_frame:1%return(a b)\" fail=frame:off "
-        + "seed=18446744073709551615 inspect-test=charge panic-test=trap")
+        + "seed=18446744073709551615 turn=20 inspect-test=charge panic-test=trap")
     #expect(all.refusal == nil)
     #expect(all.initPath == Array("/bin/a".utf8) && all.swapByteCount == 3 << 20)
     #expect(all.selfTestPattern == Array("clock:".utf8) && all.isQuiet && !all.unknownCallsRaiseSignal)
-    #expect(all.inspectionInterval == 7 && all.seed == .max)
+    #expect(all.inspectionInterval == 7 && all.seed == .max && all.turnMicroseconds == 20)
     #expect(all.failurePoints == [Array("page_frame:1%return(a b)".utf8), Array("frame:off".utf8)])
     #expect(all.inspectionTest == Array("charge".utf8) && all.panicTest == Array("trap".utf8))
     let bare = options("  selftest  inspect panic-test signosys=1 swap=0 ")
@@ -43,6 +43,7 @@ import Testing
       "signosys=yes", "inspect=", "inspect=x", "inspect=-1", "inspect=1k", "seed", "seed=", "seed=abc", "seed=1.5",
       "quiet=1", "quiet=", "init", "init=", "fail", "fail=", "inspect-test", "inspect-test=", "trace=",
       "trace=calls", "input", "input=raw", "env", "env=",
+      "turn", "turn=", "turn=19", "turn=10001",
     ])
   func `a wrong value is refused`(word: String) {
     #expect(options(word).refusal == .wrongValue(Array(word.utf8)))
