@@ -50,8 +50,6 @@ public enum SystemControl {
     public static let clockRate: Int32 = 12
     /// KERN_PROC
     public static let process: Int32 = 14
-    /// KERN_PROC_PATHNAME, below KERN_PROC
-    public static let processPath: Int32 = 12
     /// KERN_FILE
     public static let file: Int32 = 15
     /// KERN_NGROUPS
@@ -64,6 +62,22 @@ public enum SystemControl {
     public static let userStack: Int32 = 33
     /// KERN_ARND
     public static let random: Int32 = 37
+  }
+
+  /// Below KERN_PROC: what each process has one of, whose number follows.
+  public enum Process: Int32, CaseIterable, Sendable {
+    /// KERN_PROC_PATHNAME: the path of the file that it executes.
+    case path = 12
+    /// KERN_PROC_SIGTRAMP: where handlers of signals return to.
+    case trampoline = 41
+
+    /// The name.
+    public var name: String {
+      switch self {
+      case .path: "kern.proc.pathname"
+      case .trampoline: "kern.proc.sigtramp"
+      }
+    }
   }
 
   /// Below `Top.hw`.

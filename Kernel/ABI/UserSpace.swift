@@ -14,6 +14,8 @@ public enum UserSpace {
   /// The code that handlers of signals begin and end with. It is in the kernel's part of every address space, so that no
   /// program's map has it, and can be executed and read in ring 3.
   public static let signalTrampoline: UInt64 = 253 << 39
+  /// The bytes of its instructions.
+  public static let signalTrampolineByteCount: UInt64 = 24
   /// MAXSSIZ: the address space kept for the initial stack, in bytes.
   public static let maximumStackByteCount: UInt64 = 512 << 20
   /// SGROWSIZ: how much of a stack is there at first, and what it grows by, in bytes.

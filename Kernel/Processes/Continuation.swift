@@ -196,4 +196,6 @@ public enum ExitPhase {
   case memory
   /// Children are handed over to process 1.
   case children
+  /// The stopped members of a group which the process has left alone are told (SIGHUP, SIGCONT).
+  case hangUp(OrphanedGroup)
 }

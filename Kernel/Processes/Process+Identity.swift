@@ -23,9 +23,9 @@ extension Process {
       // before, and the objects that exist, stay charged to the old one.
       credentials.account.processCount -= 1
       copy.account.processCount += 1
-      let threads = (threadCount - 1) * KernelMemoryCost.thread
-      credentials.account.countKernelMemory(-threads)
-      copy.account.countKernelMemory(threads)
+      let records = (threadCount - 1) * KernelMemoryCost.thread + queuedSignalCount * QueuedSignal.byteCount
+      credentials.account.countKernelMemory(-records)
+      copy.account.countKernelMemory(records)
       addressSpace?.account = copy.account
       files?.account = copy.account
     }

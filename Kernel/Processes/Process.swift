@@ -131,6 +131,8 @@ public final class Process: Nameable {
   /// they are in have stored their results.
   var stopIsAhead = false
   var continuationIsUnreported = false
+  /// Whether it ends and counts in its group no more, when somebody asks who is there to continue that.
+  var hasLeftGroup = false
 
   // The end
 

@@ -52,17 +52,27 @@ extension ProcessSystem {
       thread.continuation = .exit(.children)
       return true
     case .children:
-      guard handOverChildren(of: process) else { return true }
+      let group = handOverChildren(of: process)
+      let hasChildren = process.firstChild != .none || process.firstZombie != .none
+      if let group = group ?? (hasChildren ? nil : leaveGroup(process)) {
+        thread.continuation = .exit(.hangUp(group))
+        return true
+      }
+      if hasChildren { return true }
       becomeZombie(process, thread)
       return false
+    case .hangUp(var group):
+      thread.continuation = .exit(hangUp(&group) ? .children : .hangUp(group))
+      return true
     }
   }
 
-  /// Gives some children to process 1; whether none is left.
-  private func handOverChildren(of process: Process) -> Bool {
+  /// Gives some children to process 1. Returns the group of the last one, if that is to be told that it is alone.
+  private func handOverChildren(of process: Process) -> OrphanedGroup? {
     var budget = ProcessLimits.childrenPerTurn
     var zombies = false
-    while budget > 0 {
+    var group: OrphanedGroup?
+    while budget > 0, group == nil {
       budget -= 1
       let slot = process.firstChild == .none ? process.firstZombie : process.firstChild
       guard let child = self[slot] else { break }
@@ -74,13 +84,18 @@ extension ProcessSystem {
         if child.state == .zombie { zombies = true }
         child.endSignal = .sigchld
         adopt(child, by: initial)
+        if child.state != .zombie {
+          var looks = 0
+          group = groupLeft(by: process, child, &looks)
+          budget -= looks
+        }
       } else {
         child.parent = .none
         if child.state == .zombie { forget(child) }
       }
     }
     if zombies { scheduler.wake(.child(ofSlot: ProcessSlot.initial.raw)) }
-    return process.firstChild == .none && process.firstZombie == .none
+    return group
   }
 
   /// The last step: only identity, status and usage remain, and not even those when nobody will ask.

@@ -138,6 +138,7 @@ extension ProcessSystem {
     shareActions(of: parent, with: child)
     child.isProtected = parent.protectsChildren
     child.protectsChildren = parent.protectsChildren
+    if parent.timers.countsUse { limitUse(of: child) }
   }
 
   /// The child's view of the call: it returned 0, and %rdx is 1 (spec abi.md section 2).

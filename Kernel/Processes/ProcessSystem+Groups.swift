@@ -2,6 +2,20 @@
 
 public import ABI
 
+/// A process group that nobody is left to continue, while its members are told.
+public struct OrphanedGroup: BitwiseCopyable, Sendable {
+  let identifier: Int32
+  /// The next slot of the table to look at.
+  fileprivate var nextSlot: Int32 = 0
+
+  fileprivate init(identifier: Int32) { self.identifier = identifier }
+
+  fileprivate var slot: Int {
+    get { Int(nextSlot) }
+    set { nextSlot = Int32(truncatingIfNeeded: newValue) }
+  }
+}
+
 extension ProcessSystem {
   /// setpgid(2). A `target` of 0 means `caller`; a `group` of 0 the target's own identifier.
   ///
@@ -32,16 +46,73 @@ extension ProcessSystem {
   /// Whether nobody outside a group, in its session, is there to continue its members: none has its parent in another group of
   /// the session. Process 1, which has no parent, counts as started by somebody who is.
   func isOrphaned(group: Int32) -> Bool {
+    var looks = 0
+    return isOrphaned(group: group, &looks)
+  }
+
+  /// The same; counts the members that were looked at.
+  private func isOrphaned(group: Int32, _ looks: inout Int) -> Bool {
     var slot = groups.first(group)
     while let member = slot {
+      looks += 1
       slot = groups.next(after: member)
-      guard let process = slots[Int(member)], process.state != .zombie else { continue }
+      guard let process = slots[Int(member)], !process.hasLeftGroup else { continue }
       if process.slot == .initial { return false }
       if let parent = self[process.parent], parent.groupIdentifier != group,
         parent.sessionIdentifier == process.sessionIdentifier
       {
         return false
       }
+    }
+    return true
+  }
+
+  // MARK: Groups that somebody leaves alone
+
+  /// The group of a process that ends, if that was the last who had somebody to continue the group, and a member is stopped.
+  func leaveGroup(_ process: Process) -> OrphanedGroup? {
+    guard !process.hasLeftGroup else { return nil }
+    let counted = isStartedFromOutside(process, parent: self[process.parent])
+    process.hasLeftGroup = true
+    var looks = 0
+    return counted ? orphanedGroup(process.groupIdentifier, &looks) : nil
+  }
+
+  /// The group of a child that its parent has left, if nobody is there any more to continue it, and a member is stopped.
+  func groupLeft(by parent: Process, _ child: Process, _ looks: inout Int) -> OrphanedGroup? {
+    guard isStartedFromOutside(child, parent: parent) else { return nil }
+    return orphanedGroup(child.groupIdentifier, &looks)
+  }
+
+  /// Whether a process has its parent in another group of its session.
+  private func isStartedFromOutside(_ process: Process, parent: Process?) -> Bool {
+    guard let parent, !isEnding else { return false }
+    return parent.groupIdentifier != process.groupIdentifier && parent.sessionIdentifier == process.sessionIdentifier
+  }
+
+  private func orphanedGroup(_ group: Int32, _ looks: inout Int) -> OrphanedGroup? {
+    guard isOrphaned(group: group, &looks) else { return nil }
+    var slot = groups.first(group)
+    while let member = slot {
+      looks += 1
+      slot = groups.next(after: member)
+      if let process = slots[Int(member)], process.isStopped { return OrphanedGroup(identifier: group) }
+    }
+    return nil
+  }
+
+  /// Hangs up on some more members of a group that nobody continues: SIGHUP, and SIGCONT so that they notice. Whether it has
+  /// reached all.
+  func hangUp(_ group: inout OrphanedGroup) -> Bool {
+    var budget = ProcessLimits.childrenPerTurn
+    while group.slot < slots.count {
+      guard budget > 0 else { return false }
+      if let member = slots[group.slot], member.groupIdentifier == group.identifier, !member.hasLeftGroup {
+        post(.sighup, to: member)
+        post(.sigcont, to: member)
+      }
+      budget -= 1
+      group.slot += 1
     }
     return true
   }

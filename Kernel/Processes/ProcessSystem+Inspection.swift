@@ -115,6 +115,7 @@ extension ProcessSystem {
     var counted = inspect(process.signalQueue, identifier, &memory, &counts)
     forEachThread(of: process) { counted += inspect($0.signals.queue, identifier, &memory, &counts) }
     memory.require(counted == process.queuedSignalCount, "count of queued signals", identifier)
+    memory.count(kernelByteCount: counted * QueuedSignal.byteCount, of: process.credentials.account)
     if !process.notice.isNone {
       memory.require(signalRecords[process.notice].child == process.slot, "notice of another child", identifier)
     }

@@ -113,6 +113,7 @@ extension ProcessSystem {
       if !options.contains(.noWait) {
         parent.childUsage.add(result.usage)
         parent.childUsage.add(result.childUsage)
+        takeNotice(of: child)
         reap(child)
       }
       return .found(result)
@@ -120,18 +121,24 @@ extension ProcessSystem {
     if options.contains(.stopped) && child.isStopped && child.stopIsUnreported {
       if !options.contains(.noWait) {
         child.stopIsUnreported = false
-        withdrawNotice(of: child)
+        takeNotice(of: child)
       }
       return .found(ChildReport(child, .stopped(child.stopSignal), .childStopped, child.stopSignal.rawValue))
     }
     if options.contains(.continued) && child.continuationIsUnreported {
       if !options.contains(.noWait) {
         child.continuationIsUnreported = false
-        withdrawNotice(of: child)
+        takeNotice(of: child)
       }
       return .found(ChildReport(child, .continued, .childContinued, Signal.sigcont.rawValue))
     }
     return nil
+  }
+
+  /// Who has waited for a child need not be told by a signal any more, unless it is set that it is (FreeBSD's
+  /// `kern.wait_dequeue_sigchld`): then that is a signal like any other.
+  private func takeNotice(of child: Process) {
+    if waitTakesNotice { withdrawNotice(of: child) } else { keepNotice(of: child) }
   }
 
   /// Forgets a zombie.

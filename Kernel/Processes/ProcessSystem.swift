@@ -56,6 +56,14 @@ public final class ProcessSystem: Nameable {
   let actionRecords: Pool<SignalActionRecord>
   /// Signals that lost what was known of them because the queue was full (`kern.sigqueue.overflow`).
   public internal(set) var signalOverflowCount = 0
+  /// The same, because there was no memory for it (`kern.sigqueue.alloc_fail`).
+  public internal(set) var signalFailureCount = 0
+  /// The most signals in the queues of one process (`kern.sigqueue.max_pending_per_proc`).
+  public var maximumQueuedSignals = ProcessLimits.maximumQueuedSignals
+  /// Whether signals that are ignored are forgotten at once, not when a thread would act on them (`kern.sig_discard_ign`).
+  public var discardsIgnoredSignals = true
+  /// Whether who has waited for a child is not told of its end by a signal any more (`kern.wait_dequeue_sigchld`).
+  public var waitTakesNotice = true
   /// Who watches processes (kqueue(2)).
   public var watchers = BackReference<EventWatchers>()
   /// The floating point registers.

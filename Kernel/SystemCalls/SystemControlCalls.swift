@@ -33,8 +33,8 @@ enum SystemControlTarget {
   case node(SystemControlNode)
   /// The setting of a fail point.
   case failurePoint(FailurePoint)
-  /// The path of the file that a process executes; nil where no process is named.
-  case processPath(Int32?)
+  /// Something of a process; nil where none is named.
+  case process(SystemControl.Process, Int32?)
   /// {0, 3}: from a name, given as the new value, to numbers.
   case numbersOfName
 }
@@ -60,8 +60,10 @@ extension SystemCall {
     let second = Int32(bitPattern: stagedWord(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier { return .numbersOfName }
     if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
-      guard count >= 3, Int32(bitPattern: stagedWord(at: 8)) == SystemControl.Kern.processPath else { throw .enoent }
-      return .processPath(count == 4 ? Int32(bitPattern: stagedWord(at: 12)) : nil)
+      guard count >= 3, let node = SystemControl.Process(rawValue: Int32(bitPattern: stagedWord(at: 8))) else {
+        throw .enoent
+      }
+      return .process(node, count == 4 ? Int32(bitPattern: stagedWord(at: 12)) : nil)
     }
     guard count == 2 else { throw .enoent }
     if let point = FailurePoint(first, second) { return .failurePoint(point) }
@@ -73,7 +75,8 @@ extension SystemCall {
   fileprivate func node(named byteCount: Int) throws(Errno) -> SystemControlTarget {
     let name = thread.frame.value.buffer.span.extracting(0..<textLength(byteCount))
     if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
-    if name.spells(SystemControlTable.processPathName) { return .processPath(nil) }
+    if name.spells(SystemControl.Process.path.name) { return .process(.path, nil) }
+    if name.spells(SystemControl.Process.trampoline.name) { return .process(.trampoline, nil) }
     guard let node = kernel.controls.node(name) else { throw .enoent }
     return .node(node)
   }
@@ -95,7 +98,7 @@ extension SystemCall {
     switch target {
     case .node(let node): return try control(node, room)
     case .failurePoint(let point): return try control(point, room)
-    case .processPath(let identifier): return try processPath(identifier, room)
+    case .process(let node, let identifier): return try control(node, of: identifier, room)
     case .numbersOfName: return try numbersOfName(room)
     }
   }
@@ -186,9 +189,10 @@ extension SystemCall {
     switch try node(named: Int(newLength)) {
     case .node(let node): return try giveValue(stage(node.first, node.second), room)
     case .failurePoint(let point): return try giveValue(stage(point.identifier.0, point.identifier.1), room)
-    case .processPath, .numbersOfName:
-      stage(SystemControl.Kern.processPath, at: 8)
+    case .process(let node, _):
+      stage(node.rawValue, at: 8)
       return try giveValue(stage(SystemControl.Top.kern, SystemControl.Kern.process) + 4, room)
+    case .numbersOfName: throw .enoent
     }
   }
 
@@ -223,17 +227,33 @@ extension SystemCall {
     return try giveValue(line.span.count, room)
   }
 
-  /// kern.proc.pathname: the path of the file that a process executes; −1 is the caller. Nothing for a process that has ended.
+  /// What a process has of what each has. For the path −1 is the caller, and of a process that has ended there is nothing.
   ///
-  /// Throws EPERM for a new value, EINVAL unless exactly one process is named, ESRCH when there is none.
-  private func processPath(_ identifier: Int32?, _ room: UInt64) throws(Errno) -> Answer {
+  /// Throws EPERM for a new value, and for the trampoline of somebody else's process; EINVAL unless exactly one process is
+  /// named, ESRCH when there is none.
+  private func control(
+    _ node: SystemControl.Process, of identifier: Int32?, _ room: UInt64
+  ) throws(Errno) -> Answer {
     guard arguments.fifth.isNull else { throw .eperm }
     guard let identifier else { throw .einval }
-    guard let subject = identifier == -1 ? process : kernel.processes.process(identifier) else { throw .esrch }
-    var size = 0
-    if subject.state == .running, let program = kernel.files.program(at: subject.imageStart) {
-      size = program.stagePath(&thread.frame.value.buffer)
+    let isCaller = identifier == -1 && node == .path
+    guard let subject = isCaller ? process : kernel.processes.process(identifier) else { throw .esrch }
+    switch node {
+    case .path:
+      guard subject.state == .running, let program = kernel.files.program(at: subject.imageStart) else {
+        return try giveValue(0, room)
+      }
+      return try giveValue(program.stagePath(&thread.frame.value.buffer), room)
+    case .trampoline:
+      guard subject.state == .running else { throw .esrch }
+      guard kernel.processes.maySend(nil, from: process, to: subject) else { throw .eperm }
+      zero(SystemCall.trampolineByteCount)
+      stage(ABI.UserSpace.signalTrampoline, at: 0)
+      stage(ABI.UserSpace.signalTrampoline + ABI.UserSpace.signalTrampolineByteCount, at: 8)
+      return try giveValue(SystemCall.trampolineByteCount, room)
     }
-    return try giveValue(size, room)
   }
+
+  /// The bytes of a struct kinfo_sigtramp.
+  private static var trampolineByteCount: Int { 48 }
 }

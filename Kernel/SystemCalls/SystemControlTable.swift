@@ -69,9 +69,6 @@ final class SystemControlNode {
 
 /// All nodes.
 struct SystemControlTable {
-  /// The name of the node below which each process has one: the path of the file that it executes.
-  static var processPathName: String { "kern.proc.pathname" }
-
   private(set) var nodes: [SystemControlNode] = []
 
   /// The node with this name.
@@ -105,6 +102,7 @@ struct SystemControlTable {
     addSystem()
     addFilesAndProcesses()
     addThreads()
+    addSignals()
     addHardware()
     addMemory()
   }
@@ -162,6 +160,25 @@ struct SystemControlTable {
     add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
     add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
     add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
+  }
+
+  private mutating func addSignals() {
+    let kern = SystemControl.Top.kern
+    add(
+      "kern.sigqueue.max_pending_per_proc", kern, nil, { .integer(UInt32($0.processes.maximumQueuedSignals)) },
+      .settable({ $0.processes.maximumQueuedSignals = min(Int($1), ProcessLimits.maximumQueuedSignals) }))
+    add(
+      "kern.sigqueue.overflow", kern, nil,
+      { .integer(UInt32(truncatingIfNeeded: $0.processes.signalOverflowCount)) })
+    add(
+      "kern.sigqueue.alloc_fail", kern, nil,
+      { .integer(UInt32(truncatingIfNeeded: $0.processes.signalFailureCount)) })
+    add(
+      "kern.sig_discard_ign", kern, nil, { .integer($0.processes.discardsIgnoredSignals ? 1 : 0) },
+      .settable({ $0.processes.discardsIgnoredSignals = $1 != 0 }))
+    add(
+      "kern.wait_dequeue_sigchld", kern, nil, { .integer($0.processes.waitTakesNotice ? 1 : 0) },
+      .settable({ $0.processes.waitTakesNotice = $1 != 0 }))
   }
 
   private mutating func addPipes() {

@@ -104,6 +104,7 @@ extension SystemCall {
     limit.hard = max(floor, min(limit.hard, ceiling))
     process.setLimit(limit, for: identifier)
     if identifier == .openFiles { table.setLimit(limit.soft) }
+    if identifier == .processorTime { kernel.processes.limitUse(of: process) }
     if identifier == .stack { return limitStack(old.soft, limit.soft) }
     return .value(0)
   }

@@ -66,7 +66,7 @@ extension ProcessSystem {
     guard process.state == .running else { return nil }
     watchers.instance?.signalPosted(signal, to: process.identifier)
     let isCaught = process.caughtSignals.contains(signal)
-    if process.drops(signal) { return nil }
+    if process.ignores(signal) && discardsIgnoredSignals { return nil }
     if !isItsOwn && process.slot == .initial && !isCaught {
       // Spared the action, not the continuation.
       if signal == .sigcont { resume(process, isContinuation: true) }
@@ -118,6 +118,8 @@ extension ProcessSystem {
     decider.signals.isFastBlocked = false
     if decider.signals.awaited.contains(signal) { return attend(decider) }
     if decider.signals.holdsBack(signal) { return }
+    // It is forgotten in the thread's turn, where ignored ones are kept until then.
+    if process.ignores(signal) { return attend(decider) }
     if !isCaught && SignalSet.stops.contains(signal) {
       // Who runs in lent memory stops when it has given that back.
       if process.lender != .none { return }

@@ -148,8 +148,8 @@ extension Process {
     return result
   }
 
-  /// Whether a signal that comes now would be dropped.
-  func drops(_ signal: Signal) -> Bool {
+  /// Whether a signal that comes now is ignored.
+  func ignores(_ signal: Signal) -> Bool {
     if ignoredSignals.contains(signal) { return signal != .sigcont }
     return SignalSet.ignoredByDefault.contains(signal) && !caughtSignals.contains(signal)
   }
@@ -173,9 +173,10 @@ extension ProcessSystem {
     if isIgnored { discard(SignalSet(of: signal), of: process) }
   }
 
-  /// The actions of a process, which are nobody else's.
+  /// The actions of a process, which are nobody else's. Throws ENOMEM, too when the user may have no more kernel memory.
   private func ownActions(of process: Process) throws(Errno) -> SignalActions {
     if let actions = process.actions, actions.ownerCount == 1 { return actions }
+    guard process.credentials.account.mayMakeKernelMemory else { throw .enomem }
     let actions = try SignalActions.make(
       memory, actionRecords, copyOf: process.actions, for: process.credentials.account)
     process.actions?.ownerCount -= 1

@@ -5,11 +5,13 @@
 // - `pending` has exactly the signals of which there is an instance in the queue or in `bare`.
 // - `bare` has those of which one instance carries nothing: SIGKILL and SIGSTOP, and what found no place. It comes before
 //   those that are queued.
-// - Instances of a process and its threads that are counted are at most 128. A child's end, stop or continuation is not
+// - Instances of a process and its threads that are counted are at most 128 (`maximumQueuedSignals`), and kernel memory of the
+//   user whose process it is, who gets none beyond what a user may have (`UserAccount`). A child's end, stop or continuation is not
 //   counted, and is in the queue of its parent at most once (`Process.notice`); the same goes for the signal of a timer
 //   (`KernelTimer.entry`).
 
 import ABI
+import Files
 import Memory
 import Primitives
 
@@ -23,6 +25,9 @@ public struct QueuedSignal: BitwiseCopyable {
   var child: ProcessSlot
   var next = Handle<QueuedSignal>.none
   var previous = Handle<QueuedSignal>.none
+
+  /// The kernel memory that one takes.
+  static var byteCount: Int { MemoryLayout<QueuedSignal>.stride }
 }
 
 /// The signals on their way to a process, or to one thread.
@@ -62,13 +67,21 @@ extension ProcessSystem {
 
   private func append(_ entry: QueuedSignal, _ process: Process, _ thread: Thread?) -> Bool {
     if entry.isCounted {
-      guard process.queuedSignalCount < ProcessLimits.maximumQueuedSignals else {
+      guard process.queuedSignalCount < maximumQueuedSignals else {
         signalOverflowCount &+= 1
         return false
       }
     }
-    guard let handle = signalRecords.allocate(entry, memory) else { return false }
-    if entry.isCounted { process.queuedSignalCount += 1 }
+    guard !entry.isCounted || process.credentials.account.mayMakeKernelMemory,
+      let handle = signalRecords.allocate(entry, memory)
+    else {
+      signalFailureCount &+= 1
+      return false
+    }
+    if entry.isCounted {
+      process.queuedSignalCount += 1
+      process.credentials.account.countKernelMemory(QueuedSignal.byteCount)
+    }
     if let thread { link(handle, &thread.signals.queue) } else { link(handle, &process.signalQueue) }
     return true
   }
@@ -106,6 +119,14 @@ extension ProcessSystem {
     let signal = signalRecords[child.notice].information.signal
     _ = unlink(child.notice, parent, nil)
     refresh(signal, &parent.signalQueue)
+  }
+
+  /// Makes what the parent of a child has not been told yet a signal like any other, which counts.
+  func keepNotice(of child: Process) {
+    guard !child.notice.isNone, let parent = self[child.parent] else { return }
+    let information = signalRecords[child.notice].information
+    withdrawNotice(of: child)
+    _ = enqueue(information, parent, nil, needsPlace: false)
   }
 
   // MARK: Leaving
@@ -146,7 +167,10 @@ extension ProcessSystem {
 
   private func unlink(_ handle: Handle<QueuedSignal>, _ process: Process, _ thread: Thread?) -> SignalInformation {
     let entry = signalRecords.take(handle, memory)
-    if entry.isCounted { process.queuedSignalCount -= 1 }
+    if entry.isCounted {
+      process.queuedSignalCount -= 1
+      process.credentials.account.countKernelMemory(-QueuedSignal.byteCount)
+    }
     self[entry.child]?.notice = .none
     if entry.information.code == .timer { signalHasLeft(handle, process) }
     if !entry.next.isNone { signalRecords[entry.next].previous = entry.previous }

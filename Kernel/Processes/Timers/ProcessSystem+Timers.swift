@@ -38,7 +38,7 @@ extension ProcessSystem {
     case .virtual: process.timers.virtual = timer
     case .profiling: process.timers.profiling = timer
     }
-    process.timers.countsUse = process.timers.virtual.isOn || process.timers.profiling.isOn
+    process.timers.noteWhetherUseCounts()
     // When to look at the clock again is another time now.
     needsAttention = true
   }
@@ -95,6 +95,7 @@ extension ProcessSystem {
   func noteUse(_ process: Process) {
     if process.timers.virtual.isDue(process.usage.userNanoseconds)
       || process.timers.profiling.isDue(process.usage.nanoseconds)
+      || process.timers.limit.isDue(process.usage.nanoseconds)
     {
       process.timers.useIsDue = true
       needsAttention = true
@@ -111,14 +112,16 @@ extension ProcessSystem {
     if process.timers.profiling.advance(process.usage.nanoseconds) != 0 {
       post(SignalInformation(.sigprof), to: process)
     }
-    process.timers.countsUse = process.timers.virtual.isOn || process.timers.profiling.isOn
+    if process.timers.limit.isDue(process.usage.nanoseconds) { actOnUseLimit(of: process) }
+    process.timers.noteWhetherUseCounts()
   }
 
   /// How long the process can run, in nanoseconds, before a timer that counts this is due.
   func useUntilTimer(_ process: Process) -> UInt64 {
     min(
       process.timers.virtual.remainingNanoseconds(process.usage.userNanoseconds) ?? .max,
-      process.timers.profiling.remainingNanoseconds(process.usage.nanoseconds) ?? .max)
+      process.timers.profiling.remainingNanoseconds(process.usage.nanoseconds) ?? .max,
+      process.timers.limit.remainingNanoseconds(process.usage.nanoseconds) ?? .max)
   }
 
   /// Tells the scheduler when the next timer of a process goes off.

@@ -3,7 +3,7 @@
 // Invariants
 // - A timer whose deadline is `ProcessTimer.never` is off, and then has no interval.
 // - The earliest of the deadlines of `real`, and of the kernel's timers that are to go off, is the process' deadline in the
-//   scheduler's queue. `virtual` and `profiling` count what the process uses: they are looked at when it is charged.
+//   scheduler's queue. `virtual`, `profiling` and `limit` count what the process uses: they are looked at when it is charged.
 
 public import ABI
 import Memory
@@ -62,9 +62,11 @@ public struct ProcessTimers {
   public internal(set) var virtual = ProcessTimer()
   /// ITIMER_PROF, in nanoseconds that it has run.
   public internal(set) var profiling = ProcessTimer()
+  /// RLIMIT_CPU, in nanoseconds that the process has run.
+  var limit = ProcessTimer()
   /// Whether one of them was ever set, or a kernel timer made.
   var isUsed = false
-  /// Whether one of the last two is on.
+  /// Whether one of the last three is on.
   var countsUse = false
   /// Whether one of them is due, and nobody was told.
   public internal(set) var useIsDue = false
@@ -73,6 +75,9 @@ public struct ProcessTimers {
 
   /// None is on.
   public init() {}
+
+  /// Notes whether what the process uses has to be counted for one of them.
+  mutating func noteWhetherUseCounts() { countsUse = virtual.isOn || profiling.isOn || limit.isOn }
 }
 
 /// A timer of ktimer_create(2).
