@@ -37,10 +37,16 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
-    Batch(name: "signals and queues of events", programs: ["signal_test", "kqueue_test"]),
+    Batch(
+      name: "signals and queues of events",
+      programs: ["signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test"]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
-    Batch(name: "threads and what they wait for", programs: ["threads_test", "umtx_test"]),
+    Batch(
+      name: "threads and what they wait for",
+      programs: ["threads_test", "umtx_test", "libthr_test", "libthr_signal_test"]),
+    Batch(name: "hand-overs in turns as short as there are", programs: ["handover_test"], append: "turn=20"),
+    Batch(name: "two thousand threads at random", programs: ["storm_test"], memory: "256M"),
     Batch(name: "hostile programs", programs: ["hostile_test", "bad_arguments_test"]),
     Batch(
       name: "hostile programs on a processor without SMEP and SMAP", programs: ["hostile_test", "system_test"],
