@@ -33,7 +33,7 @@ help:
 	@echo 'kernel       build/martlet.elf (GRUB) and build/martlet-multiboot.elf (QEMU -kernel)'
 	@echo 'programs     the programs of ring 3, in build/programs'
 	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE (also FILE.c) ARGS="…" as process 1'
-	@echo '             (TRACE=1 shows every call; WITH="FILE…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
+	@echo '             (TRACE=1 shows every call; WITH="FILE DIRECTORY…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
 	@echo 'sdk          PREFIX=FOLDER: martlet-cc and martlet-run, to build and run programs outside this repository'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
@@ -43,7 +43,8 @@ help:
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'fuzz         KIND=elf|multiboot|options SECONDS=30: libFuzzer on what parses input from outside'
-	@echo 'go           build programs of Go for FreeBSD and boot each of them'
+	@echo 'go           build programs of Go for FreeBSD and boot each of them          go-tests     tests of its library'
+	@echo 'handovers    HANDOVERS=1000000 of locks between two processes (`make test` does a few of them)'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
@@ -139,6 +140,18 @@ go-programs: setup
 go: kernel go-programs
 	@for program in build/programs/go/*; do \
 	  echo "== $$(basename $$program)"; $(MAKE) --no-print-directory run PROGRAM=$$program APPEND=quiet || true; done
+
+# Go's own tests of packages of its library, each booted; what they give goes into Documentation/Go.md. Takes half an hour.
+.PHONY: go-tests
+go-tests: setup kernel
+	@Tests/Tools/go-tests > build/logs/go-tests.md
+	@sed -i '/^<!-- make go-tests -->$$/q' Documentation/Go.md && cat build/logs/go-tests.md >> Documentation/Go.md
+
+# A million hand-overs of locks between threads of two processes, in the shortest turns: a minute of processor time.
+.PHONY: handovers
+HANDOVERS ?= 1000000
+handovers: setup kernel programs
+	@PROGRAM=build/programs/handover_test ARGS="handovers=$(HANDOVERS)" APPEND="quiet turn=20" Boot/Tools/run
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso

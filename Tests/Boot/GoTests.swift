@@ -25,6 +25,14 @@ struct GoTests {
   }
 
   @Test
+  func `A program runs itself and another module through os-exec, feeds it and reads what it says`() throws {
+    let result = try boot(
+      program: "go/commands", arguments: "/bin/arguments", modules: ["arguments"], append: "quiet")
+    #expect(result.exit == .success, "\(result)")
+    #expect(result.programLines == ["commands: run, fed and heard"], "\(result)")
+  }
+
+  @Test
   func `A panic prints its traceback and ends the program with status 2`() throws {
     let result = try boot(program: "go/traceback")
     #expect(result.exit == .failure, "\(result)")
