@@ -1,4 +1,4 @@
-// Processes that all act at once: while a call of one is parked, the others go on, on the same objects. What each call
+// Processes, and threads of them, that all act at once: while a call of one is parked, the others go on, on the same objects. What each call
 // gives then depends on the order, so nothing is compared with the model; the invariants are checked after every event, the
 // registers at every return, and at the end nothing may be left. What every program saw is kept, so that it can be compared
 // with what it sees when each action is complete before the next one begins (`Linearizability`).
@@ -6,6 +6,7 @@
 public import ABI
 import Files
 import Memory
+import Primitives
 import Processes
 import SystemCalls
 
@@ -19,7 +20,8 @@ public enum Action: Equatable, Sendable {
   case store(UInt64, [UInt8])
 }
 
-/// A machine on which every process has a list of actions and performs the next one whenever it has the processor.
+/// A machine on which everybody has a list of actions and performs the next one whenever it has the processor. The thread that a
+/// process begins with goes by the identifier of the process, others by their own. Handlers of signals return at once.
 public final class ConcurrentRun {
   /// The machine.
   public let machine: KernelMachine
@@ -29,8 +31,14 @@ public final class ConcurrentRun {
   public private(set) var stepCount = 0
   /// Calls that were parked and returned later.
   public private(set) var parkedCallCount = 0
-  /// What each process saw of its actions, in its order.
+  /// What everybody saw of its actions, in its order.
   private var observations: [Int32: [Observation]] = [:]
+  /// The thread that each process began with.
+  private var firstThreads: [Int32: Int32] = [:]
+  /// Whether somebody came to sleep where one action was to be complete before the next.
+  private(set) var hasSlept = false
+  /// Handlers that ran.
+  public private(set) var handlerCount = 0
 
   /// What a process finds when its call returns.
   private struct Return {
@@ -45,8 +53,13 @@ public final class ConcurrentRun {
     machine.runsFreely = true
   }
 
-  /// The process that has the processor.
-  public var running: Int32? { machine.kernel.inspectedProcesses.currentProcess?.identifier }
+  /// Who has the processor.
+  public var running: Int32? {
+    let processes = machine.kernel.inspectedProcesses
+    guard let process = processes.currentProcess, let thread = processes.current else { return nil }
+    if firstThreads[process.identifier] == nil { firstThreads[process.identifier] = thread.identifier }
+    return firstThreads[process.identifier] == thread.identifier ? process.identifier : thread.identifier
+  }
 
   /// Processes that have not begun to end.
   public var livingCount: Int {
@@ -67,6 +80,8 @@ public final class ConcurrentRun {
   public func act() throws(Difference) {
     guard machine.report == nil, let process = running else { return }
     stepCount += 1
+    if machine.register(.rip) == UserSpace.signalTrampoline { return try returnFromHandler(process) }
+    if let call = restartedCall(of: process) { return try makeAgain(call) }
     try checkReturn(process)
     guard let action = queues[process]?.first else { return try machine.tick() }
     switch action {
@@ -108,6 +123,41 @@ public final class ConcurrentRun {
     _ = machine.hardware.system.makeAvailable(machine.hardware.system.managedFrameCount)
   }
 
+  // MARK: Handlers
+
+  /// The handler of a signal has begun, and returns at once. What faulted is not tried again.
+  private func returnFromHandler(_ actor: Int32) throws(Difference) {
+    handlerCount += 1
+    let signal = Signal(rawValue: Int32(truncatingIfNeeded: machine.register(.rdi)))
+    if signal == .sigsegv || signal == .sigbus, returning[actor] == nil, queues[actor]?.isEmpty == false {
+      queues[actor]?.removeFirst()
+      observations[actor, default: []].append(.error(signal.rawValue))
+    }
+    let frame = machine.register(.rsp)
+    machine.setRegister(.rdi, frame + 16)
+    machine.setRegister(.rax, UInt64(SystemCallNumber.sigreturn.rawValue))
+    try enterKernel()
+    try check()
+  }
+
+  /// The call that a thread has to make again, because a signal interrupted it.
+  private func restartedCall(of actor: Int32) -> SystemCallNumber? {
+    guard let call = returning[actor]?.call, machine.register(.rip) == Program.text,
+      machine.register(.rax) == UInt64(call.rawValue)
+    else { return nil }
+    return call
+  }
+
+  private func makeAgain(_ call: SystemCallNumber) throws(Difference) {
+    try enterKernel()
+    try check()
+  }
+
+  private func enterKernel() throws(Difference) {
+    machine.enterKernel()
+    if machine.kernel.watch(.systemCall) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+  }
+
   private func enter(_ process: Int32, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) {
     let places: [KernelMachine.Register] = [.rdi, .rsi, .rdx, .r10, .r8, .r9]
     for (index, place) in places.enumerated() {
@@ -119,12 +169,14 @@ public final class ConcurrentRun {
     }
     machine.setRegister(.rax, UInt64(call.rawValue))
     returning[process] = Return(kept: kept, call: call, step: stepCount)
-    machine.enterKernel()
-    if machine.kernel.watch(.systemCall) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+    try enterKernel()
   }
 
   private func checkReturn(_ process: Int32) throws(Difference) {
     guard let state = returning.removeValue(forKey: process) else { return }
+    if state.call == .execve && machine.register(.rip) == Program.text {
+      return observations[process, default: []].append(.value(0))
+    }
     if state.step + 1 < stepCount { parkedCallCount += 1 }
     for (register, value) in state.kept where machine.register(register) != value {
       throw Difference("\(register) of process \(process) changed across call \(state.call.rawValue)")
@@ -168,31 +220,68 @@ public final class ConcurrentRun {
     !isAlive(process) || queues[process, default: []].isEmpty && returning[process] == nil
   }
 
-  private func isAlive(_ identifier: Int32) -> Bool {
-    machine.report == nil && machine.kernel.inspectedProcesses.process(identifier)?.state == .running
+  private func isAlive(_ actor: Int32) -> Bool {
+    guard machine.report == nil, process(of: actor)?.state == .running else { return false }
+    guard let thread = firstThreads[actor] ?? (isThread(actor) ? actor : nil) else { return true }
+    return machine.kernel.inspectedProcesses.thread(thread) != nil
   }
 
-  private func isStopped(_ identifier: Int32) -> Bool {
-    machine.kernel.inspectedProcesses.process(identifier)?.isStopped ?? false
+  private func isThread(_ actor: Int32) -> Bool { actor >= ProcessLimits.firstThreadIdentifier }
+
+  private func process(of actor: Int32) -> Process? {
+    let processes = machine.kernel.inspectedProcesses
+    guard isThread(actor) else { return processes.process(actor) }
+    return processes.thread(actor).flatMap { processes[$0.process] }
   }
 
-  /// Has one process perform its next action to the end, the others only passing time; false when it has none, is
-  /// stopped or gone.
+  private func isStopped(_ actor: Int32) -> Bool { process(of: actor)?.isStopped ?? false }
+
+  /// Whether somebody sleeps until another does something.
+  private func isAsleep(_ actor: Int32) -> Bool {
+    let processes = machine.kernel.inspectedProcesses
+    guard let thread = processes.thread(isThread(actor) ? actor : firstThreads[actor] ?? 0) else { return false }
+    return processes.scheduler.parkedChannel(thread.slot).map { !$0.comesByItself } ?? false
+  }
+
+  /// The other threads of process 1.
+  func threads(of identifier: Int32) -> [Int32] {
+    let processes = machine.kernel.inspectedProcesses
+    guard let process = processes.process(identifier) else { return [] }
+    var found: [Int32] = []
+    processes.forEachThread(of: process) { found.append($0.identifier) }
+    found.removeAll { $0 == firstThreads[identifier] }
+    return found.sorted()
+  }
+
+  /// Has one of them perform its next action to the end, the others only passing time; false when it has none, is
+  /// stopped or gone, or comes to sleep until another does something.
   func performNext(of process: Int32) throws(Difference) -> Bool {
     let count = queues[process, default: []].count
     guard count > 0 else { return false }
+    var sleepCount = 0
     for _ in 0..<1000 {
       guard isAlive(process), !isStopped(process) else { return false }
       if running == process {
-        try checkReturn(process)
+        if !mustGoOn(process) { try checkReturn(process) }
         if queues[process, default: []].count < count && returning[process] == nil { return true }
-        if queues[process, default: []].count == count { try act() } else { try tick() }
+        if queues[process, default: []].count == count || mustGoOn(process) { try act() } else { try tick() }
       } else {
+        // What the kernel does by itself is soon done.
+        if isAsleep(process) { sleepCount += 1 }
+        if sleepCount > 40 {
+          hasSlept = true
+          return false
+        }
         try tick()
       }
       try completeTransfer()
     }
     throw Difference("process \(process) never comes to the end of its action")
+  }
+
+  /// Whether who runs is in a handler, or has to make its call again.
+  private func mustGoOn(_ actor: Int32) -> Bool {
+    machine.register(.rip) == UserSpace.signalTrampoline || restartedCall(of: actor) != nil
   }
 
   /// What each of these processes saw, and whether it is still there.

@@ -1,4 +1,4 @@
-// Small scenarios of two processes that act at once on the same objects, in every order of their steps (issue "The whole
+// Small scenarios of two processes, or two threads of one, that act at once on the same objects, in every order of their steps (issue "The whole
 // kernel inside a test", Interleavings).
 //
 // Every action is to look as if it happened at one instant between its beginning and its end: what the programs see in any
@@ -7,7 +7,7 @@
 
 import ABI
 
-/// A small scenario: what process 1 does before, and what its child and it do at the same time.
+/// A small scenario: what process 1 does before, and what its child, or another thread, and it do at the same time.
 public struct Scenario: Sendable {
   /// What it is called.
   public let name: String
@@ -20,8 +20,10 @@ public struct Scenario: Sendable {
   var unitsPerTurn: Int?
   /// Whether nobody sees what the child saw: it was killed, perhaps in a call that took effect and never returned.
   var hidesTheKilled = false
+  /// Whether the two are threads of process 1.
+  var usesThread = false
   /// How many steps are tried in every order by `make simulate KIND=orders`.
-  public private(set) var length = 7
+  public internal(set) var length = 7
 
   private static let window = Program.window
   private static let path = Program.path
@@ -29,7 +31,7 @@ public struct Scenario: Sendable {
   private static let childIdentifier: Int32 = 2
 
   /// A read of three pages, and a look at what came.
-  private static func read(_ descriptor: UInt64, at offset: UInt64) -> [Action] {
+  static func read(_ descriptor: UInt64, at offset: UInt64) -> [Action] {
     [.call(.pread, [descriptor, Program.buffer, 9000, offset])]
       + (0..<3).map { .load(Program.buffer + $0 * 4096, byteCount: $0 < 2 ? 4096 : 808) }
   }
@@ -87,7 +89,7 @@ public struct Scenario: Sendable {
         name: "kill against a parked read", before: open,
         parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])], child: read(3, at: 90),
         after: content),
-    ] + interruptions(open, content) + pipes
+    ] + interruptions(open, content) + pipes + threads(open, content)
   }
 
   /// Two processes at one pipe, with room for all that is written: each write and each read is one step.
@@ -165,26 +167,29 @@ public struct Scenario: Sendable {
     return scenarios
   }
 
-  /// The machine after `before`: the child runs, everything is in swap if `isSwapped`.
-  private func begin(_ concurrent: ConcurrentRun, isSwapped: Bool) throws(Difference) {
-    concurrent.enqueue(before + [.call(.fork, [])], for: Self.parentIdentifier)
+  /// The machine after `before`: the child runs, everything is in swap if `isSwapped`. Returns who the child is.
+  private func begin(_ concurrent: ConcurrentRun, isSwapped: Bool) throws(Difference) -> Int32 {
+    concurrent.enqueue(before + (usesThread ? Self.newThread : [.call(.fork, [])]), for: Self.parentIdentifier)
     while !concurrent.isThrough(Self.parentIdentifier) {
       try concurrent.act()
       try concurrent.completeTransfer()
     }
     if isSwapped { concurrent.evict() }
+    let other = usesThread ? concurrent.threads(of: Self.parentIdentifier).first : Self.childIdentifier
+    guard let other else { throw Difference("there is no second thread") }
     concurrent.enqueue(parent, for: Self.parentIdentifier)
-    concurrent.enqueue(child, for: Self.childIdentifier)
+    concurrent.enqueue(child, for: other)
+    return other
   }
 
   /// What process 1 sees when all is over, added to what both saw.
-  private func end(_ concurrent: ConcurrentRun) throws(Difference) -> [String] {
+  private func end(_ concurrent: ConcurrentRun, _ other: Int32) throws(Difference) -> [String] {
     concurrent.enqueue(after, for: Self.parentIdentifier)
     while try concurrent.performNext(of: Self.parentIdentifier) {}
     // A killed process is gone when it has had its turn.
     for _ in 0..<8 { try concurrent.tick() }
-    let outcome = concurrent.outcome(
-      of: hidesTheKilled ? [Self.parentIdentifier] : [Self.parentIdentifier, Self.childIdentifier])
+    var outcome = concurrent.outcome(of: [Self.parentIdentifier] + (hidesTheKilled ? [] : [other]))
+    if concurrent.handlerCount > 0 { outcome.append("\(concurrent.handlerCount) handlers") }
     try concurrent.finish()
     return outcome
   }
@@ -200,7 +205,7 @@ public struct Scenario: Sendable {
     do throws(Difference) {
       let concurrent = try ConcurrentRun(configuration)
       run = concurrent
-      try begin(concurrent, isSwapped: true)
+      let other = try begin(concurrent, isSwapped: true)
       var rest = order
       for _ in 0..<length {
         switch rest % 3 {
@@ -211,11 +216,11 @@ public struct Scenario: Sendable {
         rest /= 3
       }
       for _ in 0..<1000 {
-        if concurrent.isThrough(Self.parentIdentifier) && concurrent.isThrough(Self.childIdentifier) { break }
+        if concurrent.isThrough(Self.parentIdentifier) && concurrent.isThrough(other) { break }
         try concurrent.act()
         try concurrent.completeTransfer()
       }
-      let outcome = try end(concurrent)
+      let outcome = try end(concurrent, other)
       if allowed.contains(outcome) { return nil }
       return "\(name), order \(order): no order of whole actions gives \(outcome)"
     } catch {
@@ -230,14 +235,19 @@ public struct Scenario: Sendable {
     let count = parent.count + child.count
     for pattern in 0..<(1 << count) where pattern.nonzeroBitCount == child.count {
       let concurrent = try ConcurrentRun(HardwareConfiguration())
-      try begin(concurrent, isSwapped: false)
-      for position in 0..<count {
-        let process = pattern >> position & 1 == 1 ? Self.childIdentifier : Self.parentIdentifier
+      let other = try begin(concurrent, isSwapped: false)
+      for position in 0..<count where !concurrent.hasSlept {
+        let process = pattern >> position & 1 == 1 ? other : Self.parentIdentifier
         _ = try concurrent.performNext(of: process)
       }
+      // Who waits for the other does not act in one instant: that order does not count.
+      if concurrent.hasSlept {
+        try concurrent.finish()
+        continue
+      }
       // What it did not come to while it was stopped.
-      while try concurrent.performNext(of: Self.childIdentifier) {}
-      outcomes.insert(try end(concurrent))
+      while try concurrent.performNext(of: other) {}
+      outcomes.insert(try end(concurrent, other))
     }
     return outcomes
   }
