@@ -85,6 +85,7 @@ import Testing
     kernel.call(.kill, target(grandchild), 17)
     #expect(try process(kernel, grandchild).isStopped)
     kernel.exit()
+    for _ in 0..<20 { kernel.call(.schedYield) }
     kernel.run(1)
     #expect(kernel.wait(grandchild) == (grandchild, .terminated(.sighup)))
   }

@@ -129,6 +129,7 @@ import Testing
     let child = kernel.fork()
     kernel.run(child)
     kernel.exit()
+    for _ in 0..<20 where !process.pendingSignals.contains(.sigchld) { kernel.call(.schedYield) }
     #expect(process.pendingSignals.contains(.sigchld))
     #expect(kernel.wait(child) == (child, .exited(0)))
     #expect(process.pendingSignals.contains(.sigchld) == !takesNotice)
