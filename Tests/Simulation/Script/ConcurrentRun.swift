@@ -35,8 +35,8 @@ public final class ConcurrentRun {
   private var observations: [Int32: [Observation]] = [:]
   /// The thread that each process began with.
   private var firstThreads: [Int32: Int32] = [:]
-  /// Whether somebody came to sleep where one action was to be complete before the next.
-  private(set) var hasSlept = false
+  /// Who came to sleep where one action was to be complete before the next.
+  private(set) var sleeper: Int32?
   /// Handlers that ran.
   public private(set) var handlerCount = 0
 
@@ -57,8 +57,11 @@ public final class ConcurrentRun {
   public var running: Int32? {
     let processes = machine.kernel.inspectedProcesses
     guard let process = processes.currentProcess, let thread = processes.current else { return nil }
-    if firstThreads[process.identifier] == nil { firstThreads[process.identifier] = thread.identifier }
-    return firstThreads[process.identifier] == thread.identifier ? process.identifier : thread.identifier
+    if firstThreads[process.identifier] == nil {
+      firstThreads[process.identifier] = thread.identifier
+    }
+    return firstThreads[process.identifier] == thread.identifier
+      ? process.identifier : thread.identifier
   }
 
   /// Processes that have not begun to end.
@@ -80,7 +83,9 @@ public final class ConcurrentRun {
   public func act() throws(Difference) {
     guard machine.report == nil, let process = running else { return }
     stepCount += 1
-    if machine.register(.rip) == UserSpace.signalTrampoline { return try returnFromHandler(process) }
+    if machine.register(.rip) == UserSpace.signalTrampoline {
+      return try returnFromHandler(process)
+    }
     if let call = restartedCall(of: process) { return try makeAgain(call) }
     try checkReturn(process)
     guard let action = queues[process]?.first else { return try machine.tick() }
@@ -129,7 +134,9 @@ public final class ConcurrentRun {
   private func returnFromHandler(_ actor: Int32) throws(Difference) {
     handlerCount += 1
     let signal = Signal(rawValue: Int32(truncatingIfNeeded: machine.register(.rdi)))
-    if signal == .sigsegv || signal == .sigbus, returning[actor] == nil, queues[actor]?.isEmpty == false {
+    if signal == .sigsegv || signal == .sigbus, returning[actor] == nil,
+      queues[actor]?.isEmpty == false
+    {
       queues[actor]?.removeFirst()
       observations[actor, default: []].append(.error(signal.rawValue))
     }
@@ -155,16 +162,24 @@ public final class ConcurrentRun {
 
   private func enterKernel() throws(Difference) {
     machine.enterKernel()
-    if machine.kernel.watch(.systemCall) { machine.hardware.processor.eventEnded() } else { try machine.advance() }
+    if machine.kernel.watch(.systemCall) {
+      machine.hardware.processor.eventEnded()
+    } else {
+      try machine.advance()
+    }
   }
 
-  private func enter(_ process: Int32, _ call: SystemCallNumber, _ arguments: [UInt64]) throws(Difference) {
+  private func enter(_ process: Int32, _ call: SystemCallNumber, _ arguments: [UInt64])
+    throws(Difference)
+  {
     let places: [KernelMachine.Register] = [.rdi, .rsi, .rdx, .r10, .r8, .r9]
     for (index, place) in places.enumerated() {
       machine.setRegister(place, index < arguments.count ? arguments[index] : 0)
     }
     var kept: [(register: KernelMachine.Register, value: UInt64)] = []
-    for register in [.rbx, .rbp, .rsp, .r12, .r13, .r14, .r15, .rdi, .rsi] as [KernelMachine.Register] {
+    for register in [.rbx, .rbp, .rsp, .r12, .r13, .r14, .r15, .rdi, .rsi]
+      as [KernelMachine.Register]
+    {
       kept.append((register, machine.register(register)))
     }
     machine.setRegister(.rax, UInt64(call.rawValue))
@@ -179,23 +194,29 @@ public final class ConcurrentRun {
     }
     if state.step + 1 < stepCount { parkedCallCount += 1 }
     for (register, value) in state.kept where machine.register(register) != value {
-      throw Difference("\(register) of process \(process) changed across call \(state.call.rawValue)")
+      throw Difference(
+        "\(register) of process \(process) changed across call \(state.call.rawValue)")
     }
-    if machine.register(.rip) != Program.text + 2 { throw Difference("call \(state.call.rawValue) returns elsewhere") }
+    if machine.register(.rip) != Program.text + 2 {
+      throw Difference("call \(state.call.rawValue) returns elsewhere")
+    }
     let value = machine.register(.rax)
     let failed = machine.register(.rflags) & 1 != 0
-    observations[process, default: []].append(failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value))
+    observations[process, default: []].append(
+      failed ? .error(Int32(truncatingIfNeeded: value)) : .value(value))
   }
 
   /// Makes an access; when it faults, it is made again at the process' next turn.
   private func touch(
-    _ process: Int32, _ address: UInt64, _ access: MemoryAccess, _ effect: () throws(Difference) -> Observation
+    _ process: Int32, _ address: UInt64, _ access: MemoryAccess,
+    _ effect: () throws(Difference) -> Observation
   ) throws(Difference) {
     do throws(PageFault) {
       _ = try machine.hardware.processor.memoryUnit.translate(address, access)
     } catch {
       machine.setRegister(.rip, Program.text)
-      let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
+      let event = ProcessorException(
+        vector: 14, errorCode: error.code.rawValue, address: error.address)
       if machine.kernel.watch(.exception(event)) {
         machine.hardware.processor.eventEnded()
       } else {
@@ -239,7 +260,9 @@ public final class ConcurrentRun {
   /// Whether somebody sleeps until another does something.
   private func isAsleep(_ actor: Int32) -> Bool {
     let processes = machine.kernel.inspectedProcesses
-    guard let thread = processes.thread(isThread(actor) ? actor : firstThreads[actor] ?? 0) else { return false }
+    guard let thread = processes.thread(isThread(actor) ? actor : firstThreads[actor] ?? 0) else {
+      return false
+    }
     return processes.scheduler.parkedChannel(thread.slot).map { !$0.comesByItself } ?? false
   }
 
@@ -264,12 +287,16 @@ public final class ConcurrentRun {
       if running == process {
         if !mustGoOn(process) { try checkReturn(process) }
         if queues[process, default: []].count < count && returning[process] == nil { return true }
-        if queues[process, default: []].count == count || mustGoOn(process) { try act() } else { try tick() }
+        if queues[process, default: []].count == count || mustGoOn(process) {
+          try act()
+        } else {
+          try tick()
+        }
       } else {
         // What the kernel does by itself is soon done.
         if isAsleep(process) { sleepCount += 1 }
         if sleepCount > 40 {
-          hasSlept = true
+          sleeper = process
           return false
         }
         try tick()
@@ -289,6 +316,15 @@ public final class ConcurrentRun {
     processes.map { process in
       let seen = observations[process, default: []].map(\.summary).joined(separator: ", ")
       return "\(process)\(isAlive(process) ? "" : " (gone)"): \(seen)"
+    }
+  }
+
+  /// Has a thread of process 1 end everything, whatever the others are doing, and checks that nothing is left.
+  func finish(by actor: Int32) throws(Difference) {
+    queues[actor] = [.call(.exit, [0])]
+    for _ in 0..<100 where machine.report == nil { try act() }
+    guard let report = machine.report, !report.hasLeaks else {
+      throw Difference("something is left at the end")
     }
   }
 

@@ -1,6 +1,7 @@
-// Random actions of processes that all act at once.
+// Random actions of processes, and threads of them, that all act at once.
 
 import ABI
+import Processes
 
 /// Draws what concurrent processes do.
 public struct ConcurrentSimulation {
@@ -8,6 +9,8 @@ public struct ConcurrentSimulation {
   private let configuration: HardwareConfiguration
   /// The processes that have their mappings.
   private var begun: Set<Int32> = []
+  /// Threads that were made besides those that processes begin with.
+  private var threadCount: UInt64 = 0
   /// Whether vm.overcommit obeys RLIMIT_SWAP, and the programs are ordinary users with a limit, so that calls are refused
   /// somewhere on their way.
   private let limitsReservations: Bool
@@ -34,7 +37,9 @@ public struct ConcurrentSimulation {
     do throws(Difference) {
       let concurrent = try ConcurrentRun(configuration)
       run = concurrent
-      if random.chance(oneIn: 3) { concurrent.machine.hardware.swap?.behaviour.readFailureOneIn = 12 }
+      if random.chance(oneIn: 3) {
+        concurrent.machine.hardware.swap?.behaviour.readFailureOneIn = 12
+      }
       while concurrent.stepCount < stepCount, concurrent.machine.report == nil {
         if random.chance(oneIn: 8) { try concurrent.tick() }
         if random.chance(oneIn: 5) { try concurrent.completeTransfer() }
@@ -76,13 +81,15 @@ public struct ConcurrentSimulation {
       .call(.mmap, [Self.window, size, 3, 0x11, 3, 0]),
       .call(.mmap, [Self.window + size, size, 3, 0x12, 3, 0]),
       .call(
-        .mmap, [Self.window + 2 * size, Self.anonymousPageCount * 4096, 3, 0x1012, UInt64(UInt32.max), 0]),
+        .mmap,
+        [Self.window + 2 * size, Self.anonymousPageCount * 4096, 3, 0x1012, UInt64(UInt32.max), 0]),
     ]
   }
 
   /// Nothing more than a little beyond what the beginning needs, or enough for a child or two.
   private mutating func limit() -> [Action] {
-    let pages = random.chance(oneIn: 2) ? random.number(below: 60) : 2040 + random.number(below: 4000)
+    let pages =
+      random.chance(oneIn: 2) ? random.number(below: 60) : 2040 + random.number(below: 4000)
     let bytes = KernelMachine.bytes(of: UInt64(pages) * 4096)
     return [
       .store(Program.input, bytes + bytes), .call(.setrlimit, [12, Program.input]),
@@ -113,7 +120,8 @@ public struct ConcurrentSimulation {
 
   /// Reads and writes of the pipe, of all sizes.
   private mutating func pipeActions(_ address: UInt64) -> [Action] {
-    let (one, other) = random.chance(oneIn: 4) ? (Self.secondEnd, Self.firstEnd) : (Self.firstEnd, Self.secondEnd)
+    let (one, other) =
+      random.chance(oneIn: 4) ? (Self.secondEnd, Self.firstEnd) : (Self.firstEnd, Self.secondEnd)
     let size = UInt64(random.number(below: random.pick([20, 600, 9000, 70_000]) ?? 20))
     switch random.number(below: 12) {
     case 0...3: return [.call(.read, [one, address, size])]
@@ -126,8 +134,50 @@ public struct ConcurrentSimulation {
         .store(Program.input, pieces.flatMap { KernelMachine.bytes(of: $0) }),
         .call(number, [descriptor, Program.input, 3]),
       ]
-    case 10: return [.call(.fcntl, [random.chance(oneIn: 2) ? one : other, 4, UInt64(random.number(below: 2) * 4)])]
-    default: return random.chance(oneIn: 3) ? [.call(.close, [one])] : [.call(.fstat, [one, address])]
+    case 10:
+      return [
+        .call(
+          .fcntl, [random.chance(oneIn: 2) ? one : other, 4, UInt64(random.number(below: 2) * 4)])
+      ]
+    default:
+      return random.chance(oneIn: 3) ? [.call(.close, [one])] : [.call(.fstat, [one, address])]
+    }
+  }
+
+  /// What threads of one process do with each other: begin, end, wait for words and wake, signal, and take the process over.
+  private mutating func threadActions(_ actor: Int32) -> [Action] {
+    let word = Program.buffer + UInt64(random.number(below: 3)) * 64
+    switch random.number(below: 16) {
+    case 0...3:
+      threadCount += 1
+      let stack = Self.window + 0x100_0000 + threadCount * 16384
+      let parameters = [Program.text, 0, stack, 16384] + [UInt64](repeating: 0, count: 9)
+      return [
+        .call(.mmap, [stack, 16384, 3, 0x1012, UInt64(UInt32.max), 0]),
+        .store(Program.input, parameters.flatMap { KernelMachine.bytes(of: $0) }),
+        .call(.thrNew, [Program.input, 104]),
+      ]
+    case 4: return [.call(.thrExit, [0])]
+    case 5, 6: return [.call(.umtxOp, [word, random.chance(oneIn: 2) ? 15 : 11, 0, 0, 0])]
+    case 7, 8: return [.call(.umtxOp, [word, random.chance(oneIn: 2) ? 16 : 3, 1, 0, 0])]
+    case 9: return [.call(.umtxOp, [word + 4096, random.chance(oneIn: 3) ? 6 : 5, 0, 0, 0])]
+    case 10:
+      let action = [Program.text, UInt64(random.number(below: 2) * 2), 0, 0]
+      return [
+        .store(Program.input + 128, action.flatMap { KernelMachine.bytes(of: $0) }),
+        .call(.sigaction, [30, Program.input + 128, 0]),
+      ]
+    case 11, 12: return [.call(.thrKill, [UInt64.max, random.chance(oneIn: 4) ? 16 : 30])]
+    case 13: return [.call(.kill, [UInt64(2 + random.number(below: 40)), 30])]
+    case 14: return [.call(.schedYield, [])]
+    default:
+      guard random.chance(oneIn: 4) else { return [] }
+      begun.remove(actor)
+      return [
+        .store(Program.path, Array("/bin/script".utf8) + [0]),
+        .store(Program.input + 256, [Program.path, 0].flatMap { KernelMachine.bytes(of: $0) }),
+        .call(.execve, [Program.path, Program.input + 256, Program.input + 264]),
+      ]
     }
   }
 
@@ -136,25 +186,36 @@ public struct ConcurrentSimulation {
       if limitsReservations && begun.insert(process).inserted { return overcommit() }
       if begun.insert(0).inserted || random.chance(oneIn: 12) { return pipe() }
       // Who waits at a pipe that nobody else uses would wait for ever.
-      if random.chance(oneIn: 10) { return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])] }
+      if random.chance(oneIn: 10) {
+        return [.call(.kill, [UInt64(2 + random.number(below: 40)), 9])]
+      }
       if living < 5 { return [.call(.fork, [])] }
       // Everybody who is stopped goes on some time.
       let goOn: [Action] = random.chance(oneIn: 3) ? [.call(.kill, [UInt64.max, 19])] : []
-      return goOn + [.call(.wait4, [UInt64(UInt32.max), Program.output, 3, 0]), .call(.schedYield, [])]
+      return goOn + [
+        .call(.wait4, [UInt64(UInt32.max), Program.output, 3, 0]), .call(.schedYield, []),
+      ]
     }
-    if begun.insert(process).inserted { return (limitsReservations ? limit() : []) + beginning() }
+    // A thread has what its process has.
+    if process < ProcessLimits.firstThreadIdentifier, begun.insert(process).inserted {
+      return (limitsReservations ? limit() : []) + beginning()
+    }
     let page = UInt64(random.number(below: Int(Self.pageCount)))
     let address = Self.window + page * 4096 + UInt64(random.number(below: 4000))
     let size = UInt64(random.number(below: Int(Self.objectPageCount) * 4096))
-    switch random.number(below: 44) {
+    switch random.number(below: 52) {
     case 32...43: return pipeActions(address)
+    case 44...51: return threadActions(process)
     case 0: return beginning()
     case 1...5: return [.store(address, Operation.patternBytes(UInt8(page), count: 64))]
     case 6...9: return [.load(address)]
     case 10...14:
       // A run of pages, so that memory fills.
-      return (page..<min(page + 8, Self.pageCount)).map { .store(Self.window + $0 * 4096, [UInt8($0)]) }
-    case 15: return [.call(.ftruncate, [3, random.chance(oneIn: 2) ? size : Self.objectPageCount * 4096])]
+      return (page..<min(page + 8, Self.pageCount)).map {
+        .store(Self.window + $0 * 4096, [UInt8($0)])
+      }
+    case 15:
+      return [.call(.ftruncate, [3, random.chance(oneIn: 2) ? size : Self.objectPageCount * 4096])]
     case 16...18: return [.call(.pwrite, [3, address, UInt64(random.number(below: 20_000)), size])]
     case 19...21: return [.call(.pread, [3, address, UInt64(random.number(below: 20_000)), size])]
     case 22: return [.call(.write, [3, Program.buffer, 5000]), .call(.lseek, [3, size, 0])]
@@ -168,7 +229,8 @@ public struct ConcurrentSimulation {
     case 27: return [.store(Self.path, Array("/a".utf8) + [0]), .call(.shmUnlink, [Self.path])]
     case 28: return [.call(.close, [3])]
     case 29, 30: return [.call(.fstat, [3, address])]
-    default: return [.call(.mprotect, [address & ~4095, 8192, UInt64(random.number(below: 2) * 2 + 1)])]
+    default:
+      return [.call(.mprotect, [address & ~4095, 8192, UInt64(random.number(below: 2) * 2 + 1)])]
     }
   }
 }

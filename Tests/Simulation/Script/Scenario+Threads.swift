@@ -15,11 +15,15 @@ extension Scenario {
   private static let other = word + 0x200
   private static let everyOther = UInt64.max
 
-  private static func bytes(_ words: UInt64...) -> [UInt8] { words.flatMap { KernelMachine.bytes(of: $0) } }
+  private static func bytes(_ words: UInt64...) -> [UInt8] {
+    words.flatMap { KernelMachine.bytes(of: $0) }
+  }
 
   /// thr_new(2): the second thread begins where the program does, on a stack of its own.
   static let newThread: [Action] = [
-    .store(Program.input, bytes(Program.text, 0, Program.data + 7 * 4096, 4096) + [UInt8](repeating: 0, count: 72)),
+    .store(
+      Program.input,
+      bytes(Program.text, 0, Program.data + 7 * 4096, 4096) + [UInt8](repeating: 0, count: 72)),
     .call(.thrNew, [Program.input, 104]),
   ]
 
@@ -31,9 +35,13 @@ extension Scenario {
     ]
   }
 
-  private static func signal(_ thread: UInt64) -> Action { .call(.thrKill, [thread, UInt64(caught.rawValue)]) }
+  private static func signal(_ thread: UInt64) -> Action {
+    .call(.thrKill, [thread, UInt64(caught.rawValue)])
+  }
 
-  private static func umtx(_ operation: UserMutexOperation, _ value: UInt64 = 0, at place: UInt64 = word) -> Action {
+  private static func umtx(
+    _ operation: UserMutexOperation, _ value: UInt64 = 0, at place: UInt64 = word
+  ) -> Action {
     .call(.umtxOp, [place, UInt64(operation.rawValue), value, 0, 0])
   }
 
@@ -44,7 +52,8 @@ extension Scenario {
       for restarts in [true, false] {
         var scenario = Scenario(
           name: "signals in \(name), which a handler \(restarts ? "restarts" : "interrupts")",
-          before: open + catching(caught, restarts: restarts), parent: [signal(everyOther), signal(everyOther)],
+          before: open + catching(caught, restarts: restarts),
+          parent: [signal(everyOther), signal(everyOther)],
           child: child, after: content)
         scenario.unitsPerTurn = 1
         scenarios.append(scenario)
@@ -78,10 +87,12 @@ extension Scenario {
     var execution = Scenario(
       name: "execve against a write",
       before: kept + [
-        .store(Program.path, Array("/bin/script".utf8) + [0]), .store(Program.input + 128, bytes(Program.path, 0)),
+        .store(Program.path, Array("/bin/script".utf8) + [0]),
+        .store(Program.input + 128, bytes(Program.path, 0)),
       ],
       parent: [.call(.execve, [Program.path, Program.input + 128, Program.input + 136])],
-      child: [.call(.pwrite, [9, Program.buffer, 9000, 10])], after: read(9, at: 0) + read(9, at: 9000))
+      child: [.call(.pwrite, [9, Program.buffer, 9000, 10])],
+      after: read(9, at: 0) + read(9, at: 9000))
     execution.hidesTheKilled = true
     execution.unitsPerTurn = 1
     return [
@@ -90,18 +101,22 @@ extension Scenario {
         parent: [.call(.mmap, [window, 3 * 4096, 3, 0x1012, UInt64(UInt32.max), 0])], child: uses,
         after: content + mapped),
       Scenario(
-        name: "faults against munmap", before: open + catching(.sigsegv), parent: [.call(.munmap, [window, 8192])],
+        name: "faults against munmap", before: open + catching(.sigsegv),
+        parent: [.call(.munmap, [window, 8192])],
         child: uses, after: content),
       Scenario(
         name: "faults against mprotect", before: open + catching(.sigsegv) + catching(.sigbus),
-        parent: [.call(.mprotect, [window, 8192, 1]), .call(.mprotect, [window, 8192, 3])], child: uses, after: content),
+        parent: [.call(.mprotect, [window, 8192, 1]), .call(.mprotect, [window, 8192, 3])],
+        child: uses, after: content),
       Scenario(
-        name: "fork against a store", before: open, parent: [.call(.fork, []), .load(Program.buffer + 50)],
+        name: "fork against a store", before: open,
+        parent: [.call(.fork, []), .load(Program.buffer + 50)],
         child: [.store(Program.buffer + 50, [9]), .load(Program.buffer + 50)], after: content),
       Scenario(
         name: "close against a read", before: kept,
         parent: [.call(.close, [3]), .call(.shmOpen2, [1, 2, 0o600, 0, 0])],
-        child: read(3, at: 90) + [.call(.pwrite, [3, Program.buffer, 100, 0])], after: read(9, at: 0)),
+        child: read(3, at: 90) + [.call(.pwrite, [3, Program.buffer, 100, 0])],
+        after: read(9, at: 0)),
       execution,
     ]
   }
@@ -112,8 +127,12 @@ extension Scenario {
       [lock, .store(one, [value]), .store(other, [value]), unlock]
     }
     let looks: [Action] = [.load(word, byteCount: 4), .load(one), .load(other)]
-    let ready: [Action] = [.store(word, [UInt8](repeating: 0, count: 64)), .store(one, [0]), .store(other, [0])]
-    let lock = umtx(.mutexLock), unlock = umtx(.mutexUnlock), release = umtx(.readWriteUnlock)
+    let ready: [Action] = [
+      .store(word, [UInt8](repeating: 0, count: 64)), .store(one, [0]), .store(other, [0]),
+    ]
+    let lock = umtx(.mutexLock)
+    let unlock = umtx(.mutexUnlock)
+    let release = umtx(.readWriteUnlock)
     var scenarios: [Scenario] = [
       Scenario(
         name: "a wait against a wake", before: ready, parent: [umtx(.waitWord)],
@@ -125,7 +144,8 @@ extension Scenario {
         name: "a mutex against a mutex", before: ready, parent: guarded(1, lock, unlock),
         child: guarded(2, lock, unlock), after: looks),
       Scenario(
-        name: "a writer against a reader", before: ready, parent: guarded(1, umtx(.writeLock), release),
+        name: "a writer against a reader", before: ready,
+        parent: guarded(1, umtx(.writeLock), release),
         child: [umtx(.readLock), .load(one), .load(other), release], after: looks),
       Scenario(
         name: "a semaphore", before: ready, parent: [umtx(.semaphoreWait)],
@@ -138,7 +158,8 @@ extension Scenario {
       scenarios.append(
         Scenario(
           name: "a mutex that is \(restarts ? "restarted" : "interrupted") by a signal",
-          before: ready + [.store(word, bytes(secondThread))] + catching(caught, restarts: restarts), parent: [lock],
+          before: ready + [.store(word, bytes(secondThread))]
+            + catching(caught, restarts: restarts), parent: [lock],
           child: [signal(firstThread), unlock], after: looks))
     }
     return scenarios
@@ -148,27 +169,31 @@ extension Scenario {
   private static var signals: [Scenario] {
     let target = Program.buffer + 4 * 4096
     let blocked: [Action] = [
-      .store(Program.input + 64, bytes(1 << UInt64(caught.rawValue - 1), 0)),
-      .store(Program.input + 96, bytes(0, 0)), .call(.sigprocmask, [1, Program.input + 64, 0]),
+      .store(Program.input + 0x200, bytes(1 << UInt64(caught.rawValue - 1), 0)),
+      .store(Program.input + 0x240, bytes(0, 0)),
+      .call(.sigprocmask, [1, Program.input + 0x200, 0]),
     ]
     return [
       Scenario(
         name: "a signal against a read that begins anew",
         before: [
-          .call(.pipe2, [Program.output, 0]), .store(Program.buffer, [UInt8](repeating: 3, count: 300)),
+          .call(.pipe2, [Program.output, 0]),
+          .store(Program.buffer, [UInt8](repeating: 3, count: 300)),
         ] + catching(caught),
         parent: [.call(.read, [3, target, 400]), .load(target)],
         child: [signal(firstThread), .call(.write, [4, Program.buffer, 300])], after: []),
       Scenario(
         name: "a signal against sigsuspend", before: catching(caught) + blocked,
-        parent: [.call(.sigsuspend, [Program.input + 96])], child: [signal(firstThread)], after: []),
+        parent: [.call(.sigsuspend, [Program.input + 0x240])], child: [signal(firstThread)],
+        after: []),
       Scenario(
         name: "a signal against sigwait", before: catching(caught) + blocked,
-        parent: [.call(.sigwait, [Program.input + 64, Program.output]), .load(Program.output)],
+        parent: [.call(.sigwait, [Program.input + 0x200, Program.output]), .load(Program.output)],
         child: [signal(firstThread)], after: []),
       Scenario(
-        name: "a signal for the process against a change of masks", before: catching(caught) + blocked,
-        parent: [.call(.sigprocmask, [2, Program.input + 64, 0])],
+        name: "a signal for the process against a change of masks",
+        before: catching(caught) + blocked,
+        parent: [.call(.sigprocmask, [2, Program.input + 0x200, 0])],
         child: [.call(.kill, [1, UInt64(caught.rawValue)]), .call(.getpid, [])], after: []),
     ]
   }

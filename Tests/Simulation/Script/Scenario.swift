@@ -21,7 +21,7 @@ public struct Scenario: Sendable {
   /// Whether nobody sees what the child saw: it was killed, perhaps in a call that took effect and never returned.
   var hidesTheKilled = false
   /// Whether the two are threads of process 1.
-  var usesThread = false
+  public internal(set) var usesThread = false
   /// How many steps are tried in every order by `make simulate KIND=orders`.
   public internal(set) var length = 7
 
@@ -54,17 +54,26 @@ public struct Scenario: Sendable {
         child: read(3, at: 90) + [.call(.pwrite, [3, Program.buffer, 9000, 0])], after: content),
       Scenario(
         name: "read against write", before: open,
-        parent: [.call(.pwrite, [3, Program.buffer, 9000, 10]), .call(.write, [3, Program.buffer, 4200])],
+        parent: [
+          .call(.pwrite, [3, Program.buffer, 9000, 10]), .call(.write, [3, Program.buffer, 4200]),
+        ],
         child: read(3, at: 90) + read(3, at: 0), after: content),
       Scenario(
         name: "two writes with one offset", before: open,
-        parent: [.call(.write, [3, Program.buffer, 4200]), .call(.write, [3, Program.buffer + 40, 4200])],
-        child: [.call(.write, [3, Program.buffer + 4990, 2000]), .call(.read, [3, Program.buffer, 100])],
+        parent: [
+          .call(.write, [3, Program.buffer, 4200]), .call(.write, [3, Program.buffer + 40, 4200]),
+        ],
+        child: [
+          .call(.write, [3, Program.buffer + 4990, 2000]), .call(.read, [3, Program.buffer, 100]),
+        ],
         after: content),
       Scenario(
         name: "fault against truncate", before: open,
-        parent: [.call(.ftruncate, [3, 8292]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9])],
-        child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)], after: content),
+        parent: [
+          .call(.ftruncate, [3, 8292]), .call(.ftruncate, [3, 12288]), .store(window + 9000, [9]),
+        ],
+        child: [.load(window + 8292), .store(window + 100, [7]), .load(window + 4196)],
+        after: content),
       Scenario(
         name: "fault beyond the end", before: open,
         parent: [.call(.ftruncate, [3, 5000]), .call(.ftruncate, [3, 12288])],
@@ -76,45 +85,60 @@ public struct Scenario: Sendable {
           .store(window + 65536, [5]),
         ],
         parent: [.store(window + 65536, [6]), .call(.fork, []), .load(window + 65536)],
-        child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)], after: content),
+        child: [.store(window + 65536, [7]), .call(.fork, []), .load(window + 65536)],
+        after: content),
       Scenario(
         name: "unlink against open", before: open,
         parent: [.call(.shmUnlink, [path]), .call(.shmOpen2, [path, 0x202, 0o666, 0, 0])],
-        child: [.call(.shmOpen2, [path, 0x402, 0o666, 0, 0]), .call(.close, [3]), .call(.shmUnlink, [path])],
+        child: [
+          .call(.shmOpen2, [path, 0x402, 0o666, 0, 0]), .call(.close, [3]),
+          .call(.shmUnlink, [path]),
+        ],
         after: content + [.call(.shmOpen2, [path, 2, 0, 0, 0])] + read(4, at: 0)),
       Scenario(
-        name: "exit against page-in", before: open, parent: [.load(window + 100), .load(window + 4196)],
-        child: [.load(window + 100), .call(.exit, [0])], after: [.call(.wait4, [2, 0, 0, 0])] + content),
+        name: "exit against page-in", before: open,
+        parent: [.load(window + 100), .load(window + 4196)],
+        child: [.load(window + 100), .call(.exit, [0])],
+        after: [.call(.wait4, [2, 0, 0, 0])] + content),
       Scenario(
         name: "kill against a parked read", before: open,
-        parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])], child: read(3, at: 90),
+        parent: [.call(.kill, [2, 9]), .call(.wait4, [2, Program.output, 0, 0])],
+        child: read(3, at: 90),
         after: content),
     ] + interruptions(open, content) + pipes + threads(open, content)
   }
 
   /// Two processes at one pipe, with room for all that is written: each write and each read is one step.
   private static var pipes: [Scenario] {
-    let (first, second, target) = (Program.buffer + 3900, Program.buffer + 8100, Program.buffer + 4 * 4096)
+    let (first, second, target) = (
+      Program.buffer + 3900, Program.buffer + 8100, Program.buffer + 4 * 4096
+    )
     let before: [Action] = [
       .call(.pipe2, [Program.output, 0]), .store(first, [UInt8](repeating: 1, count: 196)),
-      .store(first + 196, [UInt8](repeating: 2, count: 204)), .store(second, [UInt8](repeating: 3, count: 92)),
+      .store(first + 196, [UInt8](repeating: 2, count: 204)),
+      .store(second, [UInt8](repeating: 3, count: 92)),
       .store(second + 92, [UInt8](repeating: 4, count: 408)), .call(.write, [4, first, 400]),
       .call(.write, [4, second, 100]),
     ]
     let after: [Action] = [
-      .call(.read, [3, target, 4000]), .load(target, byteCount: 1300), .call(.fstat, [3, Program.output]),
+      .call(.read, [3, target, 4000]), .load(target, byteCount: 1300),
+      .call(.fstat, [3, Program.output]),
     ]
     let writes: [Action] = [.call(.write, [4, second, 500])]
-    let reads: [Action] = [.call(.read, [3, target + 4000, 300]), .load(target + 4000), .load(target + 4299)]
+    let reads: [Action] = [
+      .call(.read, [3, target + 4000, 300]), .load(target + 4000), .load(target + 4299),
+    ]
     var scenarios: [Scenario] = []
     for (name, child) in [("write", writes), ("read", reads)] as [(String, [Action])] {
       scenarios.append(
         Scenario(
-          name: "a \(name) against a write of a pipe", before: before, parent: [.call(.write, [4, first, 400])],
+          name: "a \(name) against a write of a pipe", before: before,
+          parent: [.call(.write, [4, first, 400])],
           child: child, after: after))
       scenarios.append(
         Scenario(
-          name: "a \(name) against a read of a pipe", before: before, parent: [.call(.read, [3, target + 4050, 100])],
+          name: "a \(name) against a read of a pipe", before: before,
+          parent: [.call(.read, [3, target + 4050, 100])],
           child: child, after: after))
       for isKill in [false, true] {
         var scenario = Scenario(
@@ -152,10 +176,12 @@ public struct Scenario: Sendable {
       for want in wants {
         let waiting = "in a \(call.name) that a \(want.name) waits for"
         let stop = [.call(.kill, [2, 17])] + want.parent + [.call(.kill, [2, 19])]
-        let kill = [.call(.kill, [2, 9])] + want.parent + [.call(.wait4, [2, Program.output, 0, 0])]
+        let kill =
+          [.call(.kill, [2, 9])] + want.parent + [.call(.wait4, [2, Program.output, 0, 0])]
         for (name, parent) in [("stop", stop), ("kill", kill)] as [(String, [Action])] {
           var scenario = Scenario(
-            name: "\(name) \(waiting)", before: open, parent: parent, child: call.child, after: content)
+            name: "\(name) \(waiting)", before: open, parent: parent, child: call.child,
+            after: content)
           // A page a step: every call of more is cut.
           scenario.unitsPerTurn = 1
           scenario.hidesTheKilled = name == "kill"
@@ -169,13 +195,15 @@ public struct Scenario: Sendable {
 
   /// The machine after `before`: the child runs, everything is in swap if `isSwapped`. Returns who the child is.
   private func begin(_ concurrent: ConcurrentRun, isSwapped: Bool) throws(Difference) -> Int32 {
-    concurrent.enqueue(before + (usesThread ? Self.newThread : [.call(.fork, [])]), for: Self.parentIdentifier)
+    concurrent.enqueue(
+      before + (usesThread ? Self.newThread : [.call(.fork, [])]), for: Self.parentIdentifier)
     while !concurrent.isThrough(Self.parentIdentifier) {
       try concurrent.act()
       try concurrent.completeTransfer()
     }
     if isSwapped { concurrent.evict() }
-    let other = usesThread ? concurrent.threads(of: Self.parentIdentifier).first : Self.childIdentifier
+    let other =
+      usesThread ? concurrent.threads(of: Self.parentIdentifier).first : Self.childIdentifier
     guard let other else { throw Difference("there is no second thread") }
     concurrent.enqueue(parent, for: Self.parentIdentifier)
     concurrent.enqueue(child, for: other)
@@ -186,8 +214,8 @@ public struct Scenario: Sendable {
   private func end(_ concurrent: ConcurrentRun, _ other: Int32) throws(Difference) -> [String] {
     concurrent.enqueue(after, for: Self.parentIdentifier)
     while try concurrent.performNext(of: Self.parentIdentifier) {}
-    // A killed process is gone when it has had its turn.
-    for _ in 0..<8 { try concurrent.tick() }
+    // A killed process is gone when it has had its turn; a handler that is due runs then.
+    for _ in 0..<8 { if usesThread { try concurrent.act() } else { try concurrent.tick() } }
     var outcome = concurrent.outcome(of: [Self.parentIdentifier] + (hidesTheKilled ? [] : [other]))
     if concurrent.handlerCount > 0 { outcome.append("\(concurrent.handlerCount) handlers") }
     try concurrent.finish()
@@ -235,20 +263,34 @@ public struct Scenario: Sendable {
     let count = parent.count + child.count
     for pattern in 0..<(1 << count) where pattern.nonzeroBitCount == child.count {
       let concurrent = try ConcurrentRun(HardwareConfiguration())
-      let other = try begin(concurrent, isSwapped: false)
-      for position in 0..<count where !concurrent.hasSlept {
-        let process = pattern >> position & 1 == 1 ? other : Self.parentIdentifier
-        _ = try concurrent.performNext(of: process)
+      do throws(Difference) {
+        if let outcome = try sequentialOutcome(concurrent, pattern, count) {
+          outcomes.insert(outcome)
+        }
+      } catch {
+        ConcurrentSimulation.abandon(concurrent)
+        throw error
       }
-      // Who waits for the other does not act in one instant: that order does not count.
-      if concurrent.hasSlept {
-        try concurrent.finish()
-        continue
-      }
-      // What it did not come to while it was stopped.
-      while try concurrent.performNext(of: other) {}
-      outcomes.insert(try end(concurrent, other))
     }
     return outcomes
+  }
+
+  /// What the programs see when the bits of `pattern` say whose action is next; nil when one would have to wait for the other:
+  /// it does not act in one instant then, and the order does not count.
+  private func sequentialOutcome(
+    _ concurrent: ConcurrentRun, _ pattern: Int, _ count: Int
+  ) throws(Difference) -> [String]? {
+    let other = try begin(concurrent, isSwapped: false)
+    for position in 0..<count where concurrent.sleeper == nil {
+      let process = pattern >> position & 1 == 1 ? other : Self.parentIdentifier
+      _ = try concurrent.performNext(of: process)
+    }
+    if let sleeper = concurrent.sleeper {
+      try concurrent.finish(by: sleeper == other ? Self.parentIdentifier : other)
+      return nil
+    }
+    // What it did not come to while it was stopped.
+    while try concurrent.performNext(of: other) {}
+    return try end(concurrent, other)
   }
 }
