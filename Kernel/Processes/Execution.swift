@@ -80,6 +80,9 @@ public final class Execution {
     space?.retire()
   }
 
+  /// The new address space, while it is not handed over, for those who look whether everything belongs to somebody.
+  public var inspectedSpace: AddressSpace? { space }
+
   /// Stages a string that the kernel made, for process 1.
   public func stage(_ bytes: Span<UInt8>) throws(Errno) {
     try staging.append(bytes, count: bytes.count)

@@ -35,6 +35,7 @@ extension KernelMachine {
         case .process(.fork(let child)):
           if let space = child.space { spaces.append(space) }
           copied = child.files
+        case .process(.execute(let execution)): if let space = execution.inspectedSpace { spaces.append(space) }
         case .exit(.unfinishedFiles(let table)): copied = table
         default: break
         }
