@@ -145,7 +145,7 @@ go: kernel go-programs
 .PHONY: go-tests
 go-tests: setup kernel
 	@Tests/Tools/go-tests > build/logs/go-tests.md
-	@sed -i '/^<!-- make go-tests -->$$/q' Documentation/Go.md && cat build/logs/go-tests.md >> Documentation/Go.md
+	@sed -i "/^<!-- make go-tests -->$$/q" Documentation/Go.md && (echo; cat build/logs/go-tests.md) >> Documentation/Go.md
 
 # A million hand-overs of locks between threads of two processes, in the shortest turns: a minute of processor time.
 .PHONY: handovers
