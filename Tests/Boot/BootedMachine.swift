@@ -97,12 +97,13 @@ let measuredProcessor = "max,-erms,-fsrm"
 ///   - input: bytes that are sent to the serial line from the start.
 ///   - processor: QEMU's processor model; nil for the default one.
 ///   - flags: further words for QEMU, behind all others.
+///   - seed: what QEMU's random numbers follow from, those of RDRAND and RDSEED too.
 ///   - hasDebugExit: whether the machine has the device through which the kernel ends QEMU with a status.
 ///   - timeLimit: real seconds after which the run is killed.
 func boot(
   program: String? = nil, arguments: String = "", modules: [String] = [], append: String = "", memory: String = "128M",
-  input: String = "", processor: String? = measuredProcessor, flags: [String] = [], hasDebugExit: Bool = true,
-  timeLimit: Int = 120
+  input: String = "", processor: String? = measuredProcessor, flags: [String] = [], seed: Int = 1,
+  hasDebugExit: Bool = true, timeLimit: Int = 120
 ) throws -> BootResult {
   var words = ["-kernel", BootFiles.kernel, "-append", append]
   var files: [String] = []
@@ -113,7 +114,7 @@ func boot(
   }
   if hasDebugExit { words += debugExit }
   words += flags
-  return try runMachine(words, memory: memory, input: input, processor: processor, timeLimit: timeLimit)
+  return try runMachine(words, memory: memory, input: input, processor: processor, seed: seed, timeLimit: timeLimit)
 }
 
 private let debugExit = ["-device", "isa-debug-exit,iobase=0xf4"]
@@ -129,7 +130,7 @@ func boot(image: String, memory: String = "128M", timeLimit: Int = 120) throws -
 }
 
 private func runMachine(
-  _ words: [String], memory: String, input: String, processor: String?, timeLimit: Int
+  _ words: [String], memory: String, input: String, processor: String?, seed: Int = 1, timeLimit: Int
 ) throws -> BootResult {
   let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -145,7 +146,7 @@ private func runMachine(
   machine.arguments =
     [
       "timeout", "--kill-after=5", "\(timeLimit)", "qemu-system-x86_64", "-accel", "tcg", "-icount",
-      "shift=0,sleep=off", "-seed", "1",
+      "shift=0,sleep=off", "-seed", "\(seed)",
       "-rtc", "base=2026-01-01,clock=vm", "-m", memory, "-nodefaults", "-display", "none", "-no-reboot",
       "-serial", "stdio",
       "-chardev", "file,id=report,path=\(report.path)", "-device", "isa-debugcon,chardev=report",

@@ -9,8 +9,7 @@ struct RandomTests {
   private static let warning = "martlet: this machine has no source of entropy: random numbers can be guessed"
 
   private func bytes(seed: Int) throws -> String? {
-    // QEMU's RDRAND and RDSEED follow from the last seed that it is given.
-    let result = try boot(program: "random", flags: ["-seed", "\(seed)"])
+    let result = try boot(program: "random", seed: seed)
     #expect(result.exit == .success, "\(result)")
     #expect(!result.lines.contains(Self.warning))
     return result.programLines.first
