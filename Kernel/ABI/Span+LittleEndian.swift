@@ -8,19 +8,30 @@ extension Span where Element == UInt8 {
   /// The 16-bit integer at `offset`, little endian. Traps when it does not lie inside.
   @inlinable
   public func loadUInt16(at offset: Int) -> UInt16 {
-    UInt16(self[offset]) | UInt16(self[offset + 1]) << 8
+    precondition(offset >= 0 && offset < count - 1)
+    return UInt16(self[offset]) | UInt16(self[offset &+ 1]) << 8
   }
 
   /// The 32-bit integer at `offset`, little endian. Traps when it does not lie inside.
   @inlinable
   public func loadUInt32(at offset: Int) -> UInt32 {
-    UInt32(loadUInt16(at: offset)) | UInt32(loadUInt16(at: offset + 2)) << 16
+    // One comparison, and one load.
+    precondition(offset >= 0 && offset < count - 3)
+    return UInt32(self[offset]) | UInt32(self[offset &+ 1]) << 8 | UInt32(self[offset &+ 2]) << 16
+      | UInt32(self[offset &+ 3]) << 24
   }
 
   /// The 64-bit integer at `offset`, little endian. Traps when it does not lie inside.
   @inlinable
   public func loadUInt64(at offset: Int) -> UInt64 {
-    UInt64(loadUInt32(at: offset)) | UInt64(loadUInt32(at: offset + 4)) << 32
+    precondition(offset >= 0 && offset < count - 7)
+    let low =
+      UInt64(self[offset]) | UInt64(self[offset &+ 1]) << 8 | UInt64(self[offset &+ 2]) << 16
+      | UInt64(self[offset &+ 3]) << 24
+    let high =
+      UInt64(self[offset &+ 4]) | UInt64(self[offset &+ 5]) << 8 | UInt64(self[offset &+ 6]) << 16
+      | UInt64(self[offset &+ 7]) << 24
+    return low | high << 32
   }
 
   /// The signed 64-bit integer at `offset`, little endian. Traps when it does not lie inside.

@@ -105,6 +105,8 @@ public final class ProcessSystem: Nameable {
   var endingCount = 0
   /// The thread whose floating point state is in the processor, or `.none`.
   var floatingPointOwner = ThreadSlot.none
+  /// The address of its context.
+  private var floatingPointContext: UInt64 = 0
   var slots: [Process?]
   var threads: ThreadTable
   /// Threads beyond one of each process.
@@ -333,14 +335,12 @@ public final class ProcessSystem: Nameable {
       thread.hasRun = false
     }
     if thread === current {
-      if let process = currentProcess, thread.hasOwnWake || hasDueSignal(thread, process),
-        isKeptAwake(thread, process, by: channel)
-      {
+      let actsFirst = currentProcessReference.borrow { process in
         // It looks at the signal before anything else.
-        needsAttention = true
-        return
+        (thread.hasOwnWake || hasDueSignal(thread, process)) && isKeptAwake(thread, process, by: channel)
+          || !channel.comesByItself && isToLeave(thread, process)
       }
-      if !channel.comesByItself, let process = currentProcess, isToLeave(thread, process) {
+      if actsFirst {
         needsAttention = true
         return
       }
@@ -363,7 +363,8 @@ public final class ProcessSystem: Nameable {
   public func takeFloatingPoint(for thread: Thread) {
     guard floatingPointOwner != thread.slot else { return }
     saveFloatingPoint()
-    floatingPoint.restore(from: thread.record.address.raw)
+    floatingPointContext = thread.record.address.raw
+    floatingPoint.restore(from: floatingPointContext)
     floatingPointOwner = thread.slot
   }
 
@@ -382,7 +383,7 @@ public final class ProcessSystem: Nameable {
 
   /// Writes the registers that are in the processor to the context they belong to.
   func saveFloatingPoint() {
-    guard let thread = threads[floatingPointOwner] else { return }
-    floatingPoint.save(into: thread.record.address.raw)
+    // (Who ends is not the owner any more.)
+    if floatingPointOwner != .none { floatingPoint.save(into: floatingPointContext) }
   }
 }

@@ -84,7 +84,7 @@ extension Scheduler {
   /// Changes the class of a thread. One that is ready goes behind the others of its class.
   func setPriority(_ slot: ThreadSlot, _ priority: ThreadPriority, isRunning: Bool) {
     if isRunning { settle(slot) }
-    let isReady = places[slot.index] == .ready
+    let isReady = nodes[slot.index].place == .ready
     if isReady { leave(slot) }
     let rank = Rank(priority)
     let standing: ClassStanding = priority.kind == .firstInFirstOut ? .firstInFirstOut : []
@@ -193,7 +193,7 @@ extension Scheduler {
 
   /// The same of one that is ready.
   func raise(ready slot: ThreadSlot) {
-    guard turns[slot.index].rank.isIdle, isOutside(slot), places[slot.index] == .ready else { return }
+    guard turns[slot.index].rank.isIdle, isOutside(slot), nodes[slot.index].place == .ready else { return }
     leave(slot)
     raise(running: slot)
     enqueue(slot)

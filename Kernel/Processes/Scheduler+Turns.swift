@@ -28,20 +28,36 @@ struct Turn: BitwiseCopyable {
   var number: UInt32 = 0
   /// What it is charged for a nanosecond, in units of `Niceness.unit`.
   var charge = Niceness.unit
+
+  /// It has a turn of a round.
+  mutating func begin(in round: UInt64, _ whole: Int64) {
+    let overdrawn = self.round &+ 1 == round ? min(left, 0) : 0
+    left = max(whole + overdrawn, min(whole, Int64(ProcessLimits.burstNanoseconds)))
+    self.round = round
+    isOwn = true
+  }
+
+  /// It used so many nanoseconds.
+  @inline(__always)
+  mutating func use(_ nanoseconds: UInt64) {
+    left -= Int64(clamping: Niceness.weigh(nanoseconds, charge))
+    burstNanoseconds &+= nanoseconds
+  }
+
+  @inline(__always)
+  mutating func park(at now: UInt64, waitsForChildren: Bool) {
+    parkedNanoseconds = now
+    self.waitsForChildren = waitsForChildren
+  }
 }
 
 extension Scheduler {
   // MARK: Rounds
 
   /// Gives a thread the turn of a round in which it has had none.
+  @inline(__always)
   private func renew(_ slot: ThreadSlot) {
-    let turn = turns[slot.index]
-    guard turn.round != round else { return }
-    let whole = Int64(turnNanoseconds)
-    let overdrawn = turn.round &+ 1 == round ? min(turn.left, 0) : 0
-    turns[slot.index].left = max(whole + overdrawn, min(whole, Int64(ProcessLimits.burstNanoseconds)))
-    turns[slot.index].round = round
-    turns[slot.index].isOwn = true
+    if turns[slot.index].round != round { turns[slot.index].begin(in: round, Int64(turnNanoseconds)) }
   }
 
   /// Begins the next round. Nobody who has something left is ready.
@@ -52,7 +68,7 @@ extension Scheduler {
     let turn = turns[slot.index]
     guard turn.left <= 0, !turn.isOwn, turn.round == round, turn.parent != .none else { return }
     let parent = turns[turn.parent.index]
-    guard parent.number == turn.parentNumber, parent.waitsForChildren, places[turn.parent.index] == .parked else {
+    guard parent.number == turn.parentNumber, parent.waitsForChildren, nodes[turn.parent.index].place == .parked else {
       return
     }
     renew(turn.parent)
@@ -172,8 +188,7 @@ extension Scheduler {
   /// Takes what the running thread was charged for off its turn.
   func settle(_ slot: ThreadSlot) {
     guard runningNanoseconds != 0 else { return }
-    turns[slot.index].left -= Int64(clamping: Niceness.weigh(runningNanoseconds, turns[slot.index].charge))
-    turns[slot.index].burstNanoseconds &+= runningNanoseconds
+    turns[slot.index].use(runningNanoseconds)
     runningNanoseconds = 0
   }
 

@@ -23,9 +23,9 @@
 //   tenth, and nice -20 ten times as much. Nobody is left out of a round.
 //
 // Invariants
-// - A thread is in exactly one place: running (in no list), ready (in the list of `queues[slot]`), parked (in the list of its
+// - A thread is in exactly one place: running (in no list), ready (in the list that its node names), parked (in the list of its
 //   channel's bucket), or absent. A parked thread may also be in one of the two queues of timers; no other is.
-// - Lists are linked through `nexts` and `previouses` by slot number; nothing here allocates after `init`.
+// - Lists are linked through `nodes` by slot number; nothing here allocates after `init`.
 // - Waking costs what hashes to the channel's bucket; everything else is constant, timers logarithmic.
 // - Where turns have no length (tests), there are no classes either: only the order of coming counts.
 
@@ -60,14 +60,21 @@ public final class Scheduler: Waker {
     case ordinary
   }
 
-  var places: [Place]
+  /// The place of a thread, and its neighbours there.
+  struct Node: BitwiseCopyable {
+    var next = ThreadSlot.none
+    var previous = ThreadSlot.none
+    var place = Place.absent
+    /// Of a ready thread, the queue.
+    var queue: UInt8 = 0
+  }
+
+  /// The places of the threads, by slot.
+  var nodes: [Node]
   private var channels: [WaitChannel]
-  private var nexts: [ThreadSlot]
-  private var previouses: [ThreadSlot]
   /// One for those in a hurry, two each for those that woke and those that go on: one of the two holds those who have used up
   /// their turns, and takes the other's place when a round begins.
   var ready = [5 of List](repeating: List())
-  var queues: [UInt8]
   private var buckets: [List]
   /// Deadlines of short waits: they are looked at first, so that no crowd of others delays them.
   private var shortTimers: TimerQueue<ThreadSlot>
@@ -84,9 +91,10 @@ public final class Scheduler: Waker {
   var runningNanoseconds: UInt64 = 0
   /// As what the running thread was picked.
   var running = Precedence.ordinary
-  /// In which class, and whether above its own.
+  /// In which class it was picked.
   var runningRank = Rank.sharing
-  var runningIsRaised = false
+  /// Whether the running thread is of the idle class and goes on like the others until it enters ring 3.
+  public internal(set) var runningIsRaised = false
   /// Ready threads of the real-time classes by level, then those of the idle class.
   var levels: [List]
   /// Which of those queues hold somebody.
@@ -120,13 +128,10 @@ public final class Scheduler: Waker {
     self.turnNanoseconds = turnNanoseconds
     turns = Array(repeating: Turn(), count: slotCount)
     levels = Array(repeating: List(), count: 2 * Scheduler.levelCount)
-    queues = Array(repeating: 0, count: slotCount)
+    nodes = Array(repeating: Node(), count: slotCount)
     shortTimers = TimerQueue(slotCount: slotCount)
-    places = Array(repeating: .absent, count: slotCount)
     channels = Array(repeating: .frames, count: slotCount)
     frameWaits = Array(repeating: 0, count: slotCount)
-    nexts = Array(repeating: ThreadSlot.none, count: slotCount)
-    previouses = Array(repeating: ThreadSlot.none, count: slotCount)
     buckets = Array(repeating: List(), count: Scheduler.bucketCount)
     timers = TimerQueue(slotCount: slotCount)
     processTimers = TimerQueue(slotCount: processSlotCount)
@@ -143,27 +148,32 @@ public final class Scheduler: Waker {
 
   /// Puts a thread that is in no list into a queue of ready ones, behind the others or before them.
   func enter(_ slot: ThreadSlot, _ queue: Int, isFirst: Bool = false) {
-    precondition(places[slot.index] == .absent)
-    places[slot.index] = .ready
-    queues[slot.index] = UInt8(truncatingIfNeeded: queue)
-    if isFirst { prepend(slot, to: &ready[queue]) } else { append(slot, to: &ready[queue]) }
+    precondition(nodes[slot.index].place == .absent)
+    let number = UInt8(truncatingIfNeeded: queue)
+    if isFirst {
+      prepend(slot, to: &ready[queue], number)
+    } else {
+      append(slot, to: &ready[queue], .ready, number)
+    }
     readyCount += 1
   }
 
   /// The same for a queue of `levels`.
   func enter(_ slot: ThreadSlot, level: Int, isFirst: Bool) {
-    precondition(places[slot.index] == .absent)
-    places[slot.index] = .ready
-    queues[slot.index] = UInt8(truncatingIfNeeded: ready.count + level)
-    if isFirst { prepend(slot, to: &levels[level]) } else { append(slot, to: &levels[level]) }
+    precondition(nodes[slot.index].place == .absent)
+    let number = UInt8(truncatingIfNeeded: ready.count + level)
+    if isFirst {
+      prepend(slot, to: &levels[level], number)
+    } else {
+      append(slot, to: &levels[level], .ready, number)
+    }
     readyCount += 1
     outsideCount += 1
   }
 
   /// Takes a ready thread out of its queue.
   func leave(_ slot: ThreadSlot) {
-    let queue = Int(queues[slot.index])
-    places[slot.index] = .absent
+    let queue = Int(nodes[slot.index].queue)
     readyCount -= 1
     if queue < ready.count { return unlink(slot, from: &ready[queue]) }
     unlink(slot, from: &levels[queue - ready.count])
@@ -173,17 +183,15 @@ public final class Scheduler: Waker {
 
   /// Parks a thread that is in no list until its channel is woken or the deadline has passed.
   public func park(_ slot: ThreadSlot, on channel: WaitChannel, deadlineNanoseconds: UInt64? = nil) {
-    precondition(places[slot.index] == .absent)
-    places[slot.index] = .parked
+    precondition(nodes[slot.index].place == .absent)
     channels[slot.index] = channel
-    append(slot, to: &buckets[bucket(channel)])
+    append(slot, to: &buckets[bucket(channel)], .parked)
     parkedCount += 1
     if channel.isFrames {
       countFrameWaiter(channel, 1)
       frameWaits[slot.index] = frameWakeCount
     }
-    turns[slot.index].parkedNanoseconds = now
-    turns[slot.index].waitsForChildren = channel.isForChildren || channel.isLentMemory
+    turns[slot.index].park(at: now, waitsForChildren: channel.isForChildren || channel.isLentMemory)
     guard let deadlineNanoseconds else { return }
     if deadlineNanoseconds <= now + ProcessLimits.shortWaitNanoseconds {
       shortTimers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)
@@ -194,7 +202,7 @@ public final class Scheduler: Waker {
 
   /// Makes a parked thread ready whatever it waits for; others are left as they are.
   public func unpark(_ slot: ThreadSlot) {
-    guard places[slot.index] == .parked else { return }
+    guard nodes[slot.index].place == .parked else { return }
     forgetDeadline(slot)
     leaveBucket(slot)
     wakeUp(slot)
@@ -202,7 +210,7 @@ public final class Scheduler: Waker {
 
   /// Takes a thread out of every list: it has ended or stopped.
   public func remove(_ slot: ThreadSlot) {
-    switch places[slot.index] {
+    switch nodes[slot.index].place {
     case .absent: break
     case .ready: leave(slot)
     case .parked:
@@ -212,22 +220,22 @@ public final class Scheduler: Waker {
   }
 
   /// Whether the thread is ready or parked.
-  func isListed(_ slot: ThreadSlot) -> Bool { places[slot.index] != .absent }
+  func isListed(_ slot: ThreadSlot) -> Bool { nodes[slot.index].place != .absent }
 
   /// Whether the thread began to wait for frames after they were woken so often.
   func hasWaitedForFrames(_ slot: ThreadSlot, since wakeCount: UInt64) -> Bool { frameWaits[slot.index] >= wakeCount }
 
   /// Whether the thread is in the run queue.
-  func isReady(_ slot: ThreadSlot) -> Bool { places[slot.index] == .ready }
+  func isReady(_ slot: ThreadSlot) -> Bool { nodes[slot.index].place == .ready }
 
   /// Whether the thread is parked on this channel.
   public func isParked(_ slot: ThreadSlot, on channel: WaitChannel) -> Bool {
-    places[slot.index] == .parked && channels[slot.index] == channel
+    nodes[slot.index].place == .parked && channels[slot.index] == channel
   }
 
   /// The channel that a thread is parked on; nil when it is not parked.
   public func parkedChannel(_ slot: ThreadSlot) -> WaitChannel? {
-    places[slot.index] == .parked ? channels[slot.index] : nil
+    nodes[slot.index].place == .parked ? channels[slot.index] : nil
   }
 
   /// Whether any thread is parked on this channel.
@@ -236,7 +244,7 @@ public final class Scheduler: Waker {
     var slot = buckets[bucket(channel)].head
     while slot != .none {
       if channels[slot.index] == channel { return true }
-      slot = nexts[slot.index]
+      slot = nodes[slot.index].next
     }
     return false
   }
@@ -249,7 +257,7 @@ public final class Scheduler: Waker {
     var woken = 0
     var slot = buckets[bucket(channel)].head
     while slot != .none, woken < count {
-      let next = nexts[slot.index]
+      let next = nodes[slot.index].next
       if channels[slot.index] == channel {
         unpark(slot)
         woken += 1
@@ -297,10 +305,10 @@ public final class Scheduler: Waker {
   }
 
   private func leaveBucket(_ slot: ThreadSlot) {
-    unlink(slot, from: &buckets[bucket(channels[slot.index])])
-    places[slot.index] = .absent
+    let channel = channels[slot.index]
+    unlink(slot, from: &buckets[bucket(channel)])
     parkedCount -= 1
-    if channels[slot.index].isFrames { countFrameWaiter(channels[slot.index], -1) }
+    if channel.isFrames { countFrameWaiter(channel, -1) }
   }
 
   private func countFrameWaiter(_ channel: WaitChannel, _ count: Int) {
@@ -309,24 +317,22 @@ public final class Scheduler: Waker {
     if channel == .privilegedFrames { privilegedFrameWaiterCount += count }
   }
 
-  private func append(_ slot: ThreadSlot, to list: inout List) {
-    nexts[slot.index] = ThreadSlot.none
-    previouses[slot.index] = list.tail
-    if list.tail == .none { list.head = slot } else { nexts[list.tail.index] = slot }
+  private func append(_ slot: ThreadSlot, to list: inout List, _ place: Place, _ queue: UInt8 = 0) {
+    nodes[slot.index] = Node(previous: list.tail, place: place, queue: queue)
+    if list.tail == .none { list.head = slot } else { nodes[list.tail.index].next = slot }
     list.tail = slot
   }
 
-  private func prepend(_ slot: ThreadSlot, to list: inout List) {
-    previouses[slot.index] = ThreadSlot.none
-    nexts[slot.index] = list.head
-    if list.head == .none { list.tail = slot } else { previouses[list.head.index] = slot }
+  private func prepend(_ slot: ThreadSlot, to list: inout List, _ queue: UInt8) {
+    nodes[slot.index] = Node(next: list.head, place: .ready, queue: queue)
+    if list.head == .none { list.tail = slot } else { nodes[list.head.index].previous = slot }
     list.head = slot
   }
 
   private func unlink(_ slot: ThreadSlot, from list: inout List) {
-    let next = nexts[slot.index]
-    let previous = previouses[slot.index]
-    if previous == .none { list.head = next } else { nexts[previous.index] = next }
-    if next == .none { list.tail = previous } else { previouses[next.index] = previous }
+    let node = nodes[slot.index]
+    nodes[slot.index].place = .absent
+    if node.previous == .none { list.head = node.next } else { nodes[node.previous.index].next = node.next }
+    if node.next == .none { list.tail = node.previous } else { nodes[node.next.index].previous = node.previous }
   }
 }

@@ -87,10 +87,16 @@ public final class Thread: Nameable {
     frame.part(ThreadParameters.self, atByteOffset: ThreadRecord.bufferOffset).value
   }
 
+  /// A structure at an offset of the buffer.
+  @inline(__always)
+  public func staged<Value: BitwiseCopyable>(_ type: Value.Type, at offset: Int) -> PinnedRecord<Value> {
+    frame.part(Value.self, atByteOffset: ThreadRecord.bufferOffset + offset)
+  }
+
   /// The `ucontext_t` at an offset of the buffer.
   @inline(__always)
   public func stagedContext(at offset: Int) -> PinnedRecord<UserContextRecord> {
-    frame.part(UserContextRecord.self, atByteOffset: ThreadRecord.bufferOffset + offset)
+    staged(UserContextRecord.self, at: offset)
   }
 
   /// The first 512 bytes of the floating point area.
@@ -108,6 +114,14 @@ public final class Thread: Nameable {
 
   /// Nanoseconds for which it had the processor.
   public var nanoseconds: UInt64 { frame.value.attributes.usage.nanoseconds }
+
+  /// Takes what remains of the call; nothing does then.
+  @inline(__always)
+  public func takeContinuation() -> Continuation {
+    var taken = Continuation.none
+    swap(&taken, &continuation)
+    return taken
+  }
 
   /// The registers of ring 3.
   @inline(__always)

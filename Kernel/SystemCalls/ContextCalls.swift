@@ -36,15 +36,15 @@ private enum ContextKind {
   case user
 }
 
-extension SystemCall {
+extension Thread {
   // MARK: Storing
 
-  /// Puts the thread's registers into the buffer as a ucontext_t, without alternate stack, exception and extended state.
+  /// Puts the registers into the buffer as a ucontext_t, without alternate stack, exception and extended state.
   func stageContext(at offset: Int, mask: SignalSet) {
-    let record = thread.stagedContext(at: offset)
+    let record = stagedContext(at: offset)
     record.value.maskLow = mask.low
     record.value.maskHigh = mask.high
-    record.value.onStack = thread.signals.alternateStack.contains(thread.context.rsp) ? 1 : 0
+    record.value.onStack = signals.alternateStack.contains(context.rsp) ? 1 : 0
     stageRegisters(record)
     record.value.trapNumber = 0
     record.value.upperSelectors = UserContext.upperSelectorsOfPrograms
@@ -53,42 +53,44 @@ extension SystemCall {
     let selector = UserContext.dataSelectorOfPrograms
     record.value.dataSelectors = UInt32(selector | selector << 16)
     record.value.error = 0
-    record.value.instructionPointer = thread.context.rip
+    record.value.instructionPointer = context.rip
     record.value.codeSelector = UserContext.codeSelectorOfPrograms
-    record.value.processorFlags = thread.context.rflags
-    record.value.stackPointer = thread.context.rsp
+    record.value.processorFlags = context.rflags
+    record.value.stackPointer = context.rsp
     record.value.stackSelector = selector
     record.value.length = UserContext.registersByteCount
     record.value.floatingPointFormat = UserContext.vectorFloatingPoint
     record.value.floatingPointOwner = UserContext.ownedFloatingPoint
-    record.value.floatingPoint = thread.legacyFloatingPoint.value
-    record.value.fsBase = thread.context.fsBase
-    record.value.gsBase = thread.context.gsBase
+    record.value.floatingPoint = legacyFloatingPoint.value
+    record.value.fsBase = context.fsBase
+    record.value.gsBase = context.gsBase
     record.value.rest = UserContextRecord.Rest()
   }
 
   private func stageRegisters(_ record: PinnedRecord<UserContextRecord>) {
-    record.value.rdi = thread.context.rdi
-    record.value.rsi = thread.context.rsi
-    record.value.rdx = thread.context.rdx
-    record.value.rcx = thread.context.rcx
-    record.value.r8 = thread.context.r8
-    record.value.r9 = thread.context.r9
-    record.value.rax = thread.context.rax
-    record.value.rbx = thread.context.rbx
-    record.value.rbp = thread.context.rbp
-    record.value.r10 = thread.context.r10
-    record.value.r11 = thread.context.r11
-    record.value.r12 = thread.context.r12
-    record.value.r13 = thread.context.r13
-    record.value.r14 = thread.context.r14
-    record.value.r15 = thread.context.r15
+    record.value.rdi = context.rdi
+    record.value.rsi = context.rsi
+    record.value.rdx = context.rdx
+    record.value.rcx = context.rcx
+    record.value.r8 = context.r8
+    record.value.r9 = context.r9
+    record.value.rax = context.rax
+    record.value.rbx = context.rbx
+    record.value.rbp = context.rbp
+    record.value.r10 = context.r10
+    record.value.r11 = context.r11
+    record.value.r12 = context.r12
+    record.value.r13 = context.r13
+    record.value.r14 = context.r14
+    record.value.r15 = context.r15
   }
+}
 
+extension SystemCall {
   /// What getcontext(2) stores: as if the call had returned 0.
   fileprivate func stageOwnContext() {
     kernel.processes.saveFloatingPoint(of: thread)
-    stageContext(at: 0, mask: thread.signals.mask)
+    thread.stageContext(at: 0, mask: thread.signals.mask)
     staged.value.rax = 0
     staged.value.rdx = 0
     staged.value.processorFlags = thread.context.rflags & ~ThreadContext.carryFlag

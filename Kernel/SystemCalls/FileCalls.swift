@@ -73,11 +73,14 @@ extension SystemCall {
       case .read(let file, var transfer):
         let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
         if progress == .complete { return .value(transfer.moved) }
-        return unfinished(progress, .file(.read(file, transfer)))
+        return unfinished(progress, .file(.read(file, consume transfer)))
       case .write(let file, var transfer):
         let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
         if progress == .complete { return .value(transfer.moved) }
-        return unfinished(progress, .file(.write(file, transfer)))
+        return unfinished(progress, .file(.write(file, consume transfer)))
+      case .events(let queue):
+        writes = false
+        return try goOn(queue)
       case var other:
         if case .vector = other {} else { writes = false }
         let progress = try other.step(table, space)

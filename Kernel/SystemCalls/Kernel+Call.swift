@@ -233,35 +233,35 @@ extension Kernel {
       processes.park(thread, on: .frames)
       return
     }
-    // Taken out, not copied: it has references.
-    var continuation = Continuation.none
-    swap(&continuation, &thread.continuation)
-    if case .phase(let phase) = continuation {
-      switch phase {
-      case .whole:
-        thread.takeArgumentsFromRegisters()
-        _ = begin(self.entry(thread.context.rax), thread, process)
-        return
-      case .stackArgument(let progress):
-        _ = performIndirect(thread, process, progress: progress)
-        return
-      case .copyIn(let progress):
-        _ = copyIn(entry, thread, process, progress: progress)
-        return
-      case .delivery:
-        _ = deliver(thread, process)
-        return
-      case .signalFrame(let frame): return storeFrame(frame, thread, process)
-      // It is looked at again before anything else.
-      case .signalWord: return
-      case .random, .nameList: break
-      }
-    }
+    // Taken out and apart, not copied: it has references.
     let call = SystemCall(kernel: self, thread: thread, process: process)
     do throws(Errno) {
-      _ = conclude(try call.goOn(continuation), thread)
+      switch thread.takeContinuation() {
+      case .phase(let phase): try goOn(phase, call, entry)
+      case .file(let remainder): _ = conclude(try call.goOn(remainder), thread)
+      case .memory(let remainder): _ = conclude(try call.goOn(remainder), thread)
+      case .process(let remainder): _ = conclude(try call.goOn(remainder), thread)
+      case .none, .exit: preconditionFailure("not what remains of a call")
+      }
     } catch {
       _ = fail(error, thread)
+    }
+  }
+
+  private func goOn(_ phase: CallPhase, _ call: SystemCall, _ entry: SystemCallEntry) throws(Errno) {
+    let (thread, process) = (call.thread, call.process)
+    switch phase {
+    case .whole:
+      thread.takeArgumentsFromRegisters()
+      _ = begin(self.entry(thread.context.rax), thread, process)
+    case .stackArgument(let progress): _ = performIndirect(thread, process, progress: progress)
+    case .copyIn(let progress): _ = copyIn(entry, thread, process, progress: progress)
+    case .delivery: _ = deliver(thread, process)
+    case .signalFrame(let frame): storeFrame(frame, thread, process)
+    // It is looked at again before anything else.
+    case .signalWord: break
+    case .random(let pending): _ = conclude(try call.continueRandom(pending), thread)
+    case .nameList(let pending): _ = conclude(try call.continueList(pending), thread)
     }
   }
 }

@@ -118,15 +118,14 @@ extension Kernel {
       extendedAddress = top
     }
     let frame = (top &- UInt64(SignalFrame.byteCount)) & ~15
-    let call = SystemCall(kernel: self, thread: thread, process: process)
-    call.zero(SignalFrame.context)
-    call.stage(entry.handler, at: SignalFrame.handler)
-    call.stageContext(at: SignalFrame.context, mask: entry.mask)
-    call.stageException(exception, information)
-    call.stageExtended(extendedAddress, extendedByteCount)
-    call.stageStack(alternate)
+    thread.staged(UInt64.self, at: SignalFrame.handler).value = entry.handler
+    thread.staged(UInt64.self, at: SignalFrame.handler + 8).value = 0
+    thread.stageContext(at: SignalFrame.context, mask: entry.mask)
+    thread.stageException(exception, information)
+    thread.stageExtended(extendedAddress, extendedByteCount)
+    thread.stageStack(alternate)
     // Also without SA_SIGINFO, until the registers are set.
-    call.stage(information, at: SignalFrame.information)
+    thread.staged(SignalInformation.Words.self, at: SignalFrame.information).value = information.words
     storeFrame(
       PendingSignalFrame(
         frameAddress: frame, extendedAddress: extendedAddress, extendedByteCount: extendedByteCount,
@@ -181,14 +180,13 @@ extension PendingSignalFrame {
 
   /// The registers that the handler, or rather the trampoline, begins with.
   fileprivate func enter(_ thread: Thread) {
-    let bytes = thread.frame.value.buffer.span
     let information = SignalFrame.information
     let context = frameAddress &+ UInt64(SignalFrame.context)
-    let code = UInt64(bitPattern: Int64(Int32(bitPattern: bytes.loadUInt32(at: information + 8))))
-    thread.context.rdi = UInt64(bytes.loadUInt32(at: information))
+    let code = UInt64(bitPattern: Int64(thread.staged(Int32.self, at: information + 8).value))
+    thread.context.rdi = UInt64(thread.staged(UInt32.self, at: information).value)
     thread.context.rsi = wantsInformation ? frameAddress &+ UInt64(information) : code
     thread.context.rdx = context
-    thread.context.rcx = bytes.loadUInt64(at: information + 24)
+    thread.context.rcx = thread.staged(UInt64.self, at: information + 24).value
     thread.context.rip = ABI.UserSpace.signalTrampoline
     thread.context.rsp = frameAddress
     thread.context.rflags &= ~UserContext.flagsClearedForHandlers
@@ -197,10 +195,10 @@ extension PendingSignalFrame {
   }
 }
 
-extension SystemCall {
+extension Thread {
   fileprivate func stageException(_ exception: ProcessorException?, _ information: SignalInformation) {
     guard let exception else { return }
-    let record = thread.stagedContext(at: SignalFrame.context)
+    let record = stagedContext(at: SignalFrame.context)
     record.value.trapNumber = UInt32(truncatingIfNeeded: information.reason)
     record.value.address = exception.vector == ExceptionVector.pageFault ? exception.address : 0
     record.value.error = exception.errorCode
@@ -208,16 +206,16 @@ extension SystemCall {
 
   fileprivate func stageExtended(_ address: UInt64, _ byteCount: Int) {
     guard byteCount > 0 else { return }
-    let record = thread.stagedContext(at: SignalFrame.context)
+    let record = stagedContext(at: SignalFrame.context)
     record.value.flags = UserContext.hasSelectors | UserContext.hasExtended
     record.value.rest.extended = address
     record.value.rest.extendedLength = UInt64(byteCount)
   }
 
   fileprivate func stageStack(_ stack: AlternateStack) {
-    let record = thread.stagedContext(at: SignalFrame.context)
+    let record = stagedContext(at: SignalFrame.context)
     record.value.rest.stackStart = stack.start
     record.value.rest.stackByteCount = stack.byteCount
-    record.value.rest.stackFlags = UInt64(stack.flags(stackPointer: thread.context.rsp))
+    record.value.rest.stackFlags = UInt64(stack.flags(stackPointer: context.rsp))
   }
 }

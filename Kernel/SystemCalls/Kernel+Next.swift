@@ -25,7 +25,9 @@ extension Kernel {
     let begin = processes.lookAtClock()
     if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
-    if let thread = processes.current { processes.releaseAwaitedFrameAfterTurn(thread) }
+    if !processes.currentThreadReference.isEmpty {
+      processes.currentThreadReference.borrow { processes.releaseAwaitedFrameAfterTurn($0) }
+    }
     var steps = 0
     while true {
       if let next = step() { return next }
@@ -52,6 +54,7 @@ extension Kernel {
       }
       return idle()
     }
+    if let context = contextToEnter() { return .run(context: context) }
     guard let thread = processes.current, let process = processes.currentProcess else { return nil }
     if thread.teardownDebt > 0 {
       payTeardown(thread)
@@ -60,12 +63,34 @@ extension Kernel {
     guard isReady(thread, process) else { return nil }
     processes.noteTeardown()
     if thread.teardownDebt > 0 || processes.current !== thread || processes.endsRaise(thread) { return nil }
-    process.addressSpace?.activate()
+    return .run(context: enter(thread, process))
+  }
+
+  /// The context of the current thread, if nothing stands between it and ring 3. The usual case, without counting references:
+  /// nothing here ends a thread.
+  @inline(__always)
+  private func contextToEnter() -> PhysicalAddress? {
+    if processes.currentThreadReference.isEmpty { return nil }
+    return processes.currentThreadReference.borrow { thread in
+      processes.currentProcessReference.borrow { process in
+        guard thread.teardownDebt <= 0, thread.continuation.isNone, !thread.isEnding, !process.isStopped,
+          thread.signals.sleepEnd == .none, !process.timers.useIsDue, !processes.hasDueSignal(thread, process),
+          !processes.scheduler.runningIsRaised
+        else { return nil }
+        return enter(thread, process)
+      }
+    }
+  }
+
+  /// The current thread goes on in ring 3 with these registers.
+  @inline(__always)
+  private func enter(_ thread: Thread, _ process: Process) -> PhysicalAddress {
+    process.space.borrow { $0.activate() }
     processes.takeFloatingPoint(for: thread)
     processes.needsAttention = false
     nextLookNanoseconds = processes.endKernelWork()
     thread.hasRun = false
-    return .run(context: thread.record.address)
+    return thread.record.address
   }
 
   // MARK: Room

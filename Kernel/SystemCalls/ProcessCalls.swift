@@ -82,19 +82,6 @@ extension SystemCallTable {
 extension SystemCall {
   // MARK: Going on
 
-  /// Goes on with a call from its continuation.
-  func goOn(_ continuation: consuming Continuation) throws(Errno) -> Answer {
-    switch consume continuation {
-    case .file(.events(let queue)): try goOn(queue)
-    case .file(let remainder): try goOn(remainder)
-    case .memory(let remainder): try goOn(remainder)
-    case .process(let remainder): try goOn(remainder)
-    case .phase(.random(let pending)): try continueRandom(pending)
-    case .phase(.nameList(let pending)): try continueList(pending)
-    case .none, .phase, .exit: preconditionFailure("not what remains of a call")
-    }
-  }
-
   /// Ends a call whose sleep a caught signal has ended, where that stores more than a result.
   func concludeInterrupted(_ continuation: consuming Continuation) throws(Errno) -> Answer {
     switch consume continuation {
@@ -106,7 +93,8 @@ extension SystemCall {
     }
   }
 
-  private func goOn(_ remainder: ProcessContinuation) throws(Errno) -> Answer {
+  /// Goes on with a call on processes.
+  func goOn(_ remainder: ProcessContinuation) throws(Errno) -> Answer {
     switch remainder {
     case .suspend: suspend()
     case .awaitSignal(let deadline): try continueSignalWait(deadline)

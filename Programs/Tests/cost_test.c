@@ -217,7 +217,7 @@ static uint64_t cost_of_answer(int readers) {
 
 TEST(an_answer_through_pipes_costs_the_same_among_many_who_wait) {
   uint64_t few = cost_of_answer(1);
-  CHECK_COST("a byte to another process and back", few, 9800);
+  CHECK_COST("a byte to another process and back", few, 9440);
   CHECK_NO_GROWTH("a byte to another process and back", few, cost_of_answer(32));
 }
 
@@ -265,10 +265,10 @@ TEST(signals_are_cheap) {
   struct sigaction action = {.sa_handler = handle};
   CHECK_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
   pid_t self = getpid();
-  CHECK_COST("a signal to oneself, its handler and the return", LEAST(50, kill(self, SIGUSR1), ), 7000);
+  CHECK_COST("a signal to oneself, its handler and the return", LEAST(50, kill(self, SIGUSR1), ), 6500);
   CHECK_EQUAL(handled, 50);
   sigset_t set = {{1}}, old;
-  CHECK_COST("sigprocmask", LEAST(50, sigprocmask(SIG_BLOCK, &set, &old), ), 750);
+  CHECK_COST("sigprocmask", LEAST(50, sigprocmask(SIG_BLOCK, &set, &old), ), 680);
 }
 
 static struct worker worker;
@@ -284,7 +284,7 @@ TEST(threads_are_cheap) {
         start_worker(&worker, 0, ends);
         join_worker(&worker);
       }, );
-  CHECK_COST("thr_new, thr_exit and joining", cost, 8250);
+  CHECK_COST("thr_new, thr_exit and joining", cost, 7400);
 }
 
 static volatile uint32_t *words;
@@ -329,7 +329,7 @@ TEST(words_are_waited_for_cheaply) {
         await(words + 1, number);
       }, );
   CHECK_EQUAL(check_wait(child), 0);
-  CHECK_COST("a word handed to another process and back", cost, 5600);
+  CHECK_COST("a word handed to another process and back", cost, 4900);
 }
 
 TEST(no_frequent_call_has_become_dearer) {

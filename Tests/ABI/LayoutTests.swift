@@ -119,4 +119,20 @@ private func encoded(_ byteCount: Int, _ encode: (inout MutableRawSpan) -> Void)
     #expect(bytes.span.loadInt64(at: 8) == Int64.max)
     #expect(ResourceLimit(decoding: bytes.span) == limit)
   }
+
+  @Test func `a context as a structure is where its offsets say`() {
+    typealias Record = UserContextRecord
+    #expect(MemoryLayout<Record>.size == UserContext.byteCount)
+    #expect(MemoryLayout<Record>.offset(of: \.onStack) == UserContext.onStack)
+    #expect(MemoryLayout<Record>.offset(of: \.rdi) == UserContext.registers)
+    #expect(MemoryLayout<Record>.offset(of: \.r15) == UserContext.registers + 14 * 8)
+    #expect(MemoryLayout<Record>.offset(of: \.trapNumber) == UserContext.trapNumber)
+    #expect(MemoryLayout<Record>.offset(of: \.flags) == UserContext.flags)
+    #expect(MemoryLayout<Record>.offset(of: \.processorFlags) == UserContext.processorFlags)
+    #expect(MemoryLayout<Record>.offset(of: \.floatingPoint) == UserContext.floatingPoint)
+    #expect(MemoryLayout<Record>.offset(of: \.gsBase) == UserContext.gsBase)
+    #expect(MemoryLayout<Record>.offset(of: \.rest) == UserContext.extended)
+    #expect(MemoryLayout<Record.Rest>.offset(of: \.extendedLength) == UserContext.extendedLength - UserContext.extended)
+    #expect(MemoryLayout<Record.Rest>.offset(of: \.stackStart) == UserContext.stack - UserContext.extended)
+  }
 }

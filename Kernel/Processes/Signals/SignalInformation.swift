@@ -49,8 +49,11 @@ public struct SignalInformation: BitwiseCopyable, Sendable {
   /// The bytes of a siginfo_t.
   public static let byteCount = 80
 
+  /// A siginfo_t as words.
+  public typealias Words = [10 of UInt64]
+
   /// The words of a siginfo_t, in order.
-  public var words: [10 of UInt64] {
+  public var words: Words {
     var words = [10 of UInt64](repeating: 0)
     words[0] = SignalInformation.pair(signal.rawValue, error)
     words[1] = SignalInformation.pair(code.rawValue, process)

@@ -19,9 +19,10 @@ public struct SignalSet: Equatable, BitwiseCopyable, Sendable {
   public var isEmpty: Bool { low | high == 0 }
 
   /// Whether a signal is a member.
+  @inline(__always)
   public func contains(_ signal: Signal) -> Bool {
-    let bit = signal.rawValue - 1
-    return bit < 64 ? low >> UInt64(bit) & 1 != 0 : high >> UInt64(bit - 64) & 1 != 0
+    let bit = signal.rawValue &- 1
+    return (bit < 64 ? low : high) >> UInt64(truncatingIfNeeded: bit & 63) & 1 != 0
   }
 
   /// Adds a valid signal.
