@@ -98,6 +98,18 @@ public enum EventNotes {
   public static let trackError: UInt32 = 2
   /// NOTE_CHILD
   public static let child: UInt32 = 4
+  /// NOTE_SECONDS
+  public static let seconds: UInt32 = 1
+  /// NOTE_MSECONDS
+  public static let milliseconds: UInt32 = 2
+  /// NOTE_USECONDS
+  public static let microseconds: UInt32 = 4
+  /// NOTE_NSECONDS
+  public static let nanoseconds: UInt32 = 8
+  /// All of these.
+  public static let timerUnits: UInt32 = 15
+  /// NOTE_ABSTIME
+  public static let absoluteTime: UInt32 = 0x10
   /// NOTE_TRIGGER
   public static let trigger: UInt32 = 0x0100_0000
   /// NOTE_FFCTRLMASK

@@ -336,6 +336,8 @@ extension SystemCallNumber {
   public static let capGetmode = SystemCallNumber(rawValue: 517)
   /// pdfork(2)
   public static let pdfork = SystemCallNumber(rawValue: 518)
+  /// pselect(2)
+  public static let pselect = SystemCallNumber(rawValue: 522)
   /// posix_fallocate(2)
   public static let posixFallocate = SystemCallNumber(rawValue: 530)
   /// sigfastblock(2)

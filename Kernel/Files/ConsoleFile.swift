@@ -129,11 +129,17 @@ public final class ConsoleFile: DeviceFile {
     set { fileServices.console.watchers = newValue }
   }
 
+  /// The list of who watches outlives it.
+  deinit { fileServices.watchers.fileIsGone(BackReference(self), fileServices.console.watchers.firstPoll) }
+
   /// Readable while input waits, writable while there is room.
   public override func poll(_ events: UInt16) -> UInt16 {
     var ready = readyPoll(events)
     if fileServices.console.count == 0 && !fileServices.console.inputHasEnded { ready &= ~PollEvents.readable }
-    if fileServices.console.output.room(hasWaited: false) == 0 { ready &= ~PollEvents.writable }
+    if ready & PollEvents.writable != 0 && fileServices.console.output.room(hasWaited: false) == 0 {
+      ready &= ~PollEvents.writable
+      fileServices.console.output.roomIsAwaited()
+    }
     return ready
   }
 }

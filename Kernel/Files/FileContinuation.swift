@@ -28,6 +28,8 @@ public enum FileContinuation: Remainder {
   case markCloseOnExec(UInt32, UInt32)
   /// kevent(2): changes of a queue, and waiting for its events; the thread's record has the rest.
   case events(EventQueue)
+  /// poll(2) or select(2), with what it waits by, if it has that; the thread's record has the rest.
+  case poll(Poller?)
 
   /// Whether a kill acts only when the call has stored its result.
   public var outlastsKill: Bool {
@@ -36,7 +38,7 @@ public enum FileContinuation: Remainder {
     case .write(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
     case .open(let pending): pending.hasBegun
-    case .vector, .closeRange, .markCloseOnExec, .events: false
+    case .vector, .closeRange, .markCloseOnExec, .events, .poll: false
     }
   }
 
@@ -60,7 +62,7 @@ public enum FileContinuation: Remainder {
   /// What a caught signal does to it while it sleeps: changes of a queue stay, and the wait ends.
   public var interruption: Interruption {
     switch self {
-    case .events: .fails
+    case .events, .poll: .fails
     case .read(let file, let transfer), .write(let file, let transfer):
       // One that others keep waiting gives what it has moved by then.
       !file.waitsForOthers ? .none : transfer.moved > 0 ? .concludes : .restartsIfAsked
@@ -83,7 +85,7 @@ public enum FileContinuation: Remainder {
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
-    case .vector, .closeRange, .markCloseOnExec, .events: break
+    case .vector, .closeRange, .markCloseOnExec, .events, .poll: break
     }
   }
 
@@ -109,7 +111,7 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
-    case .events: preconditionFailure("a call that goes on by itself")
+    case .events, .poll: preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep

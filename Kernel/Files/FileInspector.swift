@@ -25,6 +25,10 @@ public struct FileInspector: ~Copyable {
   private var visitedPlaceCount = 0
   private var leafCount = 0
   private var noteCount = 0
+  private var noteBlockCount = 0
+  private var pollerCount = 0
+  private var pollWatchCount = 0
+  private var pollWindowCount = 0
   private var branchCount = 0
   private var trunkCount = 0
   /// Frames that lists of groups, and pieces of transfers, take.
@@ -90,6 +94,8 @@ public struct FileInspector: ~Copyable {
     }
     queue.forEachNote { note in if let file = note.file.borrowed.instance { visit(file, &memory) } }
     noteCount += count
+    noteBlockCount += queue.noteTable.blockCount
+    memory.count(kernelByteCount: queue.noteTable.byteCount, of: queue.payer)
     memory.require(
       count == queue.noteCount && ready == queue.readyCount, "notes of a queue of events", UInt64(count))
   }
@@ -138,8 +144,31 @@ public struct FileInspector: ~Copyable {
     case .events(let queue):
       visit(queue, &memory)
       return nil
+    case .poll(let poller):
+      if let poller { visit(poller, &memory) }
+      return nil
     case .closeRange, .markCloseOnExec: return nil
     }
+  }
+
+  private mutating func visit(_ poller: Poller, _ memory: inout MemoryInspector) {
+    let counts = poller.inspect(&memory)
+    pollerCount += 1
+    pollWatchCount += counts.watchCount
+    pollWindowCount += counts.windowCount
+  }
+
+  /// Compares the pollers that were found, and those that are being given up, with what there is.
+  private func finishPollers(_ memory: inout MemoryInspector) {
+    let abandoned = system.watchers.inspectAbandoned(&memory)
+    memory.require(
+      pollerCount + abandoned.0 == system.watchers.pollers.count, "pollers that nothing reaches", UInt64(pollerCount))
+    memory.require(
+      pollWatchCount + abandoned.watchCount == system.watchers.pollWatches.count, "watches that nothing reaches",
+      UInt64(pollWatchCount))
+    memory.require(
+      pollWindowCount + abandoned.windowCount == system.watchers.pollWindows.count, "windows that nothing reaches",
+      UInt64(pollWindowCount))
   }
 
   /// Visits what a parked read or write holds besides its file, and gives it.
@@ -205,6 +234,8 @@ public struct FileInspector: ~Copyable {
     memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
     memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
     memory.require(noteCount == system.watchers.noteCount, "notes of events", UInt64(noteCount))
+    memory.require(noteBlockCount == system.watchers.noteBlocks.count, "blocks of notes", UInt64(noteBlockCount))
+    finishPollers(&memory)
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
     memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
@@ -223,7 +254,7 @@ public struct FileInspector: ~Copyable {
 
   /// Frames that hold this module's records.
   public var recordFrameCount: Int {
-    system.watchers.notes.frameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount
+    system.watchers.recordFrameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount
       + system.names.frameCount
   }
 

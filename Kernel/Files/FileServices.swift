@@ -143,7 +143,7 @@ public final class FileServices: Nameable {
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {
-    watchers.notes.trim(memory)
+    watchers.trim()
     leaves.trim(memory)
     branches.trim(memory)
     trunks.trim(memory)

@@ -242,4 +242,13 @@ extension FileTable {
     }
     return nil
   }
+
+  /// A multiple of 64 that is above every open descriptor.
+  public var descriptorEnd: Int {
+    if trunk.isNone { return 64 }
+    let branchSlot = 63 - fileServices.trunks[trunk].present.leadingZeroBitCount
+    let branch = fileServices.trunks[trunk].children[branchSlot]
+    let leafSlot = 63 - fileServices.branches[branch].present.leadingZeroBitCount
+    return (branchSlot << 12 | leafSlot << 6) + 64
+  }
 }

@@ -57,7 +57,12 @@ public class OpenFile: Nameable {
     fileServices.borrow { $0.countOpenFile() }
   }
 
-  deinit { fileServicesReference.borrow { $0.uncountOpenFile() } }
+  deinit {
+    fileServicesReference.borrow { services in
+      if !ownWatchers.firstPoll.isNone { services.watchers.fileIsGone(ownWatchers.firstPoll) }
+      services.uncountOpenFile()
+    }
+  }
 
   /// The kernel's files, which this one is counted in; whoever holds the file keeps them.
   public final var fileServices: FileServices {
@@ -245,16 +250,24 @@ extension OpenFile {
 }
 
 /// The event bits of poll(2) (spec abi.md, section 9).
-enum PollEvents {
+public enum PollEvents {
   /// POLLIN and POLLRDNORM.
   static let readable: UInt16 = 0x41
   /// POLLOUT, which is POLLWRNORM.
-  static let writable: UInt16 = 0x4
+  public static let writable: UInt16 = 0x4
   static let alwaysReady: UInt16 = readable | writable
   /// POLLHUP, which is told whether it is asked for or not.
-  static let hungUp: UInt16 = 0x10
+  public static let hungUp: UInt16 = 0x10
   /// POLLNVAL.
-  static let invalid: UInt16 = 0x20
+  public static let invalid: UInt16 = 0x20
+  /// POLLINIGNEOF: the end is not reported as something to be read, nor as a hang-up.
+  static let ignoresEnd: UInt16 = 0x2000
+  /// What makes a descriptor readable, writable and exceptional to select(2) (spec kqueue.md section 8).
+  public static let selectedReading: UInt16 = 0x58
+  /// The same for writing.
+  public static let selectedWriting: UInt16 = 0x1c
+  /// The same for what is exceptional.
+  public static let selectedException: UInt16 = 0x88
   /// POLLIN, PRI, OUT, ERR, HUP, NVAL, RDNORM, RDBAND and WRBAND.
   static let known: UInt16 = 0x1ff
 }

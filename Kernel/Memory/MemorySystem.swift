@@ -226,6 +226,9 @@ public final class MemorySystem: Nameable {
     return teardown.isEmpty ? 0 : max(0, debt - (wanted - left) + more)
   }
 
+  /// Enters an owner of another module in the list of what is torn down, unless it is there.
+  public func tearDownLater(_ owner: AnyOwner) { teardown.append(owner) }
+
   /// Whether releases left work behind.
   @inline(__always)
   public var hasTeardown: Bool { !teardown.isEmpty }

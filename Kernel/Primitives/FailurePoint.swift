@@ -31,6 +31,8 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case signalActions
   /// A note of a queue of events.
   case eventNote
+  /// What a poll(2) or select(2) that waits is remembered by.
+  case pollWatch
   /// A place in the table of processes.
   case processSlot
   /// A further open file.
@@ -55,7 +57,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   }
 
   /// How many there are.
-  static let count = 21
+  static let count = 22
 
   /// The name, without `debug.fail_point.`.
   public var name: String {
@@ -74,6 +76,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case .signalRecord: "signal_record"
     case .signalActions: "signal_actions"
     case .eventNote: "event_note"
+    case .pollWatch: "poll_watch"
     case .processSlot: "process_slot"
     case .openFile: "open_file"
     case .swapReservation: "swap_reservation"

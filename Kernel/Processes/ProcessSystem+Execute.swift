@@ -20,7 +20,7 @@ extension ProcessSystem {
     process.minimumSleepNanoseconds = 0
     deleteKernelTimers(of: process)
     thread.frame.value.attributes.nameByteCount = -1
-    watchers.instance?.processDid(EventNotes.execute, process.identifier)
+    watchers.instance?.processExecuted(process.identifier)
     resetSignals(process, thread)
     let credentials = process.credentials
     process.hasChangedIdentity =

@@ -95,7 +95,7 @@ extension ProcessSystem {
       child.endSignal = pending.options.endSignal
       adopt(child, by: parent)
     }
-    watchers.instance?.processDid(EventNotes.fork, parent.identifier)
+    watchers.instance?.processForked(parent.identifier, child: child.identifier)
     let childThread = makeFirstThread(child, copied.record)
     childThread.signals.mask = thread.signals.mask
     childThread.signals.alternateStack = thread.signals.alternateStack

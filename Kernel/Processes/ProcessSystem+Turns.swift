@@ -7,6 +7,7 @@
 // - Work that a thread's events left on the list of what is being torn down is counted in its `teardownDebt` before it leaves
 //   the processor.
 
+import Files
 import Memory
 import Primitives
 
@@ -30,6 +31,7 @@ extension ProcessSystem {
     // What it takes to wake many is nobody's.
     if scheduler.fireTimers(now: now) {
       fireProcessTimers(now)
+      watchers.instance?.fireTimers(now)
       chargedNanoseconds = services.nanoseconds
     }
     return now

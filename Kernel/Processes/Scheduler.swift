@@ -29,6 +29,7 @@
 // - Waking costs what hashes to the channel's bucket; everything else is constant, timers logarithmic.
 // - Where turns have no length (tests), there are no classes either: only the order of coming counts.
 
+public import Files
 public import Primitives
 
 /// The scheduler of one kernel.
@@ -104,6 +105,8 @@ public final class Scheduler: Waker {
   var outsideCount = 0
   /// When somebody last looked at the clock, in nanoseconds since boot.
   public internal(set) var now: UInt64 = 0
+  /// Who has the timers of queues of events.
+  public var watchers = BackReference<EventWatchers>()
   /// Whose attention is drawn when somebody wakes.
   var system = BackReference<ProcessSystem>()
   /// Ready threads.
@@ -142,7 +145,8 @@ public final class Scheduler: Waker {
   public var hasReady: Bool { readyCount != 0 }
   /// The earliest deadline of a parked thread or of a timer of a process, in nanoseconds since boot.
   public var earliestDeadlineNanoseconds: UInt64? {
-    let earliest = min(min(shortTimers.next, timers.next), processTimers.next)
+    var earliest = min(min(shortTimers.next, timers.next), processTimers.next)
+    if !watchers.isEmpty { earliest = min(earliest, watchers.borrow { $0.nextTimerNanoseconds }) }
     return earliest == .max ? nil : earliest
   }
 

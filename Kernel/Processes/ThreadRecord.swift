@@ -131,6 +131,8 @@ public struct ThreadRecord: BitwiseCopyable {
   public var extendedState = [320 of UInt8](repeating: 0)
   /// What remains of a kevent(2).
   public var events = PendingEvents()
+  /// What remains of a poll(2) or select(2).
+  public var polling = PendingPoll()
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
   /// What remains of a getpriority(2) or setpriority(2).

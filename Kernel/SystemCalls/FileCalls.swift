@@ -81,6 +81,9 @@ extension SystemCall {
       case .events(let queue):
         writes = false
         return try goOn(queue)
+      case .poll(let poller):
+        writes = false
+        return try goOnPolling(poller)
       case var other:
         if case .vector = other {} else { writes = false }
         let progress = try other.step(table, space)

@@ -19,7 +19,9 @@ enum HeapCost {
   static var process: HeapAmount { object(816) }
   static var thread: HeapAmount { object(768) }
   static var signalActions: HeapAmount { object(96) }
-  static var eventQueue: HeapAmount { object(544) }
+  static var eventQueue: HeapAmount { object(608) }
+  /// A poll(2) or select(2) that waits.
+  static var poller: HeapAmount { object(48) }
   static var timer: HeapAmount { object(112) }
   static var credentials: HeapAmount { object(96) }
   static var userAccount: HeapAmount { object(144) }

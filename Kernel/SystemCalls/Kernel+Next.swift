@@ -169,7 +169,11 @@ extension Kernel {
     }
     // A stopped process looks at its signals when it is continued.
     if !process.isStopped && actOnSignal(thread, process) { return false }
-    if thread.continuation.isNone { return true }
+    if thread.continuation.isNone {
+      guard thread.signals.hasSuspendedMask else { return true }
+      processes.restoreMask(of: thread, process)
+      return false
+    }
     if let monitor { watchResume(thread, process, monitor) } else { resume(thread, process) }
     return false
   }

@@ -129,6 +129,8 @@ extension SystemCall {
     } catch {
       failure = error
     }
+    // When to look at the clock again is another time now.
+    if change.filter == .timer { kernel.processes.needsAttention = true }
     guard failure != nil || wantsReceipt else { return nil }
     guard pending.eventsLeft > 0 else {
       if let failure { throw failure }
@@ -192,6 +194,7 @@ extension SystemCall {
     while count < min(PendingEvents.groupCapacity, Int(pending.eventsLeft)), let event = queue.takeEvent(before: end) {
       stage(event, pending, at: count)
       count += 1
+      if event.filter == .timer { kernel.processes.needsAttention = true }
     }
     if count > 0 {
       pending.stagedCount = count

@@ -69,6 +69,7 @@ struct SystemCallTable {
     declareTimeCalls()
     declareSystemCalls()
     declareQueueCalls()
+    declarePollCalls()
   }
 
   /// Whether a number is that of a call that exists here.

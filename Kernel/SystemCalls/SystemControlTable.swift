@@ -141,6 +141,9 @@ struct SystemControlTable {
       { .integer(UInt32($0.files.maximumFilesPerProcess)) })
     add("kern.openfiles", kern, nil, { .integer(UInt32($0.files.openFileCount)) })
     addPipes()
+    add(
+      "kern.kq_calloutmax", kern, nil, { .integer(UInt32(clamping: $0.files.watchers.maximumTimerCount)) },
+      .settable({ $0.files.watchers.maximumTimerCount = Int($1) }))
     add("kern.ipc.posix_shm_list", kern, nil, content: .nameList)
     add(
       "kern.ipc.shm_names_max", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNameCount)) },

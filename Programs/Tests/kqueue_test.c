@@ -7,6 +7,12 @@
 
 static const struct timespec at_once = {0, 0};
 
+static long now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static int make_queue(void) {
   int queue = kqueue();
   CHECK(queue >= 0);
@@ -248,4 +254,166 @@ TEST(a_queue_is_a_file_of_its_own_kind) {
   CHECK_ERRNO(EINVAL, kqueuex(2));
   int closed = kqueuex(KQUEUE_CLOEXEC);
   CHECK_EQUAL(fcntl(closed, F_GETFD), FD_CLOEXEC);
+}
+
+TEST(timers_go_off_once_again_and_again_or_at_a_time) {
+  int queue = make_queue();
+  struct kevent events[4];
+  long before = now();
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 10, 5), 0);
+  CHECK_EQUAL(collect(queue, events, 4), 0);
+  CHECK_EQUAL(kevent(queue, NULL, 0, events, 4, NULL), 1);
+  CHECK(now() - before >= 10000000 && now() - before < 13000000);
+  CHECK_EQUAL(events[0].filter, EVFILT_TIMER);
+  CHECK_EQUAL(events[0].data, 1);
+  CHECK_EQUAL(events[0].flags, EV_ONESHOT | EV_CLEAR);
+  CHECK_EQUAL((long)events[0].udata, 5);
+  CHECK_ERRNO(ENOENT, change(queue, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0));
+  // Periods, in each unit.
+  const unsigned units[] = {0, NOTE_MSECONDS, NOTE_USECONDS, NOTE_NSECONDS};
+  const long lengths[] = {2, 2, 2000, 2000000};
+  for (int unit = 0; unit < 4; unit++) {
+    before = now();
+    CHECK_EQUAL(change(queue, 2, EVFILT_TIMER, EV_ADD, units[unit], lengths[unit], 0), 0);
+    for (int round = 1; round <= 3; round++) {
+      CHECK_EQUAL(kevent(queue, NULL, 0, events, 4, NULL), 1);
+      CHECK_EQUAL(events[0].data, 1);
+      CHECK(now() - before >= round * 2000000 && now() - before < round * 2000000 + 1000000);
+    }
+    // What was missed is counted.
+    usleep(7000);
+    CHECK_EQUAL(collect(queue, events, 4), 1);
+    CHECK(events[0].data == 3 || events[0].data == 4);
+    CHECK_EQUAL(change(queue, 2, EVFILT_TIMER, EV_DELETE, 0, 0, 0), 0);
+  }
+  // A time of the clock, which is level-triggered.
+  struct timespec real;
+  clock_gettime(CLOCK_REALTIME, &real);
+  long at = real.tv_sec * 1000000000 + real.tv_nsec + 5000000;
+  before = now();
+  CHECK_EQUAL(change(queue, 3, EVFILT_TIMER, EV_ADD, NOTE_ABSTIME | NOTE_NSECONDS, at, 0), 0);
+  for (int round = 0; round < 2; round++) {
+    CHECK_EQUAL(kevent(queue, NULL, 0, events, 4, NULL), 1);
+    CHECK_EQUAL(events[0].data, 1);
+    CHECK(now() - before >= 4900000);
+  }
+  CHECK_EQUAL(change(queue, 3, EVFILT_TIMER, EV_DELETE, 0, 0, 0), 0);
+  CHECK_EQUAL(change(queue, 3, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_ABSTIME | NOTE_SECONDS, 1, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 4), 1);
+}
+
+TEST(timers_are_checked_and_counted) {
+  int queue = make_queue();
+  struct kevent events[2];
+  CHECK_ERRNO(EINVAL, change(queue, 1, EVFILT_TIMER, EV_ADD, 0, -1, 0));
+  CHECK_ERRNO(EINVAL, change(queue, 1, EVFILT_TIMER, EV_ADD, 0x20, 1, 0));
+  CHECK_ERRNO(EINVAL, change(queue, 1, EVFILT_TIMER, EV_ADD, NOTE_SECONDS | NOTE_USECONDS, 1, 0));
+  int most = (int)check_sysctl("kern.kq_calloutmax");
+  CHECK_EQUAL(most, 4096);
+  for (int number = 0; number < most; number++)
+    CHECK_EQUAL(change(queue, (uint64_t)number, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, 1000 + number * 37 % 1000, 0), 0);
+  CHECK_ERRNO(ENOMEM, change(queue, (uint64_t)most, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, 100, 0));
+  CHECK_ERRNO(EINVAL, change(queue, (uint64_t)most, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, -100, 0));
+  CHECK_EQUAL(change(queue, 7, EVFILT_TIMER, EV_ADD, NOTE_MSECONDS, 1, 0), 0);
+  CHECK_EQUAL(kevent(queue, NULL, 0, events, 2, NULL), 1);
+  CHECK_EQUAL(events[0].ident, 7);
+  CHECK_EQUAL(close(queue), 0);
+  queue = make_queue();
+  // For ever.
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, INT64_MAX, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 0);
+}
+
+TEST(a_timer_that_is_added_again_begins_anew) {
+  int queue = make_queue();
+  struct kevent events[2];
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD, 0, 1, 0), 0);
+  usleep(5000);
+  // Undelivered expirations are forgotten.
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD, 0, 1000, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 0);
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD, 0, 2, 0), 0);
+  CHECK_EQUAL(kevent(queue, NULL, 0, events, 2, NULL), 1);
+  // Without EV_ADD it is left alone.
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ENABLE, 0, 100000, 0), 0);
+  CHECK_EQUAL(kevent(queue, NULL, 0, events, 2, NULL), 1);
+  // What is wrong then is told as an event.
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_ADD, 0, -1, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 1);
+  CHECK_EQUAL(events[0].flags, EV_ERROR | EV_CLEAR);
+  CHECK_EQUAL(events[0].data, EINVAL);
+  CHECK_EQUAL(change(queue, 1, EVFILT_TIMER, EV_DELETE, 0, 0, 0), 0);
+  // Disabled by its report, it goes on counting.
+  CHECK_EQUAL(change(queue, 2, EVFILT_TIMER, EV_ADD | EV_DISPATCH, 0, 4, 0), 0);
+  CHECK_EQUAL(kevent(queue, NULL, 0, events, 2, NULL), 1);
+  CHECK_EQUAL(collect(queue, events, 2), 0);
+  CHECK_EQUAL(change(queue, 2, EVFILT_TIMER, EV_DISABLE, 0, 0, 0), 0);
+  usleep(10000);
+  CHECK_EQUAL(collect(queue, events, 2), 0);
+  CHECK_EQUAL(change(queue, 2, EVFILT_TIMER, EV_ENABLE, 0, 0, 0), 0);
+  CHECK_EQUAL(collect(queue, events, 2), 1);
+  CHECK(events[0].data == 2 || events[0].data == 3);
+}
+
+TEST(children_of_a_process_are_tracked) {
+  int queue = make_queue();
+  struct kevent events[8];
+  int gate[2];
+  CHECK_EQUAL(pipe2(gate, 0), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    char byte;
+    read(gate[0], &byte, 1);
+    pid_t grandchild = fork();
+    if (grandchild == 0) _exit(3);
+    int status;
+    waitpid(grandchild, &status, 0);
+    _exit(4);
+  }
+  CHECK_EQUAL(change(queue, (uint64_t)child, EVFILT_PROC, EV_ADD, NOTE_TRACK | NOTE_EXIT | NOTE_FORK, 0, 77), 0);
+  CHECK_EQUAL(write(gate[1], "x", 1), 1);
+  int exits = 0, forks = 0, children = 0;
+  pid_t grandchild = 0;
+  while (exits < 2) {
+    int count = kevent(queue, NULL, 0, events, 8, NULL);
+    CHECK(count > 0);
+    for (int index = 0; index < count; index++) {
+      CHECK_EQUAL((long)events[index].udata, 77);
+      if (events[index].fflags & NOTE_FORK) {
+        CHECK_EQUAL(events[index].ident, child);
+        forks++;
+      }
+      if (events[index].fflags & NOTE_CHILD) {
+        CHECK_EQUAL(events[index].fflags, NOTE_CHILD);
+        CHECK_EQUAL(events[index].data, child);
+        grandchild = (pid_t)events[index].ident;
+        children++;
+      }
+      if (events[index].fflags & NOTE_EXIT) {
+        CHECK_EQUAL(events[index].data, events[index].ident == (uint64_t)child ? 4 << 8 : 3 << 8);
+        exits++;
+      }
+    }
+  }
+  CHECK_EQUAL(forks, 1);
+  CHECK_EQUAL(children, 1);
+  CHECK(grandchild > child);
+  CHECK_EQUAL(collect(queue, events, 8), 0);
+  check_wait(child);
+}
+
+TEST(a_thousand_notes_are_found_and_deleted) {
+  int queue = make_queue();
+  struct kevent event;
+  for (int number = 0; number < 3000; number++) CHECK_EQUAL(change(queue, (uint64_t)number << 10, EVFILT_USER, EV_ADD, 0, 0, 0), 0);
+  for (int number = 0; number < 3000; number += 3)
+    CHECK_EQUAL(change(queue, (uint64_t)number << 10, EVFILT_USER, EV_DELETE, 0, 0, 0), 0);
+  for (int number = 0; number < 3000; number++) {
+    if (number % 3 == 0)
+      CHECK_ERRNO(ENOENT, change(queue, (uint64_t)number << 10, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0));
+    else
+      CHECK_EQUAL(change(queue, (uint64_t)number << 10, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0), 0);
+  }
+  CHECK_EQUAL(collect(queue, &event, 1), 1);
+  CHECK_EQUAL(event.ident, 1 << 10);
 }

@@ -39,7 +39,7 @@ struct UserSideTests {
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
     Batch(
       name: "signals and queues of events",
-      programs: ["signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test"]),
+      programs: ["signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test", "poll_test"]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(

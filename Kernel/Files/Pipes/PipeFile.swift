@@ -183,12 +183,15 @@ public final class PipeFile: OpenFile {
     if !watchers.isEmpty { fileServices.watchers.tell(of: self, .write) }
   }
 
-  /// Readable with bytes or at the end, writable with room for PIPE_BUF, hung up when the other end is closed.
+  /// Readable with bytes or at the end, writable with room for PIPE_BUF, hung up when the other end is closed, unless the end
+  /// is to be ignored (spec sockets.md section 2.4).
   public override func poll(_ events: UInt16) -> UInt16 {
-    var ready = readyPoll(events)
-    guard let reader = peer.instance else { return ready & ~PollEvents.writable | PollEvents.hungUp }
-    if queuedByteCount == 0 { ready &= ~PollEvents.readable }
-    if !offer.isEmpty || reader.freeByteCount < PipeLimits.atomicByteCount { ready &= ~PollEvents.writable }
+    var ready: UInt16 = queuedByteCount > 0 ? events & PollEvents.readable : 0
+    guard let reader = peer.instance else {
+      if events & PollEvents.ignoresEnd != 0 { return ready | events & PollEvents.writable }
+      return ready | events & PollEvents.readable | PollEvents.hungUp
+    }
+    if offer.isEmpty && reader.freeByteCount >= PipeLimits.atomicByteCount { ready |= events & PollEvents.writable }
     return ready
   }
 }

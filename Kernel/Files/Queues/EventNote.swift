@@ -29,6 +29,12 @@ struct EventNote: BitwiseCopyable {
   let queue: BackReference<EventQueue>
   /// The file, for filters of descriptors.
   var file = HeldReference<OpenFile>()
+  /// EVFILT_TIMER: when it goes off next, in nanoseconds since boot.
+  var deadline = UInt64.max
+  /// EVFILT_TIMER: after how long again, in nanoseconds; 0: not.
+  var period: UInt64 = 0
+  /// EVFILT_TIMER: its place in the queue of deadlines plus one, or 0.
+  var timerPlace: UInt32 = 0
   /// When it became ready, in the order of its queue.
   var order: UInt64 = 0
   var nextReady = Handle<EventNote>.none
@@ -39,13 +45,14 @@ struct EventNote: BitwiseCopyable {
   var previousWatcher = Handle<EventNote>.none
 }
 
-/// The notes that watch one thing.
+/// The notes that watch one thing, and the calls of poll(2) and select(2) that wait for it.
 public struct NoteList: BitwiseCopyable {
   var first = Handle<EventNote>.none
+  var firstPoll = Handle<PollWatch>.none
 
   /// Whether nobody watches.
   @inline(__always)
-  public var isEmpty: Bool { first.isNone }
+  public var isEmpty: Bool { first.isNone && firstPoll.isNone }
 }
 
 /// What a file says of itself to a filter.

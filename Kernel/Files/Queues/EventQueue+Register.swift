@@ -67,7 +67,10 @@ extension EventQueue {
       }
       change.flags.insert(.clear)
     case .signal: change.flags.insert(.clear)
-    case .timer: throw .enosys
+    case .timer:
+      let isAbsolute = change.filterFlags & EventNotes.absoluteTime != 0
+      _ = try timerRequest(change)
+      if !isAbsolute { change.flags.insert(.clear) }
     default: try file?.attach(change.filter)
     }
   }
@@ -78,6 +81,7 @@ extension EventQueue {
     let isDisabled = change.flags.contains(.disable)
     let (wantedFlags, wantedData) = (change.filterFlags, change.data)
     try checkAttach(&change, file, process)
+    let timer = change.filter == .timer ? try timerRequest(change) : nil
     change.filterFlags = 0
     change.data = 0
     var note = EventNote(
@@ -90,7 +94,9 @@ extension EventQueue {
       note.event.data = Int64(status)
     }
     do throws(Errno) {
-      return try insert(note)
+      let handle = try insert(note)
+      if let timer { begin(handle, timer) }
+      return handle
     } catch {
       _ = note.file.take()
       throw error
@@ -109,6 +115,7 @@ extension EventQueue {
     if !change.flags.contains(.keepUserData) { watch.notes[handle].event.userData = change.userData }
     switch change.filter {
     case .user: updateUser(handle, change)
+    case .timer: if change.flags.contains(.add) { restartTimer(handle, change) }
     default:
       watch.notes[handle].wantedFlags = change.filterFlags
       watch.notes[handle].wantedData = change.data
@@ -141,7 +148,8 @@ extension EventQueue {
     case .user: return watch.notes[handle].isTriggered
     case .signal: return watch.notes[handle].event.data != 0
     case .process: return watch.notes[handle].event.filterFlags != 0
-    case .fileSystems, .timer: return false
+    case .timer: return advanceTimer(handle, now: watch.memory.services.nanoseconds)
+    case .fileSystems: return false
     default: break
     }
     let filter = watch.notes[handle].event.filter
@@ -202,7 +210,33 @@ extension EventQueue {
     } else {
       dequeue(handle)
       watch.notes[handle].isActive = false
+      if flags.contains(.clear), event.filter == .timer { scheduleTimer(handle) }
     }
     return event
+  }
+
+  // MARK: Children of processes that are tracked
+
+  /// Watches the child of a process that a note tracks: one note tells of it at once, another has the same interest. Whether
+  /// both could be made.
+  func track(_ child: Int32, like handle: Handle<EventNote>) -> Bool {
+    let original = watch.notes[handle]
+    var event = original.event
+    event.identifier = UInt64(UInt32(bitPattern: child))
+    event.flags.subtract([.end, .oneShot])
+    event.filterFlags = EventNotes.child
+    event.data = Int64(truncatingIfNeeded: original.event.identifier)
+    var first = EventNote(event: event, wantedFlags: 0, wantedData: 0, queue: BackReference(self))
+    first.event.flags.insert(.oneShot)
+    event.filterFlags = 0
+    event.data = 0
+    let second = EventNote(event: event, wantedFlags: original.wantedFlags, wantedData: 0, queue: BackReference(self))
+    do throws(Errno) {
+      activate(try insert(first))
+      _ = try insert(second)
+      return true
+    } catch {
+      return false
+    }
   }
 }

@@ -1,8 +1,8 @@
 // A queue of events (kqueue(2); spec kqueue.md sections 2 and 3).
 //
 // Invariants
-// - The notes of a queue are in its 64 chains; `noteCount` is how many. `readyCount` of them are in the list from `firstReady` to
-//   `lastReady`, in the order in which they became ready, each with a greater `order` than the one before.
+// - The notes of a queue are in its table (NoteTable.swift); `noteCount` is how many. `readyCount` of them are in the list from
+//   `firstReady` to `lastReady`, in the order in which they became ready, each with a greater `order` than the one before.
 // - A queue is in the list of the descriptor table that it was made in, as long as that exists and the queue does.
 // - Its notes go before it does.
 
@@ -26,7 +26,7 @@ public final class EventQueue: OpenFile {
   var table = BackReference<FileTable>()
   var nextOfTable = BackReference<EventQueue>()
   var previousOfTable = BackReference<EventQueue>()
-  private var buckets = [64 of Handle<EventNote>](repeating: .none)
+  var noteTable = NoteTable()
   /// Notes.
   public private(set) var noteCount = 0
   private(set) var firstReady = Handle<EventNote>.none
@@ -49,7 +49,8 @@ public final class EventQueue: OpenFile {
   }
 
   deinit {
-    for index in 0..<64 { while !buckets[index].isNone { delete(buckets[index]) } }
+    while let handle = anyNote { delete(handle) }
+    account.countKernelMemory(-noteTable.release(watch))
     account.eventQueueCount -= 1
     leaveTable()
   }
@@ -90,13 +91,9 @@ public final class EventQueue: OpenFile {
 
   // MARK: Notes
 
-  private func bucket(_ identifier: UInt64, _ filter: EventFilter) -> Int {
-    Int(truncatingIfNeeded: (identifier ^ identifier >> 6 ^ UInt64(UInt16(bitPattern: filter.rawValue)) &* 7) & 63)
-  }
-
   /// The note for something, or none.
   func find(_ identifier: UInt64, _ filter: EventFilter) -> Handle<EventNote> {
-    var handle = buckets[bucket(identifier, filter)]
+    var handle = noteTable[NoteTable.hash(identifier, filter), watch]
     while !handle.isNone {
       if watch.notes[handle].event.identifier == identifier && watch.notes[handle].event.filter == filter { break }
       handle = watch.notes[handle].nextInBucket
@@ -106,14 +103,10 @@ public final class EventQueue: OpenFile {
 
   /// Enters a new note. Throws ENOMEM.
   func insert(_ note: consuming EventNote) throws(Errno) -> Handle<EventNote> {
-    guard account.mayMakeKernelMemory else { throw .enomem }
-    let bucket = bucket(note.event.identifier, note.event.filter)
-    guard let handle = watch.notes.allocate(note, watch.memory) else { throw .enomem }
-    watch.notes[handle].nextInBucket = buckets[bucket]
-    if !buckets[bucket].isNone { watch.notes[buckets[bucket]].previousInBucket = handle }
-    buckets[bucket] = handle
+    guard account.mayMakeKernelMemory, let handle = watch.notes.allocate(note, watch.memory) else { throw .enomem }
+    noteTable.insert(handle, watch)
     noteCount += 1
-    account.countKernelMemory(EventQueue.noteByteCount)
+    account.countKernelMemory(EventQueue.noteByteCount + noteTable.grow(forCount: noteCount, watch))
     watch.watch(handle)
     return handle
   }
@@ -125,24 +118,21 @@ public final class EventQueue: OpenFile {
   func delete(_ handle: Handle<EventNote>) {
     if watch.notes[handle].isQueued { dequeue(handle) }
     watch.unwatch(handle)
-    let bucket = bucket(watch.notes[handle].event.identifier, watch.notes[handle].event.filter)
+    noteTable.remove(handle, watch)
     var note = watch.notes.take(handle, watch.memory)
-    if !note.nextInBucket.isNone { watch.notes[note.nextInBucket].previousInBucket = note.previousInBucket }
-    if note.previousInBucket.isNone {
-      buckets[bucket] = note.nextInBucket
-    } else {
-      watch.notes[note.previousInBucket].nextInBucket = note.nextInBucket
-    }
     noteCount -= 1
     account.countKernelMemory(-EventQueue.noteByteCount)
     // Last: it may be the end of the file.
     _ = note.file.take()
   }
 
+  /// Some note, for as long as there is one.
+  private var anyNote: Handle<EventNote>? { noteCount == 0 ? nil : noteTable.any(watch) }
+
   /// Calls `body` with every note.
   func forEachNote(_ body: (EventNote) -> Void) {
-    for index in 0..<64 {
-      var handle = buckets[index]
+    for index in 0..<noteTable.bucketCount {
+      var handle = noteTable[bucket: index, watch]
       while !handle.isNone {
         body(watch.notes[handle])
         handle = watch.notes[handle].nextInBucket
@@ -155,6 +145,7 @@ public final class EventQueue: OpenFile {
 
   /// A descriptor is closed: its notes go.
   func forget(descriptor: Int32) {
+    if noteCount == 0 { return }
     let filters: [5 of EventFilter] = [.read, .write, .node, .processDescriptor, .empty]
     for index in 0..<5 {
       let handle = find(UInt64(UInt32(bitPattern: descriptor)), filters[index])

@@ -10,11 +10,22 @@ public import Primitives
 /// The notes of one kernel.
 public final class EventWatchers: Nameable {
   let notes: Pool<EventNote>
+  let pollWatches: Pool<PollWatch>
+  let pollWindows: Pool<PollWindow>
+  let pollers: Pool<PollerRecord>
+  let noteBlocks: Pool<NoteBlock>
+  var timers: NoteTimers
+  /// `kern.kq_calloutmax`: timers of all queues together.
+  public var maximumTimerCount = 4096
+  /// Pollers that are over and have more watches than are given up at once.
+  let abandoned = AbandonedPollers()
   let memory: MemorySystem
   /// Notes on processes and their signals, by process identifier.
   private var ofProcesses = [64 of NoteList](repeating: NoteList())
   /// How many those are.
   public private(set) var processNoteCount = 0
+  /// Timers of queues.
+  public private(set) var timerCount = 0
   /// Queues whose own watchers are to be told yet.
   private var firstUntold = BackReference<EventQueue>()
   private var isTelling = false
@@ -23,6 +34,12 @@ public final class EventWatchers: Nameable {
   init(_ memory: MemorySystem) {
     self.memory = memory
     notes = Pool(memory.physical, .eventNote)
+    pollWatches = Pool(memory.physical, .pollWatch)
+    pollWindows = Pool(memory.physical, .pollWatch)
+    pollers = Pool(memory.physical, .pollWatch)
+    noteBlocks = Pool(memory.physical, .eventNote)
+    timers = NoteTimers(memory)
+    abandoned.watchers = BackReference(self)
   }
 
   /// Notes that exist.
@@ -42,6 +59,8 @@ public final class EventWatchers: Nameable {
   func watch(_ handle: Handle<EventNote>) {
     if let file = notes[handle].file.borrowed.instance {
       prepend(handle, to: &file.watchers)
+    } else if notes[handle].event.filter == .timer {
+      timerCount += 1
     } else if isOfProcess(handle) {
       processNoteCount += 1
       prepend(handle, to: &ofProcesses[EventWatchers.bucket(subject(handle))])
@@ -52,6 +71,9 @@ public final class EventWatchers: Nameable {
   func unwatch(_ handle: Handle<EventNote>) {
     if let file = notes[handle].file.borrowed.instance {
       remove(handle, from: &file.watchers)
+    } else if notes[handle].event.filter == .timer {
+      timerCount -= 1
+      timers.remove(handle, notes)
     } else if isOfProcess(handle) {
       processNoteCount -= 1
       remove(handle, from: &ofProcesses[EventWatchers.bucket(subject(handle))])
@@ -87,16 +109,21 @@ public final class EventWatchers: Nameable {
   /// Something has happened to a file: the filters that watch it are asked again.
   @inline(__always)
   public func tell(of file: OpenFile) {
-    if !file.watchers.isEmpty { ask(file.watchers) }
+    let list = file.watchers
+    if !list.isEmpty { ask(list) }
   }
 
   /// The same for one of the two filters, of a file on which each hangs on something else.
   func tell(of file: OpenFile, _ filter: EventFilter) {
-    var handle = file.watchers.first
+    let list = file.watchers
+    var handle = list.first
     while !handle.isNone {
       let next = notes[handle].nextWatcher
       if notes[handle].event.filter == filter { notes[handle].queue.borrow { $0.evaluate(handle) } }
       handle = next
+    }
+    if !list.firstPoll.isNone {
+      signal(list.firstPoll, filter == .write ? PollEvents.writable : ~PollEvents.writable)
     }
     tellOuterQueues()
   }
@@ -109,6 +136,7 @@ public final class EventWatchers: Nameable {
       notes[handle].queue.borrow { $0.evaluate(handle) }
       handle = next
     }
+    if !list.firstPoll.isNone { signal(list.firstPoll) }
     tellOuterQueues()
   }
 
@@ -128,7 +156,9 @@ public final class EventWatchers: Nameable {
       firstUntold = queue.nextUntold
       queue.nextUntold = BackReference()
       queue.isUntold = false
-      var handle = queue.watchers.first
+      let list = queue.watchers
+      if !list.firstPoll.isNone { signal(list.firstPoll) }
+      var handle = list.first
       while !handle.isNone {
         let next = notes[handle].nextWatcher
         notes[handle].queue.borrow { $0.evaluate(handle) }
@@ -162,14 +192,27 @@ public final class EventWatchers: Nameable {
     tellOuterQueues()
   }
 
-  /// A process has made a child or executed a program (NOTE_FORK, NOTE_EXEC).
-  public func processDid(_ what: UInt32, _ process: Int32) {
+  /// A process has executed a program (NOTE_EXEC).
+  public func processExecuted(_ process: Int32) {
+    guard processNoteCount != 0 else { return }
+    forEachNote(onProcess: process) { watchers, handle in watchers.note(EventNotes.execute, handle) }
+  }
+
+  /// A process has made a child (NOTE_FORK), which those who track it watch from now on (NOTE_TRACK).
+  public func processForked(_ process: Int32, child: Int32) {
     guard processNoteCount != 0 else { return }
     forEachNote(onProcess: process) { watchers, handle in
-      guard watchers.notes[handle].wantedFlags & what != 0 else { return }
-      watchers.notes[handle].event.filterFlags |= what
-      watchers.notes[handle].queue.borrow { $0.activate(handle) }
+      if watchers.notes[handle].wantedFlags & EventNotes.track != 0 {
+        let isTracked = watchers.notes[handle].queue.borrow { $0.track(child, like: handle) }
+        if !isTracked { watchers.notes[handle].event.filterFlags |= EventNotes.trackError }
+      }
+      watchers.note(EventNotes.fork, handle)
     }
+  }
+
+  private func note(_ what: UInt32, _ handle: Handle<EventNote>) {
+    notes[handle].event.filterFlags |= notes[handle].wantedFlags & what
+    if notes[handle].event.filterFlags != 0 { notes[handle].queue.borrow { $0.activate(handle) } }
   }
 
   /// A process has ended (NOTE_EXIT): its notes report that once, or go.

@@ -90,9 +90,9 @@ public final class AddressSpace: AnyOwner {
   }
 
   /// Twice what there is to release, and some: translations, entries, tables.
-  override var teardownUnitCount: Int { 2 * (residentPageCount + entryCount) + 16 }
+  public override var teardownUnitCount: Int { 2 * (residentPageCount + entryCount) + 16 }
 
-  override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+  public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     let everything = AddressRange(uncheckedStart: 0, end: UserSpace.end)
     guard tables.remove(everything, &budget, system) == UserSpace.end else { return false }
     // From here on only the list of entries counts.

@@ -139,14 +139,14 @@ public final class VMObject: AnyOwner {
   }
 
   /// Twice what there is to release or to move, and some: pages, what holds them, and chains.
-  override var teardownUnitCount: Int {
+  public override var teardownUnitCount: Int {
     var count = allocatedPageCount
     if referenceCount > 0, let backing = backingObject { count += backing.allocatedPageCount }
     return 2 * count + 8
   }
 
   /// Releases pages when the last reference is gone; otherwise shortens the chain below.
-  override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+  public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     if referenceCount > 0 { return collapse(&budget, system) }
     guard removePages(from: 0, to: UInt64.max, &budget, system) else { return false }
     detachBacking()

@@ -11,7 +11,10 @@
 public import Primitives
 
 /// What can own frames, and therefore takes more than constant work to release.
-public class AnyOwner: Nameable {
+open class AnyOwner: Nameable {
+  /// Makes one that is not on the list.
+  public init() {}
+
   fileprivate final var next = HeldReference<AnyOwner>()
   final fileprivate(set) var isQueued = false
 
@@ -19,11 +22,11 @@ public class AnyOwner: Nameable {
   final var nextOwner: AnyOwner? { next.borrowed.instance }
 
   /// Units of work that are left, at least. (Others may be owed for the same list: it does not have to be exact.)
-  var teardownUnitCount: Int { 1 }
+  open var teardownUnitCount: Int { 1 }
 
   /// Does at most `budget` units of work (a page, a page table, a map entry) and takes them off `budget`. Returns whether
   /// nothing is left to do.
-  func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+  open func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     preconditionFailure("tearDown is abstract")
   }
 }

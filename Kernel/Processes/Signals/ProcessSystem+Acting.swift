@@ -175,6 +175,13 @@ extension ProcessSystem {
     setMask(mask, of: thread, process)
   }
 
+  /// A call is over that had installed a mask for as long as it took (ppoll(2), pselect(2)), and what that mask lets through was
+  /// acted on: the mask is what it was.
+  public func restoreMask(of thread: Thread, _ process: Process) {
+    thread.signals.hasSuspendedMask = false
+    setMask(thread.signals.suspendedMask, of: thread, process)
+  }
+
   // MARK: Waiting for signals
 
   /// Takes the lowest pending signal of a set; nil when none is pending (sigtimedwait(2)).

@@ -20,9 +20,11 @@ public struct ThreadSignals: BitwiseCopyable {
   public internal(set) var queue = SignalQueue()
   /// Signals that it waits for (sigtimedwait(2)): they are not held back, and their actions do not happen.
   public internal(set) var awaited = SignalSet()
-  /// What the mask was before sigsuspend(2): the frame that ends that has it.
+  /// What the mask was before sigsuspend(2), ppoll(2) or pselect(2): the frame of a handler that ends that has it, and it is put
+  /// back before the thread goes on in ring 3.
   var suspendedMask = SignalSet()
-  var hasSuspendedMask = false
+  /// Whether there is such a mask.
+  public internal(set) var hasSuspendedMask = false
   /// The stack for handlers that ask for it.
   public var alternateStack = AlternateStack()
   /// The word with which the program holds signals back without asking the kernel (sigfastblock(2)), or 0.

@@ -28,6 +28,7 @@ struct kevent {
 #define EVFILT_TIMER (-7)
 #define EVFILT_USER (-11)
 #define EVFILT_SENDFILE (-12)
+#define EVFILT_EMPTY (-13)
 
 #define EV_ADD 0x0001
 #define EV_DELETE 0x0002
@@ -45,6 +46,15 @@ struct kevent {
 #define NOTE_EXIT 0x80000000
 #define NOTE_FORK 0x40000000
 #define NOTE_EXEC 0x20000000
+#define NOTE_TRACK 1
+#define NOTE_TRACKERR 2
+#define NOTE_CHILD 4
+#define NOTE_LOWAT 1
+#define NOTE_SECONDS 1
+#define NOTE_MSECONDS 2
+#define NOTE_USECONDS 4
+#define NOTE_NSECONDS 8
+#define NOTE_ABSTIME 0x10
 #define NOTE_TRIGGER 0x01000000
 #define NOTE_FFNOP 0
 #define NOTE_FFAND 0x40000000

@@ -162,6 +162,7 @@
 #define SYS_cap_enter 516
 #define SYS_cap_getmode 517
 #define SYS_pdfork 518
+#define SYS_pselect 522
 #define SYS_posix_fallocate 530
 #define SYS_wait6 532
 #define SYS_cap_rights_limit 533
