@@ -1,7 +1,7 @@
 // Telling those who poll, and giving up what they watched.
 
 import ABI
-public import Memory
+import Memory
 import Primitives
 
 extension EventWatchers {
@@ -95,6 +95,7 @@ extension EventWatchers {
     } else {
       pollers[poller].nextAbandoned = abandoned.first
       abandoned.first = poller
+      abandoned.watchers = BackReference(self)
       memory.tearDownLater(abandoned)
     }
   }

@@ -39,7 +39,6 @@ public final class EventWatchers: Nameable {
     pollers = Pool(memory.physical, .pollWatch)
     noteBlocks = Pool(memory.physical, .eventNote)
     timers = NoteTimers(memory)
-    abandoned.watchers = BackReference(self)
   }
 
   /// Notes that exist.

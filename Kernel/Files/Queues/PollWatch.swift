@@ -7,7 +7,7 @@
 // - The windows of a poller are in the order of what they hold; `cursor` is the one that is in the thread's buffer.
 
 import Memory
-public import Primitives
+import Primitives
 
 extension WaitChannel {
   /// Something that a poller watches.
