@@ -9,8 +9,8 @@ public import ABI
 public struct FailurePoints: BitwiseCopyable, Sendable {
   /// Whether any point is set.
   public private(set) var isArmed = false
-  private var settings = [21 of FailureSetting](repeating: FailureSetting())
-  private var evaluations = [21 of UInt32](repeating: 0)
+  private var settings = [22 of FailureSetting](repeating: FailureSetting())
+  private var evaluations = [22 of UInt32](repeating: 0)
   private var random = SplitMix(seed: 1)
 
   /// What an evaluation leads to.
