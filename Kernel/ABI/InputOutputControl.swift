@@ -64,3 +64,14 @@ extension InputOutputControl {
   /// The length of the parameter in bytes.
   public var parameterByteCount: Int { Int((rawValue >> 16) & 0x1fff) }
 }
+
+extension InputOutputControl {
+  /// FIONWRITE
+  public static let bytesUnsent = InputOutputControl(rawValue: 0x4004_6677)
+  /// FIONSPACE
+  public static let room = InputOutputControl(rawValue: 0x4004_6676)
+  /// SIOCATMARK
+  public static let atMark = InputOutputControl(rawValue: 0x4004_7307)
+  /// The letter of the group of requests.
+  public var group: UInt8 { UInt8(truncatingIfNeeded: rawValue >> 8) }
+}

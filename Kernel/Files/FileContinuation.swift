@@ -3,6 +3,7 @@
 // - A file's offset and a range of an object (`TransferHold`): a read, write or truncate that has begun goes on to its end,
 //   stopped or killed; one that has not gives up its places when it stops. A read that sleeps gives up its range.
 // - A read of the console keeps nothing.
+// - A place in a line of a socket (SocketPlace.swift): the same; what a receive has taken of a stream counts as read.
 // - A place in the lines of a pipe (PipePlace.swift): a write that has begun to store a piece stores all of it, a read has
 //   taken nothing before it is done.
 
@@ -16,6 +17,8 @@ public enum FileContinuation: Remainder {
   case read(OpenFile, Transfer)
   /// A write.
   case write(OpenFile, Transfer)
+  /// A send to or receive from a socket that has more to it than its bytes: the thread's record has the rest.
+  case message(SocketFile, Transfer)
   /// A read or write of several pieces of memory, which are being copied in.
   case vector(PendingVector)
   /// A change of size.
@@ -35,7 +38,7 @@ public enum FileContinuation: Remainder {
   public var outlastsKill: Bool {
     switch self {
     case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
-    case .write(_, let transfer): transfer.hasBegun
+    case .write(_, let transfer), .message(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
     case .open(let pending): pending.hasBegun
     case .vector, .closeRange, .markCloseOnExec, .events, .poll: false
@@ -45,7 +48,7 @@ public enum FileContinuation: Remainder {
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool {
     switch self {
-    case .read(_, let transfer): transfer.hasBegun
+    case .read(_, let transfer), .message(_, let transfer): transfer.hasBegun
     case .closeRange, .markCloseOnExec: true
     default: outlastsKill
     }
@@ -66,6 +69,7 @@ public enum FileContinuation: Remainder {
     case .read(let file, let transfer), .write(let file, let transfer):
       // One that others keep waiting gives what it has moved by then.
       !file.waitsForOthers ? .none : transfer.moved > 0 ? .concludes : .restartsIfAsked
+    case .message(_, let transfer): transfer.moved > 0 ? .concludes : .restartsIfAsked
     default: .none
     }
   }
@@ -79,6 +83,9 @@ public enum FileContinuation: Remainder {
     case .write(let file, var transfer):
       transfer.giveUpPlace()
       self = .write(file, transfer)
+    case .message(let file, var transfer):
+      transfer.giveUpPlace()
+      self = .message(file, transfer)
     case .truncate(let file, var resize):
       resize.giveUpPlace()
       self = .truncate(file, resize)
@@ -111,7 +118,7 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
-    case .events, .poll: preconditionFailure("a call that goes on by itself")
+    case .events, .poll, .message: preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep
@@ -143,7 +150,7 @@ public enum FileContinuation: Remainder {
   /// What the call returns once it is done.
   public var result: UInt64 {
     switch self {
-    case .read(_, let transfer), .write(_, let transfer): transfer.moved
+    case .read(_, let transfer), .write(_, let transfer), .message(_, let transfer): transfer.moved
     case .open(let pending): UInt64(pending.descriptor)
     default: 0
     }

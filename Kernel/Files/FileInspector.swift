@@ -23,6 +23,7 @@ public struct FileInspector: ~Copyable {
   private var pipeByteCount = 0
   private var pipePlaceCount = 0
   private var visitedPlaceCount = 0
+  private var sockets = SocketInspection()
   private var leafCount = 0
   private var noteCount = 0
   private var noteBlockCount = 0
@@ -82,6 +83,14 @@ public struct FileInspector: ~Copyable {
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
     if let queue = file as? EventQueue { visitNotes(of: queue, &memory) }
     if let pipe = file as? PipeFile { visit(endOfPipe: pipe, &memory) }
+    if let file = file as? SocketFile { visit(file.socket, &memory) }
+  }
+
+  private mutating func visit(_ socket: Socket, _ memory: inout MemoryInspector) {
+    // Taken out: what it finds of credentials is counted here.
+    var sockets = sockets
+    sockets.visit(socket, &memory) { credentials, memory in visit(credentials, &memory) }
+    self.sockets = sockets
   }
 
   /// Visits the notes of a queue, each with its reference to a file.
@@ -132,6 +141,9 @@ public struct FileInspector: ~Copyable {
     case .read(let file, let transfer), .write(let file, let transfer):
       visit(file, &memory)
       return visit(transfer, &memory)
+    case .message(let file, let transfer):
+      visit(file, &memory)
+      return visit(transfer, &memory)
     case .vector(let pending):
       frameCount += pending.vector.inspect(&memory)
       return nil
@@ -175,6 +187,11 @@ public struct FileInspector: ~Copyable {
   private mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = transfer.hold { visit(hold, &memory) }
     if let vector = transfer.vector { frameCount += vector.inspect(&memory) }
+    if let place = transfer.socketPlace {
+      holdCount += 1
+      sockets.visit(place, &memory)
+      if let caller = place.caller { visit(caller, &memory) }
+    }
     if let place = transfer.place {
       holdCount += 1
       memory.count(place)
@@ -218,6 +235,7 @@ public struct FileInspector: ~Copyable {
     var names = 0
     for group in system.names.groups.indices { names += visitNames(ofGroup: group, &memory) }
     visitKeyedObjects(&memory)
+    frameCount += sockets.finish(system.sockets, &memory)
     let counts = system.counts
     memory.require(counts.names == names, "names that the table does not show", UInt64(names))
     memory.require(counts.openFiles == fileCount, "open files that nothing reaches", UInt64(fileCount))
@@ -254,7 +272,8 @@ public struct FileInspector: ~Copyable {
 
   /// Frames that hold this module's records.
   public var recordFrameCount: Int {
-    system.watchers.recordFrameCount + system.leaves.frameCount + system.branches.frameCount + system.trunks.frameCount
+    system.watchers.recordFrameCount + system.sockets.chunks.frameCount + system.leaves.frameCount
+      + system.branches.frameCount + system.trunks.frameCount
       + system.names.frameCount
   }
 

@@ -88,6 +88,8 @@ extension FileServices {
       case .full: return FullFile(self, .full, fileFlags)
       case .random: return RandomFile(self, fileFlags)
       }
+    // A name of a socket is no way to it.
+    case .node: throw .eopnotsupp
     // No session has a terminal.
     case .terminal: throw .enxio
     default: throw .eisdir

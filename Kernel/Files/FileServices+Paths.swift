@@ -1,4 +1,5 @@
-// From a path to one of the few places that exist: /dev with its devices, /dev/fd/N, and /bin/NAME.
+// From a path to one of the few places that exist: /dev with its devices, /dev/fd/N, /bin/NAME, and the names of sockets in /tmp
+// and /var/run.
 
 import ABI
 import Primitives
@@ -16,10 +17,16 @@ enum Place {
   /// What a descriptor of the caller means (fd(4)).
   case descriptor(Int32)
   case program(BootFileContent)
+  /// /var
+  case variable
+  /// A directory in which sockets can be bound.
+  case bindable(SocketDirectory)
+  /// The name of a socket.
+  case node(SocketNode)
 
   var isDirectory: Bool {
     switch self {
-    case .root, .devices, .descriptors, .programs: true
+    case .root, .devices, .descriptors, .programs, .variable, .bindable: true
     default: false
     }
   }
@@ -53,13 +60,22 @@ extension FileServices {
     guard place.isDirectory else { throw .enotdir }
     if name.spells(".") { return place }
     if name.spells("..") {
-      if case .descriptors = place { return .devices }
-      return .root
+      switch place {
+      case .descriptors: return .devices
+      case .bindable(.runtime): return .variable
+      default: return .root
+      }
     }
     switch place {
     case .root:
       if name.spells("dev") { return .devices }
       if name.spells("bin") { return .programs }
+      if name.spells("tmp") { return .bindable(.temporary) }
+      if name.spells("var") { return .variable }
+    case .variable:
+      if name.spells("run") { return .bindable(.runtime) }
+    case .bindable(let directory):
+      if let node = sockets.names.find(directory, name) { return .node(node) }
     case .devices: return try enterDevices(name)
     case .descriptors:
       if let number = descriptorNumber(name) { return .descriptor(number) }
@@ -94,16 +110,16 @@ extension FileServices {
     return number
   }
 
-  /// Why a file cannot be made at a path that leads nowhere: the root and /bin are read-only, in /dev no file can be made, and
-  /// elsewhere there is no directory.
+  /// Why a file cannot be made at a path that leads nowhere: the root, /bin and /var are read-only, in /dev, /tmp and /var/run no
+  /// file can be made, and elsewhere there is no directory.
   func creationError(_ path: Span<UInt8>) -> Errno {
     var end = path.count
     while end > 0 && path[end - 1] != UInt8(ascii: "/") { end -= 1 }
     guard end < path.count else { return .enoent }
     let parent = end == 0 ? Place.root : (try? resolve(path.extracting(0..<end)))
     switch parent {
-    case .some(.root), .some(.programs): return .erofs
-    case .some(.devices), .some(.descriptors): return .eopnotsupp
+    case .some(.root), .some(.programs), .some(.variable): return .erofs
+    case .some(.devices), .some(.descriptors), .some(.bindable): return .eopnotsupp
     default: return .enoent
     }
   }

@@ -37,9 +37,15 @@ public struct FileCounts: Equatable, Sendable {
   public var groupLists: Int
   /// What parked transfers hold.
   public var holds: Int
+  /// Sockets.
+  public var sockets: Int
+  /// Names of sockets.
+  public var socketNodes: Int
 
   /// All of them together.
-  public var total: Int { openFiles + sharedMemoryObjects + names + tables + credentials + groupLists + holds }
+  public var total: Int {
+    openFiles + sharedMemoryObjects + names + tables + credentials + groupLists + holds + sockets + socketNodes
+  }
 }
 
 /// The files of one kernel.
@@ -76,6 +82,8 @@ public final class FileServices: Nameable {
   public let keyedObjects = KeyedObjects()
   /// What the buffers of pipes take.
   public var pipeSpace: PipeSpace
+  /// The sockets.
+  public let sockets: SocketServices
   /// Owners and modes of the devices.
   var deviceOwnership: [5 of Ownership]
   /// Filled at boot.
@@ -115,6 +123,7 @@ public final class FileServices: Nameable {
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     memory.placeWatcher = BackReference(keyedObjects)
     pipeSpace = PipeSpace(pageCount: pageCount)
+    sockets = SocketServices(memory, maximumFileCount: maximumFileCount)
     console = Console(memory.services, outputByteCount: consoleOutputByteCount)
     maximumNameCount = pageCount * FileLimits.namesPerPage
     maximumNamesPerUser = pageCount * FileLimits.namesPerPage / 2
@@ -138,12 +147,14 @@ public final class FileServices: Nameable {
   public var counts: FileCounts {
     FileCounts(
       openFiles: openFileCount, sharedMemoryObjects: liveSharedMemoryObjectCount, names: names.count,
-      tables: liveTableCount, credentials: liveCredentialsCount, groupLists: liveGroupListCount, holds: liveHoldCount)
+      tables: liveTableCount, credentials: liveCredentialsCount, groupLists: liveGroupListCount,
+      holds: liveHoldCount + sockets.livePlaceCount, sockets: sockets.socketCount, socketNodes: sockets.names.count)
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
   public func trim() {
     watchers.trim()
+    sockets.trim()
     leaves.trim(memory)
     branches.trim(memory)
     trunks.trim(memory)
@@ -156,7 +167,7 @@ public final class FileServices: Nameable {
       budget -= 1
       guard let object = names.removeAny(from: &nameCursor, memory) else {
         nameCursor = 0
-        return true
+        return sockets.names.removeAll(budget: &budget)
       }
       _ = consume object
     }

@@ -85,6 +85,9 @@ public class OpenFile: Nameable {
   /// Whether reads and writes can sleep until somebody else does something, which may never happen.
   var waitsForOthers: Bool { false }
 
+  /// Whether a write that nobody will read raises no SIGPIPE.
+  public var isSilent: Bool { false }
+
   /// Whether it remembers whom to signal (FIOSETOWN).
   public var hasOwner: Bool { false }
 

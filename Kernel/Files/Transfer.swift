@@ -29,6 +29,8 @@ public struct Transfer {
   public internal(set) var moved: UInt64 = 0
   /// The offset that pread(2) and pwrite(2) were given; nil means the file's own.
   let position: Int64?
+  /// How a send or receive of a socket is meant (MSG_…).
+  public internal(set) var messageFlags: MessageFlags = []
   /// Where the next piece lies in the file.
   var offset: Int64 = 0
   /// Whether offset and range have been settled.
@@ -48,6 +50,8 @@ public struct Transfer {
   var hold: TransferHold?
   /// The place in the lines of a pipe.
   var place: PipePlace?
+  /// The place in a line of a socket, and what comes with a message.
+  public var socketPlace: SocketPlace?
 
   /// Describes a transfer that has not begun.
   ///
@@ -62,7 +66,10 @@ public struct Transfer {
 
   /// The same where the length is known to be no more than SSIZE_MAX: what can throw is copied once more.
   @inline(__always)
-  public init(address: VirtualAddress, checkedByteCount byteCount: UInt64, at position: Int64? = nil) {
+  public init(
+    address: VirtualAddress, checkedByteCount byteCount: UInt64, at position: Int64? = nil, _ flags: MessageFlags = []
+  ) {
+    messageFlags = flags
     self.address = address
     segmentRemaining = byteCount
     vector = nil
@@ -74,7 +81,8 @@ public struct Transfer {
   /// Describes a transfer of several pieces that has not begun; they have been copied in.
   ///
   /// Throws EINVAL when they are more than SSIZE_MAX together.
-  init(_ vector: TransferVector, at position: Int64?) throws(Errno) {
+  public init(_ vector: TransferVector, at position: Int64?, _ flags: MessageFlags = []) throws(Errno) {
+    messageFlags = flags
     address = VirtualAddress(0)
     segmentRemaining = 0
     self.vector = vector
@@ -130,10 +138,21 @@ public struct Transfer {
     precondition(!hasBegun)
     if isAway { rewind() }
     hold = nil
+    if let socketPlace { return giveUp(socketPlace) }
     guard let place, !place.isOffered else { return }
     // A read of a pipe has taken nothing before it is done.
     if place.isCopying { rewind() }
     self.place = nil
+  }
+
+  /// A socket has given nothing yet, or what it has given counts; what comes with a message stays.
+  private mutating func giveUp(_ place: SocketPlace) {
+    place.leaveLine()
+    if !place.receives || messageFlags.contains(.peek) {
+      // A piece that is being made does not exist yet.
+      precondition(place.message.isEmpty)
+      if messageFlags.contains(.peek) { rewind() }
+    }
   }
 
   /// The largest piece that is in one piece of the program's memory.

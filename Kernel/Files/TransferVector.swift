@@ -74,7 +74,7 @@ public final class TransferVector {
   }
 
   /// Goes on copying the pieces in.
-  func fill(_ space: AddressSpace) -> UserCopyOutcome {
+  public func fill(_ space: AddressSpace) -> UserCopyOutcome {
     if frameCount == 0 {
       return TransferVector.copyIn(address, byteCount, &inlineWords, &progress, space)
     }
@@ -140,6 +140,8 @@ public final class TransferVector {
 public struct PendingVector {
   let vector: TransferVector
   let descriptor: Int32
+  /// The descriptor that is to be read or written.
+  public var file: Int32 { descriptor }
   let position: Int64?
   let writes: Bool
 

@@ -208,9 +208,13 @@ public final class MemorySystem: Nameable {
   private func drainTeardown(_ budget: inout Int) {
     while budget > 0, let owner = teardown.removeFirst() {
       budget -= 1
-      if !owner.tearDown(&budget, self) { teardown.putBack(owner) }
+      // One that owns what has an owner may have got more meanwhile.
+      if !owner.tearDown(&budget, self) && !owner.isQueued { teardown.putBack(owner) }
     }
   }
+
+  /// Puts an owner that got so many units of work on the list of what is to be torn down.
+  public func tearDown(_ owner: AnyOwner, unitCount: Int) { teardown.append(owner, unitCount: unitCount) }
 
   /// Units of work that releases left behind since this was asked last.
   @inline(__always)

@@ -15,6 +15,8 @@ open class Caller: Nameable {
   open var stackByteLimit: UInt64 { UInt64.max }
   /// The caller's RLIMIT_PIPEBUF in bytes.
   open var pipeByteLimit: UInt64 { UInt64.max }
+  /// The caller's RLIMIT_SBSIZE in bytes.
+  open var socketByteLimit: UInt64 { UInt64.max }
   /// The caller's RLIMIT_AS in bytes.
   open var addressSpaceByteLimit: UInt64 { UInt64.max }
 }

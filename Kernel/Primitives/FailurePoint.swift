@@ -33,6 +33,8 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   case eventNote
   /// What a poll(2) or select(2) that waits is remembered by.
   case pollWatch
+  /// A piece of a socket's queue.
+  case socketBuffer
   /// A place in the table of processes.
   case processSlot
   /// A further open file.
@@ -77,6 +79,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
     case .signalActions: "signal_actions"
     case .eventNote: "event_note"
     case .pollWatch: "poll_watch"
+    case .socketBuffer: "socket_buffer"
     case .processSlot: "process_slot"
     case .openFile: "open_file"
     case .swapReservation: "swap_reservation"

@@ -29,6 +29,7 @@ final class CurrentCaller: Caller {
   override var stackByteLimit: UInt64 { byteLimit(.stack) }
 
   override var pipeByteLimit: UInt64 { byteLimit(.pipeBuffers) }
+  override var socketByteLimit: UInt64 { byteLimit(.socketBuffers) }
 
   override var addressSpaceByteLimit: UInt64 { byteLimit(.addressSpace) }
 

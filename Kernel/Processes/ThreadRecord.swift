@@ -133,6 +133,8 @@ public struct ThreadRecord: BitwiseCopyable {
   public var events = PendingEvents()
   /// What remains of a poll(2) or select(2).
   public var polling = PendingPoll()
+  /// What of a message is to be told besides its bytes.
+  public var message = PendingMessage()
   /// What of the buffer is being copied out.
   public var delivery = Delivery()
   /// What remains of a getpriority(2) or setpriority(2).

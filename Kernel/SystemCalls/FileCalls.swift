@@ -67,6 +67,7 @@ extension SystemCall {
   func goOn(_ remainder: consuming FileContinuation) throws(Errno) -> Answer {
     let error: Errno
     var writes = true
+    var isSilent = false
     do throws(Errno) {
       // The two that sleep most are taken apart here, so that their transfers are not copied.
       switch consume remainder {
@@ -75,6 +76,7 @@ extension SystemCall {
         if progress == .complete { return .value(transfer.moved) }
         return unfinished(progress, .file(.read(file, consume transfer)))
       case .write(let file, var transfer):
+        isSilent = file.isSilent || transfer.messageFlags.contains(.noSignal)
         let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
         if progress == .complete { return .value(transfer.moved) }
         return unfinished(progress, .file(.write(file, consume transfer)))
@@ -84,8 +86,11 @@ extension SystemCall {
       case .poll(let poller):
         writes = false
         return try goOnPolling(poller)
+      case .message(let file, let transfer):
+        writes = false
+        return try goOn(file, transfer)
       case var other:
-        if case .vector = other {} else { writes = false }
+        if case .vector(let pending) = other { isSilent = raisesNoSignal(pending) } else { writes = false }
         let progress = try other.step(table, space)
         if progress == .complete { return .value(other.result) }
         return unfinished(progress, .file(other))
@@ -93,13 +98,18 @@ extension SystemCall {
     } catch let thrown {
       error = thrown
     }
-    throw writes ? withSignal(error) : error
+    throw writes ? withSignal(error, isSilent: isSilent) : error
+  }
+
+  /// Whether a writev(2) goes to a socket that raises no signal.
+  private func raisesNoSignal(_ pending: PendingVector) -> Bool {
+    (try? table.file(at: pending.file).isSilent) ?? false
   }
 
   /// The error of a write; one into a broken pipe raises a signal too (write(2)).
   @inline(__always)
-  private func withSignal(_ error: Errno) -> Errno {
-    if error == .epipe {
+  func withSignal(_ error: Errno, isSilent: Bool) -> Errno {
+    if error == .epipe && !isSilent {
       _ = kernel.processes.post(SignalInformation(.sigpipe), to: process, thread, isItsOwn: true)
     }
     return error
@@ -110,9 +120,26 @@ extension SystemCall {
   func unfinished(_ progress: Progress, _ continuation: consuming Continuation) -> Answer {
     switch progress {
     case .complete: preconditionFailure("nothing remains of a call that is done")
-    case .wait(let awaited): wait(on: awaited, then: continuation)
+    case .wait(let awaited): wait(on: awaited, noLaterThan: deadline(of: continuation, awaited), then: continuation)
     case .again: goOnLater(continuation)
     }
+  }
+
+  /// Until when a call waits at most, if it waits for somebody at a socket that has a timeout (SO_RCVTIMEO).
+  private func deadline(of continuation: borrowing Continuation, _ awaited: Wait) -> UInt64 {
+    guard awaited.channel.isForSocket else { return .max }
+    switch continuation {
+    case .file(.read(_, let transfer)), .file(.write(_, let transfer)), .file(.message(_, let transfer)):
+      return transfer.socketPlace?.deadline ?? .max
+    default: return .max
+    }
+  }
+
+  private func wait(on awaited: Wait, noLaterThan deadline: UInt64, then continuation: consuming Continuation) -> Answer {
+    thread.continuation = continuation
+    if deadline == .max { return .wait(awaited) }
+    thread.deadlineNanoseconds = deadline
+    return .waitForDeadline(awaited)
   }
 
   // MARK: Transfers
@@ -137,7 +164,7 @@ extension SystemCall {
       do throws(Errno) {
         progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
       } catch {
-        throw withSignal(error)
+        throw withSignal(error, isSilent: file.isSilent)
       }
       if progress == .complete { return .value(transfer.moved) }
       return unfinished(progress, .file(.write(file, transfer)))

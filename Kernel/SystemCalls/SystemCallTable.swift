@@ -70,6 +70,7 @@ struct SystemCallTable {
     declareSystemCalls()
     declareQueueCalls()
     declarePollCalls()
+    declareSocketCalls()
   }
 
   /// Whether a number is that of a call that exists here.

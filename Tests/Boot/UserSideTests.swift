@@ -37,6 +37,7 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
+    Batch(name: "sockets", programs: ["socket_test"]),
     Batch(
       name: "signals and queues of events",
       programs: ["signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test", "poll_test"]),

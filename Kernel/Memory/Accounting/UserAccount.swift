@@ -37,6 +37,8 @@ public final class UserAccount: Nameable {
   public var keyedObjectCount = 0
   /// Bytes of buffers of pipes that are the user's (RLIMIT_PIPEBUF).
   public var pipeByteCount = 0
+  /// Bytes that the buffers of the user's sockets may hold (RLIMIT_SBSIZE).
+  public var socketByteCount = 0
   /// What the inspection in progress found of these.
   var inspectedPageCount = 0
   var inspectedKernelByteCount = 0

@@ -12,11 +12,11 @@ public import Primitives
 
 /// What can own frames, and therefore takes more than constant work to release.
 open class AnyOwner: Nameable {
-  /// Makes one that is not on the list.
-  public init() {}
-
   fileprivate final var next = HeldReference<AnyOwner>()
   final fileprivate(set) var isQueued = false
+
+  /// One that owns nothing yet.
+  public init() {}
 
   /// The owner behind on the list (for invariant checkers).
   final var nextOwner: AnyOwner? { next.borrowed.instance }
@@ -49,6 +49,12 @@ struct TeardownList: ~Copyable {
     guard !owner.isQueued else { return }
     newUnitCount &+= owner.teardownUnitCount
     putBack(owner)
+  }
+
+  /// Enters an owner that got so much more work, unless it is on the list.
+  mutating func append(_ owner: AnyOwner, unitCount: Int) {
+    newUnitCount &+= unitCount
+    if !owner.isQueued { putBack(owner) }
   }
 
   /// Takes over the units of work that came to the list.

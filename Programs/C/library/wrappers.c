@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/param.h>
+#include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -71,6 +72,14 @@ int sysctlnametomib(const char *name, int *identifier, size_t *count) {
 int isatty(int descriptor) {
   char attributes[44];
   return ioctl(descriptor, TIOCGETA, attributes) == 0;
+}
+
+ssize_t send(int descriptor, const void *bytes, size_t count, int flags) {
+  return sendto(descriptor, bytes, count, flags, NULL, 0);
+}
+
+ssize_t recv(int descriptor, void *bytes, size_t count, int flags) {
+  return recvfrom(descriptor, bytes, count, flags, NULL, NULL);
 }
 
 unsigned sleep(unsigned seconds) {

@@ -22,6 +22,8 @@ public final class ReferenceModel {
   /// number is never used again.
   var objectDevice: UInt64?
   var inodes: [UInt64: ModelObject] = [:]
+  /// The names that sockets are bound to, or were.
+  var socketNames: [String: ModelSocketName] = [:]
   /// st_dev of all pipes, once seen.
   var pipeDevice: UInt64?
   /// What fstat(2) told of devices and files of /bin.

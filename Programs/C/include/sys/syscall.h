@@ -18,6 +18,8 @@
 #define SYS_sendmsg 28
 #define SYS_recvfrom 29
 #define SYS_accept 30
+#define SYS_getpeername 31
+#define SYS_getsockname 32
 #define SYS_access 33
 #define SYS_kill 37
 #define SYS_getppid 39

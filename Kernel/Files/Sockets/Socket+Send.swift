@@ -1,0 +1,239 @@
+// Sending over a stream or in packets (spec sockets.md sections 4.1 and 5).
+//
+// What is sent becomes visible piece by piece: as much as the room rule takes at once is copied into chunks of its own, and put
+// into the other end's queue as a whole.
+
+import ABI
+import Memory
+import Primitives
+
+extension Socket {
+  /// Whether a call does not have the direction that it wants: others stand in line before it.
+  @inline(__always)
+  func isBehindOthers(_ line: SocketLine, _ transfer: Transfer) -> Bool {
+    if line.isEmpty { return false }
+    guard let place = transfer.socketPlace else { return true }
+    return !place.isFirst
+  }
+
+  /// The place of a transfer, made when there is none. Allocates one small object.
+  func place(for transfer: inout Transfer, receives: Bool) -> SocketPlace {
+    if let place = transfer.socketPlace { return place }
+    let place = SocketPlace(self, receives: receives)
+    transfer.socketPlace = place
+    return place
+  }
+
+  /// A send.
+  ///
+  /// Throws, in this order: EINVAL for MSG_EOR on a stream; EPIPE; the pending error; ENOTCONN; EMSGSIZE; EAGAIN instead of
+  /// waiting; EFAULT; EOPNOTSUPP for MSG_OOB; what is wrong with the control messages. ENOBUFS when there is no memory.
+  @inline(__always)
+  func send(_ transfer: inout Transfer, _ space: AddressSpace, isImmediate: Bool) throws(Errno) -> Progress {
+    if type == .datagram { return try sendDatagram(&transfer, space, isImmediate: isImmediate) }
+    if isBehindOthers(senders, transfer) { return try waitForRoom(&transfer, isImmediate: isImmediate) }
+    var budget = files.pagesPerTransferStep
+    var message = SocketMessage()
+    var pieceByteCount = 0
+    if let place = transfer.socketPlace, !place.message.isEmpty {
+      swap(&message, &place.message)
+      pieceByteCount = place.pieceByteCount
+    }
+    repeat {
+      if message.isEmpty {
+        let control = transfer.socketPlace?.controlInput?.byteCount ?? 0
+        try checkSend(transfer, controlByteCount: control)
+        guard let room = roomToSend(Int(clamping: transfer.remaining), controlByteCount: control) else {
+          return try waitForRoom(&transfer, isImmediate: isImmediate)
+        }
+        pieceByteCount = min(Int(clamping: transfer.remaining), room)
+        if pieceByteCount == 0 && type == .stream && control == 0 { break }
+      }
+      if let unfinished = try build(&message, pieceByteCount, &transfer, space, &budget, isImmediate) {
+        return keepSending(&transfer, message, pieceByteCount, unfinished)
+      }
+      try deliver(&message, transfer)
+    } while transfer.remaining > 0
+    endSending(&transfer)
+    return .complete
+  }
+
+  /// Ends a send: the next in line has its turn.
+  @inline(__always)
+  func endSending(_ transfer: inout Transfer) {
+    if let place = transfer.socketPlace {
+      place.leaveLine()
+      transfer.hasBegun = false
+    }
+  }
+
+  @inline(__always)
+  private func checkSend(_ transfer: Transfer, controlByteCount: Int) throws(Errno) {
+    if state != .connected || pendingError != 0 || transfer.messageFlags.contains(.endOfRecord) || type != .stream {
+      try checkUnusualSend(transfer)
+    }
+    if controlByteCount > 0 && UInt64(controlByteCount) > sendLimit { throw .emsgsize }
+    if !account.mayMakeKernelMemory { throw .enobufs }
+  }
+
+  @inline(never)
+  private func checkUnusualSend(_ transfer: Transfer) throws(Errno) {
+    if type == .stream && transfer.messageFlags.contains(.endOfRecord) { throw .einval }
+    if has(.cannotSend) { throw .epipe }
+    if let error = takePendingError() { throw error }
+    guard has(.connected) else { throw .enotconn }
+    if type == .sequencedPacket && transfer.remaining > sendLimit { throw .emsgsize }
+  }
+
+  /// How many bytes may go in one piece; nil when the call has to wait.
+  @inline(__always)
+  private func roomToSend(_ byteCount: Int, controlByteCount: Int) -> Int? {
+    let room = has(.stopped) ? 0 : Int(sendLimit)
+    if type == .stream {
+      // FreeBSD waits for more than nothing only if that much was asked for.
+      if byteCount + controlByteCount == 0 { return 0 }
+      if room < byteCount + controlByteCount && (room < Int(sendLowWater) || room < controlByteCount || room == 0) {
+        return nil
+      }
+      return room - controlByteCount
+    }
+    return has(.stopped) || room < byteCount + controlByteCount ? nil : room
+  }
+
+  /// Goes on copying a piece into chunks of its own. Returns nil when all of it is there, otherwise what to do before it goes on.
+  @inline(__always)
+  func build(
+    _ message: inout SocketMessage, _ pieceByteCount: Int, _ transfer: inout Transfer, _ space: AddressSpace,
+    _ budget: inout Int, _ isImmediate: Bool
+  ) throws(Errno) -> Progress? {
+    let services = self.services
+    if message.isEmpty && !services.extend(&message, byByteCount: pieceByteCount) {
+      return try memoryIsShort(&message, isImmediate)
+    }
+    while message.byteCount < pieceByteCount {
+      if budget == 0 { return .again }
+      budget -= 1
+      var room = services.chunks[message.last].roomLeft
+      if room == 0 {
+        guard services.extend(&message, byByteCount: pieceByteCount - message.byteCount) else {
+          return try memoryIsShort(&message, isImmediate)
+        }
+        room = services.chunks[message.last].roomLeft
+      }
+      let left = UInt64(min(pieceByteCount - message.byteCount, Int(room)))
+      let byteCount = min(transfer.bytesLeftInSegment, left)
+      let target = services.place(of: message.last, at: services.chunks[message.last].byteCount)
+      switch space.copyIn(
+        to: target, byteCount: Int(byteCount), from: transfer.address, progress: &transfer.pieceProgress)
+      {
+      case .complete:
+        transfer.advance(byteCount)
+        services.chunks[message.last].byteCount += UInt32(byteCount)
+        message.byteCount += Int(byteCount)
+      case .wait(let wait): return .wait(wait)
+      default:
+        services.drop(&message)
+        throw .efault
+      }
+    }
+    return nil
+  }
+
+  @inline(never)
+  private func memoryIsShort(_ message: inout SocketMessage, _ isImmediate: Bool) throws(Errno) -> Progress {
+    if !isImmediate { return .wait(.frames) }
+    services.drop(&message)
+    throw .enobufs
+  }
+
+  /// Keeps others from sending while the thread is away in the middle of a piece.
+  @inline(never)
+  func keepSending(
+    _ transfer: inout Transfer, _ message: SocketMessage, _ pieceByteCount: Int, _ progress: Progress
+  ) -> Progress {
+    let place = place(for: &transfer, receives: false)
+    place.message = message
+    place.pieceByteCount = pieceByteCount
+    place.lineUp()
+    transfer.hasBegun = !message.isEmpty
+    return progress
+  }
+
+  @inline(never)
+  private func waitForRoom(_ transfer: inout Transfer, isImmediate: Bool) throws(Errno) -> Progress {
+    if isImmediate || transfer.socketPlace?.isLate ?? false {
+      if transfer.moved == 0 { throw .eagain }
+      endSending(&transfer)
+      return .complete
+    }
+    let place = place(for: &transfer, receives: false)
+    transfer.hasBegun = false
+    place.lineUp()
+    place.beginWait(sendTimeout, moved: transfer.moved)
+    return .wait(place.wait)
+  }
+
+  /// Puts a piece into the other end's queue.
+  @inline(__always)
+  private func deliver(_ message: inout SocketMessage, _ transfer: Transfer) throws(Errno) {
+    guard let peer = peer.instance, !has(.cannotSend) else {
+      services.drop(&message)
+      throw .epipe
+    }
+    let services = self.services
+    let isPlain =
+      type == .stream && transfer.messageFlags.isDisjoint(with: [.endOfRecord, .outOfBand])
+      && transfer.socketPlace?.controlInput == nil
+    if !isPlain || peer.wantsCredentials != 0 { try complete(&message, transfer, for: peer) }
+    if isPlain && peer.wantsCredentials == 0 && !peer.received.isEmpty {
+      peer.received.extend(by: message, services, peer.account)
+    } else {
+      let data = SocketRoom.costOfData(message.byteCount, type)
+      services.chunks[message.first].cost += UInt32(data)
+      appendOrExtend(message, to: peer, services)
+    }
+    message = SocketMessage()
+    if SocketRoom.isFull(peer.received, limit: sendLimit, services) { state.insert(.stopped) }
+    peer.becameReadable()
+  }
+
+  /// A record of a stream that nothing comes with is no record of its own.
+  private func appendOrExtend(_ message: SocketMessage, to peer: Socket, _ services: SocketServices) {
+    let hasControl = !services.chunks[message.first].control.borrowed.isEmpty
+    if type == .stream && !hasControl && !peer.received.isEmpty {
+      peer.received.extend(by: message, services, peer.account)
+    } else {
+      peer.received.append(message, services, peer.account)
+    }
+  }
+
+  /// Says in the first chunk of a message what it counts as, and puts what comes with it there.
+  ///
+  /// Throws what is wrong with the flags or the control messages; then the message is gone.
+  @inline(never)
+  func complete(_ message: inout SocketMessage, _ transfer: Transfer, for receiver: Socket) throws(Errno) {
+    let services = self.services
+    do throws(Errno) {
+      if transfer.messageFlags.contains(.outOfBand) && type != .datagram { throw .eopnotsupp }
+      let control = try makeControl(transfer.socketPlace?.controlInput, for: receiver)
+      transfer.socketPlace?.controlInput = nil
+      if let control {
+        services.chunks[message.first].controlByteCount = UInt32(control.byteCount)
+        services.chunks[message.first].cost = UInt32(control.cost)
+        services.chunks[message.first].control.fill(control)
+      }
+    } catch {
+      services.drop(&message)
+      throw error
+    }
+    if type == .stream { return }
+    services.chunks[message.first].isEnd = transfer.messageFlags.contains(.endOfRecord)
+    services.chunks[message.first].cost += UInt32(SocketRoom.costOfName)
+    var nameByteCount = SocketRoom.unnamedByteCount
+    if type == .datagram, let name {
+      nameByteCount = name.addressByteCount
+      services.chunks[message.first].name.fill(name)
+    }
+    services.chunks[message.first].nameByteCount = UInt16(nameByteCount)
+  }
+}

@@ -1,0 +1,254 @@
+// sendto(2), recvfrom(2), sendmsg(2), recvmsg(2) (spec sockets.md section 4).
+//
+// What is only bytes is a read or write like any other. What has a name or control messages with it is a message: its place has
+// what goes with the bytes, the thread's record where to store what comes with them.
+
+import ABI
+import Files
+import Memory
+import Primitives
+import Processes
+
+extension SystemCallTable {
+  mutating func declareMessageCalls() {
+    declare(.sendto, "sendto", 6, .waits(HeapCost.send)) { call throws(Errno) in try call.sendTo() }
+    declare(.recvfrom, "recvfrom", 6, .waits(HeapCost.send)) { call throws(Errno) in try call.receiveFrom() }
+    let message = MemoryDemand.waits(HeapCost.message)
+    let header = CopyIn.structure(argument: 1, byteCount: MessageHeader.byteCount)
+    declare(.sendmsg, "sendmsg", 3, copyIn: header, message) { call throws(Errno) in try call.sendMessage() }
+    declare(.recvmsg, "recvmsg", 3, copyIn: header, message) { call throws(Errno) in try call.receiveMessage() }
+  }
+}
+
+extension SystemCall {
+  private static let pieceByteCountLimit = UInt64(Int64.max)
+
+  // MARK: Bytes only
+
+  /// Begins a send or receive of one piece of memory.
+  @inline(__always)
+  private func move(_ flags: MessageFlags, receives: Bool) throws(Errno) -> Answer {
+    let byteCount = arguments.third.raw
+    let address = arguments.second.address
+    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+      guard let socket = file as? SocketFile else { throw .enotsock }
+      guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
+      var transfer = Transfer(address: address, checkedByteCount: byteCount, at: nil, flags)
+      let progress: Progress
+      do throws(Errno) {
+        progress = try spaceReference.tryBorrow { space throws(Errno) in
+          receives ? try socket.receive(&transfer, space) : try socket.send(&transfer, space)
+        }
+      } catch {
+        throw receives ? error : withSignal(error, isSilent: socket.isSilent || flags.contains(.noSignal))
+      }
+      if progress == .complete { return .value(transfer.moved) }
+      return unfinished(progress, receives ? .file(.read(socket, transfer)) : .file(.write(socket, transfer)))
+    }
+  }
+
+  @inline(__always)
+  fileprivate func sendTo() throws(Errno) -> Answer {
+    let flags = MessageFlags(rawValue: arguments.fourth.word)
+    if arguments.fifth.isNull { return try move(flags, receives: false) }
+    return try sendTo(flags)
+  }
+
+  @inline(never)
+  private func sendTo(_ flags: MessageFlags) throws(Errno) -> Answer {
+    guard let address = try fetchSocketAddress(arguments.fifth.address, arguments.sixth.word) else { return .restart }
+    let file = try socketFile()
+    let byteCount = arguments.third.raw
+    guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
+    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: nil, flags)
+    transfer.socketPlace = makePlace(for: file, to: address)
+    thread.frame.value.message = PendingMessage()
+    return try goOn(file, transfer)
+  }
+
+  /// A place for a message to somebody.
+  private func makePlace(for file: SocketFile, to address: SocketAddress) -> SocketPlace {
+    let place = file.makePlace(receives: false)
+    place.hasDestination = true
+    switch address {
+    case .named(let name): place.name = name
+    case .wrong(let error): place.nameError = error
+    }
+    place.caller = process.credentials
+    return place
+  }
+
+  @inline(__always)
+  fileprivate func receiveFrom() throws(Errno) -> Answer {
+    let flags = MessageFlags(rawValue: arguments.fourth.word)
+    if arguments.fifth.isNull && arguments.sixth.isNull { return try move(flags, receives: true) }
+    return try receiveFrom(flags)
+  }
+
+  @inline(never)
+  private func receiveFrom(_ flags: MessageFlags) throws(Errno) -> Answer {
+    var pending = PendingMessage()
+    if !arguments.sixth.isNull {
+      guard let room = try fetchLength(arguments.sixth) else { return .restart }
+      pending.header.nameByteCount = room
+    }
+    pending.header.name = arguments.fifth.raw
+    pending.lengthAddress = arguments.sixth.raw
+    let file = try socketFile()
+    let byteCount = arguments.third.raw
+    guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
+    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: nil, flags)
+    let place = file.makePlace(receives: true)
+    place.wantsName = pending.header.name != 0
+    transfer.socketPlace = place
+    thread.frame.value.message = pending
+    return try goOn(file, transfer)
+  }
+
+  // MARK: Messages
+
+  /// The pieces of a message; nil when the call has to be answered with `restart`.
+  ///
+  /// Throws EMSGSIZE for more than 1024, EFAULT, ENOBUFS when the user may have no more of the kernel's memory.
+  private func fetchPieces(_ header: MessageHeader) throws(Errno) -> TransferVector? {
+    guard header.pieceCount >= 0, header.pieceCount <= Int32(InterfaceLimits.vectorCount) else { throw .emsgsize }
+    guard header.pieceCount <= 8 || process.credentials.account.mayMakeKernelMemory else { throw .enobufs }
+    let vector = try TransferVector.make(
+      kernel.memory, count: UInt32(header.pieceCount), at: VirtualAddress(header.pieces), for: process.credentials.account
+    )
+    guard let vector else {
+      thread.wanted = .frames
+      return nil
+    }
+    return try isDone(vector.fill(space)) ? vector : nil
+  }
+
+  /// The control messages of a message; nil when the call has to be answered with `restart`.
+  ///
+  /// Throws EINVAL, EMSGSIZE, EFAULT.
+  private func fetchControl(_ header: MessageHeader) throws(Errno) -> SocketControlInput? {
+    guard header.controlByteCount >= UInt32(ControlMessageHeader.byteCount) else { throw .einval }
+    guard header.controlByteCount <= ControlLimits.largest else { throw .emsgsize }
+    guard let input = SocketControlInput(kernel.memory, byteCount: Int(header.controlByteCount)) else {
+      thread.wanted = .frames
+      return nil
+    }
+    var progress = 0
+    let outcome = space.copyIn(
+      to: input.address, byteCount: input.byteCount, from: VirtualAddress(header.control), progress: &progress)
+    return try isDone(outcome) ? input : nil
+  }
+
+  /// Throws, in this order: EFAULT for the structure; EMSGSIZE, EFAULT for the pieces; what is wrong with the address; EINVAL,
+  /// EMSGSIZE, EFAULT for the control messages; EBADF, ENOTSOCK; EINVAL; what the socket throws.
+  fileprivate func sendMessage() throws(Errno) -> Answer {
+    let header = MessageHeader(decoding: thread.frame.value.buffer.span)
+    let flags = MessageFlags(rawValue: arguments.third.word)
+    guard let vector = try fetchPieces(header) else { return .restart }
+    var address: SocketAddress?
+    if header.name != 0 {
+      address = try fetchSocketAddress(VirtualAddress(header.name), header.nameByteCount)
+      if address == nil { return .restart }
+    }
+    var control: SocketControlInput?
+    if header.control != 0 {
+      control = try fetchControl(header)
+      if control == nil { return .restart }
+    }
+    let file = try socketFile()
+    var transfer = try Transfer(vector, at: nil, flags)
+    let place = address.map { makePlace(for: file, to: $0) } ?? file.makePlace(receives: false)
+    place.controlInput = control
+    transfer.socketPlace = place
+    thread.frame.value.message = PendingMessage()
+    return try goOn(file, transfer)
+  }
+
+  /// Throws, in this order: EFAULT for the structure; EMSGSIZE, EFAULT for the pieces; EBADF, ENOTSOCK; EINVAL; what the socket
+  /// throws.
+  fileprivate func receiveMessage() throws(Errno) -> Answer {
+    var pending = PendingMessage()
+    pending.header = MessageHeader(decoding: thread.frame.value.buffer.span)
+    pending.headerAddress = arguments.second.raw
+    guard let vector = try fetchPieces(pending.header) else { return .restart }
+    let file = try socketFile()
+    var transfer = try Transfer(vector, at: nil, MessageFlags(rawValue: arguments.third.word))
+    pending.header.flags = arguments.third.word
+    let place = file.makePlace(receives: true)
+    place.wantsName = pending.header.name != 0
+    place.wantsControl = pending.header.control != 0
+    transfer.socketPlace = place
+    thread.frame.value.message = pending
+    return try goOn(file, transfer)
+  }
+
+  // MARK: Going on
+
+  /// Goes on with a message.
+  func goOn(_ file: SocketFile, _ transfer: consuming Transfer) throws(Errno) -> Answer {
+    var transfer = transfer
+    let receives = transfer.socketPlace?.receives ?? false
+    let progress: Progress
+    do throws(Errno) {
+      progress = receives ? try file.receive(&transfer, space) : try file.send(&transfer, space)
+    } catch {
+      throw receives
+        ? error : withSignal(error, isSilent: file.isSilent || transfer.messageFlags.contains(.noSignal))
+    }
+    if progress == .complete { return conclude(transfer) }
+    return unfinished(progress, .file(.message(file, transfer)))
+  }
+
+  /// Stores what comes with a message, and returns how many bytes were moved.
+  func conclude(_ transfer: Transfer) -> Answer {
+    var pending = thread.frame.value.message
+    guard let place = transfer.socketPlace, place.receives else { return .value(transfer.moved) }
+    beginDelivery(value: transfer.moved)
+    if pending.header.name != 0 {
+      var told = 0
+      if place.hasSender { told = min(Int(pending.header.nameByteCount), stageAddress(place.name, at: 0)) }
+      if told > 0 {
+        thread.frame.value.delivery.append(
+          address: VirtualAddress(pending.header.name), offset: 0, byteCount: told)
+      }
+      pending.header.nameByteCount = UInt32(told)
+    }
+    if pending.lengthAddress != 0 {
+      stage(pending.header.nameByteCount, at: MessageLayout.length)
+      thread.frame.value.delivery.append(
+        address: VirtualAddress(pending.lengthAddress), offset: MessageLayout.length, byteCount: 4)
+    }
+    if pending.headerAddress != 0 {
+      if pending.header.control != 0 { pending.header.controlByteCount = 0 }
+      let flags = MessageFlags(rawValue: pending.header.flags).subtracting(.truncated).union(place.outcome)
+      pending.header.flags = flags.rawValue
+      stage(pending.header)
+      thread.frame.value.delivery.append(
+        address: VirtualAddress(pending.headerAddress), offset: MessageLayout.header, byteCount: MessageHeader.byteCount)
+    }
+    return .deliver
+  }
+
+  /// Puts the structure into the buffer as it goes to the program.
+  private func stage(_ header: MessageHeader) {
+    zero(from: MessageLayout.header, MessageHeader.byteCount)
+    stage(header.name, at: MessageLayout.header)
+    stage(header.nameByteCount, at: MessageLayout.header + 8)
+    stage(header.pieces, at: MessageLayout.header + 16)
+    stage(header.pieceCount, at: MessageLayout.header + 24)
+    stage(header.control, at: MessageLayout.header + 32)
+    stage(header.controlByteCount, at: MessageLayout.header + 40)
+    stage(header.flags, at: MessageLayout.header + 44)
+  }
+}
+
+/// Where what comes with a message is staged in a thread's buffer, behind the name.
+private enum MessageLayout {
+  static let length = 120
+  static let header = 128
+}
+
+private enum ControlLimits {
+  /// MCLBYTES
+  static let largest: UInt32 = 2048
+}
