@@ -273,8 +273,7 @@ public struct FileInspector: ~Copyable {
   /// Frames that hold this module's records.
   public var recordFrameCount: Int {
     system.watchers.recordFrameCount + system.sockets.chunks.frameCount + system.leaves.frameCount
-      + system.branches.frameCount + system.trunks.frameCount
-      + system.names.frameCount
+      + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
   }
 
   private mutating func visitNames(ofGroup group: Int, _ memory: inout MemoryInspector) -> Int {

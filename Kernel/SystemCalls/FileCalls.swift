@@ -135,7 +135,8 @@ extension SystemCall {
     }
   }
 
-  private func wait(on awaited: Wait, noLaterThan deadline: UInt64, then continuation: consuming Continuation) -> Answer {
+  private func wait(on awaited: Wait, noLaterThan deadline: UInt64, then continuation: consuming Continuation) -> Answer
+  {
     thread.continuation = continuation
     if deadline == .max { return .wait(awaited) }
     thread.deadlineNanoseconds = deadline

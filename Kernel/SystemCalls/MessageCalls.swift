@@ -114,7 +114,8 @@ extension SystemCall {
     guard header.pieceCount >= 0, header.pieceCount <= Int32(InterfaceLimits.vectorCount) else { throw .emsgsize }
     guard header.pieceCount <= 8 || process.credentials.account.mayMakeKernelMemory else { throw .enobufs }
     let vector = try TransferVector.make(
-      kernel.memory, count: UInt32(header.pieceCount), at: VirtualAddress(header.pieces), for: process.credentials.account
+      kernel.memory, count: UInt32(header.pieceCount), at: VirtualAddress(header.pieces),
+      for: process.credentials.account
     )
     guard let vector else {
       thread.wanted = .frames
@@ -224,7 +225,8 @@ extension SystemCall {
       pending.header.flags = flags.rawValue
       stage(pending.header)
       thread.frame.value.delivery.append(
-        address: VirtualAddress(pending.headerAddress), offset: MessageLayout.header, byteCount: MessageHeader.byteCount)
+        address: VirtualAddress(pending.headerAddress), offset: MessageLayout.header, byteCount: MessageHeader.byteCount
+      )
     }
     return .deliver
   }

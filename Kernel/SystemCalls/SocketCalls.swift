@@ -66,7 +66,8 @@ extension SystemCall {
     let arguments = self.arguments
     let descriptor = try lend { credentials, table throws(Errno) in
       try kernel.files.makeSocket(
-        domain: arguments.first.integer, arguments.second.word, protocol: arguments.third.integer, credentials, into: table
+        domain: arguments.first.integer, arguments.second.word, protocol: arguments.third.integer, credentials,
+        into: table
       )
     }
     return .value(UInt64(descriptor))

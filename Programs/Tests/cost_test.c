@@ -9,6 +9,7 @@
 #include <sys/event.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -189,6 +190,18 @@ TEST(a_byte_through_a_pipe_costs_the_same_among_a_hundred) {
     CHECK_EQUAL(write(others[1], others, 1), 1);
   }
   CHECK_NO_GROWTH("a byte through a pipe", few, cost_of_byte(ends));
+}
+
+TEST(a_byte_through_a_pair_of_sockets_costs_the_same_among_a_hundred) {
+  int ends[2], others[2];
+  CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, ends), 0);
+  uint64_t few = cost_of_byte(ends);
+  CHECK_COST("a byte through a pair of sockets", few, 1610);
+  for (int number = 0; number < 100; number++) {
+    CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, others), 0);
+    CHECK_EQUAL(write(others[0], "x", 1), 1);
+  }
+  CHECK_NO_GROWTH("a byte through a pair of sockets", few, cost_of_byte(ends));
 }
 
 // There and back. Of those who sleep at a pipe one is woken, however many there are.

@@ -186,7 +186,8 @@ extension Machine {
     }
   }
 
-  @Test func `a receiver with hundreds of senders tells them in steps, and each learns of it at once if it asks`() throws
+  @Test func `a receiver with hundreds of senders tells them in steps, and each learns of it at once if it asks`()
+    throws
   {
     try withMachine(frameCount: 8192) { machine in
       let receiver = try machine.makeSocket(.datagram)

@@ -22,7 +22,8 @@ extension Socket {
 
   /// Takes a small piece that the peer sends into the queue.
   @inline(__always)
-  private func take(_ byteCount: UInt32, from address: VirtualAddress, _ space: AddressSpace, _ sender: Socket) -> Bool {
+  private func take(_ byteCount: UInt32, from address: VirtualAddress, _ space: AddressSpace, _ sender: Socket) -> Bool
+  {
     if wantsCredentials != 0 { return false }
     let chunk = received.placeForSmallPiece(byteCount, services)
     if chunk.isNone { return false }

@@ -59,23 +59,6 @@ extension SimulatedCall {
   }
 }
 
-extension ReferenceModel {
-  /// Why so many sockets cannot be made.
-  func socketError(_ process: ModelProcess, count: Int) -> Errno? {
-    let limit = process.limits[9].soft
-    let size: UInt64 = 16_384
-    if count == 2 && limit != ModelLimit.infinity && UInt64(limit) < 2 * size { return .enobufs }
-    for index in 0..<count {
-      if isOutOfFiles(process, beside: index) { return .enfile }
-      let first = process.freeDescriptor()
-      let descriptor = index == 0 ? first : process.freeDescriptor(from: first + 1)
-      if Int(descriptor) >= descriptorLimit(process) { return .emfile }
-    }
-    if count == 1 && limit != ModelLimit.infinity && UInt64(limit) < size { return .enobufs }
-    return nil
-  }
-}
-
 /// socket(2) or socketpair(2); what they make is closed at once
 struct SocketMakingCall: SimulatedCall {
   var isPair: Bool
@@ -390,19 +373,5 @@ struct SocketNameCall: SimulatedCall {
     let paths = ["/tmp/a", "/tmp/b", "/tmp/c", "/var/run/d", "/dev/null", "/x", "/no/x", "/tmp/../tmp//a"]
     return SocketNameCall(
       binds: generator.random.chance(oneIn: 2), path: generator.random.pick(Array(paths.dropLast())) ?? "/tmp/a")
-  }
-}
-
-/// A name that a socket was bound to.
-struct ModelSocketName {
-  var user: UInt32
-  var group: UInt32
-  var mode: UInt16
-
-  func mayWrite(_ process: ModelProcess) -> Bool {
-    let credentials = process.credentials
-    if credentials.effectiveUser == 0 { return true }
-    if credentials.effectiveUser == user { return mode & 0o200 != 0 }
-    return mode & (credentials.isMember(group) ? 0o020 : 0o002) != 0
   }
 }

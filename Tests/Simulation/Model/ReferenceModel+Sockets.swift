@@ -1,0 +1,34 @@
+// Sockets (spec sockets.md section 3), as far as scripts know of them: the names that stay, and how many there may be.
+
+import ABI
+
+/// A name that a socket was bound to.
+struct ModelSocketName {
+  var user: UInt32
+  var group: UInt32
+  var mode: UInt16
+
+  func mayWrite(_ process: ModelProcess) -> Bool {
+    let credentials = process.credentials
+    if credentials.effectiveUser == 0 { return true }
+    if credentials.effectiveUser == user { return mode & 0o200 != 0 }
+    return mode & (credentials.isMember(group) ? 0o020 : 0o002) != 0
+  }
+}
+
+extension ReferenceModel {
+  /// Why so many sockets cannot be made.
+  func socketError(_ process: ModelProcess, count: Int) -> Errno? {
+    let limit = process.limits[9].soft
+    let size: UInt64 = 16_384
+    if count == 2 && limit != ModelLimit.infinity && UInt64(limit) < 2 * size { return .enobufs }
+    for index in 0..<count {
+      if isOutOfFiles(process, beside: index) { return .enfile }
+      let first = process.freeDescriptor()
+      let descriptor = index == 0 ? first : process.freeDescriptor(from: first + 1)
+      if Int(descriptor) >= descriptorLimit(process) { return .emfile }
+    }
+    if count == 1 && limit != ModelLimit.infinity && UInt64(limit) < size { return .enobufs }
+    return nil
+  }
+}
