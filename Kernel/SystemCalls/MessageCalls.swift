@@ -11,12 +11,20 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareMessageCalls() {
-    declare(.sendto, "sendto", 6, .waits(HeapCost.send)) { call throws(Errno) in try call.sendTo() }
-    declare(.recvfrom, "recvfrom", 6, .waits(HeapCost.send)) { call throws(Errno) in try call.receiveFrom() }
+    declare(.sendto, "sendto", [.descriptor, .bytes, .size, .bits, .pointer, .size], .waits(HeapCost.send)) {
+      call throws(Errno) in try call.sendTo()
+    }
+    declare(.recvfrom, "recvfrom", [.descriptor, .pointer, .size, .bits, .pointer, .pointer], .waits(HeapCost.send)) {
+      call throws(Errno) in try call.receiveFrom()
+    }
     let message = MemoryDemand.waits(HeapCost.message)
     let header = CopyIn.structure(argument: 1, byteCount: MessageHeader.byteCount)
-    declare(.sendmsg, "sendmsg", 3, copyIn: header, message) { call throws(Errno) in try call.sendMessage() }
-    declare(.recvmsg, "recvmsg", 3, copyIn: header, message) { call throws(Errno) in try call.receiveMessage() }
+    declare(.sendmsg, "sendmsg", [.descriptor, .pointer, .bits], copyIn: header, message) { call throws(Errno) in
+      try call.sendMessage()
+    }
+    declare(.recvmsg, "recvmsg", [.descriptor, .pointer, .bits], copyIn: header, message) { call throws(Errno) in
+      try call.receiveMessage()
+    }
   }
 }
 

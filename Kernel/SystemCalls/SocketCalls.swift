@@ -9,43 +9,51 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSocketCalls() {
-    declare(.socket, "socket", 3, .refuses(.enobufs, HeapCost.socket + HeapCost.socketFile)) { call throws(Errno) in
+    declare(.socket, "socket", [.integer, .bits, .integer], .refuses(.enobufs, HeapCost.socket + HeapCost.socketFile)) {
+      call throws(Errno) in
       try call.makeSocket()
     }
     declare(
-      .socketpair, "socketpair", 4, .refuses(.enobufs, HeapCost.socket * 2 + HeapCost.socketFile * 2),
+      .socketpair, "socketpair", [.integer, .bits, .integer, .pointer],
+      .refuses(.enobufs, HeapCost.socket * 2 + HeapCost.socketFile * 2),
       { call throws(Errno) in try call.makeSocketPair() })
-    declare(.bind, "bind", 3, .refuses(.enobufs, HeapCost.socketName + HeapCost.socketNode)) { call throws(Errno) in
+    declare(
+      .bind, "bind", [.descriptor, .pointer, .size], .refuses(.enobufs, HeapCost.socketName + HeapCost.socketNode)
+    ) { call throws(Errno) in
       try call.bindSocket()
     }
-    declare(.connect, "connect", 3, .refuses(.enobufs, HeapCost.socketName + HeapCost.socket)) { call throws(Errno) in
+    declare(
+      .connect, "connect", [.descriptor, .pointer, .size], .refuses(.enobufs, HeapCost.socketName + HeapCost.socket)
+    ) { call throws(Errno) in
       try call.connectSocket()
     }
-    declare(.listen, "listen", 2) { call throws(Errno) in
+    declare(.listen, "listen", [.descriptor, .integer]) { call throws(Errno) in
       let file = try call.socketFile()
       try file.listen(
         call.arguments.second.integer, call.process.credentials, process: call.process.identifier)
       return .value(0)
     }
-    declare(.accept, "accept", 3, .refuses(.enfile, HeapCost.socketFile)) { call throws(Errno) in
+    declare(.accept, "accept", [.descriptor, .pointer, .pointer], .refuses(.enfile, HeapCost.socketFile)) {
+      call throws(Errno) in
       try call.accept(.inherited)
     }
-    declare(.accept4, "accept4", 4, .refuses(.enfile, HeapCost.socketFile)) { call throws(Errno) in
+    declare(.accept4, "accept4", [.descriptor, .pointer, .pointer, .bits], .refuses(.enfile, HeapCost.socketFile)) {
+      call throws(Errno) in
       let flags = call.arguments.fourth.word
       guard flags & ~(SocketTypeFlags.closeOnExec | SocketTypeFlags.nonBlocking) == 0 else { throw .einval }
       return try call.accept(
         .given(
           nonBlocking: flags & SocketTypeFlags.nonBlocking != 0, closeOnExec: flags & SocketTypeFlags.closeOnExec != 0))
     }
-    declare(.shutdown, "shutdown", 2) { call throws(Errno) in
+    declare(.shutdown, "shutdown", [.descriptor, .integer]) { call throws(Errno) in
       guard let kind = ShutdownKind(rawValue: call.arguments.second.integer) else { throw .einval }
       let file = try call.socketFile()
       return try file.shut(kind) ? .value(0) : call.goOnLater(.phase(.whole))
     }
-    declare(.getsockname, "getsockname", 3) { call throws(Errno) in
+    declare(.getsockname, "getsockname", [.descriptor, .pointer, .pointer]) { call throws(Errno) in
       try call.tellName { file throws(Errno) in file.ownName }
     }
-    declare(.getpeername, "getpeername", 3) { call throws(Errno) in
+    declare(.getpeername, "getpeername", [.descriptor, .pointer, .pointer]) { call throws(Errno) in
       try call.tellName { file throws(Errno) in try file.peerName() }
     }
     declareSocketOptionCalls()

@@ -8,8 +8,12 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSocketOptionCalls() {
-    declare(.getsockopt, "getsockopt", 5) { call throws(Errno) in try call.socketOption() }
-    declare(.setsockopt, "setsockopt", 5) { call throws(Errno) in try call.setSocketOption() }
+    declare(.getsockopt, "getsockopt", [.descriptor, .integer, .bits, .pointer, .pointer]) { call throws(Errno) in
+      try call.socketOption()
+    }
+    declare(.setsockopt, "setsockopt", [.descriptor, .integer, .bits, .pointer, .size]) { call throws(Errno) in
+      try call.setSocketOption()
+    }
   }
 }
 
