@@ -9,15 +9,19 @@ import Processes
 extension SystemCallTable {
   mutating func declarePollCalls() {
     let demand = MemoryDemand.asks(HeapCost.poller)
-    declare(.poll, "poll", 3, demand) { call throws(Errno) in try call.poll() }
-    declare(.ppoll, "ppoll", 4, demand) { call throws(Errno) in try call.pollMasked() }
+    declare(.poll, "poll", [.pointer, .integer, .integer], demand) { call throws(Errno) in try call.poll() }
+    declare(.ppoll, "ppoll", [.pointer, .integer, .pointer, .pointer], demand) { call throws(Errno) in
+      try call.pollMasked()
+    }
     declare(
-      .select, "select", 5,
+      .select, "select", [.integer, .pointer, .pointer, .pointer, .pointer],
       copyIn: .chosen { call throws(Errno) in
         call.arguments.fifth.isNull ? .nothing : .bytes(call.arguments.fifth.range(Timeval.byteCount))
       }, demand
     ) { call throws(Errno) in try call.select() }
-    declare(.pselect, "pselect", 6, demand) { call throws(Errno) in try call.selectMasked() }
+    declare(.pselect, "pselect", [.integer, .pointer, .pointer, .pointer, .pointer, .pointer], demand) {
+      call throws(Errno) in try call.selectMasked()
+    }
   }
 }
 

@@ -40,7 +40,9 @@ struct UserSideTests {
     Batch(name: "sockets", programs: ["socket_test"]),
     Batch(
       name: "signals and queues of events",
-      programs: ["signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test", "poll_test"]),
+      programs: [
+        "signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test", "poll_test",
+      ]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(

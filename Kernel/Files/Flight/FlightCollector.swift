@@ -12,7 +12,6 @@
 //
 // Its cost is what is in flight. Nothing here allocates; marks and the list of work are in the records of the files.
 
-
 /// What the collector notes of a file in flight.
 struct FlightMark<Node: BitwiseCopyable>: BitwiseCopyable {
   /// The run that these are about.
