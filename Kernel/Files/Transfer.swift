@@ -148,6 +148,8 @@ public struct Transfer {
   /// A socket has given nothing yet, or what it has given counts; what comes with a message stays.
   private mutating func giveUp(_ place: SocketPlace) {
     place.leaveLine()
+    // What was copied of a chunk is copied again: another may be first by then.
+    pieceProgress = 0
     if !place.receives || messageFlags.contains(.peek) {
       // A piece that is being made does not exist yet.
       precondition(place.message.isEmpty)

@@ -52,10 +52,10 @@ extension SimulatedCall {
 
   /// What making that gives when it is refused.
   fileprivate func settingError(
-    _ setting: SocketSetting, _ model: ReferenceModel, _ process: ModelProcess
+    _ setting: SocketSetting, _ type: UInt64, _ model: ReferenceModel, _ process: ModelProcess
   ) -> Errno? {
     let count = setting == .pair ? 2 : setting == .alone ? 1 : 0
-    return count == 0 ? nil : model.socketError(process, count: count)
+    return count == 0 ? nil : model.socketError(process, count: count, type: type)
   }
 }
 
@@ -87,7 +87,7 @@ struct SocketMakingCall: SimulatedCall {
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
     if isPair, let error = typeError { return .error(error) }
-    let error = model.socketError(process, count: isPair ? 2 : 1)
+    let error = model.socketError(process, count: isPair ? 2 : 1, type: UInt64(type))
     if let error, error != .enobufs { return .error(error) }
     if let error = typeError ?? error { return .error(error) }
     let first = process.freeDescriptor()
@@ -166,7 +166,7 @@ struct SocketAskingCall: SimulatedCall {
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    if let error = settingError(setting, model, process) { return .error(error) }
+    if let error = settingError(setting, type, model, process) { return .error(error) }
     if kind == .shut && !(0...2).contains(argument) { return .error(.einval) }
     if kind == .accept4 && argument & ~0x3000_0000 != 0 { return .error(.einval) }
     let hasLength = kind == .ownName || kind == .peerName || kind == .option
@@ -284,7 +284,7 @@ struct SocketMessageCall: SimulatedCall {
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    if let error = settingError(setting, model, process) { return .error(error) }
+    if let error = settingError(setting, type, model, process) { return .error(error) }
     if isMessage {
       if !model.reaches(process, .input, 48, write: false) || !model.reaches(process, .second, 16, write: false) {
         return .error(.efault)
@@ -349,7 +349,7 @@ struct SocketNameCall: SimulatedCall {
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    if let error = settingError(.alone, model, process) { return .error(error) }
+    if let error = settingError(.alone, 1, model, process) { return .error(error) }
     if !model.reaches(process, .input, address.count, write: false) { return .error(.efault) }
     let name = model.socketNames[path]
     if !binds {

@@ -18,9 +18,9 @@ struct ModelSocketName {
 
 extension ReferenceModel {
   /// Why so many sockets cannot be made.
-  func socketError(_ process: ModelProcess, count: Int) -> Errno? {
+  func socketError(_ process: ModelProcess, count: Int, type: UInt64) -> Errno? {
     let limit = process.limits[9].soft
-    let size: UInt64 = 16_384
+    let size: UInt64 = type & 0xFF == 2 ? 32_768 : 16_384
     if count == 2 && limit != ModelLimit.infinity && UInt64(limit) < 2 * size { return .enobufs }
     for index in 0..<count {
       if isOutOfFiles(process, beside: index) { return .enfile }
