@@ -37,8 +37,8 @@ static uint64_t time_stamp(void) {
   do {                                                                                                         \
     uint64_t instructions = (cost);                                                                            \
     printf("# %s: %lu instructions\n", what, instructions);                                                    \
-    if (instructions > (ceiling))                                                                              \
-      check_failed(__FILE__, __LINE__, "%s takes %lu instructions, more than %d", what, instructions, ceiling); \
+    if (instructions > (uint64_t)(ceiling))                                                                              \
+      check_failed(__FILE__, __LINE__, "%s takes %lu instructions, more than %lu", what, instructions, (uint64_t)(ceiling)); \
   } while (0)
 
 // Among many, a thing may cost an eighth more than among few: they share cache lines and pages of tables, no more.
@@ -357,7 +357,7 @@ TEST(poll_costs_what_it_asks_about) {
   CHECK_EQUAL(write(ready[1], "x", 1), 1);
   for (int index = 0; index < most; index++) entries[index] = (struct pollfd){dup(idle[0]), POLLIN, 0};
   const int counts[] = {1, 100, most};
-  const uint64_t ceilings[] = {900, 20000, 210000};
+  const int ceilings[] = {900, 20000, 210000};
   for (int index = 0; index < 3; index++) {
     int last = counts[index] - 1;
     int kept = entries[last].fd;
