@@ -74,7 +74,8 @@ extension Kernel {
     return processes.currentThreadReference.borrow { thread in
       processes.currentProcessReference.borrow { process in
         guard thread.teardownDebt <= 0, thread.continuation.isNone, !thread.isEnding, !process.isStopped,
-          thread.signals.sleepEnd == .none, !process.timers.useIsDue, !processes.hasDueSignal(thread, process),
+          thread.signals.sleepEnd == .none, !thread.signals.hasSuspendedMask, !process.timers.useIsDue,
+          !processes.hasDueSignal(thread, process),
           !processes.scheduler.runningIsRaised
         else { return nil }
         return enter(thread, process)
