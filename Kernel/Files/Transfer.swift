@@ -4,7 +4,7 @@
 // - Everything up to `offset` has been moved and counted in `moved`; `pieceProgress` bytes of the piece at `offset` have
 //   been moved but are not counted.
 // - The `segmentRemaining` bytes from `address` on lie in one piece of the program's memory; those behind are in `vector`.
-// - `hold` is nil unless the transfer is parked or cut; it keeps the file offset and the range of the object from others, so
+// - `hold` is nil unless the transfer, of an object, is parked or cut; it keeps the file offset and the range of the object from others, so
 //   that they see the transfer as one step. Dropping the value gives them up.
 // - Once `hasBegun` is set the transfer goes on to its end, whatever becomes of its process meanwhile: a stop, a signal or a
 //   kill acts afterwards (DESIGN, "Steps are invisible"). Before, and while it is away (SharedMemoryFile+Transfer), it can be
@@ -12,6 +12,14 @@
 
 public import ABI
 public import Primitives
+
+/// What a transfer keeps. One word: a transfer is copied with its references when it is parked.
+private enum TransferPlace {
+  case none
+  case range(TransferHold)
+  case pipe(PipePlace)
+  case socket(SocketPlace)
+}
 
 /// The state of a read(2), write(2), pread(2), pwrite(2), or of one of them with several pieces of the program's memory.
 public struct Transfer {
@@ -47,11 +55,32 @@ public struct Transfer {
   var generation: UInt32?
   /// Bytes already moved of the piece at `offset`.
   var pieceProgress = 0
-  var hold: TransferHold?
+  /// What is kept from others, and where it waits; of one kind, that of its file.
+  private var keeps = TransferPlace.none
+
+  /// The offset and the range of an object that are kept from others.
+  var hold: TransferHold? {
+    @inline(__always) get { if case .range(let hold) = keeps { hold } else { nil } }
+    @inline(__always) set {
+      if let newValue { keeps = .range(newValue) } else if case .range = keeps { keeps = .none }
+    }
+  }
+
   /// The place in the lines of a pipe.
-  var place: PipePlace?
+  var place: PipePlace? {
+    @inline(__always) get { if case .pipe(let place) = keeps { place } else { nil } }
+    @inline(__always) set {
+      if let newValue { keeps = .pipe(newValue) } else if case .pipe = keeps { keeps = .none }
+    }
+  }
+
   /// The place in a line of a socket, and what comes with a message.
-  public var socketPlace: SocketPlace?
+  public var socketPlace: SocketPlace? {
+    @inline(__always) get { if case .socket(let place) = keeps { place } else { nil } }
+    @inline(__always) set {
+      if let newValue { keeps = .socket(newValue) } else if case .socket = keeps { keeps = .none }
+    }
+  }
 
   /// Describes a transfer that has not begun.
   ///

@@ -9,8 +9,8 @@ public import ABI
 public struct FailurePoints: BitwiseCopyable, Sendable {
   /// Whether any point is set.
   public private(set) var isArmed = false
-  private var settings = [22 of FailureSetting](repeating: FailureSetting())
-  private var evaluations = [22 of UInt32](repeating: 0)
+  private var settings = [32 of FailureSetting](repeating: FailureSetting())
+  private var evaluations = [32 of UInt32](repeating: 0)
   private var random = SplitMix(seed: 1)
 
   /// What an evaluation leads to.
@@ -20,7 +20,7 @@ public struct FailurePoints: BitwiseCopyable, Sendable {
     var prints = 0
   }
 
-  init() {}
+  init() { precondition(FailurePoint.count <= 32, "more fail points than there is room for") }
 
   /// The setting of a point; terms that have executed as often as they were to are gone from it.
   public subscript(point: FailurePoint) -> FailureSetting {

@@ -357,7 +357,7 @@ TEST(poll_costs_what_it_asks_about) {
   CHECK_EQUAL(write(ready[1], "x", 1), 1);
   for (int index = 0; index < most; index++) entries[index] = (struct pollfd){dup(idle[0]), POLLIN, 0};
   const int counts[] = {1, 100, most};
-  const int ceilings[] = {930, 22800, 225000};
+  const int ceilings[] = {930, 22800, 320000};
   for (int index = 0; index < 3; index++) {
     int last = counts[index] - 1;
     int kept = entries[last].fd;
