@@ -59,7 +59,7 @@ public enum FailurePoint: UInt8, CaseIterable, BitwiseCopyable, Sendable {
   }
 
   /// How many there are.
-  static let count = 22
+  static let count = 23
 
   /// The name, without `debug.fail_point.`.
   public var name: String {

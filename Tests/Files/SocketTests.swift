@@ -124,7 +124,9 @@ extension Machine {
 
   @Test(arguments: [(100, 8200), (1000, 9000), (8000, 16_000), (8192, 8192), (20_000, 8192), (1, 8192)])
   func `bytes of a stream until its sender is stopped`(_ byteCount: Int, _ total: Int) throws {
-    #expect(try count(.stream, byteCount) == (total, .eagain))
+    let (sent, last) = try count(.stream, byteCount)
+    #expect(sent == total)
+    #expect(last == .eagain)
   }
 
   @Test(arguments: [(1, 128), (100, 26), (8176, 1)])
@@ -168,7 +170,7 @@ extension Machine {
   // MARK: Ends
 
   @Test func `a chain of thousands of chunks, and of sockets, is torn down in steps`() throws {
-    try withMachine { machine in
+    try withMachine(frameCount: 8192) { machine in
       for _ in 0..<40 {
         let (first, second) = try machine.socketPair(.stream)
         try machine.setOption(first, SocketOptionNumber.sendBuffer, 300_000)

@@ -158,17 +158,22 @@ struct SelectCall: SimulatedCall {
   ) throws(Difference) -> Expectation {
     if microseconds != -1 && !model.reaches(process, .output, 16, write: false) { return .error(.efault) }
     if count < 0 { return .error(.einval) }
-    if byteCount > 0 {
-      for pointer in [CallPointer.input, .second] where !model.reaches(process, pointer, byteCount, write: true) {
+    // Beyond all descriptors the bits are looked at, and nothing is stored.
+    let storedByteCount = min(byteCount, process.descriptorEnd / 8
+    for pointer in [CallPointer.input, .second] {
+      if storedByteCount > 0 && !model.reaches(process, pointer, storedByteCount, write: true) {
         return .error(.efault)
       }
+      if count > 0 && !model.reaches(process, pointer, (Int(count) + 7) / 8, write: false) { return .error(.efault) }
     }
     if (asked(readable) + asked(writable)).contains(where: { process.file($0) == nil }) { return .error(.ebadf) }
     let found = found(model, process)
-    if byteCount > 0 {
+    if storedByteCount > 0 {
       for (pointer, set) in [(CallPointer.input, found.0), (.second, found.1)] {
-        let told = try model.output(pointer, byteCount)
-        if told != Array(bytes(set).prefix(byteCount)) { throw Difference("a set is \(told), expected \(set)") }
+        let told = try model.output(pointer, byteCount).prefix(storedByteCount)
+        if Array(told) != Array(bytes(set).prefix(storedByteCount)) {
+          throw Difference("a set is \(told), expected \(set)")
+        }
       }
     }
     return .value(UInt64(found.0.count + found.1.count))

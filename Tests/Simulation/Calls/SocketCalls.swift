@@ -269,8 +269,12 @@ struct SocketMessageCall: SimulatedCall {
   var arguments: [CallArgument] {
     if !isMessage { return [.word(piece), .word(byteCount), .int(Self.doNotWait), .null, .null] }
     let pieces = KernelMachine.bytes(of: piece) + KernelMachine.bytes(of: UInt64(byteCount))
-    let header = [0, 0, Program.place(.second), 1, 0, 0].flatMap { KernelMachine.bytes(of: $0 as UInt64) }
-    return [.input(header), .int(Self.doNotWait), .input(pieces, at: .second)]
+    return [.input(header(Program.place(.second))), .int(Self.doNotWait), .input(pieces, at: .second)]
+  }
+
+  /// struct msghdr, with where the vector lies.
+  private func header(_ vector: UInt64) -> [UInt8] {
+    [0, 0, vector, 1, 0, 0].flatMap { KernelMachine.bytes(of: $0 as UInt64) }
   }
   var changesState: Bool { true }
   var memoryErrors: [Errno] { [.enobufs, .enfile, .emfile, .eagain] }
@@ -308,6 +312,8 @@ struct SocketMessageCall: SimulatedCall {
 
   func make(_ machine: KernelMachine, by process: Int) throws(Difference) -> Observation {
     try make(on: setting, type, machine, by: process) { process, descriptors throws(Difference) in
+      let vector = machine.place(.second)
+      if isMessage && vector != Program.place(.second) { _ = try machine.prepare(process, header(vector), at: .input) }
       guard descriptors.count == 2, !isSend else { return }
       _ = try machine.call(
         process, .sendto, [descriptors[1], Program.buffer, UInt64(byteCount), UInt64(Self.doNotWait), 0, 0])

@@ -149,6 +149,9 @@ final class ModelProcess {
 
   func file(_ descriptor: Int32) -> ModelFile? { descriptors[descriptor]?.file }
 
+  /// Where the table ends: there is one for 64 descriptors, and more as far as there are descriptors.
+  var descriptorEnd: Int { Int(max(0, descriptors.keys.max() ?? 0)) / 64 * 64 + 64 }
+
   /// Pages of a byte range; empty when it is empty. What wraps ends at the top.
   static func pages(_ address: UInt64, _ byteCount: UInt64) -> Range<UInt64> {
     if byteCount == 0 { return 0..<0 }
