@@ -159,7 +159,7 @@ struct SelectCall: SimulatedCall {
     if microseconds != -1 && !model.reaches(process, .output, 16, write: false) { return .error(.efault) }
     if count < 0 { return .error(.einval) }
     // Beyond all descriptors the bits are looked at, and nothing is stored.
-    let storedByteCount = min(byteCount, process.descriptorEnd / 8
+    let storedByteCount = min(byteCount, process.descriptorEnd / 8)
     for pointer in [CallPointer.input, .second] {
       if storedByteCount > 0 && !model.reaches(process, pointer, storedByteCount, write: true) {
         return .error(.efault)
