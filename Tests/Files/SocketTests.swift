@@ -111,7 +111,7 @@ extension Machine {
   private func count(_ type: SocketType, _ byteCount: Int) throws -> (Int, Errno?) {
     var count = 0
     var last: Errno?
-    try withMachine { machine in
+    try withMachine(frameCount: 8192) { machine in
       let (first, _) = try machine.socketPair(type)
       while last == nil && count < 10_000 {
         var moved = 0

@@ -160,13 +160,19 @@ struct SelectCall: SimulatedCall {
     if count < 0 { return .error(.einval) }
     // Beyond all descriptors the bits are looked at, and nothing is stored.
     let storedByteCount = min(byteCount, process.descriptorEnd / 8)
-    for pointer in [CallPointer.input, .second] {
-      if storedByteCount > 0 && !model.reaches(process, pointer, storedByteCount, write: true) {
-        return .error(.efault)
+    let pointers = [CallPointer.input, .second]
+    if Int(count) > process.descriptorEnd {
+      for (pointer, set) in zip(pointers, [readable, writable]) {
+        if !model.reaches(process, pointer, (Int(count) + 7) / 8, write: false) { return .error(.efault) }
+        if asked(set).contains(where: { $0 >= process.descriptorEnd }) { return .error(.ebadf) }
       }
-      if count > 0 && !model.reaches(process, pointer, (Int(count) + 7) / 8, write: false) { return .error(.efault) }
     }
+    func reachesAll(write: Bool) -> Bool {
+      storedByteCount == 0 || pointers.allSatisfy { model.reaches(process, $0, storedByteCount, write: write) }
+    }
+    if !reachesAll(write: false) { return .error(.efault) }
     if (asked(readable) + asked(writable)).contains(where: { process.file($0) == nil }) { return .error(.ebadf) }
+    if !reachesAll(write: true) { return .error(.efault) }
     let found = found(model, process)
     if storedByteCount > 0 {
       for (pointer, set) in [(CallPointer.input, found.0), (.second, found.1)] {
