@@ -117,7 +117,7 @@ import Testing
     kernel.storeWord(100, at: length)
     #expect(kernel.call(.sysctl, numbers, 2, out, length, 0, 0)?.failed == false)
     #expect(kernel.loadString(out) == "off")
-    for (first, second) in [(5, 999), (5, 1000 + UInt64(FailurePoint.count)), (5, 1256), (6, 1012)]
+    for (first, second) in [(5, 999), (5, 1000 + UInt64(FailurePoint.allCases.count)), (5, 1256), (6, 1012)]
       as [(UInt64, UInt64)]
     {
       kernel.storeWord(first | second << 32, at: numbers)
