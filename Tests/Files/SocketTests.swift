@@ -113,7 +113,7 @@ extension Machine {
     var last: Errno?
     try withMachine(frameCount: 8192) { machine in
       let (first, _) = try machine.socketPair(type)
-      while last == nil && count < 10_000 {
+      while last == nil && count < 100_000 {
         var moved = 0
         last = error { () throws(Errno) in moved = try machine.send(first, pattern(byteCount)) }
         if last == nil && (type != .stream || moved > 0) { count += type == .stream ? moved : 1 }

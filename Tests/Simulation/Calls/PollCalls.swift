@@ -176,7 +176,7 @@ struct SelectCall: SimulatedCall {
     let found = found(model, process)
     if storedByteCount > 0 {
       for (pointer, set) in [(CallPointer.input, found.0), (.second, found.1)] {
-        let told = try model.output(pointer, byteCount).prefix(storedByteCount)
+        let told = try model.output(pointer, storedByteCount).prefix(storedByteCount)
         if Array(told) != Array(bytes(set).prefix(storedByteCount)) {
           throw Difference("a set is \(told), expected \(set)")
         }
@@ -186,8 +186,13 @@ struct SelectCall: SimulatedCall {
   }
 
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
-    try machine.fetch(process, observation, .input, byteCount)
-    try machine.fetch(process, observation, .second, byteCount)
+    // What is not stored need not be there.
+    for pointer in [CallPointer.input, .second] {
+      let address = machine.place(pointer)
+      let isInData = address >= Program.data && address < Program.dataEnd
+      try machine.fetch(
+        process, observation, pointer, isInData ? min(byteCount, Int(Program.dataEnd - address)) : byteCount)
+    }
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
