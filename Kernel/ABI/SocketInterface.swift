@@ -204,6 +204,8 @@ public enum ControlMessageHeader {
   public static let byteCount = 12
   /// Where the payload begins.
   public static let payloadOffset = 16
+  /// SCM_RIGHTS
+  public static let rights: UInt32 = 1
   /// CMSG_SPACE: what a message with so many bytes takes.
   @inline(__always)
   public static func space(_ payloadByteCount: Int) -> Int { payloadOffset + (payloadByteCount + 7) & ~7 }

@@ -14,6 +14,8 @@ public enum SystemControl {
     public static let kern: Int32 = 1
     /// CTL_VM
     public static let vm: Int32 = 2
+    /// CTL_NET
+    public static let net: Int32 = 4
     /// CTL_DEBUG
     public static let debug: Int32 = 5
     /// CTL_HW

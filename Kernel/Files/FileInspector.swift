@@ -89,7 +89,7 @@ public struct FileInspector: ~Copyable {
   private mutating func visit(_ socket: Socket, _ memory: inout MemoryInspector) {
     // Taken out: what it finds of credentials is counted here.
     var sockets = sockets
-    sockets.visit(socket, &memory) { credentials, memory in visit(credentials, &memory) }
+    sockets.visit(socket, &memory, { visit($0, &$1) }, { visit($0, &$1) })
     self.sockets = sockets
   }
 
@@ -189,7 +189,9 @@ public struct FileInspector: ~Copyable {
     if let vector = transfer.vector { frameCount += vector.inspect(&memory) }
     if let place = transfer.socketPlace {
       holdCount += 1
-      sockets.visit(place, &memory)
+      var sockets = sockets
+      sockets.visit(place, &memory) { visit($0, &$1) }
+      self.sockets = sockets
       if let caller = place.caller { visit(caller, &memory) }
     }
     if let place = transfer.place {
@@ -235,7 +237,7 @@ public struct FileInspector: ~Copyable {
     var names = 0
     for group in system.names.groups.indices { names += visitNames(ofGroup: group, &memory) }
     visitKeyedObjects(&memory)
-    frameCount += sockets.finish(system.sockets, &memory)
+    finishSockets(&memory)
     let counts = system.counts
     memory.require(counts.names == names, "names that the table does not show", UInt64(names))
     memory.require(counts.openFiles == fileCount, "open files that nothing reaches", UInt64(fileCount))
@@ -257,6 +259,18 @@ public struct FileInspector: ~Copyable {
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
     memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
+  }
+
+  /// Visits the sockets in flight, each by the one reference that all messages have, and what nobody will read.
+  private mutating func finishSockets(_ memory: inout MemoryInspector) {
+    var position = system.sockets.flights.first
+    while let socket = position.instance {
+      if let file = socket.flightReference.borrowed.instance { visit(file, &memory) }
+      position = socket.flightLinks.next
+    }
+    var sockets = sockets
+    frameCount += sockets.finish(system.sockets, &memory, { visit($0, &$1) }, { visit($0, &$1) })
+    self.sockets = sockets
   }
 
   private mutating func visitKeyedObjects(_ memory: inout MemoryInspector) {

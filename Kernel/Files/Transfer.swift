@@ -82,6 +82,12 @@ public struct Transfer {
     }
   }
 
+  /// Everything was received: what remains is done whatever becomes of the process.
+  public mutating func isReceived() {
+    hasBegun = true
+    socketPlace?.isReceived = true
+  }
+
   /// Describes a transfer that has not begun.
   ///
   /// - Parameter position: where in the file; nil for read(2) and write(2), which use and advance the file's own offset.

@@ -34,13 +34,14 @@ enum HeapCost {
   /// An end of a pipe.
   static var pipeFile: HeapAmount { object(416) }
   /// A socket, its file, and what a bound one has.
-  static var socket: HeapAmount { object(608) }
+  static var socket: HeapAmount { object(736) }
   static var socketFile: HeapAmount { object(128) }
   static var socketName: HeapAmount { object(160) }
   static var socketNode: HeapAmount { object(240) }
   /// What a send or receive that waits has, and control messages that are given.
   static var socketPlace: HeapAmount { object(240) }
   static var socketControlInput: HeapAmount { object(64) }
+  static var socketControl: HeapAmount { object(128) }
   /// The pieces of a readv(2).
   static var transferVector: HeapAmount { object(224) }
   static var argumentStaging: HeapAmount { object(672) }
@@ -51,7 +52,7 @@ enum HeapCost {
   static var transfer: HeapAmount { transferHold.maximum(pipePlace).maximum(socketPlace) }
   /// A sendto(2), and a sendmsg(2).
   static var send: HeapAmount { socketPlace + socketName }
-  static var message: HeapAmount { send + transferVector + socketControlInput }
+  static var message: HeapAmount { send + transferVector + socketControlInput + socketControl }
   /// pipe2(2)
   static var pipe: HeapAmount { pipeFile + pipeFile + vmObject + vmObject }
 

@@ -125,6 +125,9 @@ extension Kernel {
     _ = files.removeAllNames(budget: &budget)
     files.keyedObjects.removeAll()
     while !memory.drainTeardown(budget: 4096) {}
+    // Files that only unreachable messages hold.
+    files.sockets.collect()
+    while !memory.drainTeardown(budget: 4096) {}
     files.trim()
     processes.trim()
     memory.trim()

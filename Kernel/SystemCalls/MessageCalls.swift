@@ -137,7 +137,7 @@ extension SystemCall {
   /// Throws EINVAL, EMSGSIZE, EFAULT.
   private func fetchControl(_ header: MessageHeader) throws(Errno) -> SocketControlInput? {
     guard header.controlByteCount >= UInt32(ControlMessageHeader.byteCount) else { throw .einval }
-    guard header.controlByteCount <= ControlLimits.largest else { throw .emsgsize }
+    guard header.controlByteCount <= UInt32(SocketControlInput.largestByteCount) else { throw .emsgsize }
     guard let input = SocketControlInput(kernel.memory, byteCount: Int(header.controlByteCount)) else {
       thread.wanted = .frames
       return nil
@@ -197,6 +197,10 @@ extension SystemCall {
   func goOn(_ file: SocketFile, _ transfer: consuming Transfer) throws(Errno) -> Answer {
     var transfer = transfer
     let receives = transfer.socketPlace?.receives ?? false
+    if let place = transfer.socketPlace {
+      if place.isReceived { return try conclude(file, transfer) }
+      place.table = BackReference(table)
+    }
     let progress: Progress
     do throws(Errno) {
       progress = receives ? try file.receive(&transfer, space) : try file.send(&transfer, space)
@@ -204,14 +208,25 @@ extension SystemCall {
       throw receives
         ? error : withSignal(error, isSilent: file.isSilent || transfer.messageFlags.contains(.noSignal))
     }
-    if progress == .complete { return conclude(transfer) }
+    if progress == .complete { return try conclude(file, transfer) }
     return unfinished(progress, .file(.message(file, transfer)))
   }
 
   /// Stores what comes with a message, and returns how many bytes were moved.
-  func conclude(_ transfer: Transfer) -> Answer {
+  ///
+  /// Throws what `install` throws.
+  func conclude(_ file: SocketFile, _ transfer: Transfer) throws(Errno) -> Answer {
     var pending = thread.frame.value.message
     guard let place = transfer.socketPlace, place.receives else { return .value(transfer.moved) }
+    var controlByteCount = 0
+    if let control = place.control {
+      guard let stored = try install(control, of: place, pending) else {
+        var transfer = transfer
+        transfer.isReceived()
+        return unfinished(.wait(thread.wanted), .file(.message(file, transfer)))
+      }
+      controlByteCount = stored
+    }
     beginDelivery(value: transfer.moved)
     if pending.header.name != 0 {
       var told = 0
@@ -228,7 +243,7 @@ extension SystemCall {
         address: VirtualAddress(pending.lengthAddress), offset: MessageLayout.length, byteCount: 4)
     }
     if pending.headerAddress != 0 {
-      if pending.header.control != 0 { pending.header.controlByteCount = 0 }
+      if pending.header.control != 0 { pending.header.controlByteCount = UInt32(controlByteCount) }
       let flags = MessageFlags(rawValue: pending.header.flags).subtracting(.truncated).union(place.outcome)
       pending.header.flags = flags.rawValue
       stage(pending.header)
@@ -256,9 +271,4 @@ extension SystemCall {
 private enum MessageLayout {
   static let length = 120
   static let header = 128
-}
-
-private enum ControlLimits {
-  /// MCLBYTES
-  static let largest: UInt32 = 2048
 }

@@ -88,7 +88,7 @@ extension SystemCall {
     case .process(.sleep(let sleep)): try concludeInterrupted(sleep)
     case .process(.awaitSignal): try endSignalWait(.eintr)
     case .process(.userSleep): try concludeInterruptedSleep()
-    case .file(.message(_, let transfer)): conclude(transfer)
+    case .file(.message(let file, let transfer)): try conclude(file, transfer)
     case .file(let remainder): .value(remainder.result)
     default: throw .eintr
     }

@@ -105,6 +105,7 @@ struct SystemControlTable {
     addSignals()
     addHardware()
     addMemory()
+    addSockets()
   }
 
   private mutating func addSystem() {
@@ -126,6 +127,14 @@ struct SystemControlTable {
       .settable({ $0.unknownCallsRaiseSignal = $1 != 0 }))
     add("kern.logsigexit", kern, nil, { .integer($0.saysWhatDied ? 1 : 0) }, .settable({ $0.saysWhatDied = $1 != 0 }))
     add("kern.features.posix_shm", kern, nil, { _ in .integer(1) })
+  }
+
+  private mutating func addSockets() {
+    let local = SystemControl.Top.net
+    add("net.local.inflight", local, nil, { .integer(UInt32($0.files.sockets.flightCount)) })
+    add("net.local.sockcount", local, nil, { .integer(UInt32($0.files.sockets.socketCount)) })
+    add("net.local.taskcount", local, nil, { .integer(UInt32(truncatingIfNeeded: $0.files.sockets.collectionCount)) })
+    add("net.local.recycled", local, nil, { .integer(UInt32(truncatingIfNeeded: $0.files.sockets.recycledCount)) })
   }
 
   private mutating func addFilesAndProcesses() {

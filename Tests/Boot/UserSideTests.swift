@@ -37,7 +37,7 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
-    Batch(name: "sockets", programs: ["socket_test"]),
+    Batch(name: "sockets", programs: ["socket_test", "passing_test"]),
     Batch(
       name: "signals and queues of events",
       programs: [

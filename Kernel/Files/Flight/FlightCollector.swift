@@ -114,7 +114,19 @@ struct FlightCollector<Graph: FlightGraph> {
 
   /// The queue of a file changes where it may be being looked through: that begins anew.
   mutating func queueChanges(_ node: Graph.Node, _ graph: Graph) {
-    if subject == node, phase == .propagate { position = graph.beginning(of: node) }
+    if subject != node { return }
+    if phase == .propagate { return position = graph.beginning(of: node) }
+    // What is left there keeps whom it names alive in this run; another one looks again.
+    endSubject()
+    isWanted = true
+  }
+
+  /// Lends the place in the queue that is being looked through, if one is.
+  mutating func withPosition(_ body: (inout Graph.Position) -> Void) {
+    guard var place = position else { return }
+    position = nil
+    body(&place)
+    position = place
   }
 
   // MARK: Steps

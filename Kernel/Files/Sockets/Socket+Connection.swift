@@ -10,7 +10,7 @@ import Primitives
 
 extension Socket {
   /// Sockets that are told of an end at once; others are told in steps.
-  private static var toldAtOnce: Int { 16 }
+  static var toldAtOnce: Int { 16 }
 
   /// Connects two sockets of socketpair(2), both made by `caller`.
   func pair(with other: Socket, _ caller: Credentials, process: Int32) {
@@ -77,6 +77,7 @@ extension Socket {
     firstWaiting = socket.nextWaiting.move()
     if firstWaiting.borrowed.isEmpty { lastWaiting = BackReference() }
     waitingCount -= 1
+    services.connectionsChange(self)
     socket.listener = BackReference()
     return socket
   }
@@ -118,7 +119,7 @@ extension Socket {
   }
 
   /// Drops what has been received and not read, that of some connected senders at a time. Returns whether nothing is left.
-  private func dropReceived() -> Bool {
+  func dropReceived() -> Bool {
     received.drop(services, account)
     for _ in 0..<Socket.toldAtOnce {
       guard let sender = readySenders.first.instance else { return true }
@@ -163,6 +164,7 @@ extension Socket {
     disconnect()
     received.drop(services, account)
     sent.drop(services, account)
+    services.socketGoes(self)
     var budget = Socket.toldAtOnce
     if !tellOfEnd(&budget) { services.memory.tearDown(self, unitCount: Int(waitingCount) + Socket.toldAtOnce) }
   }

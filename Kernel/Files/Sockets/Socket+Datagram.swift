@@ -32,7 +32,7 @@ extension Socket {
       return unfinished
     }
     transfer.hasBegun = false
-    try complete(&message, transfer, for: self)
+    try complete(&message, transfer)
     do throws(Errno) {
       try deliverDatagram(&message, try receiver(of: transfer))
     } catch {
@@ -86,6 +86,7 @@ extension Socket {
     } else {
       receiver.received.append(message, services, receiver.account)
     }
+    services.chunks[record].control.borrowed.instance?.enter(receiver)
     message = SocketMessage()
     receiver.becameReadable()
   }

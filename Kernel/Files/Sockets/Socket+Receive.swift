@@ -115,7 +115,7 @@ extension Socket {
       if !services.chunks[received.first].control.borrowed.isEmpty {
         // What came with a record comes with its first byte, and nothing of the record before.
         if transfer.moved > 0 || hasBegunReceiving(transfer) { break }
-        takeControl(&transfer, services)
+        try takeControl(&transfer, services)
       }
       let isRecordsEnd = try receiveRecord(&transfer, space, services, &budget)
       switch isRecordsEnd {
@@ -167,10 +167,25 @@ extension Socket {
   }
 
   /// Takes what came with the first record: the caller wants it, or it is dropped.
+  ///
+  /// Throws EMFILE when the caller has not as many descriptors.
   @inline(never)
-  private func takeControl(_ transfer: inout Transfer, _ services: SocketServices) {
+  private func takeControl(_ transfer: inout Transfer, _ services: SocketServices) throws(Errno) {
     guard let control = received.takeControl(services) else { return }
-    if let place = transfer.socketPlace, place.wantsControl { place.control = control }
+    control.leaveHolder()
+    guard let place = transfer.socketPlace, place.wantsControl else { return }
+    if let table = place.table.instance {
+      do throws(Errno) {
+        try table.makeRoom(for: control.fileCount)
+      } catch {
+        // The bytes stay.
+        tellSender()
+        _ = endReceiving(&transfer)
+        throw error
+      }
+      table.endRoom(for: control.fileCount)
+    }
+    place.control = control
   }
 
   // MARK: Looking only
@@ -269,6 +284,7 @@ extension Socket {
       chunk = message.first
       if !services.chunks[chunk].control.borrowed.isEmpty {
         let control = services.chunks[chunk].control.take()
+        control?.leaveHolder()
         if let place = transfer.socketPlace, place.wantsControl { place.control = control }
       }
       tellSender()

@@ -184,7 +184,10 @@ extension Socket {
     let isPlain =
       type == .stream && transfer.messageFlags.isDisjoint(with: [.endOfRecord, .outOfBand])
       && transfer.socketPlace?.controlInput == nil
-    if !isPlain || peer.wantsCredentials != 0 { try complete(&message, transfer, for: peer) }
+    if !isPlain || peer.wantsCredentials != 0 { try complete(&message, transfer) }
+    if type == .stream && message.byteCount == 0 && services.chunks[message.first].control.borrowed.isEmpty {
+      return services.drop(&message)
+    }
     if isPlain && peer.wantsCredentials == 0 && !peer.received.isEmpty {
       peer.received.extend(by: message, services, peer.account)
     } else {
@@ -199,8 +202,9 @@ extension Socket {
 
   /// A record of a stream that nothing comes with is no record of its own.
   private func appendOrExtend(_ message: SocketMessage, to peer: Socket, _ services: SocketServices) {
-    let hasControl = !services.chunks[message.first].control.borrowed.isEmpty
-    if type == .stream && !hasControl && !peer.received.isEmpty {
+    let control = services.chunks[message.first].control.borrowed.instance
+    control?.enter(peer)
+    if type == .stream && control == nil && !peer.received.isEmpty {
       peer.received.extend(by: message, services, peer.account)
     } else {
       peer.received.append(message, services, peer.account)
@@ -211,11 +215,11 @@ extension Socket {
   ///
   /// Throws what is wrong with the flags or the control messages; then the message is gone.
   @inline(never)
-  func complete(_ message: inout SocketMessage, _ transfer: Transfer, for receiver: Socket) throws(Errno) {
+  func complete(_ message: inout SocketMessage, _ transfer: Transfer) throws(Errno) {
     let services = self.services
     do throws(Errno) {
       if transfer.messageFlags.contains(.outOfBand) && type != .datagram { throw .eopnotsupp }
-      let control = try makeControl(transfer.socketPlace?.controlInput, for: receiver)
+      let control = try makeControl(transfer.socketPlace)
       transfer.socketPlace?.controlInput = nil
       if let control {
         services.chunks[message.first].controlByteCount = UInt32(control.byteCount)

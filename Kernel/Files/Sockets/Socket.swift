@@ -93,8 +93,20 @@ public final class Socket: AnyOwner {
   var lastWaiting = BackReference<Socket>()
   var nextWaiting = HeldReference<Socket>()
   var listener = BackReference<Socket>()
-  /// The inspection that visited it last.
+
+  // Messages that its file is in, and what holds sockets in its own queue (SocketFlight.swift).
+  var flightCount: UInt32 = 0
+  var flightReference = HeldReference<SocketFile>()
+  var flightLinks = SocketLinks()
+  var flightMark = FlightMark<BackReference<Socket>>()
+  var firstControl = BackReference<SocketControl>()
+  /// Whether the collector has found that nobody reaches it; then what it has is given up.
+  var isUnreachable = false
+
+  /// The inspection that visited it last, and the messages that it found its file in.
   var inspection: UInt32 = 0
+  var flightInspection: UInt32 = 0
+  var inspectedFlights: UInt32 = 0
 
   /// A socket that `FileServices.admitSocket` has admitted.
   init(_ files: FileServices, _ type: SocketType, _ account: UserAccount, user: UInt32, group: UInt32) {
@@ -121,7 +133,10 @@ public final class Socket: AnyOwner {
   }
 
   /// Those that depend on it are told of its end.
-  public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool { tellOfEnd(&budget) }
+  public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+    if isUnreachable && !has(.closed) { return disposeOfQueue(&budget) }
+    return tellOfEnd(&budget)
+  }
 
   func wake(_ channel: WaitChannel) { files.wake(channel) }
 
@@ -191,6 +206,8 @@ enum SocketListKind {
   case connected
   /// Of those that have sent it something.
   case ready
+  /// Of those whose files are in messages.
+  case flight
 }
 
 /// A list of sockets, which it does not own.
@@ -218,7 +235,19 @@ struct SocketList: BitwiseCopyable {
 extension Socket {
   /// Its neighbours in a list.
   subscript(links kind: SocketListKind) -> SocketLinks {
-    get { kind == .connected ? connectedLinks : readyLinks }
-    set { if kind == .connected { connectedLinks = newValue } else { readyLinks = newValue } }
+    get {
+      switch kind {
+      case .connected: connectedLinks
+      case .ready: readyLinks
+      case .flight: flightLinks
+      }
+    }
+    set {
+      switch kind {
+      case .connected: connectedLinks = newValue
+      case .ready: readyLinks = newValue
+      case .flight: flightLinks = newValue
+      }
+    }
   }
 }

@@ -25,6 +25,8 @@ struct SocketChunk: BitwiseCopyable {
   /// Bytes of control, and of the sender's name, that the record counts as.
   var controlByteCount: UInt32 = 0
   var nameByteCount: UInt16 = 0
+  /// Files in a chunk that was a message's and is left to be torn down (SocketControl).
+  var fileCount: UInt16 = 0
   /// Whether the sender said that it ends here (MSG_EOR).
   var isEnd = false
   /// Whether somebody has looked at it (MSG_PEEK).
@@ -59,15 +61,6 @@ struct SocketMessage: BitwiseCopyable {
 
   @inline(__always)
   var isEmpty: Bool { first.isNone }
-}
-
-/// What comes with bytes besides them (control messages; spec sockets.md section 8): a list of parts, which the record owns.
-public final class SocketControl: Nameable {
-  /// Bytes that its parts count as, and what they cost (spec sockets.md section 5).
-  var byteCount = 0
-  var cost = 0
-
-  init() {}
 }
 
 /// The name of a socket as bind(2) was given it: the bytes of `sun_path` and what follows up to the length.

@@ -85,8 +85,12 @@ public final class SocketPlace: Nameable {
   public var hasDestination = false
   /// The control messages as the caller gave them.
   public var controlInput: SocketControlInput?
+  /// The descriptors of whoever sends or receives, for this event.
+  public var table = BackReference<FileTable>()
   /// What was received with the message.
-  var control: SocketControl?
+  public internal(set) var control: SocketControl?
+  /// Whether everything was received, but not all of it stored.
+  public var isReceived = false
   /// MSG_EOR, MSG_TRUNC and MSG_CTRUNC of what was received.
   public internal(set) var outcome: MessageFlags = []
 
@@ -96,6 +100,12 @@ public final class SocketPlace: Nameable {
     number = socket.services.nextNumber()
     socket.services.livePlaceCount += 1
   }
+
+  /// Bytes of the sender's name that can be told; 0 when there is nobody of whom one can.
+  public var nameByteCount: Int { hasSender ? name?.addressByteCount ?? SocketRoom.unnamedByteCount : 0 }
+
+  /// Not all that came with the message could be told (MSG_CTRUNC).
+  public func isControlCut() { outcome.insert(.controlTruncated) }
 
   /// What the place waits for.
   var wait: Wait { Wait(.socket(number)) }
@@ -160,6 +170,9 @@ public final class SocketControlInput: Nameable {
   private let frame: FrameNumber
   /// How many bytes there are.
   public let byteCount: Int
+
+  /// The most that there may be (MCLBYTES).
+  public static let largestByteCount = 2048
 
   /// Room for so many bytes; nil when memory cannot be had.
   public init?(_ memory: MemorySystem, byteCount: Int) {

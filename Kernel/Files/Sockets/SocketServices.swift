@@ -9,6 +9,13 @@ public final class SocketServices: Nameable {
   let chunks: Pool<SocketChunk>
   let memory: MemorySystem
   private let remains: SocketRemains
+  /// Sockets whose files are in messages, and who looks for those that nobody can receive (SocketFlight.swift).
+  var flights = SocketList()
+  let flightWork: FlightWork
+  /// `net.local.inflight`: descriptors in messages.
+  public internal(set) var flightCount = 0
+  /// Messages' lists of files.
+  var liveControlCount = 0
   /// A chunk that is kept for the next small send.
   private(set) var spare = Handle<SocketChunk>.none
   /// Calls that wait, or keep more than their transfer.
@@ -39,6 +46,7 @@ public final class SocketServices: Nameable {
     maximumSocketCount = maximumFileCount
     chunks = Pool(memory.physical, .socketBuffer, alignment: SocketChunk.slotByteCount)
     remains = SocketRemains()
+    flightWork = FlightWork()
   }
 
   func nextInode() -> UInt64 {
@@ -109,6 +117,11 @@ public final class SocketServices: Nameable {
     chunks.release(chunk, memory)
   }
 
+  /// Releases a chunk of one of the two kinds.
+  func releaseAnyChunk(_ chunk: Handle<SocketChunk>) {
+    if chunks[chunk].frame == .none { releaseSmallChunk(chunk) } else { release(chunk) }
+  }
+
   /// Drops what came with a record.
   @inline(__always)
   func dropCompanions(_ record: Handle<SocketChunk>) {
@@ -139,7 +152,15 @@ public final class SocketServices: Nameable {
   func leave(_ first: Handle<SocketChunk>, last: Handle<SocketChunk>, kernelByteCount: Int) {
     remains.services = BackReference(self)
     remains.append(first, last: last, self)
-    memory.tearDown(remains, unitCount: kernelByteCount / SocketChunk.slotByteCount / 4 + 1)
+    // A chunk is a unit, and so is each time that the list is taken up.
+    memory.tearDown(remains, unitCount: kernelByteCount / SocketChunk.slotByteCount + 4)
+  }
+
+  /// Leaves the files of a message to be torn down.
+  func leave(filesIn chunk: Handle<SocketChunk>, _ files: Range<Int>, kernelByteCount: Int) {
+    chunks[chunk].fileCount = UInt16(files.count)
+    chunks[chunk].start = 8 &* UInt32(files.lowerBound)
+    leave(chunk, last: chunk, kernelByteCount: kernelByteCount + files.count * SocketChunk.slotByteCount)
   }
 
   // MARK: Inspection
@@ -176,6 +197,12 @@ final class SocketRemains: AnyOwner {
       if budget <= 0 { return false }
       budget -= 1
       let chunk = first
+      if services.chunks[chunk].fileCount > 0 {
+        services.chunks[chunk].fileCount -= 1
+        let place = services.place(of: chunk, at: 8 &* UInt32(services.chunks[chunk].fileCount))
+        _ = services.leaveFlight(at: place)
+        continue
+      }
       var control = services.chunks[chunk].control.take()
       _ = services.chunks[chunk].name.take()
       let (next, nextRecord) = (services.chunks[chunk].next, services.chunks[chunk].nextRecord)
