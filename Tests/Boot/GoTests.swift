@@ -16,6 +16,7 @@ struct GoTests {
     ("collector", "collector: allocated 200 MB"),
     ("timers", "timers: in order"),
     ("signals", "signals: heard and recovered"),
+    ("passing", "passing: a descriptor came through a socket"),
     ("shared_memory", "shared memory: seen through both mappings"),
   ])
   func `A program runs and says that all is well`(program: String, line: String) throws {

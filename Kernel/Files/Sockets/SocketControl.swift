@@ -60,7 +60,10 @@ public final class SocketControl: Nameable {
     if fileCount - takenCount > SocketControl.droppedAtOnce {
       return services.leave(filesIn: chunk, takenCount..<fileCount, kernelByteCount: kernelByteCount)
     }
-    while takenCount < fileCount { _ = takeFile() }
+    while takenCount < fileCount {
+      services.dropFromFlight(at: services.place(of: chunk, at: 8 &* UInt32(takenCount)))
+      takenCount += 1
+    }
     services.releaseAnyChunk(chunk)
   }
 

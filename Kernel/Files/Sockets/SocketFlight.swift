@@ -141,6 +141,12 @@ extension SocketServices {
     return socket.flightReference.take()
   }
 
+  /// Drops a file from a place of a message that nobody will receive.
+  func dropFromFlight(at place: PhysicalAddress) {
+    // The collector may have been there before, and have seen it held by this message.
+    if let file = leaveFlight(at: place) as? SocketFile, file.socket.flightCount > 0 { collect() }
+  }
+
   // MARK: What the collector has to know
 
   /// Something leaves a socket's queue.

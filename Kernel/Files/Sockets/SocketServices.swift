@@ -200,7 +200,7 @@ final class SocketRemains: AnyOwner {
       if services.chunks[chunk].fileCount > 0 {
         services.chunks[chunk].fileCount -= 1
         let place = services.place(of: chunk, at: 8 &* UInt32(services.chunks[chunk].fileCount))
-        _ = services.leaveFlight(at: place)
+        services.dropFromFlight(at: place)
         continue
       }
       var control = services.chunks[chunk].control.take()
