@@ -49,7 +49,9 @@ public final class EventQueue: OpenFile {
   }
 
   deinit {
-    while let handle = anyNote { delete(handle) }
+    for index in 0..<noteTable.bucketCount {
+      while case let handle = noteTable[bucket: index, watch], !handle.isNone { delete(handle) }
+    }
     account.countKernelMemory(-noteTable.release(watch))
     account.eventQueueCount -= 1
     leaveTable()
@@ -125,9 +127,6 @@ public final class EventQueue: OpenFile {
     // Last: it may be the end of the file.
     _ = note.file.take()
   }
-
-  /// Some note, for as long as there is one.
-  private var anyNote: Handle<EventNote>? { noteCount == 0 ? nil : noteTable.any(watch) }
 
   /// Calls `body` with every note.
   func forEachNote(_ body: (EventNote) -> Void) {

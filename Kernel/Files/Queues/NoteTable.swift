@@ -82,15 +82,6 @@ struct NoteTable {
     }
   }
 
-  /// Some note; there is one.
-  func any(_ watchers: EventWatchers) -> Handle<EventNote>? {
-    for index in 0..<bucketCount {
-      let first = self[bucket: index, watchers]
-      if !first.isNone { return first }
-    }
-    return nil
-  }
-
   /// Adds a chain if there are many notes for those there are, and memory for it; returns the bytes that it took.
   mutating func grow(forCount count: Int, _ watchers: EventWatchers) -> Int {
     guard count > bucketCount * NoteTable.load, bucketCount < NoteTable.blockLimit << NoteTable.blockShift else {
