@@ -75,10 +75,11 @@ private final class TestGraph: FlightGraph {
     // Who is not held and not in flight does not exist; everybody else may have everybody in the queue.
     for edges in 0..<1 << (count * count) {
       for holders in 0..<1 << count {
+        // Of the many of four, some.
+        if count == 4 && (edges &* 31 &+ holders) % 61 != 0 { continue }
         let graph = TestGraph(
           queues: (0..<count).map { node in (0..<count).filter { edges >> (node * count + $0) & 1 == 1 } },
           held: (0..<count).map { holders >> $0 & 1 == 1 })
-        if count == 4 && (edges &* 31 &+ holders) % 7 != 0 { continue }
         for node in 0..<count where !graph.held[node] && !graph.list.contains(node) { graph.queues[node] = [] }
         graph.list = graph.list.filter { graph.flightCount(of: $0) > 0 }
         guard graph.queues.indices.allSatisfy({ graph.held[$0] || graph.list.contains($0) || graph.queues[$0].isEmpty })
