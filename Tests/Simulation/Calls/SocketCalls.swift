@@ -162,6 +162,8 @@ struct SocketAskingCall: SimulatedCall {
     }
   }
   var memoryErrors: [Errno] { [.enobufs, .enfile, .emfile] }
+  /// Making the pair stores two descriptors.
+  var transferErrors: [Errno] { [.efault] }
 
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
