@@ -558,7 +558,7 @@ TEST(a_chain_of_sockets_in_one_another_unwinds) {
 }
 
 // Nobody closes a socket afterwards: it stays until somebody does, or the machine ends.
-TEST(unix_gc_cycle_at_the_end) {
+TEST(unix_gc_waits_for_the_next_close) {
   int ends[2];
   pair(SOCK_STREAM, ends);
   send_file(ends[0], ends[0]);
@@ -568,7 +568,4 @@ TEST(unix_gc_cycle_at_the_end) {
   pair(SOCK_STREAM, ends);
   close_both(ends);
   CHECK_EQUAL(check_sysctl("net.local.inflight"), 0);
-  pair(SOCK_STREAM, ends);
-  send_file(ends[0], ends[0]);
-  send_file(ends[1], ends[1]);
 }
