@@ -63,6 +63,15 @@ struct RunToolTests {
   }
 
   @Test
+  func `who keeps the input open does not hold up the end`() throws {
+    let words =
+      "mkfifo $0 && exec 9<>$0 && PROGRAM=\(BootFiles.program("end")) APPEND=quiet timeout 60 \(tool) <&9; echo $?"
+    let fifo = FileManager.default.temporaryDirectory.appendingPathComponent("open-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: fifo) }
+    #expect(try runTool(["bash", "-c", words, fifo]) == "process 1 exited with status 0\n0\n")
+  }
+
+  @Test
   func `a file that cannot be started is refused with the reason`() throws {
     var linux = try Data(contentsOf: URL(fileURLWithPath: BootFiles.program("end")))
     linux[7] = 3
