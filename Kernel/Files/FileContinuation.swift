@@ -23,6 +23,8 @@ public enum FileContinuation: Remainder {
   case vector(PendingVector)
   /// A change of size.
   case truncate(OpenFile, Resize)
+  /// A hole that is being made in an object.
+  case punch(OpenFile, Punch)
   /// An open that empties an object which another call holds.
   case open(PendingOpen)
   /// Descriptors from the first number to the second are being closed.
@@ -40,6 +42,7 @@ public enum FileContinuation: Remainder {
     case .read(_, let transfer): transfer.hasBegun && !transfer.isTooLongToFinish
     case .write(_, let transfer), .message(_, let transfer): transfer.hasBegun
     case .truncate(_, let resize): resize.hasBegun
+    case .punch(_, let punch): punch.hasBegun
     case .open(let pending): pending.hasBegun
     case .vector, .closeRange, .markCloseOnExec, .events, .poll: false
     }
@@ -57,7 +60,7 @@ public enum FileContinuation: Remainder {
   /// Whether the call goes on without a reserve of the heap.
   public var needsNoReserve: Bool {
     switch self {
-    case .truncate, .open: true
+    case .truncate, .punch, .open: true
     default: false
     }
   }
@@ -89,6 +92,9 @@ public enum FileContinuation: Remainder {
     case .truncate(let file, var resize):
       resize.giveUpPlace()
       self = .truncate(file, resize)
+    case .punch(let file, var punch):
+      punch.giveUpPlace()
+      self = .punch(file, punch)
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
@@ -118,7 +124,7 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
-    case .events, .poll, .message: preconditionFailure("a call that goes on by itself")
+    case .events, .poll, .message, .punch: preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep

@@ -150,6 +150,10 @@ public struct FileInspector: ~Copyable {
     case .truncate(let file, let resize):
       visit(file, &memory)
       return visit(resize, &memory)
+    case .punch(let file, let punch):
+      visit(file, &memory)
+      if let hold = punch.hold { visit(hold, &memory) }
+      return punch.hold
     case .open(let pending):
       visit(pending.file, &memory)
       return visit(pending.resize, &memory)

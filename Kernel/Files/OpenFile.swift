@@ -102,6 +102,8 @@ public class OpenFile: Nameable {
 
   /// ftruncate(2) of a writable file.
   func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress { throw .einval }
+  func performAllocate(to length: Int64, _ place: inout TransferHold?) throws(Errno) -> Progress { throw .enodev }
+  func performPunch(_ punch: inout Punch) throws(Errno) -> Progress { throw .enodev }
 
   /// The offset that lseek(2) results in, for a seekable file.
   func performSeek(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Int64 { throw .espipe }
@@ -186,6 +188,25 @@ extension OpenFile {
   public final func truncate(_ resize: inout Resize) throws(Errno) -> Progress {
     guard flags.contains(.write) else { throw .einval }
     return try performTruncate(&resize)
+  }
+
+  /// posix_fallocate(2): lets the file be at least so long; to be asked again with the same `place` when it has to wait for
+  /// others.
+  ///
+  /// Throws ESPIPE for what has no offset, EBADF unless the file is open for writing, ENODEV for what is no shared memory; and
+  /// what that says.
+  public final func allocate(to length: Int64, _ place: inout TransferHold?) throws(Errno) -> Progress {
+    guard isSeekable || kind != .object else { throw .espipe }
+    guard flags.contains(.write) else { throw .ebadf }
+    return try performAllocate(to: length, &place)
+  }
+
+  /// fspacectl(2): makes a hole, which reads as zeros.
+  ///
+  /// Throws EBADF unless the file is open for writing, ENODEV for what is no shared memory; and what that says.
+  public final func punch(_ punch: inout Punch) throws(Errno) -> Progress {
+    guard flags.contains(.write) else { throw .ebadf }
+    return try performPunch(&punch)
   }
 
   /// lseek(2); to be asked again with the same `place` when it has to wait for others.

@@ -16,35 +16,40 @@ public class SharedMemoryFile2008: OpenFile {
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
-    if let wait = awaitWhole(&resize.hold) { return .wait(wait) }
-    // As a call that gives back it begins without a reserve of the heap; where it would need that to keep its place, it frees
-    // some more first, and where it has to wait, it waits without one.
+    if let wait = awaitRange(.whole, &resize.hold) { return .wait(wait) }
     while true {
       let progress = try object.setSize(&resize)
-      if progress == .complete {
-        resize.hold = nil
-        return progress
-      }
-      if resize.hold == nil {
-        guard fileServices.services.hasHeapReserve else {
-          if case .again = progress { continue }
-          return .wait(.frames)
-        }
-        let hold = TransferHold(self)
-        hold.enter(.whole, of: object)
-        resize.hold = hold
-      }
-      return progress
+      if let progress = keepPlace(.whole, &resize.hold, after: progress) { return progress }
     }
   }
 
-  /// Waits for the whole object. Returns what to wait for while others have some of it.
-  fileprivate final func awaitWhole(_ place: inout TransferHold?) -> Wait? {
+  /// What a step of something comes to that gives memory back; nil when the next is to follow at once. It begins without a
+  /// reserve of the heap; where it would need that to keep its place, it frees some more first, and where it has to wait, it
+  /// waits without one.
+  fileprivate final func keepPlace(
+    _ range: LockedRange, _ place: inout TransferHold?, after progress: Progress
+  ) -> Progress? {
+    if progress == .complete {
+      place = nil
+    } else if place == nil {
+      guard fileServices.services.hasHeapReserve else {
+        if case .again = progress { return nil }
+        return .wait(.frames)
+      }
+      let hold = TransferHold(self)
+      hold.enter(range, of: object)
+      place = hold
+    }
+    return progress
+  }
+
+  /// Waits for a range of the object. Returns what to wait for while others have some of it.
+  fileprivate final func awaitRange(_ range: LockedRange, _ place: inout TransferHold?) -> Wait? {
     if let place { return place.turnWait }
-    if object.rangeLock.isFree(.whole) { return nil }
+    if object.rangeLock.isFree(range) { return nil }
     guard fileServices.services.hasHeapReserve else { return .frames }
     let hold = TransferHold(self)
-    hold.enter(.whole, of: object)
+    hold.enter(range, of: object)
     place = hold
     return hold.turnWait
   }
@@ -160,7 +165,7 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   ///
   /// Throws EPERM once F_SEAL_SEAL is set, EBUSY for F_SEAL_WRITE while writable shared mappings exist.
   public override func addSeals(_ seals: Seals, _ place: inout TransferHold?) throws(Errno) -> Progress {
-    if let wait = awaitWhole(&place) { return .wait(wait) }
+    if let wait = awaitRange(.whole, &place) { return .wait(wait) }
     guard !object.seals.contains(.seal) else { throw .eperm }
     if seals.contains(.write) && !object.seals.contains(.write) {
       guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
@@ -175,6 +180,31 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
 
   /// Always ready.
   public override func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
+
+  /// posix_fallocate(2) (spec shm.md, 3.25): no page is made.
+  ///
+  /// Throws EPERM when a seal forbids to grow, ENOSPC when swap for the growth is refused.
+  override func performAllocate(to length: Int64, _ place: inout TransferHold?) throws(Errno) -> Progress {
+    if let wait = awaitRange(.whole, &place) { return .wait(wait) }
+    if length > object.size {
+      do throws(Errno) { try object.grow(to: length) } catch { throw error == .enomem ? .enospc : error }
+    }
+    place = nil
+    return .complete
+  }
+
+  /// fspacectl(2) (spec shm.md, 3.26).
+  ///
+  /// Throws EPERM when a seal forbids to write, EIO when a page that is partly in the hole cannot be read from swap; then
+  /// nothing has changed.
+  override func performPunch(_ punch: inout Punch) throws(Errno) -> Progress {
+    let range = punch.range
+    if let wait = awaitRange(range, &punch.hold) { return .wait(wait) }
+    while true {
+      let progress = try object.punch(&punch)
+      if let progress = keepPlace(range, &punch.hold, after: progress) { return progress }
+    }
+  }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if let wait = beginRead(&transfer) { return .wait(wait) }

@@ -91,7 +91,8 @@ struct NameEntry: ~Copyable {
   /// The height of the subtree.
   var height: Int32 = 1
   let rest: Handle<NameBlock>
-  let object: SharedMemoryObject
+  /// What has the name: another object after an exchange (SharedMemoryNamespace+Rename).
+  var object: SharedMemoryObject
   private var words = [8 of UInt64](repeating: 0)
 
   init(_ key: NameKey, _ path: Span<UInt8>, _ rest: Handle<NameBlock>, _ object: SharedMemoryObject) {

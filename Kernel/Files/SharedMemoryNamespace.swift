@@ -70,20 +70,28 @@ struct SharedMemoryNamespace: ~Copyable {
     _ key: NameKey, _ path: Span<UInt8>, _ object: SharedMemoryObject, _ system: MemorySystem
   ) -> Bool {
     precondition(!object.isNamed)
-    guard prepareGroup(of: key.hash, system) else { return false }
-    guard let rest = makeBlocks(path, system) else { return false }
-    guard let entry = entries.allocate(NameEntry(key, path, rest, object), system) else {
-      releaseBlocks(rest, system)
-      return false
-    }
-    setRoot(of: key.hash, insert(entry, key, path, under: root(of: key.hash)))
+    guard let entry = enter(key, path, object, system) else { return false }
     object.isNamed = true
-    count += 1
     if let payer = object.vmObject.payer {
       payer.nameCount += 1
       payer.countKernelMemory(entries[entry].kernelByteCount)
     }
     return true
+  }
+
+  /// Makes an entry and hangs it into its tree; nil when memory for it could not be had.
+  mutating func enter(
+    _ key: NameKey, _ path: Span<UInt8>, _ object: SharedMemoryObject, _ system: MemorySystem
+  ) -> Handle<NameEntry>? {
+    guard prepareGroup(of: key.hash, system) else { return nil }
+    guard let rest = makeBlocks(path, system) else { return nil }
+    guard let entry = entries.allocate(NameEntry(key, path, rest, object), system) else {
+      releaseBlocks(rest, system)
+      return nil
+    }
+    setRoot(of: key.hash, insert(entry, key, path, under: root(of: key.hash)))
+    count += 1
+    return entry
   }
 
   /// The entry of a name, and in `search` the way to it; nil when there is no such name.
@@ -144,16 +152,21 @@ struct SharedMemoryNamespace: ~Copyable {
 
   private mutating func release(_ handle: Handle<NameEntry>, _ system: MemorySystem) -> SharedMemoryObject {
     let byteCount = entries[handle].kernelByteCount
-    let entry = entries.take(handle, system)
-    releaseBlocks(entry.rest, system)
-    count -= 1
-    let object = entry.object
+    let object = drop(handle, system)
     object.isNamed = false
     if let payer = object.vmObject.payer {
       payer.nameCount -= 1
       payer.countKernelMemory(-byteCount)
     }
     return object
+  }
+
+  /// Gives back the memory of an entry that is in no tree any more, and hands its object to the caller.
+  mutating func drop(_ handle: Handle<NameEntry>, _ system: MemorySystem) -> SharedMemoryObject {
+    let entry = entries.take(handle, system)
+    releaseBlocks(entry.rest, system)
+    count -= 1
+    return entry.object
   }
 }
 
@@ -168,7 +181,7 @@ extension SharedMemoryNamespace {
     return groupPool[group].roots[Int(bucket % SharedMemoryNamespace.groupBucketCount)]
   }
 
-  private borrowing func setRoot(of hash: UInt32, _ root: Handle<NameEntry>) {
+  borrowing func setRoot(of hash: UInt32, _ root: Handle<NameEntry>) {
     let bucket = hash & mask
     let group = groups[Int(bucket / SharedMemoryNamespace.groupBucketCount)]
     groupPool[group].roots[Int(bucket % SharedMemoryNamespace.groupBucketCount)] = root

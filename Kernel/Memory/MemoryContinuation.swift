@@ -14,14 +14,20 @@ public enum MemoryContinuation: Remainder {
   case map(PendingMapping, value: UInt64)
   /// It is told which pages are in memory.
   case residence(PendingResidence)
+  /// Mappings are being marked.
+  case mark(PendingMark)
+  /// Advice on pages is acted upon.
+  case advise(PendingAdvice)
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool { true }
 
   /// Whether the map is changed, and not only looked at: then nobody else changes it meanwhile.
   public var changesMap: Bool {
-    if case .residence = self { return false }
-    return true
+    switch self {
+    case .residence, .advise: false
+    default: true
+    }
   }
 
   /// Goes on; `space` is the memory of the process.
@@ -40,6 +46,14 @@ public enum MemoryContinuation: Remainder {
       let progress = try space.report(&pending, &budget)
       self = .residence(pending)
       return progress
+    case .mark(var pending):
+      let progress = try space.mark(&pending, &budget)
+      self = .mark(pending)
+      return progress
+    case .advise(var pending):
+      let progress = try space.act(on: &pending, &budget)
+      self = .advise(pending)
+      return progress
     }
   }
 
@@ -47,7 +61,7 @@ public enum MemoryContinuation: Remainder {
   public var result: UInt64 {
     switch self {
     case .unmap(_, let dataEnd): dataEnd ?? 0
-    case .protect, .residence: 0
+    case .protect, .residence, .mark, .advise: 0
     case .map(_, let value): value
     }
   }

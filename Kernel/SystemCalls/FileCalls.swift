@@ -86,6 +86,9 @@ extension SystemCall {
       case .poll(let poller):
         writes = false
         return try goOnPolling(poller)
+      case .punch(let file, let punch):
+        writes = false
+        return try goOn(file, punch)
       case .message(let file, let transfer):
         writes = false
         return try goOn(file, transfer)

@@ -98,6 +98,7 @@ extension SystemCallTable {
       givesBack: { $0.arguments.first.raw <= $0.space.program.dataEnd },
       { call throws(Errno) in try call.setBreak() })
     declare(.mincore, "mincore", [.pointer, .size, .pointer]) { call throws(Errno) in try call.residence() }
+    declareAdviceCalls()
   }
 }
 

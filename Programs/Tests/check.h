@@ -28,10 +28,10 @@ struct test_case {
 };
 
 #define TEST(identifier)                                                                                        \
-  static void identifier(void);                                                                                 \
+  static void test_##identifier(void);                                                                          \
   static const struct test_case case_##identifier __attribute__((section("test_cases"), used, retain)) = {      \
-      #identifier, identifier};                                                                                 \
-  static void identifier(void)
+      #identifier, test_##identifier};                                                                          \
+  static void test_##identifier(void)
 
 // Ends the case as failed, saying where and what.
 _Noreturn void check_failed(const char *file, int line, const char *text, ...) __attribute__((format(printf, 3, 4)));

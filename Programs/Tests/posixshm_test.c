@@ -1,5 +1,5 @@
-// posixshm_test: the cases of FreeBSD's tests/sys/posixshm/posixshm_test (spec tests.md, section 2) that need no call of a
-// later time, under their names. A case whose number is missing needs shm_rename, posix_fallocate, fspacectl or large pages.
+// posixshm_test: cases of FreeBSD's tests/sys/posixshm/posixshm_test (spec tests.md, section 2) under their names. Others are in
+// posixshm_space_test; those that are missing need large pages.
 
 #include "check.h"
 
@@ -200,21 +200,6 @@ TEST(mode) {
     CHECK_EQUAL(shm_unlink(path), 0);
     CHECK_EQUAL(close(descriptor), 0);
   }
-}
-
-// As far as it goes without fspacectl(2).
-TEST(accounting) {
-  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
-  CHECK(descriptor >= 0);
-  CHECK_EQUAL(ftruncate(descriptor, 32 * PAGE_SIZE), 0);
-  struct stat status;
-  CHECK_EQUAL(fstat(descriptor, &status), 0);
-  CHECK_EQUAL(status.st_blocks, 0);
-  static char page[PAGE_SIZE];
-  memset(page, 0x5f, sizeof page);
-  for (int index = 0; index < 32; index++) CHECK_EQUAL(write(descriptor, page, PAGE_SIZE), PAGE_SIZE);
-  CHECK_EQUAL(fstat(descriptor, &status), 0);
-  CHECK_EQUAL(status.st_blocks * status.st_blksize, status.st_size);
 }
 
 TEST(mmap_prot) {

@@ -31,3 +31,10 @@ extension UInt64 {
   static let createTruncateReadWrite = flags([.readWrite, .create, .truncate] as OpenFlags)
   static let createExclusiveReadWrite = flags([.readWrite, .create, .exclusive] as OpenFlags)
 }
+
+/// Where fields of struct stat lie.
+enum StatField {
+  static let linkCount: UInt64 = 16
+  static let size: UInt64 = 112
+  static let blockCount: UInt64 = 120
+}

@@ -13,6 +13,10 @@ public struct ForkPosition: BitwiseCopyable, Sendable {
   fileprivate var entry: UInt64 = 0
   /// Where the restriction of that entry's translations goes on.
   fileprivate var page: UInt64 = 0
+  /// Whether shared mappings of which the child has copies are to become private in the parent too.
+  fileprivate var makesPrivate = false
+  /// Whether the child has all entries.
+  fileprivate var isCopied = false
 
   /// The beginning.
   public init() {}
@@ -31,12 +35,33 @@ extension AddressSpace {
   public func copy(
     into child: AddressSpace, from position: inout ForkPosition, _ budget: inout Int
   ) throws(Errno) -> Bool {
+    if !position.isCopied {
+      do throws(Errno) {
+        guard try copyEntries(into: child, from: &position, &budget) else { return false }
+      } catch {
+        if position.makesPrivate { takeReservationsBack() }
+        throw error
+      }
+      position.isCopied = true
+      position.entry = 0
+    }
+    return !position.makesPrivate || makePrivate(&position, &budget)
+  }
+
+  private func copyEntries(
+    into child: AddressSpace, from position: inout ForkPosition, _ budget: inout Int
+  ) throws(Errno) -> Bool {
     var handle = position.entry == 0 ? first : findFirst(endingAfter: position.entry) ?? .none
     while !handle.isNone {
       position.entry = system.entries[handle].start
       if budget <= 0 { return false }
       if system.entries[handle].inheritance != .none {
         guard makeCopyOnWrite(handle, &position, &budget) else { return false }
+        if system.entries[handle].sharing == .shared && system.entries[handle].inheritance == .copy {
+          try prepareToBePrivate(handle)
+          position.makesPrivate = true
+        }
+        try prepareSharing(handle)
         try forkEntry(handle, into: child)
       }
       budget -= AddressSpace.unitsPerForkedEntry
@@ -76,30 +101,98 @@ extension AddressSpace {
         AddressRange(uncheckedStart: start, end: end), taking: .write, &budget, system)
       guard position.page >= end else { return false }
     }
-    entries[handle].needsCopy = true
+    // A shared one is the last to change: nothing has, if the fork fails.
+    if entries[handle].sharing == .private { entries[handle].needsCopy = true }
+    return true
+  }
+
+  /// Private memory that a child is to share (minherit(2)) needs an object that both see. It is reserved for each of them.
+  private func prepareSharing(_ handle: Handle<MapEntry>) throws(Errno) {
+    let entries = system.entries
+    guard entries[handle].inheritance == .share, !entries[handle].isGuard else { return }
+    if entries[handle].needsCopy || entries[handle].objectOrNil == nil {
+      guard system.hasHeapReserve else { throw .enomem }
+      ownObject(of: handle)
+    }
+  }
+
+  // MARK: Shared mappings that are copied
+
+  /// A shared mapping of which a child gets a copy (minherit(2)) is one in the parent too from then on: what either stores, only
+  /// it sees. What that needs is reserved first.
+  private func prepareToBePrivate(_ handle: Handle<MapEntry>) throws(Errno) {
+    let entries = system.entries
+    guard !entries[handle].isGuard, entries[handle].protection.contains(.write), entries[handle].charge == 0 else {
+      return
+    }
+    try system.reserve(entries[handle].pageCount, for: account)
+    entries[handle].charge = entries[handle].pageCount
+    entries[handle].account = account
+  }
+
+  /// Gives up what was reserved for shared mappings that stay shared, because the fork has failed.
+  private func takeReservationsBack() {
+    let entries = system.entries
+    var handle = first
+    while !handle.isNone {
+      if entries[handle].sharing == .shared && entries[handle].charge != 0 {
+        system.release(entries[handle].charge, of: entries[handle].account)
+        entries[handle].charge = 0
+        entries[handle].account = nil
+      }
+      handle = entries[handle].next
+    }
+  }
+
+  /// Goes on making shared mappings private of which the child has copies. Returns whether all are.
+  private func makePrivate(_ position: inout ForkPosition, _ budget: inout Int) -> Bool {
+    let entries = system.entries
+    var handle = position.entry == 0 ? first : findFirst(endingAfter: position.entry) ?? .none
+    while !handle.isNone {
+      position.entry = entries[handle].start
+      if budget <= 0 { return false }
+      budget -= 1
+      if entries[handle].sharing == .shared && entries[handle].inheritance == .copy && !entries[handle].isGuard {
+        entries[handle].sharing = .private
+        entries[handle].needsCopy = entries[handle].objectOrNil != nil
+        if entries[handle].countsAsWritable {
+          entries[handle].countsAsWritable = false
+          entries[handle].objectOrNil?.writableMappingByteCount -= entries[handle].end - entries[handle].start
+        }
+      }
+      handle = entries[handle].next
+    }
     return true
   }
 
   private func forkEntry(_ handle: Handle<MapEntry>, into child: AddressSpace) throws(Errno) {
     let entries = system.entries
     let inheritance = entries[handle].inheritance
-    let charge = entries[handle].charge
+    // Fresh memory is private, whatever it is in place of; so is a copy.
+    let isFresh = inheritance == .zero && !entries[handle].isGuard
+    let isCopy = inheritance == .copy && !entries[handle].isGuard
+    let isPrivate = isFresh || isCopy
+    let charge =
+      isFresh && entries[handle].sharing == .shared && entries[handle].protection.contains(.write)
+      ? entries[handle].pageCount : entries[handle].charge
     guard child.mayHaveMoreEntries else { throw .enomem }
     try system.reserve(charge, for: child.account)
-    if inheritance != .zero { entries[handle].objectOrNil?.isSeenOnce = false }
+    if !isFresh { entries[handle].objectOrNil?.isSeenOnce = false }
+    let countsAsWritable = entries[handle].countsAsWritable && !isPrivate
     let new = MapEntry(
       start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,
-      object: inheritance == .zero ? nil : entries[handle].copyReference(), charge: charge,
+      object: isFresh ? nil : entries[handle].copyReference(), charge: charge,
       account: charge == 0 ? nil : child.account, protection: entries[handle].protection,
-      maximum: entries[handle].maximum, kind: entries[handle].kind, sharing: entries[handle].sharing,
-      inheritance: inheritance, needsCopy: inheritance == .zero ? false : entries[handle].needsCopy,
-      countsAsWritable: entries[handle].countsAsWritable)
+      maximum: entries[handle].maximum, kind: entries[handle].kind,
+      sharing: isPrivate ? .private : entries[handle].sharing, inheritance: inheritance,
+      needsCopy: isFresh ? false : entries[handle].needsCopy || isCopy && entries[handle].objectOrNil != nil,
+      countsAsWritable: countsAsWritable, advice: entries[handle].advice)
     guard let copy = entries.allocate(new, system) else {
       system.release(charge, of: child.account)
       throw .enomem
     }
     child.append(copy)
-    if entries[handle].countsAsWritable, let object = entries[handle].objectOrNil {
+    if countsAsWritable, let object = entries[handle].objectOrNil {
       object.writableMappingByteCount += entries[handle].end - entries[handle].start
     }
   }

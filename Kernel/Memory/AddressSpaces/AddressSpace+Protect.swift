@@ -78,15 +78,9 @@ extension AddressSpace {
   private func cut(
     _ pending: PendingProtection, from first: Handle<MapEntry>
   ) throws(Errno) -> Handle<MapEntry> {
-    let range = pending.range
-    var first = first
     do throws(Errno) {
-      if try clip(first, at: range.start) { first = system.entries[first].next }
-      let last = system.entries[first].end > range.end ? first : find(range.end)
-      if let last { _ = try clip(last, at: range.end) }
-      return first
+      return try cutEnds(of: pending.range, from: first)
     } catch {
-      if let handle = find(pending.range.start) { mergeWithPrevious(handle, system.entries.pin(handle)) }
       if pending.charges { system.release(pending.unchargedPageCount, of: account) }
       throw error
     }

@@ -129,7 +129,8 @@ extension AddressSpace {
       charge: upperCharge, account: entries[handle].account, protection: entries[handle].protection,
       maximum: entries[handle].maximum, kind: entries[handle].kind,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
-      needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable)
+      needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable,
+      advice: entries[handle].advice)
     guard let new = entries.allocate(upper, system, priority) else { return false }
     entries[handle].end = address
     entries[handle].charge -= upperCharge

@@ -52,6 +52,7 @@ struct MapEntry: ~Copyable {
   var inheritance: Inheritance
   var needsCopy: Bool
   var countsAsWritable: Bool
+  var advice = EntryAdvice()
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
@@ -69,7 +70,7 @@ struct MapEntry: ~Copyable {
   /// Whether both are the same in all but where they lie and what they show.
   borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
     protection == other.protection && kind == other.kind && maximum == other.maximum && sharing == other.sharing
-      && inheritance == other.inheritance && needsCopy == other.needsCopy
+      && inheritance == other.inheritance && needsCopy == other.needsCopy && advice == other.advice
       && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
       && account === other.account
   }

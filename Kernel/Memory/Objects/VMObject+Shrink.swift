@@ -1,7 +1,8 @@
-// Shrinking an object so that nobody sees it half done (spec shm.md 2.4).
+// Shrinking an object, and making a hole in it, so that nobody sees it half done (spec shm.md 2.4 and 3.26).
 //
-// Invariants, from `beginShrinking` until `continueShrinking` says that it is done
-// - The pages from `hiddenFrom` on, the new last one included if it is cut, are hidden: whoever faults on one waits
+// Invariants, from `beginShrinking` until `continueShrinking` says that it is done (for a hole, `beginPunching` and
+// `continuePunching`)
+// - The pages from `hiddenFrom` up to `hiddenEnd`, the new last one included if it is cut, are hidden: whoever faults on one waits
 //   (`waitForShrinking`), whoever reads or writes by a call waits for the range lock of the shared memory object. Those that
 //   are still mapped show their old content, until they go; a store there was made before the object shrank.
 // - Size, reservation and the count of allocated pages are those from before; `hiddenPageCount` pages of it are gone already.
@@ -52,13 +53,77 @@ extension VMObject {
   /// What a fault on a page has to wait on; nil when it need not.
   @inline(__always)
   func waitForShrinking(_ index: UInt64) -> Wait? {
-    index < hiddenFrom ? nil : Wait(.shrinking(shrinkNumber))
+    index < hiddenFrom || index >= hiddenEnd ? nil : Wait(.shrinking(shrinkNumber))
   }
 
   /// Takes the mappings of the new last page away, which has been zeroed behind its end.
   private func hideTail(_ newCount: UInt64, _ system: MemorySystem) {
-    guard hiddenFrom < newCount, case .resident(let frame) = pages.lookup(hiddenFrom, system.indexNodes) else { return }
+    if hiddenFrom < newCount { removeMappings(ofPage: hiddenFrom, system) }
+  }
+
+  private func removeMappings(ofPage index: UInt64, _ system: MemorySystem) {
+    guard case .resident(let frame) = pages.lookup(index, system.indexNodes) else { return }
     if !system.frames[frame].mappings.isEmpty { system.removeAllMappings(of: frame) }
+  }
+
+  // MARK: Holes
+
+  /// Begins to make a hole in an object without backing: zeroes what lies in it of its first and last page, wherever those
+  /// are, and hides them with all between. When it does not complete, nothing has changed.
+  public func beginPunching(_ bytes: Range<UInt64>) -> PageOutcome {
+    precondition(hiddenFrom == UInt64.max)
+    let first = bytes.lowerBound >> Page.shift
+    let end = Page.count(covering: bytes.upperBound)
+    let startsInside = bytes.lowerBound & Page.offsetMask != 0
+    let endsInside = bytes.upperBound & Page.offsetMask != 0
+    // Both have to be there before either is changed.
+    if startsInside, let unfinished = prepareToZero(first) { return unfinished }
+    if endsInside, let unfinished = prepareToZero(end - 1) { return unfinished }
+    if startsInside { zero(inPage: first, bytes) }
+    if endsInside { zero(inPage: end - 1, bytes) }
+    hiddenFrom = first
+    hiddenEnd = end
+    system.shrinkCount &+= 1
+    shrinkNumber = system.shrinkCount
+    return .complete
+  }
+
+  /// Goes on: removes the whole pages of a hole, at most about `budget`, which they are taken off. Returns whether none is left;
+  /// only then does anybody see it.
+  public func continuePunching(_ bytes: Range<UInt64>, _ budget: inout Int) -> Bool {
+    let system = system
+    let allocated = residentCount + swappedCount
+    let first = Page.count(covering: bytes.lowerBound)
+    let end = bytes.upperBound >> Page.shift
+    if first < end && !removePages(from: first, to: end, &budget, system) {
+      hiddenPageCount += allocated - residentCount - swappedCount
+      if hiddenFrom < first { removeMappings(ofPage: hiddenFrom, system) }
+      if hiddenEnd > end { removeMappings(ofPage: end, system) }
+      return false
+    }
+    hiddenFrom = UInt64.max
+    hiddenEnd = UInt64.max
+    hiddenPageCount = 0
+    system.wake(.shrinking(shrinkNumber))
+    return true
+  }
+
+  /// Brings a page in that is to be zeroed in part; nil when it is there, or nowhere.
+  private func prepareToZero(_ index: UInt64) -> PageOutcome? {
+    guard isPresent(index) else { return nil }
+    switch page(at: index, for: .write, .reserve) {
+    case .frame, .absent: return nil
+    case .wait(let wait): return .wait(wait)
+    case .failed: return .failed
+    }
+  }
+
+  /// Zeroes what lies in one page of some bytes. The page is there, or nowhere.
+  private func zero(inPage index: UInt64, _ bytes: Range<UInt64>) {
+    guard case .resident(let frame) = pages.lookup(index, system.indexNodes) else { return }
+    let start = max(bytes.lowerBound, index << Page.shift)
+    let end = min(bytes.upperBound, (index + 1) << Page.shift)
+    system.physical.zero(frame.address + (start & Page.offsetMask), byteCount: Int(end - start))
   }
 
   /// Zeroes from `start` to the end of the page. An absent page stays absent. Bringing it in may use the reserve: shrinking

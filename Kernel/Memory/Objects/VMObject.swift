@@ -37,9 +37,12 @@ public final class VMObject: AnyOwner {
   var residentCount = 0
   var swappedCount = 0
   var blockCount = 0
-  /// While the object shrinks: the first page that nobody may see until it has (VMObject+Shrink); otherwise beyond all.
+  /// While the object shrinks, or a hole is made in it: the first page that nobody may see until that is done (VMObject+Shrink);
+  /// otherwise beyond all.
   var hiddenFrom = UInt64.max
-  /// Pages that are gone but still count, while the object shrinks.
+  /// Where such pages end.
+  var hiddenEnd = UInt64.max
+  /// Pages that are gone but still count meanwhile.
   var hiddenPageCount = 0
   /// Names the shrinking among wait channels.
   var shrinkNumber: UInt32 = 0

@@ -36,6 +36,10 @@ enum ArgumentKind: UInt8, BitwiseCopyable {
   case origin
   /// F_DUPFD and its like.
   case fileCommand
+  /// MADV_NORMAL and its like.
+  case advice
+  /// INHERIT_SHARE and its like.
+  case inheritance
 }
 
 /// The arguments of a call, at most six.

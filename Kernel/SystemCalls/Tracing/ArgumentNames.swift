@@ -50,6 +50,8 @@ extension SystemCall {
         line.append(argument.word & ~3, bits: openFlagNames)
       }
     case .mapFlags: line.append(argument.word, bits: mapFlagNames)
+    case .advice: line.append(argument, oneOf: adviceNames)
+    case .inheritance: line.append(argument, oneOf: inheritanceNames)
     }
   }
 
@@ -111,6 +113,22 @@ extension SystemCall {
       ValueName(0, "F_DUPFD"), ValueName(1, "F_GETFD"), ValueName(2, "F_SETFD"), ValueName(3, "F_GETFL"),
       ValueName(4, "F_SETFL"), ValueName(5, "F_GETOWN"), ValueName(6, "F_SETOWN"), ValueName(10, "F_DUP2FD"),
       ValueName(17, "F_DUPFD_CLOEXEC"), ValueName(19, "F_ADD_SEALS"), ValueName(20, "F_GET_SEALS"),
+    ]
+  }
+
+  private var adviceNames: [11 of ValueName] {
+    [
+      ValueName(0, "MADV_NORMAL"), ValueName(1, "MADV_RANDOM"), ValueName(2, "MADV_SEQUENTIAL"),
+      ValueName(3, "MADV_WILLNEED"), ValueName(4, "MADV_DONTNEED"), ValueName(5, "MADV_FREE"),
+      ValueName(6, "MADV_NOSYNC"), ValueName(7, "MADV_AUTOSYNC"), ValueName(8, "MADV_NOCORE"),
+      ValueName(9, "MADV_CORE"), ValueName(10, "MADV_PROTECT"),
+    ]
+  }
+
+  private var inheritanceNames: [4 of ValueName] {
+    [
+      ValueName(0, "INHERIT_SHARE"), ValueName(1, "INHERIT_COPY"), ValueName(2, "INHERIT_NONE"),
+      ValueName(3, "INHERIT_ZERO"),
     ]
   }
 

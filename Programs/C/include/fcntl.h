@@ -49,3 +49,11 @@
 
 int open(const char *, int, ...);
 int fcntl(int, int, ...);
+
+#define SPACECTL_DEALLOC 1
+struct spacectl_range {
+  off_t r_offset;
+  off_t r_len;
+};
+int posix_fallocate(int, off_t, off_t);
+int fspacectl(int, int, const struct spacectl_range *, int, struct spacectl_range *);

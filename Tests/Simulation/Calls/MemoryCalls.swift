@@ -1,10 +1,11 @@
-// mmap(2), munmap(2), mprotect(2), break(2) and mincore(2), as the simulation knows them.
+// mmap(2), munmap(2), mprotect(2), break(2) and mincore(2), as the simulation knows them. (The others are in AdviceCalls.swift.)
 
 import ABI
 
 extension SimulatedCalls {
   static let memoryCalls: [any SimulatedCall.Type] = [
-    MapCall.self, UnmapCall.self, ProtectCall.self, BreakCall.self, ResidenceCall.self,
+    MapCall.self, UnmapCall.self, ProtectCall.self, BreakCall.self, ResidenceCall.self, SynchronizeMappingCall.self,
+    AdviseCall.self, InheritCall.self,
   ]
 }
 

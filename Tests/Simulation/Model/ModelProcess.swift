@@ -24,6 +24,9 @@ struct ModelView {
   /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
   var isUncertain = false
 
+  /// What minherit(2) said that fork(2) does with it; nil: what is usual.
+  var inheritance: Int32?
+
   /// Whether the page lies beyond the end of its object.
   var isBeyondEnd: Bool {
     guard let object else { return false }
@@ -112,7 +115,8 @@ final class ModelProcess {
     self.identifier = identifier
     parent = other.number
     descriptors = other.descriptors
-    memory = other.memory
+    other.prepareInheritance()
+    memory = other.inheritedMemory()
     for (page, view) in memory where view.chargedUser != nil {
       memory[page]?.chargedUser = other.credentials.realUser
     }
@@ -132,6 +136,33 @@ final class ModelProcess {
     signals.touched = other.signals.touched
     signals.mask = other.signals.mask
     signals.alternateStack = other.signals.alternateStack
+  }
+
+  /// What is to be copied to a child of a shared mapping is a private one from then on, in both.
+  private func prepareInheritance() {
+    for (page, view) in memory where view.isShared && view.inheritance == 1 {
+      memory[page]?.isShared = false
+      memory[page]?.countsAsWritable = false
+      if view.protection & 2 != 0 { memory[page]?.chargedUser = credentials.realUser }
+    }
+  }
+
+  /// The memory of a child.
+  private func inheritedMemory() -> [UInt64: ModelView] {
+    var result = memory
+    for (page, view) in memory {
+      switch view.inheritance {
+      case 2: result[page] = nil
+      case 3:
+        var fresh = ModelView(protection: view.protection, maximum: view.maximum, isShared: false)
+        fresh.inheritance = 3
+        let isCharged = view.isShared ? view.protection & 2 != 0 : view.chargedUser != nil
+        fresh.chargedUser = isCharged ? credentials.realUser : nil
+        result[page] = fresh
+      default: break
+      }
+    }
+    return result
   }
 
   /// Whether it can take a step.

@@ -45,9 +45,10 @@ extension ReferenceModel {
 
   private func stackPageCount(_ process: ModelProcess) -> UInt64 { facts.isWhole ? process.stackByteCount / 4096 : 0 }
 
-  /// Pages that are reserved for the private memory of a process: what a child needs.
+  /// Pages that are reserved for the private memory of a process: what a child needs, and the parent for what ceases to be
+  /// shared (minherit(2)).
   func reservation(of process: ModelProcess) -> UInt64 {
-    stackPageCount(process) + UInt64(process.memory.values.count { $0.chargedUser != nil })
+    process.memory.values.reduce(stackPageCount(process)) { $0 + $1.forkReservation }
   }
 
   /// Compares the kernel's count.
@@ -100,5 +101,18 @@ extension ReferenceModel {
   func isGrowthRefused(_ object: ModelObject, to length: Int64, by process: ModelProcess) -> Bool {
     let count = ModelObject.pages(length)
     return count > object.pageCount && isRefused(UInt64(count - object.pageCount), for: object.creator, by: process)
+  }
+}
+
+extension ModelView {
+  /// Pages of swap that fork(2) reserves for it.
+  fileprivate var forkReservation: UInt64 {
+    let isWritable = protection & 2 != 0
+    switch inheritance {
+    case 2: return 0
+    case 3 where isShared: return isWritable ? 1 : 0
+    case 1 where isShared: return isWritable ? 2 : 0
+    default: return chargedUser != nil ? 1 : 0
+    }
   }
 }

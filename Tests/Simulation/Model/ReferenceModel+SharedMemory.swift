@@ -3,7 +3,7 @@ import ABI
 
 extension ReferenceModel {
   /// Spec shm.md 2.1: `wanted` is 1 for reading, 2 for writing, 3 for both.
-  private func mayAccess(_ process: ModelProcess, _ object: ModelObject, _ wanted: UInt16) -> Bool {
+  func mayAccess(_ process: ModelProcess, _ object: ModelObject, _ wanted: UInt16) -> Bool {
     mayAccess(process, object.owner, object.group, object.mode, wanted)
   }
 

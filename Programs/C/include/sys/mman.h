@@ -43,6 +43,10 @@
 #define MADV_WILLNEED 3
 #define MADV_DONTNEED 4
 #define MADV_FREE 5
+#define MADV_NOSYNC 6
+#define MADV_AUTOSYNC 7
+#define MADV_NOCORE 8
+#define MADV_CORE 9
 #define MADV_PROTECT 10
 #define MINCORE_INCORE 0x1
 #define MINCORE_REFERENCED 0x2
