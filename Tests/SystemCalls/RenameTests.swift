@@ -86,6 +86,7 @@ import Testing
 
   @Test func `both objects have to let themselves be read and written`() throws {
     let kernel = try TestKernel()
+    kernel.call(.umask, 0)
     try make(kernel, "/mine", size: 1, mode: 0o644)
     try make(kernel, "/open", size: 2, mode: 0o666)
     #expect(kernel.call(.setuid, 7)?.failed == false)
