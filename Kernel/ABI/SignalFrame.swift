@@ -56,6 +56,8 @@ public enum UserContext {
   public static let floatingPointOwner = 232
   /// mc_fpstate: what FXSAVE stores
   public static let floatingPoint = 240
+  /// Its length.
+  public static let legacyByteCount = 512
   /// mc_fsbase
   public static let fsBase = 752
   /// mc_gsbase

@@ -37,13 +37,35 @@ final class FloatingPoint: FloatingPointUnit {
 
   /// Writes the registers into the floating point area of the context at this physical address.
   func save(into context: UInt64) {
-    let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
+    let area = FloatingPoint.area(context)
     if let components = savedComponents { save_extended_state(area, components) } else { save_legacy_state(area) }
+  }
+
+  /// Writes the registers into one area, then loads them from another: both at once, because every switch does it.
+  func exchange(savingInto old: UInt64, restoringFrom new: UInt64) {
+    let (saved, loaded) = (FloatingPoint.area(old), FloatingPoint.area(new))
+    guard let components = savedComponents else {
+      save_legacy_state(saved)
+      return restore_legacy_state(loaded)
+    }
+    save_extended_state(saved, components)
+    restore_extended_state(loaded, components)
+  }
+
+  /// Loads the registers of a new program.
+  func reset() {
+    let area = clean_floating_point_address()
+    if let components = savedComponents { restore_extended_state(area, components) } else { restore_legacy_state(area) }
+  }
+
+  @inline(__always)
+  private static func area(_ context: UInt64) -> UInt64 {
+    AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
   }
 
   /// Loads the registers from the floating point area of the context at this physical address.
   func restore(from context: UInt64) {
-    let area = AddressLayout.directMapBase + context + UInt64(CONTEXT_FLOATING_POINT)
+    let area = FloatingPoint.area(context)
     if let components = savedComponents { restore_extended_state(area, components) } else { restore_legacy_state(area) }
   }
 }

@@ -23,10 +23,11 @@ struct Ticker {
     if controller == nil { LegacyInterruptController.unmask(LegacyInterruptController.timerLine) }
   }
 
-  /// Makes the timer interrupt at a time in nanoseconds since boot, at the latest, unless it is set for that already.
+  /// Makes the timer interrupt at a time in nanoseconds since boot, at the latest. When it is going to interrupt earlier it
+  /// stays as it is: those who take turns quickly need not set it each time, and one look too many costs little.
   @inline(__always)
   mutating func arm(until deadline: UInt64) {
-    if deadline != armed { set(deadline) }
+    if deadline < armed { set(deadline) }
   }
 
   @inline(never)
@@ -48,7 +49,10 @@ struct Ticker {
 
   /// Nothing can run before `deadline` (nanoseconds since boot), unless a device interrupts.
   mutating func wait(until deadline: UInt64?) {
-    if let deadline, deadline != Ticker.never { return arm(until: deadline) }
+    if let deadline, deadline != Ticker.never {
+      if deadline != armed { set(deadline) }
+      return
+    }
     armed = Ticker.never
     if let controller { controller.stopTimer() } else { IntervalTimer.stop() }
   }

@@ -16,4 +16,8 @@ public protocol FloatingPointUnit: AnyObject {
   func save(into context: UInt64)
   /// Loads the registers from the floating point area of the context at this physical address.
   func restore(from context: UInt64)
+  /// Saves into one context, then restores from another.
+  func exchange(savingInto old: UInt64, restoringFrom new: UInt64)
+  /// Loads the registers with which a context starts.
+  func reset()
 }

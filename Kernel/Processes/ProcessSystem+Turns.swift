@@ -124,12 +124,18 @@ extension ProcessSystem {
   }
 
   /// Takes the processor from the current thread if another goes before it.
-  public func giveWay() {
-    guard !currentThreadReference.isEmpty, scheduler.mayHaveBetter,
-      currentThreadReference.borrow({ scheduler.givesWay($0.slot) }), let thread = current
-    else { return }
+  ///
+  /// - Parameter isCharged: whether the clock was looked at just now.
+  @inline(__always)
+  public func giveWay(isCharged: Bool) {
+    guard !currentThreadReference.isEmpty, scheduler.mayHaveBetter else { return }
+    currentThreadReference.borrow { giveWay($0, isCharged) }
+  }
+
+  private func giveWay(_ thread: Thread, _ isCharged: Bool) {
+    guard scheduler.givesWay(thread.slot) else { return }
     countSwitch(of: thread, isVoluntary: false)
-    leaveTurn(thread)
+    leaveTurn(thread, isCharged: isCharged)
     raiseInCall(thread)
     scheduler.giveWay(thread.slot)
   }
@@ -141,10 +147,10 @@ extension ProcessSystem {
   }
 
   /// The thread is not the current one any more.
-  func leaveTurn(_ thread: Thread) {
-    guard current === thread else { return }
+  func leaveTurn(_ thread: Thread, isCharged: Bool = false) {
+    guard currentThreadReference == BackReference(thread) else { return }
     releaseAwaitedFrameAfterTurn(thread)
-    charge()
+    if !isCharged { charge() }
     scheduler.settle(thread.slot)
     thread.teardownDebt &+= memory.takeNewTeardown()
     forgetCurrent()

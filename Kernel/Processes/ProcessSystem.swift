@@ -69,6 +69,8 @@ public final class ProcessSystem: Nameable {
   public var watchers = BackReference<EventWatchers>()
   /// The floating point registers.
   public let floatingPoint: any FloatingPointUnit
+  /// Bytes of its state behind the first 512.
+  public let extendedStateByteCount: Int
   /// How many processes there may be.
   public let maximumProcessCount: Int
   /// Processes, zombies included.
@@ -107,7 +109,7 @@ public final class ProcessSystem: Nameable {
   /// The thread whose floating point state is in the processor, or `.none`.
   var floatingPointOwner = ThreadSlot.none
   /// The address of its context.
-  private var floatingPointContext: UInt64 = 0
+  var floatingPointContext: UInt64 = 0
   var slots: [Process?]
   var threads: ThreadTable
   /// Threads beyond one of each process.
@@ -129,6 +131,7 @@ public final class ProcessSystem: Nameable {
     self.memory = memory
     services = memory.services
     self.floatingPoint = floatingPoint
+    extendedStateByteCount = floatingPoint.extendedByteCount
     self.maximumProcessCount = maximumProcessCount
     threads = ThreadTable(
       processCapacity: maximumProcessCount,
@@ -360,31 +363,6 @@ public final class ProcessSystem: Nameable {
       &+ max(ProcessLimits.limitWaitNanoseconds, others &* ProcessLimits.limitWaitNanosecondsPerWaiter)
   }
 
-  /// Makes the floating point registers those of `thread`.
-  public func takeFloatingPoint(for thread: Thread) {
-    guard floatingPointOwner != thread.slot else { return }
-    saveFloatingPoint()
-    floatingPointContext = thread.record.address.raw
-    floatingPoint.restore(from: floatingPointContext)
-    floatingPointOwner = thread.slot
-  }
-
-  /// Makes the floating point area of a thread's context say what its registers are.
-  public func saveFloatingPoint(of thread: Thread) {
-    if floatingPointOwner == thread.slot { saveFloatingPoint() }
-  }
-
-  /// The floating point area of a thread's context was changed: it is loaded before the thread goes on.
-  public func reloadFloatingPoint(of thread: Thread) {
-    if floatingPointOwner == thread.slot { floatingPointOwner = .none }
-  }
-
   /// Frames that hold the records of threads, signals and actions.
   public var recordFrameCount: Int { records.frameCount + signalRecords.frameCount + actionRecords.frameCount }
-
-  /// Writes the registers that are in the processor to the context they belong to.
-  func saveFloatingPoint() {
-    // (Who ends is not the owner any more.)
-    if floatingPointOwner != .none { floatingPoint.save(into: floatingPointContext) }
-  }
 }

@@ -68,6 +68,8 @@ public final class Scheduler: Waker {
     var place = Place.absent
     /// Of a ready thread, the queue.
     var queue: UInt8 = 0
+    /// Whether a parked thread is in one of the queues of timers.
+    var hasDeadline = false
   }
 
   /// The places of the threads, by slot.
@@ -144,6 +146,7 @@ public final class Scheduler: Waker {
   /// Whether another thread than the running one could run.
   public var hasReady: Bool { readyCount != 0 }
   /// The earliest deadline of a parked thread or of a timer of a process, in nanoseconds since boot.
+  @inline(__always)
   public var earliestDeadlineNanoseconds: UInt64? {
     var earliest = min(min(shortTimers.next, timers.next), processTimers.next)
     if !watchers.isEmpty { earliest = min(earliest, watchers.borrow { $0.nextTimerNanoseconds }) }
@@ -197,6 +200,7 @@ public final class Scheduler: Waker {
     }
     turns[slot.index].park(at: now, waitsForChildren: channel.isForChildren || channel.isLentMemory)
     guard let deadlineNanoseconds else { return }
+    nodes[slot.index].hasDeadline = true
     if deadlineNanoseconds <= now + ProcessLimits.shortWaitNanoseconds {
       shortTimers.insert(slot, deadlineNanoseconds: deadlineNanoseconds)
     } else {
@@ -299,7 +303,13 @@ public final class Scheduler: Waker {
   /// Takes out a process of which a timer is due.
   func popProcess(dueAt now: UInt64) -> ProcessSlot? { processTimers.popDue(now) }
 
+  @inline(__always)
   private func forgetDeadline(_ slot: ThreadSlot) {
+    if nodes[slot.index].hasDeadline { takeDeadline(slot) }
+  }
+
+  @inline(never)
+  private func takeDeadline(_ slot: ThreadSlot) {
     shortTimers.remove(slot)
     timers.remove(slot)
   }
@@ -308,6 +318,7 @@ public final class Scheduler: Waker {
     Int(channel.hash >> 56) & (Scheduler.bucketCount - 1)
   }
 
+  @inline(__always)
   private func leaveBucket(_ slot: ThreadSlot) {
     let channel = channels[slot.index]
     unlink(slot, from: &buckets[bucket(channel)])
@@ -321,12 +332,14 @@ public final class Scheduler: Waker {
     if channel == .privilegedFrames { privilegedFrameWaiterCount += count }
   }
 
+  @inline(__always)
   private func append(_ slot: ThreadSlot, to list: inout List, _ place: Place, _ queue: UInt8 = 0) {
     nodes[slot.index] = Node(previous: list.tail, place: place, queue: queue)
     if list.tail == .none { list.head = slot } else { nodes[list.tail.index].next = slot }
     list.tail = slot
   }
 
+  @inline(__always)
   private func prepend(_ slot: ThreadSlot, to list: inout List, _ queue: UInt8) {
     nodes[slot.index] = Node(next: list.head, place: .ready, queue: queue)
     if list.head == .none { list.tail = slot } else { nodes[list.head.index].previous = slot }

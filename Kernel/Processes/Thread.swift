@@ -105,6 +105,14 @@ public final class Thread: Nameable {
     frame.part(LegacyFloatingPoint.self, atByteOffset: ThreadContext.floatingPointOffset)
   }
 
+  /// Where the buffer lies.
+  @inline(__always)
+  public var bufferAddress: PhysicalAddress { record.address + UInt64(ThreadRecord.bufferOffset) }
+
+  /// Where the floating point area lies.
+  @inline(__always)
+  public var floatingPointAddress: PhysicalAddress { record.address + UInt64(ThreadContext.floatingPointOffset) }
+
   /// Takes the upper halves of the vector registers from what is staged of extended state, which has them.
   public func takeUpperHalves() {
     let header = 64

@@ -23,4 +23,6 @@ enum Answer: BitwiseCopyable {
   case later
   /// The registers are as the handler set them, or there is no thread any more.
   case left
+  /// The same, and the thread goes on with all of them at once; the bases of fs and gs are unchanged.
+  case entered
 }

@@ -11,9 +11,12 @@ import Processes
 
 extension SystemCallTable {
   mutating func declareSignalFrameCalls() {
-    declare(.sigreturn, "sigreturn", [.pointer], copyIn: .structure(argument: 0, byteCount: UserContext.byteCount)) {
-      call throws(Errno) in try call.signalReturn()
-    }
+    declare(
+      .sigreturn, "sigreturn", [.pointer],
+      copyIn: .chosen { call throws(Errno) in
+        call.contextPlace == nil ? .bytes(call.arguments.first.range(UserContext.byteCount)) : .nothing
+      }
+    ) { call throws(Errno) in try call.signalReturn() }
     declare(.getcontext, "getcontext", [.pointer]) { call throws(Errno) in
       guard !call.arguments.first.isNull else { throw .einval }
       call.stageOwnContext()
@@ -39,7 +42,7 @@ private enum ContextKind {
 extension Thread {
   // MARK: Storing
 
-  /// Puts the registers into the buffer as a ucontext_t, without alternate stack, exception and extended state.
+  /// Puts the registers into the buffer as a ucontext_t, without alternate stack, exception and floating point state.
   func stageContext(at offset: Int, mask: SignalSet) {
     let record = stagedContext(at: offset)
     record.value.maskLow = mask.low
@@ -61,11 +64,13 @@ extension Thread {
     record.value.length = UserContext.registersByteCount
     record.value.floatingPointFormat = UserContext.vectorFloatingPoint
     record.value.floatingPointOwner = UserContext.ownedFloatingPoint
-    record.value.floatingPoint = legacyFloatingPoint.value
     record.value.fsBase = context.fsBase
     record.value.gsBase = context.gsBase
     record.value.rest = UserContextRecord.Rest()
   }
+
+  /// Puts the legacy part of the floating point state, which is saved, into the ucontext_t.
+  func stageFloatingPoint(at offset: Int) { stagedContext(at: offset).value.floatingPoint = legacyFloatingPoint.value }
 
   private func stageRegisters(_ record: PinnedRecord<UserContextRecord>) {
     record.value.rdi = context.rdi
@@ -91,6 +96,7 @@ extension SystemCall {
   fileprivate func stageOwnContext() {
     kernel.processes.saveFloatingPoint(of: thread)
     thread.stageContext(at: 0, mask: thread.signals.mask)
+    thread.stageFloatingPoint(at: 0)
     staged.value.rax = 0
     staged.value.rdx = 0
     staged.value.processorFlags = thread.context.rflags & ~ThreadContext.carryFlag
@@ -101,19 +107,37 @@ extension SystemCall {
   /// The context at the front of the buffer.
   private var staged: PinnedRecord<UserContextRecord> { thread.stagedContext(at: 0) }
 
+  /// Where the context of a sigreturn(2) lies, if all of it can be read in one piece now: then nothing but its registers goes
+  /// through the buffer.
+  fileprivate var contextPlace: PhysicalAddress? {
+    spaceReference.borrow { $0.translate(arguments.first.address, byteCount: UserContext.byteCount, .read) }
+  }
+
+  /// Takes the registers of the context over into the buffer, unless all of it was copied there.
+  private func fetchRegisters() -> PhysicalAddress? {
+    guard stagedByteCount == 0, let place = contextPlace else { return nil }
+    let physical = kernel.memory.physical
+    let rest = UInt64(UserContext.fsBase)
+    physical.copy(place, to: thread.bufferAddress, byteCount: UserContext.floatingPoint)
+    physical.copy(
+      place + rest, to: thread.bufferAddress + rest, byteCount: UserContext.byteCount - UserContext.fsBase)
+    return place + UInt64(UserContext.floatingPoint)
+  }
+
   /// sigreturn(2), in FreeBSD's order. It leaves with the registers exactly as they were given.
   fileprivate func signalReturn() throws(Errno) -> Answer {
+    let state = fetchRegisters()
     guard staged.value.flags & ~7 == 0 else { throw .einval }
     let difference = staged.value.processorFlags ^ thread.context.rflags
     guard difference & ~UserContext.changeableFlags == 0 else { throw .einval }
     guard staged.value.codeSelector & 3 == 3 else { throw refuse() }
-    return try load(.signal)
+    return try load(.signal, state)
   }
 
   fileprivate func setContext() throws(Errno) -> Answer {
     guard staged.value.length == UserContext.registersByteCount, staged.value.flags & ~7 == 0
     else { throw .einval }
-    return try load(.user)
+    return try load(.user, nil)
   }
 
   /// What setcontext(2) does, with the context at the front of the buffer; false when that has to wait.
@@ -140,12 +164,14 @@ extension SystemCall {
     return .einval
   }
 
-  private func load(_ kind: ContextKind) throws(Errno) -> Answer {
+  /// Takes a context whose floating point state lies at `state` in memory, or like the rest in the buffer.
+  private func load(_ kind: ContextKind, _ state: PhysicalAddress?) throws(Errno) -> Answer {
     let flags = staged.value.flags
     let takesBases = kind == .signal || flags & UserContext.hasBases != 0
     let (fsBase, gsBase) = (staged.value.fsBase, staged.value.gsBase)
     if takesBases && (fsBase >= ABI.UserSpace.end || gsBase >= ABI.UserSpace.end) { throw refuse() }
-    guard try loadFloatingPoint(hasExtended: flags & UserContext.hasExtended != 0) else { return .restart }
+    guard try loadFloatingPoint(state, hasExtended: flags & UserContext.hasExtended != 0) else { return .restart }
+    let keepsBases = !takesBases || fsBase == thread.context.fsBase && gsBase == thread.context.gsBase
     if takesBases {
       thread.context.fsBase = fsBase
       thread.context.gsBase = gsBase
@@ -154,6 +180,10 @@ extension SystemCall {
     kernel.processes.setMask(
       SignalSet(low: staged.value.maskLow, high: staged.value.maskHigh), of: thread, process)
     thread.context.returnPath = 1
+    if keepsBases && thread.context.rip < ABI.UserSpace.end && kernel.mayGoOn {
+      kernel.processes.takeFloatingPoint(for: thread)
+      return .entered
+    }
     // The machine loads the bases only on the way out of `next()`.
     kernel.processes.needsAttention = true
     return .left
@@ -184,11 +214,11 @@ extension SystemCall {
   }
 
   /// Takes the floating point state of a context; false when the call has to be answered with `restart`.
-  private func loadFloatingPoint(hasExtended: Bool) throws(Errno) -> Bool {
-    let unit = kernel.processes.floatingPoint
+  private func loadFloatingPoint(_ state: PhysicalAddress?, hasExtended: Bool) throws(Errno) -> Bool {
+    let processes = kernel.processes
     let length = staged.value.rest.extendedLength
     if hasExtended {
-      guard length <= UInt64(unit.extendedByteCount) else { throw .einval }
+      guard length <= UInt64(processes.extendedStateByteCount) else { throw .einval }
       let range = UserRange(
         start: VirtualAddress(staged.value.rest.extended), byteCount: Int(truncatingIfNeeded: length))
       guard try fetchExtended(range) else { return false }
@@ -198,16 +228,15 @@ extension SystemCall {
     guard format == UserContext.vectorFloatingPoint else { throw .einval }
     let owner = staged.value.floatingPointOwner
     if owner == UserContext.unusedFloatingPoint {
-      kernel.processes.reloadFloatingPoint(of: thread)
-      thread.context.setCleanFloatingPoint()
+      processes.resetFloatingPoint(of: thread)
       return true
     }
     guard owner == UserContext.ownedFloatingPoint || owner == UserContext.storedFloatingPoint else { throw .einval }
     if hasExtended {
-      guard unit.extendedByteCount > 0 else { throw .eopnotsupp }
-      guard length >= 64, extendedWord(0) & ~unit.components == 0 else { throw .einval }
+      guard processes.extendedStateByteCount > 0 else { throw .eopnotsupp }
+      guard length >= 64, extendedWord(0) & ~processes.floatingPoint.components == 0 else { throw .einval }
     }
-    takeFloatingPoint(extendedByteCount: hasExtended ? Int(truncatingIfNeeded: length) : 0, unit.vectorStatusMask)
+    takeFloatingPoint(state, extendedByteCount: hasExtended ? Int(truncatingIfNeeded: length) : 0)
     return true
   }
 
@@ -216,7 +245,7 @@ extension SystemCall {
     var progress = 0
     let outcome = thread.frame.value.extendedState.withMutableBytes { bytes in
       var room = bytes._mutatingExtracting(0..<range.byteCount)
-      return space.copyIn(from: range.start, into: &room, progress: &progress)
+      return spaceReference.borrow { $0.copyIn(from: range.start, into: &room, progress: &progress) }
     }
     return try isDone(outcome)
   }
@@ -228,15 +257,19 @@ extension SystemCall {
 
   /// Writes what was given into the floating point area of the context. Of the header only the components count: the rest must
   /// be zero for the processor.
-  private func takeFloatingPoint(extendedByteCount: Int, _ vectorStatusMask: UInt32) {
+  private func takeFloatingPoint(_ state: PhysicalAddress?, extendedByteCount: Int) {
     kernel.processes.saveFloatingPoint(of: thread)
     kernel.processes.reloadFloatingPoint(of: thread)
-    thread.legacyFloatingPoint.value = staged.value.floatingPoint
+    if let state {
+      kernel.memory.physical.copy(state, to: thread.floatingPointAddress, byteCount: UserContext.legacyByteCount)
+    } else {
+      thread.legacyFloatingPoint.value = staged.value.floatingPoint
+    }
     // MXCSR; bits that are reserved would be refused.
     let status = thread.context.floatingPoint[3]
-    thread.context.floatingPoint[3] = status & ~UInt64(UInt32.max) | status & UInt64(vectorStatusMask)
-    let unit = kernel.processes.floatingPoint
-    guard unit.extendedByteCount > 0 else { return }
+    let mask = kernel.processes.floatingPoint.vectorStatusMask
+    thread.context.floatingPoint[3] = status & ~UInt64(UInt32.max) | status & UInt64(mask)
+    guard kernel.processes.extendedStateByteCount > 0 else { return }
     let components = extendedByteCount > 0 ? extendedWord(0) : thread.context.floatingPoint[64]
     thread.context.floatingPoint[64] = components | SystemCall.legacyComponents
     for index in 65..<72 { thread.context.floatingPoint[index] = 0 }

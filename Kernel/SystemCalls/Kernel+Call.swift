@@ -147,6 +147,7 @@ extension Kernel {
       processes.lookAtClock()
       processes.endUsedTurn()
     case .left: break
+    case .entered: return true
     }
     return false
   }

@@ -97,10 +97,21 @@ extension Kernel {
 
   // MARK: The frame
 
-  /// Makes the frame of a handler in the thread's buffer, and begins to store it on the stack that is meant.
+  /// A thread sends its own process a signal, or itself, whose handler it is to run before it goes on: at once, when nothing
+  /// else is due. Nil: the signal is to be posted.
+  func handleAtOnce(_ information: SignalInformation, _ thread: Thread, _ process: Process) -> Answer? {
+    guard tracer == nil, processes.runsHandler(of: information.signal, thread, process), mayGoOn else { return nil }
+    processes.tellWatchers(of: information.signal, process)
+    succeed(&thread.context, 0)
+    return beginHandler(information, nil, thread, process) ? .entered : .left
+  }
+
+  /// Makes the frame of a handler in the thread's buffer, and begins to store it on the stack that is meant. Whether it has
+  /// begun.
+  @discardableResult
   private func beginHandler(
     _ information: SignalInformation, _ exception: ProcessorException?, _ thread: Thread, _ process: Process
-  ) {
+  ) -> Bool {
     let alternate = thread.signals.alternateStack
     tracer?.end(thread, process)
     let entry = processes.enterHandler(information.signal, thread, process)
@@ -111,7 +122,7 @@ extension Kernel {
     if entry.usesAlternateStack && alternate.isEnabled && !alternate.contains(stackPointer) {
       top = alternate.start &+ alternate.byteCount
     }
-    let extendedByteCount = processes.floatingPoint.extendedByteCount
+    let extendedByteCount = processes.extendedStateByteCount
     var extendedAddress: UInt64 = 0
     if extendedByteCount > 0 {
       top = (top &- UInt64(extendedByteCount)) & ~63
@@ -126,10 +137,17 @@ extension Kernel {
     thread.stageStack(alternate)
     // Also without SA_SIGINFO, until the registers are set.
     thread.staged(SignalInformation.Words.self, at: SignalFrame.information).value = information.words
-    storeFrame(
-      PendingSignalFrame(
-        frameAddress: frame, extendedAddress: extendedAddress, extendedByteCount: extendedByteCount,
-        wantsInformation: entry.wantsInformation), thread, process)
+    let pending = PendingSignalFrame(
+      frameAddress: frame, extendedAddress: extendedAddress, extendedByteCount: extendedByteCount,
+      wantsInformation: entry.wantsInformation)
+    if process.space.borrow({ pending.storeAtOnce(thread, $0) }) {
+      pending.enter(thread)
+      processes.resetFloatingPoint(of: thread)
+      return true
+    }
+    thread.stageFloatingPoint(at: SignalFrame.context)
+    storeFrame(pending, thread, process)
+    return false
   }
 
   /// Stores the frame from where it stopped, then enters the handler. A stack that cannot be written ends the process.
@@ -139,7 +157,7 @@ extension Kernel {
     switch outcome {
     case .complete:
       frame.enter(thread)
-      processes.reloadFloatingPoint(of: thread)
+      processes.resetFloatingPoint(of: thread)
       thread.continuation = .none
     case .fault, .tooLong:
       thread.continuation = .none
@@ -153,6 +171,28 @@ extension Kernel {
 }
 
 extension PendingSignalFrame {
+  /// Stores everything, if all of it lies in one page that can be written now: what is staged, and the floating point state
+  /// from where it lies. Otherwise nothing has happened.
+  fileprivate func storeAtOnce(_ thread: Thread, _ space: AddressSpace) -> Bool {
+    let gap = extendedByteCount == 0 ? 0 : extendedAddress &- frameAddress
+    let byteCount = extendedByteCount == 0 ? SignalFrame.byteCount : Int(gap) + extendedByteCount
+    guard let place = space.translate(VirtualAddress(frameAddress), byteCount: byteCount, .write) else { return false }
+    let physical = space.system.physical
+    let state = SignalFrame.context + UserContext.floatingPoint
+    let rest = SignalFrame.context + UserContext.fsBase
+    let end = wantsInformation ? SignalFrame.byteCount : SignalFrame.information
+    physical.copy(thread.bufferAddress, to: place, byteCount: state)
+    physical.copy(thread.floatingPointAddress, to: place + UInt64(state), byteCount: rest - state)
+    physical.copy(thread.bufferAddress + UInt64(rest), to: place + UInt64(rest), byteCount: end - rest)
+    if !wantsInformation { physical.zero(place + UInt64(end), byteCount: SignalFrame.byteCount - end) }
+    if extendedByteCount > 0 {
+      physical.copy(
+        thread.floatingPointAddress + UInt64(UserContext.legacyByteCount), to: place + gap,
+        byteCount: extendedByteCount)
+    }
+    return true
+  }
+
   /// Stores what is left.
   fileprivate mutating func store(_ thread: Thread, _ space: AddressSpace) -> UserCopyOutcome {
     if progress < extendedByteCount {
@@ -191,7 +231,6 @@ extension PendingSignalFrame {
     thread.context.rsp = frameAddress
     thread.context.rflags &= ~UserContext.flagsClearedForHandlers
     thread.context.returnPath = 1
-    thread.context.setCleanFloatingPoint()
   }
 }
 

@@ -30,7 +30,7 @@ extension Kernel {
     }
     var steps = 0
     while true {
-      if let next = step() { return next }
+      if let next = step(isFirst: steps == 0) { return next }
       steps += 1
       if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
@@ -38,12 +38,12 @@ extension Kernel {
     }
   }
 
-  /// One bounded step; nil when another is to follow.
-  private func step() -> Next? {
+  /// One bounded step; nil when another is to follow. Before the first one the clock has just been looked at.
+  private func step(isFirst: Bool) -> Next? {
     processes.noteTeardown()
     makeRoom()
     processes.needsAttention = false
-    processes.giveWay()
+    processes.giveWay(isCharged: isFirst)
     if processes.current == nil && !processes.takeTurn() {
       if processes.isEmpty {
         // A device that still uses frames of what is gone is waited for.

@@ -28,7 +28,12 @@ extension Kernel {
   public func watch(_ event: Event) -> Bool {
     let trace = tracer.flatMap { begin(event, $0) }
     monitor?.begin(kind(of: event))
-    let goesOn = handle(event)
+    var isCall = false
+    if case .systemCall = event { isCall = true }
+    if isCall { processes.current?.context.returnPath = 0 }
+    var goesOn = handle(event)
+    // A thread that would go on at once with every register set goes the long way, where it is seen what became of it.
+    if isCall, goesOn, let thread = processes.current, thread.context.returnPath != 0 { goesOn = false }
     monitor?.end()
     if let trace { end(trace, goesOn: goesOn) }
     if goesOn { eventEnded() }

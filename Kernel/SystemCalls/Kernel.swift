@@ -108,8 +108,9 @@ public final class Kernel {
     thread.hasRun = true
     thread.takeArgumentsFromRegisters()
     let number = thread.context.rax
-    guard number < UInt64(SystemCallTable.count), table[Int(truncatingIfNeeded: number)].preparation.isEmpty else {
-      return begin(entry(number), thread, process)
+    guard number < UInt64(SystemCallTable.count) else { return begin(table.unknown, thread, process) }
+    guard table[Int(truncatingIfNeeded: number)].preparation.isEmpty else {
+      return begin(table[Int(truncatingIfNeeded: number)], thread, process)
     }
     return run(table[Int(truncatingIfNeeded: number)].declaration, thread, process)
   }

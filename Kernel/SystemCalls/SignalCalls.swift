@@ -76,6 +76,11 @@ extension SystemCall {
 
   fileprivate func kill() throws(Errno) -> Answer {
     let signal = try signal(arguments.second.integer)
+    if let signal, arguments.first.integer == process.identifier,
+      let answer = kernel.handleAtOnce(SignalInformation(signal, .user, from: process), thread, process)
+    {
+      return answer
+    }
     guard let pending = try kernel.processes.kill(arguments.first.integer, signal, by: process) else {
       return .value(0)
     }
@@ -120,8 +125,15 @@ extension SystemCall {
     if target == -1 {
       try killOtherThreads(of: process, try signal(number))
     } else {
-      let thread = try thread(target, of: process)
-      try post(try signal(number), thread, of: process)
+      let receiver = try thread(target, of: process)
+      let signal = try signal(number)
+      if let signal, receiver === thread,
+        let answer = kernel.handleAtOnce(
+          SignalInformation(signal, .lightweightProcess, from: process), thread, process)
+      {
+        return answer
+      }
+      try post(signal, receiver, of: process)
     }
     return .value(0)
   }

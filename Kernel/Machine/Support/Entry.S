@@ -10,7 +10,8 @@
 //   is cld, clac and the rest at once, on processors without clac too).
 // - No swapgs: the record has a fixed address. #DB, NMI, #DF and #MC arrive on stacks of their own (Linker/kernel.ld).
 // - Swift is called in its own convention: a method's `self` in r13, which it may change; rbx, r12, r14 and r15 it keeps.
-// - `sysret` is used only to addresses below 2^46, so it cannot fault in ring 0 (Intel SDM volume 2, SYSRET).
+// - `sysret` is used only to addresses up to 2^46, so it cannot fault in ring 0 (Intel SDM volume 2, SYSRET): a call that goes
+//   on at once goes on behind its instruction, or has set the return path together with the address.
 
 #include "ProcessorRecord.h"
 
@@ -68,12 +69,16 @@ procedure \name
   call [rip + processor_record + RECORD_SYSTEM_CALL]
   test al, al
   jz resume
-  // The same thread goes on: what the call has kept is still the thread's own.
+  // The same thread goes on: what the call has kept is still the thread's own, unless it has set every register.
   mov rsp, [rip + processor_record + RECORD_CONTEXT]
+  cmp dword ptr [rsp + CONTEXT_RETURN_PATH], RETURN_BY_SYSRET
+  .if \stores_bases
+  jne resume_all_of_call
+  .else
+  // A base may be another than the context says.
+  jne resume
+  .endif
   mov rcx, [rsp + CONTEXT_RIP]
-  mov r8, rcx
-  shr r8, USER_SPACE_BITS
-  jnz resume_all
   mov r13, [rsp + CONTEXT_R13]
   mov rbp, [rsp + CONTEXT_RBP]
   jmp .Lsysret
@@ -117,6 +122,13 @@ procedure resume
   xor r10d, r10d
   mov rsp, [rsp + CONTEXT_RSP]
   sysretq
+
+// A call of the thread itself has set every register but the bases, which are loaded; the address is one of ring 3. What the
+// program has in the data segments is its own, and a handler's are the usual ones.
+procedure resume_all_of_call
+  mov eax, SELECTOR_USER_DATA
+  mov ds, eax
+  mov es, eax
 
 // Everything from the context at rsp. Swift has checked that the address is canonical (`machine_resume`).
 procedure resume_all

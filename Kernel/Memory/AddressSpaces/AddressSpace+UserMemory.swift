@@ -134,9 +134,10 @@ extension AddressSpace {
     return tables.translate(address.raw, access, system)
   }
 
-  /// Where a short range begins that lies in one page, as most do, if the page tables allow the access now.
+  /// Where a range begins that lies in one page, as most short ones do, if the page tables allow the access now; for the rest
+  /// of the event.
   @inline(__always)
-  private func translate(_ address: VirtualAddress, byteCount: Int, _ access: AccessType) -> PhysicalAddress? {
+  public func translate(_ address: VirtualAddress, byteCount: Int, _ access: AccessType) -> PhysicalAddress? {
     UInt64(byteCount) <= Page.byteCount - address.pageOffset ? translate(address, access) : nil
   }
 

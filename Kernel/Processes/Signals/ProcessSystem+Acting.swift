@@ -150,9 +150,35 @@ extension ProcessSystem {
 
   // MARK: Handlers
 
+  /// Whether a signal that the current thread sends its own process now, or itself, would be the next thing that is due, and
+  /// its handler run in that thread before anything else: then it need not be posted.
+  @inline(__always)
+  public func runsHandler(of signal: Signal, _ thread: Thread, _ process: Process) -> Bool {
+    guard process.caughtSignals.contains(signal), !SignalSet.withConsequences.contains(signal),
+      thread.signals.queue.pending.union(process.signalQueue.pending).isEmpty,
+      !thread.signals.mask.union(thread.signals.awaited).contains(signal)
+    else { return false }
+    return !thread.isEnding && !process.isStopped && process.state == .running && process.lender == .none
+      && thread.signals.fastBlockAddress == 0 && !thread.signals.isFastBlocked && !thread.signals.hasSuspendedMask
+      && thread.teardownDebt <= 0
+  }
+
+  /// Tells who watches a process of a signal that is not posted.
+  @inline(__always)
+  public func tellWatchers(of signal: Signal, _ process: Process) {
+    if !watchers.isEmpty { watchers.borrow { $0.signalPosted(signal, to: process.identifier) } }
+  }
+
   /// What a handler that begins finds, and what is changed by its beginning: the mask, and the action if it is for once.
   public func enterHandler(_ signal: Signal, _ thread: Thread, _ process: Process) -> HandlerEntry {
-    guard let actions = process.actions else { preconditionFailure("handler without an action") }
+    guard let owned = process.actions else { preconditionFailure("handler without an action") }
+    return BackReference(owned).borrow { enterHandler(signal, thread, process, $0) }
+  }
+
+  @inline(__always)
+  private func enterHandler(
+    _ signal: Signal, _ thread: Thread, _ process: Process, _ actions: SignalActions
+  ) -> HandlerEntry {
     let flags = actions.flags(signal)
     let oldMask = thread.signals.hasSuspendedMask ? thread.signals.suspendedMask : thread.signals.mask
     thread.signals.hasSuspendedMask = false

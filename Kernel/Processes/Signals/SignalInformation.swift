@@ -2,6 +2,7 @@
 
 public import ABI
 import Files
+import Primitives
 
 /// What is known of one instance of a signal.
 public struct SignalInformation: BitwiseCopyable, Sendable {
@@ -35,7 +36,7 @@ public struct SignalInformation: BitwiseCopyable, Sendable {
     self.signal = signal
     self.code = code
     process = sender.identifier
-    user = sender.credentials.user
+    user = BackReference(sender.credentials).borrow { $0.user }
   }
 
   /// An exception of the processor with this vector.

@@ -74,6 +74,8 @@ public struct SignalSet: Equatable, BitwiseCopyable, Sendable {
   public static let stops = SignalSet(low: 1 << 16 | 1 << 17 | 1 << 20 | 1 << 21)
   /// The signals that do nothing to a process that has not asked for anything: SIGURG, SIGCHLD, SIGIO, SIGWINCH, SIGINFO.
   public static let ignoredByDefault = SignalSet(low: 1 << 15 | 1 << 19 | 1 << 22 | 1 << 27 | 1 << 28)
+  /// The signals that do more when they are posted than to be pending: those that stop, SIGCONT, and SIGKILL.
+  static let withConsequences = SignalSet(low: 1 << 8 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 20 | 1 << 21)
   /// SIGCONT alone.
   public static let continuation = SignalSet(low: 1 << 18)
 }

@@ -5,7 +5,7 @@
 //
 // Invariants
 // - Only a thread whose continuation is a sleep on a word is queued, once. Who takes the continuation away takes the thread out.
-// - Sleepers are woken in the order in which they came. Lists are linked through `nexts` and `previouses`; nothing here
+// - Sleepers are woken in the order in which they came. Lists are linked through the places of the threads; nothing here
 //   allocates after `init`.
 // - Waking costs what hashes to the key's bucket.
 
@@ -15,23 +15,28 @@ import Primitives
 public struct UserSleepQueue {
   private static let bucketCount = 256
 
-  private var keys: [WaitChannel]
-  private var nexts: [ThreadSlot]
-  private var previouses: [ThreadSlot]
-  private var queued: [Bool]
-  private var heads: [ThreadSlot]
-  private var tails: [ThreadSlot]
+  /// The place of a thread, and its neighbours there.
+  private struct Place: BitwiseCopyable {
+    var key = WaitChannel.frames
+    var next = ThreadSlot.none
+    var previous = ThreadSlot.none
+    var isQueued = false
+  }
+
+  private struct List: BitwiseCopyable {
+    var head = ThreadSlot.none
+    var tail = ThreadSlot.none
+  }
+
+  private var places: [Place]
+  private var lists: [List]
   /// Sleepers.
   public private(set) var count = 0
 
   /// Makes an empty queue for threads in slots below `slotCount`.
   init(slotCount: Int) {
-    keys = Array(repeating: .frames, count: slotCount)
-    nexts = Array(repeating: .none, count: slotCount)
-    previouses = Array(repeating: .none, count: slotCount)
-    queued = Array(repeating: false, count: slotCount)
-    heads = Array(repeating: .none, count: UserSleepQueue.bucketCount)
-    tails = Array(repeating: .none, count: UserSleepQueue.bucketCount)
+    places = Array(repeating: Place(), count: slotCount)
+    lists = Array(repeating: List(), count: UserSleepQueue.bucketCount)
   }
 
   private static func bucket(_ key: WaitChannel) -> Int {
@@ -41,51 +46,55 @@ public struct UserSleepQueue {
   /// Whether somebody sleeps on what hashes like a key.
   @inline(__always)
   func mayContain(_ key: WaitChannel) -> Bool {
-    count != 0 && heads[UserSleepQueue.bucket(key)] != .none
+    count != 0 && lists[UserSleepQueue.bucket(key)].head != .none
   }
 
   /// Whether a thread sleeps and nobody has woken it.
-  public func contains(_ slot: ThreadSlot) -> Bool { queued[slot.index] }
+  public func contains(_ slot: ThreadSlot) -> Bool { places[slot.index].isQueued }
 
   /// Whether nobody else sleeps on the key of a thread.
-  func isAlone(_ slot: ThreadSlot) -> Bool { count(on: keys[slot.index], atMost: 2) == 1 }
+  func isAlone(_ slot: ThreadSlot) -> Bool { count(on: places[slot.index].key, atMost: 2) == 1 }
 
   /// Adds a thread as the last.
   mutating func append(_ slot: ThreadSlot, on key: WaitChannel) {
-    precondition(!queued[slot.index], "a thread that sleeps twice")
+    precondition(!places[slot.index].isQueued, "a thread that sleeps twice")
     let bucket = UserSleepQueue.bucket(key)
-    let last = tails[bucket]
-    queued[slot.index] = true
-    keys[slot.index] = key
-    nexts[slot.index] = .none
-    previouses[slot.index] = last
-    if last == .none { heads[bucket] = slot } else { nexts[last.index] = slot }
-    tails[bucket] = slot
+    let last = lists[bucket].tail
+    lists[bucket] = List(head: last == .none ? slot : lists[bucket].head, tail: slot)
+    places[slot.index] = Place(key: key, previous: last, isQueued: true)
+    if last != .none { places[last.index].next = slot }
     count += 1
   }
 
   /// Takes a thread out, if it is in.
   mutating func remove(_ slot: ThreadSlot) {
-    guard queued[slot.index] else { return }
-    let bucket = UserSleepQueue.bucket(keys[slot.index])
-    let next = nexts[slot.index]
-    let previous = previouses[slot.index]
-    if previous == .none { heads[bucket] = next } else { nexts[previous.index] = next }
-    if next == .none { tails[bucket] = previous } else { previouses[next.index] = previous }
-    queued[slot.index] = false
+    let place = places[slot.index]
+    guard place.isQueued else { return }
+    let bucket = UserSleepQueue.bucket(place.key)
+    places[slot.index].isQueued = false
+    if place.previous == .none {
+      lists[bucket].head = place.next
+    } else {
+      places[place.previous.index].next = place.next
+    }
+    if place.next == .none {
+      lists[bucket].tail = place.previous
+    } else {
+      places[place.next.index].previous = place.previous
+    }
     count -= 1
   }
 
   /// Takes the first thread out that sleeps on a key.
   mutating func removeFirst(on key: WaitChannel) -> ThreadSlot? {
     guard count != 0 else { return nil }
-    var slot = heads[UserSleepQueue.bucket(key)]
+    var slot = lists[UserSleepQueue.bucket(key)].head
     while slot != .none {
-      if keys[slot.index] == key {
+      if places[slot.index].key == key {
         remove(slot)
         return slot
       }
-      slot = nexts[slot.index]
+      slot = places[slot.index].next
     }
     return nil
   }
@@ -94,10 +103,10 @@ public struct UserSleepQueue {
   func count(on key: WaitChannel, atMost most: Int = .max) -> Int {
     guard count != 0 else { return 0 }
     var found = 0
-    var slot = heads[UserSleepQueue.bucket(key)]
+    var slot = lists[UserSleepQueue.bucket(key)].head
     while slot != .none, found < most {
-      if keys[slot.index] == key { found += 1 }
-      slot = nexts[slot.index]
+      if places[slot.index].key == key { found += 1 }
+      slot = places[slot.index].next
     }
     return found
   }

@@ -173,6 +173,15 @@ public final class SimulatedFloatingPoint: FloatingPointUnit {
     registers = (memory.word(at: context + Self.offset), memory.word(at: context + Self.offset + 8))
   }
 
+  /// Saves the registers of one context and restores those of another.
+  public func exchange(savingInto old: UInt64, restoringFrom new: UInt64) {
+    save(into: old)
+    restore(from: new)
+  }
+
+  /// The registers with which a context starts.
+  public func reset() { registers = (0, 0) }
+
   /// XMM0 in the standard format, inside the floating point area of a thread context.
   private static let offset: UInt64 = 256 + 160
 }

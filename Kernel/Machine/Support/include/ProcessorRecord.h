@@ -136,6 +136,8 @@ INLINE uint64_t context_word(uint64_t context, uint64_t offset) { return *(volat
 
 /* Tables that the processor reads. */
 #define DESCRIPTOR_COUNT 11
+extern const uint64_t clean_floating_point_area[CONTEXT_FLOATING_POINT_BYTE_COUNT / 8];
+INLINE uint64_t clean_floating_point_address(void) { return (uint64_t)clean_floating_point_area; }
 extern uint64_t global_descriptors[DESCRIPTOR_COUNT];
 extern uint8_t task_state[104];
 extern uint64_t interrupt_descriptors[512];
