@@ -1,7 +1,7 @@
 // cost_test: what calls and faults cost, in instructions of the emulated machine (the time stamp counter under QEMU's
 // -icount), as the minimum over some rounds. Two things are held fast: that a cost does not grow with the number of names,
 // objects, processes or mappings that exist, and that it stays below a ceiling: what FreeBSD 15-CURRENT needs for the same on
-// the same machine, and for what is called most often a tenth more than it took when it was last made cheaper.
+// the same machine, and for what is called most often a little more than it took when it was last made cheaper.
 
 #include "threads.h"
 
@@ -149,7 +149,7 @@ static uint64_t cost_of_child(void) {
 
 TEST(a_child_costs_the_same_among_a_hundred_processes) {
   uint64_t few = cost_of_child();
-  CHECK_COST("fork, _exit and waitpid", few, 33500);
+  CHECK_COST("fork, _exit and waitpid", few, 32400);
   enum { others = 100 };
   pid_t children[others];
   for (int number = 0; number < others; number++) {
@@ -184,7 +184,7 @@ TEST(a_byte_through_a_pipe_costs_the_same_among_a_hundred) {
   int ends[2], others[2];
   CHECK_EQUAL(pipe2(ends, 0), 0);
   uint64_t few = cost_of_byte(ends);
-  CHECK_COST("a byte through a pipe", few, 1760);
+  CHECK_COST("a byte through a pipe", few, 1737);
   for (int number = 0; number < 100; number++) {
     CHECK_EQUAL(pipe2(others, O_NONBLOCK), 0);
     CHECK_EQUAL(write(others[1], others, 1), 1);
@@ -196,7 +196,7 @@ TEST(a_byte_through_a_pair_of_sockets_costs_the_same_among_a_hundred) {
   int ends[2], others[2];
   CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, ends), 0);
   uint64_t few = cost_of_byte(ends);
-  CHECK_COST("a byte through a pair of sockets", few, 1610);
+  CHECK_COST("a byte through a pair of sockets", few, 1430);
   for (int number = 0; number < 100; number++) {
     CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, others), 0);
     CHECK_EQUAL(write(others[0], "x", 1), 1);
@@ -233,7 +233,7 @@ static uint64_t cost_of_answer(int readers) {
 
 TEST(an_answer_through_pipes_costs_the_same_among_many_who_wait) {
   uint64_t few = cost_of_answer(1);
-  CHECK_COST("a byte to another process and back", few, 9440);
+  CHECK_COST("a byte to another process and back", few, 8640);
   CHECK_NO_GROWTH("a byte to another process and back", few, cost_of_answer(32));
 }
 
@@ -281,10 +281,10 @@ TEST(signals_are_cheap) {
   struct sigaction action = {.sa_handler = handle};
   CHECK_EQUAL(sigaction(SIGUSR1, &action, NULL), 0);
   pid_t self = getpid();
-  CHECK_COST("a signal to oneself, its handler and the return", LEAST(50, kill(self, SIGUSR1), ), 6500);
+  CHECK_COST("a signal to oneself, its handler and the return", LEAST(50, kill(self, SIGUSR1), ), 2815);
   CHECK_EQUAL(handled, 50);
   sigset_t set = {{1}}, old;
-  CHECK_COST("sigprocmask", LEAST(50, sigprocmask(SIG_BLOCK, &set, &old), ), 680);
+  CHECK_COST("sigprocmask", LEAST(50, sigprocmask(SIG_BLOCK, &set, &old), ), 615);
 }
 
 static struct worker worker;
@@ -300,7 +300,7 @@ TEST(threads_are_cheap) {
         start_worker(&worker, 0, ends);
         join_worker(&worker);
       }, );
-  CHECK_COST("thr_new, thr_exit and joining", cost, 7400);
+  CHECK_COST("thr_new, thr_exit and joining", cost, 6575);
 }
 
 static volatile uint32_t *words;
@@ -345,7 +345,7 @@ TEST(words_are_waited_for_cheaply) {
         await(words + 1, number);
       }, );
   CHECK_EQUAL(check_wait(child), 0);
-  CHECK_COST("a word handed to another process and back", cost, 4900);
+  CHECK_COST("a word handed to another process and back", cost, 4075);
 }
 
 TEST(poll_costs_what_it_asks_about) {

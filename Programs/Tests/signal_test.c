@@ -2,6 +2,7 @@
 
 #include "signals.h"
 
+#include <sys/event.h>
 #include <sys/resource.h>
 
 TEST(a_handler_runs_before_kill_returns) {
@@ -11,6 +12,20 @@ TEST(a_handler_runs_before_kill_returns) {
   CHECK_EQUAL(last_signal, SIGUSR1);
   CHECK_EQUAL(last_code, SI_USER);
   CHECK_EQUAL(last_pid, getpid());
+}
+
+TEST(ones_own_signal_that_is_handled_counts_for_a_queue) {
+  catch(SIGUSR1, 0);
+  int queue = kqueue();
+  struct kevent event;
+  const struct timespec at_once = {0, 0};
+  EV_SET(&event, SIGUSR1, EVFILT_SIGNAL, EV_ADD, 0, 0, 0);
+  CHECK_EQUAL(kevent(queue, &event, 1, NULL, 0, NULL), 0);
+  for (int round = 0; round < 3; round++) CHECK_EQUAL(kill(getpid(), SIGUSR1), 0);
+  CHECK_EQUAL(count, 3);
+  CHECK_EQUAL(kevent(queue, NULL, 0, &event, 1, &at_once), 1);
+  CHECK_EQUAL(event.data, 3);
+  CHECK_EQUAL(close(queue), 0);
 }
 
 static volatile long second_argument;

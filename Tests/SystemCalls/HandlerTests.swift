@@ -92,6 +92,27 @@ private func handle(
     #expect(kernel.loadWord(data + 0x900) == 0)
   }
 
+  @Test(arguments: [false, true])
+  func `a frame that crosses a page is stored and taken back like any other`(crosses: Bool) throws {
+    let kernel = try TestKernel()
+    handle(kernel)
+    let stack = TestKernel.data + (crosses ? 0x3280 : 0x4000)
+    kernel.setRegister(Place.rsp, stack)
+    kernel.setRegister(Place.rbx, 0xbbbb)
+    kernel.call(.kill, 1, user1)
+    let frame = kernel.register(Place.rsp)
+    #expect((frame & 4095 > 4096 - 896) == crosses)
+    #expect(kernel.loadWord(frame) == handler)
+    #expect(kernel.loadWord(frame + 96) == 0xbbbb)
+    #expect(kernel.loadWord(frame + 216) == stack)
+    #expect(kernel.loadWord(frame + 784) == (stack - 128 - 320) & ~63)
+    #expect(kernel.loadWord(frame + 904) == UInt64(0x10001) | 1 << 32)
+    kernel.setRegister(Place.rbx, 1)
+    kernel.call(.sigreturn, frame + 16)
+    #expect(kernel.register(Place.rbx) == 0xbbbb)
+    #expect(kernel.register(Place.rsp) == stack)
+  }
+
   @Test(
     arguments: [
       (160, UInt64(8), Errno.einval), (192, 0x200, .einval), (184, 0, .einval), (224, 5, .einval), (232, 7, .einval),
