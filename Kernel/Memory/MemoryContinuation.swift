@@ -18,6 +18,10 @@ public enum MemoryContinuation: Remainder {
   case mark(PendingMark)
   /// Advice on pages is acted upon.
   case advise(PendingAdvice)
+  /// Mappings are being wired; the call returns this value.
+  case wire(PendingWiring, value: UInt64)
+  /// Mappings cease to be wired.
+  case unwire(PendingUnwiring)
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool { true }
@@ -41,7 +45,13 @@ public enum MemoryContinuation: Remainder {
       let progress = try space.protect(&pending, &budget)
       self = .protect(pending)
       return progress
-    case .map(let pending, _): return pending.step(&budget)
+    case .map(let pending, let value):
+      let progress = pending.step(&budget)
+      if progress == .complete && space.wiresFuture {
+        self = .wire(PendingWiring(future: pending.range), value: value)
+        return .again
+      }
+      return progress
     case .residence(var pending):
       let progress = try space.report(&pending, &budget)
       self = .residence(pending)
@@ -54,6 +64,14 @@ public enum MemoryContinuation: Remainder {
       let progress = try space.act(on: &pending, &budget)
       self = .advise(pending)
       return progress
+    case .wire(var pending, let value):
+      let progress = try space.wire(&pending, &budget)
+      self = .wire(pending, value: value)
+      return progress
+    case .unwire(var pending):
+      let progress = try space.unwire(&pending, &budget)
+      self = .unwire(pending)
+      return progress
     }
   }
 
@@ -61,8 +79,8 @@ public enum MemoryContinuation: Remainder {
   public var result: UInt64 {
     switch self {
     case .unmap(_, let dataEnd): dataEnd ?? 0
-    case .protect, .residence, .mark, .advise: 0
-    case .map(_, let value): value
+    case .protect, .residence, .mark, .advise, .unwire: 0
+    case .map(_, let value), .wire(_, let value): value
     }
   }
 }

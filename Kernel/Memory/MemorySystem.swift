@@ -73,6 +73,10 @@ public final class MemorySystem: Nameable {
   /// Counts that only grow, and live instances.
   public internal(set) var counters = MemoryCounters()
   var inspections: UInt32 = 0
+  /// Pages of mappings that programs keep in memory (mlock(2)): `vm.stats.vm.v_user_wire_count`.
+  public internal(set) var wiredPageCount: UInt64 = 0
+  /// The most of them that there may be: `vm.max_user_wired`.
+  public var mostWiredPageCount: UInt64 = 0
   /// Counts the shrinkings of objects, to number them.
   var shrinkCount: UInt32 = 0
   /// Counts the objects that were named to sleepers, to number them (`VMObject.placeNumber`).
@@ -101,6 +105,8 @@ public final class MemorySystem: Nameable {
     var total = 0
     for index in available.indices { total += Int(available[index].end - available[index].start) }
     managedFrameCount = total
+    // FreeBSD: four fifths.
+    mostWiredPageCount = UInt64(total) * 4 / 5
     reserveFrameCount = min(64, max(8, total / 256))
     privilegedFrameCount = min(1024, max(8, total / 32))
     allocationFloor = reserveFrameCount

@@ -1,4 +1,5 @@
-// msync(2), madvise(2) and minherit(2): the argument checks in the order of spec shm.md 3.15, 3.17 and 3.18.
+// msync(2), madvise(2), minherit(2), and mlock(2) and its like: the argument checks in the order of spec shm.md 3.15, 3.17 and
+// 3.18; of mlock(2) in that of FreeBSD's kern_mlock.
 
 import ABI
 import Memory
@@ -11,6 +12,16 @@ extension SystemCallTable {
     declare(
       .madvise, "madvise", [.pointer, .size, .advice], .refuses(.enomem, .none), givesBack: { $0.adviceGivesBack },
       { call throws(Errno) in try call.advise() })
+    declare(.mlock, "mlock", [.pointer, .size], .refuses(.enomem, .none)) { call throws(Errno) in
+      try call.lockMemory()
+    }
+    declare(.munlock, "munlock", [.pointer, .size], .refuses(.enomem, .none), givesBack: { _ in true }) {
+      call throws(Errno) in try call.unlockMemory()
+    }
+    declare(.mlockall, "mlockall", [.bits], .refuses(.enomem, .none)) { call throws(Errno) in
+      try call.lockAllMemory()
+    }
+    declare(.munlockall, "munlockall", []) { call throws(Errno) in try call.unlockAllMemory() }
     declare(.minherit, "minherit", [.pointer, .size, .inheritance], .refuses(.enomem, .none)) { call throws(Errno) in
       try call.setInheritance()
     }
@@ -90,5 +101,73 @@ extension SystemCall {
     guard let range = userPart(start, end) else { return .value(0) }
     if let answer = waitForEdit() { return answer }
     return try goOn(.mark(PendingMark(range, .inheritance(inheritance))))
+  }
+
+  // MARK: mlock
+
+  /// Whether so many pages more of the process may be wired (RLIMIT_MEMLOCK).
+  func mayLock(_ pages: UInt64) -> Bool {
+    let limit = process.limit(.lockedMemory).soft
+    let (total, overflow) = space.wiredPageCount.addingReportingOverflow(pages)
+    return limit == ResourceLimit.infinity || !overflow && total <= UInt64(max(0, limit)) >> Page.shift
+  }
+
+  /// The first page of mlock(2) and munlock(2), and the bytes of all. EINVAL when the range wraps.
+  private func lockedPages() throws(Errno) -> (start: UInt64, byteCount: UInt64) {
+    let address = arguments.first.raw
+    let (last, wraps) = address.addingReportingOverflow(arguments.second.raw)
+    let end = (last &+ Page.offsetMask) & ~Page.offsetMask
+    guard !wraps, end >= last else { throw .einval }
+    let start = address & ~Page.offsetMask
+    return (start, end - start)
+  }
+
+  /// The range of such pages. ENOMEM when they leave user space, where nothing is mapped.
+  private func lockedRange(_ start: UInt64, _ byteCount: UInt64) throws(Errno) -> AddressRange {
+    guard start >= ABI.UserSpace.start, ABI.UserSpace.contains(VirtualAddress(start), byteCount: byteCount),
+      let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount)
+    else { throw .enomem }
+    return range
+  }
+
+  /// mlock(2): EINVAL for a range that wraps, ENOMEM for more than `vm.max_user_wired` or RLIMIT_MEMLOCK allow.
+  fileprivate func lockMemory() throws(Errno) -> Answer {
+    let (start, byteCount) = try lockedPages()
+    let pages = byteCount >> Page.shift
+    guard pages <= kernel.memory.mostWiredPageCount, mayLock(pages) else { throw .enomem }
+    if pages == 0 { return .value(0) }
+    let range = try lockedRange(start, byteCount)
+    if let answer = waitForEdit() { return answer }
+    return try goOn(.wire(PendingWiring(range), value: 0))
+  }
+
+  /// munlock(2)
+  fileprivate func unlockMemory() throws(Errno) -> Answer {
+    let (start, byteCount) = try lockedPages()
+    if byteCount == 0 { return .value(0) }
+    let range = try lockedRange(start, byteCount)
+    if let answer = waitForEdit() { return answer }
+    return try goOn(.unwire(PendingUnwiring(range)))
+  }
+
+  /// mlockall(2): EINVAL for no flag or unknown ones, ENOMEM when RLIMIT_MEMLOCK does not allow what there is.
+  fileprivate func lockAllMemory() throws(Errno) -> Answer {
+    let flags = MemoryLockFlags(rawValue: arguments.first.word)
+    guard !flags.isEmpty, flags.isSubset(of: [.current, .future]) else { throw .einval }
+    if flags.contains(.current) {
+      let limit = process.limit(.lockedMemory).soft
+      guard limit == ResourceLimit.infinity || space.virtualByteCount <= UInt64(max(0, limit)) else { throw .enomem }
+      if let answer = waitForEdit() { return answer }
+    }
+    if flags.contains(.future) { space.wiresFuture = true }
+    guard flags.contains(.current) else { return .value(0) }
+    return try goOn(.wire(.everything, value: 0))
+  }
+
+  /// munlockall(2)
+  fileprivate func unlockAllMemory() throws(Errno) -> Answer {
+    if let answer = waitForEdit() { return answer }
+    space.wiresFuture = false
+    return try goOn(.unwire(.everything))
   }
 }

@@ -179,10 +179,20 @@ extension SystemCall {
     choosePlace(&request, map, space.program, process.limit(.data))
     if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
     var budget = kernel.unitsPerTurn
+    if space.wiresFuture && !map.flags.contains(.guardRange) {
+      guard mayLock(map.byteCount >> Page.shift) else { throw .enomem }
+    }
     let (address, outcome) = try space.map(request, &budget)
     let value = address.raw &+ map.pageOffset
-    guard case .pending(let pending) = outcome else { return .value(value) }
-    return cut(.again, .map(pending, value: value))
+    if case .pending(let pending) = outcome { return cut(.again, .map(pending, value: value)) }
+    guard space.wiresFuture else { return .value(value) }
+    return try wire(from: address.raw, map.byteCount, then: value)
+  }
+
+  /// Wires what has been mapped, if that can be done, and returns a value.
+  private func wire(from start: UInt64, _ byteCount: UInt64, then value: UInt64) throws(Errno) -> Answer {
+    guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(value) }
+    return try goOn(.wire(PendingWiring(future: range), value: value))
   }
 
   /// Refuses with ENOMEM what RLIMIT_AS does not allow.
@@ -287,6 +297,7 @@ extension SystemCall {
           address: oldEnd, byteCount: newEnd - oldEnd, placement: .exclusive, protection: [.read, .write],
           maximum: .all, sharing: .private, object: nil))
       space.program.dataEnd = newEnd
+      if space.wiresFuture { return try wire(from: oldEnd, newEnd - oldEnd, then: newEnd) }
     } else if newEnd < oldEnd, let range = AddressRange(covering: VirtualAddress(newEnd), byteCount: oldEnd - newEnd) {
       return try goOn(.unmap(range, dataEnd: newEnd))
     }

@@ -233,6 +233,8 @@ struct SystemControlTable {
     add("vm.swap_total", memory, nil, { .long($0.memory.accounting.swapTotal &* Page.byteCount) })
     add("vm.swap_reserved", memory, nil, { .long($0.memory.accounting.reserved &* Page.byteCount) })
     add("vm.stats.vm.v_page_count", memory, nil, { .integer(UInt32($0.memory.managedFrameCount)) })
+    add("vm.max_user_wired", memory, nil, { .long($0.memory.mostWiredPageCount) })
+    add("vm.stats.vm.v_user_wire_count", memory, nil, { .integer(UInt32($0.memory.wiredPageCount)) })
     add("vm.stats.vm.v_free_count", memory, nil, { .integer(UInt32($0.memory.freeFrameCount)) })
     add(
       "vm.stats.vm.v_swappgsin", memory, nil, { .integer(UInt32(truncatingIfNeeded: $0.memory.counters.swapPagesIn)) })

@@ -54,7 +54,8 @@ public struct PendingAdvice: BitwiseCopyable, Sendable {
 extension AddressSpace {
   /// Goes on acting upon advice. Takes entries, pages and translations that it looks at off `budget`.
   ///
-  /// - Throws: `ENOMEM` when the range of an msync(2) has a hole; then nothing has changed.
+  /// - Throws: `ENOMEM` when the range of an msync(2) has a hole, `EBUSY` when translations that are to go are wired; then nothing
+  ///   has changed.
   public func act(on pending: inout PendingAdvice, _ budget: inout Int) throws(Errno) -> Progress {
     if let wait = editWait { return .wait(wait) }
     if pending.looksForHoles {
@@ -85,16 +86,22 @@ extension AddressSpace {
     if pending.start == pending.end, !handle.isNone, system.entries[handle].start <= pending.start {
       pending.start = system.entries[handle].start
       pending.end = system.entries[handle].end
+      try checkWiring(handle, pending)
       return true
     }
     repeat {
       guard !handle.isNone, system.entries[handle].start <= pending.position else { throw .enomem }
       if budget <= 0 { return false }
       budget -= 1
+      try checkWiring(handle, pending)
       pending.position = system.entries[handle].end
       handle = system.entries[handle].next
     } while pending.position < pending.end
     return true
+  }
+
+  private func checkWiring(_ handle: Handle<MapEntry>, _ pending: PendingAdvice) throws(Errno) {
+    if pending.advice == .invalidate && system.entries[handle].wiring != .none { throw .ebusy }
   }
 
   /// Acts upon advice on a part of an entry that has an object. Returns where to go on, the end of the part when it is done.
@@ -113,7 +120,8 @@ extension AddressSpace {
   /// Removes the pages that nobody else sees; whether none is left.
   private func free(_ handle: Handle<MapEntry>, _ range: AddressRange, _ budget: inout Int) -> Bool {
     guard let object = system.entries[handle].objectOrNil, object.kind == .anonymous, object.isSeenOnce,
-      object.backingObject == nil, system.entries[handle].sharing == .private, !system.entries[handle].needsCopy
+      object.backingObject == nil, system.entries[handle].sharing == .private, !system.entries[handle].needsCopy,
+      system.entries[handle].wiring == .none
     else { return true }
     return object.removePages(
       from: system.entries[handle].index(of: range.start), to: system.entries[handle].index(of: range.end - 1) + 1,
@@ -126,7 +134,8 @@ extension AddressSpace {
     var hasRoom = true
     let position = forEachPage(of: handle, range, &budget) { frame, address in
       if hasRoom && tables.translate(address, .read, system) == nil {
-        hasRoom = tables.enter(frame, at: address, allowing: protection, for: .read, system)
+        let isWired = system.entries[handle].wiring != .none
+        hasRoom = tables.enter(frame, at: address, allowing: protection, for: .read, isWired: isWired, system)
       }
     }
     // What cannot be entered now is entered when it is used.

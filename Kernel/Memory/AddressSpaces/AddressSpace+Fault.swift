@@ -17,6 +17,12 @@ extension AddressSpace {
   public func resolveFault(at address: VirtualAddress, _ access: AccessType) -> FaultOutcome {
     // What is replaced in steps is mapped before and after.
     if let wait = editWait { return .wait(wait) }
+    return resolve(at: address, access)
+  }
+
+  /// The same for the thread that changes the map.
+  @inline(__always)
+  func resolve(at address: VirtualAddress, _ access: AccessType) -> FaultOutcome {
     guard address.raw >= UserSpace.start, address.raw < UserSpace.end, let handle = find(address.raw) else {
       return .signal(.sigsegv, code: .segmentNotMapped)
     }
@@ -43,9 +49,10 @@ extension AddressSpace {
     system.counters.faults &+= 1
     // The entry keeps its object: nothing on the way changes the map.
     let index = entries[handle].index(of: page)
-    switch object.borrow({ locate(index, in: $0, access) }) {
-    case .own(let frame): return enter(frame, at: page, mayWrite ? protection : readable, access)
-    case .backing(let frame): return enter(frame, at: page, readable, access)
+    let isWired = entries[handle].wiring != .none
+    switch object.borrow({ locate(index, in: $0, access, entries[handle].wiring) }) {
+    case .own(let frame): return enter(frame, at: page, mayWrite ? protection : readable, access, isWired)
+    case .backing(let frame): return enter(frame, at: page, readable, access, isWired)
     case .wait(let wait): return .wait(wait)
     case .outside: return .signal(.sigbus, code: .busObject)
     }
@@ -54,12 +61,12 @@ extension AddressSpace {
   /// Enters a page into the page tables. A page that is mapped too often loses its other mappings, and with them perhaps tables
   /// of this space.
   private func enter(
-    _ frame: FrameNumber, at page: UInt64, _ protection: Protection, _ access: AccessType
+    _ frame: FrameNumber, at page: UInt64, _ protection: Protection, _ access: AccessType, _ isWired: Bool
   ) -> FaultOutcome {
-    if tables.enter(frame, at: page, allowing: protection, for: access, system) { return .resolved }
+    if tables.enter(frame, at: page, allowing: protection, for: access, isWired: isWired, system) { return .resolved }
     guard system.hasLongestList(frame) else { return .wait(.frames) }
     system.removeAllMappings(of: frame)
-    return enter(frame, at: page, protection, access)
+    return enter(frame, at: page, protection, access, isWired)
   }
 
   /// A fault in an entry that does not allow the access: a stack may grow into its gap.
@@ -69,7 +76,7 @@ extension AddressSpace {
   ) -> FaultOutcome {
     if system.entries[handle].kind == .stackGap {
       switch growStack(into: handle, at: address.raw) {
-      case .grown: return resolveFault(at: address, access)
+      case .grown: return resolve(at: address, access)
       case .wait: return .wait(.frames)
       case .refused: break
       }
@@ -129,7 +136,9 @@ extension AddressSpace {
 
   /// Finds the page at `topIndex` of a chain of objects, bringing it in, copying it or making it as the access demands.
   @inline(__always)
-  private func locate(_ topIndex: UInt64, in top: VMObject, _ access: AccessType) -> Location {
+  private func locate(
+    _ topIndex: UInt64, in top: VMObject, _ access: AccessType, _ wiring: EntryWiring
+  ) -> Location {
     if let wait = top.waitForShrinking(topIndex) { return .wait(wait) }
     switch top.pages.lookup(topIndex, system.indexNodes) {
     case .resident(let frame):
@@ -145,7 +154,11 @@ extension AddressSpace {
       case .failed, .absent: return .outside
       }
     case .empty:
-      guard topIndex < top.pageCount else { return .outside }
+      if topIndex >= top.pageCount {
+        // A page that was wired when its object shrank is there still, as zeros (spec shm.md 2.4, step d).
+        guard wiring == .wired else { return .outside }
+        top.hasPagesBeyondEnd = true
+      }
       if top.backing == nil { return addZeroed(topIndex, top) }
       return locateBehind(topIndex, top, access)
     }

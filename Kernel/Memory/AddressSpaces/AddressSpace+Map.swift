@@ -7,7 +7,8 @@ public import Primitives
 /// mapping; what it was to replace may be gone in part then.
 public final class PendingMapping {
   private let space: AddressSpace
-  private let range: AddressRange
+  /// Where it goes.
+  let range: AddressRange
   private var handle: Handle<MapEntry>
   /// What a new stack may grow into, if it is one.
   private let gap: Handle<MapEntry>

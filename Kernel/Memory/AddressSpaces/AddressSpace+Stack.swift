@@ -87,6 +87,11 @@ extension AddressSpace {
       trimEnd(gap, to: end - byteCount)
     }
     insert(handle)
+    // What grows on wired memory, or where all is to be, is brought in as it is used, and kept from then on.
+    if wiresFuture || entries[stack].wiring == .wired, mayWire(byteCount >> Page.shift) {
+      entries[handle].wiring = .wired
+      countWired(Int(byteCount >> Page.shift))
+    }
     mergeWithNext(handle)
     return .grown
   }

@@ -93,6 +93,7 @@ extension AddressSpace {
   /// Takes bytes that an entry is about to lose out of what is counted.
   private func discount(_ handle: Handle<MapEntry>, _ byteCount: UInt64) {
     if !system.entries[handle].isGuard { virtualByteCount -= byteCount }
+    if system.entries[handle].wiring != .none { countWired(-Int(byteCount >> Page.shift)) }
     if system.entries[handle].charge != 0 {
       let pages = byteCount >> Page.shift
       system.entries[handle].charge -= pages
@@ -130,7 +131,7 @@ extension AddressSpace {
       maximum: entries[handle].maximum, kind: entries[handle].kind,
       sharing: entries[handle].sharing, inheritance: entries[handle].inheritance,
       needsCopy: entries[handle].needsCopy, countsAsWritable: entries[handle].countsAsWritable,
-      advice: entries[handle].advice)
+      advice: entries[handle].advice, wiring: entries[handle].wiring)
     guard let new = entries.allocate(upper, system, priority) else { return false }
     entries[handle].end = address
     entries[handle].charge -= upperCharge

@@ -32,6 +32,10 @@ public final class AddressSpace: AnyOwner {
   public internal(set) var editor: Int32 = 0
   /// Mappings.
   public internal(set) var entryCount = 0
+  /// Pages of mappings that are wired: what RLIMIT_MEMLOCK limits.
+  public internal(set) var wiredPageCount: UInt64 = 0
+  /// Whether what is mapped from now on is wired (MCL_FUTURE).
+  public var wiresFuture = false
   /// Bytes of all mappings but guards: what RLIMIT_AS limits.
   public internal(set) var virtualByteCount: UInt64 = 0
   /// Where the program and its data segment lie.
@@ -116,6 +120,7 @@ public final class AddressSpace: AnyOwner {
     count(entries: -1)
     virtualByteCount -= entry.countedByteCount
     if entry.charge != 0 { system.release(entry.charge, of: entry.account) }
+    if entry.wiring != .none { countWired(-Int(entry.pageCount)) }
     if entry.countsAsWritable, let object = entry.objectOrNil {
       object.writableMappingByteCount -= entry.end - entry.start
     }

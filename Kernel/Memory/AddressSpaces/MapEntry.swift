@@ -22,6 +22,14 @@ enum EntryKind: UInt8, Sendable {
   case guardRange
 }
 
+/// Whether a mapping's pages are kept in memory (mlock(2)).
+enum EntryWiring: UInt8, Sendable {
+  case none
+  /// They are being brought in.
+  case begun
+  case wired
+}
+
 /// One mapping: the range `start ..< end` shows `object` from page `offset` on.
 ///
 /// Invariants
@@ -53,12 +61,17 @@ struct MapEntry: ~Copyable {
   var needsCopy: Bool
   var countsAsWritable: Bool
   var advice = EntryAdvice()
+  var wiring = EntryWiring.none
 
   var pageCount: UInt64 { (end - start) >> Page.shift }
 
   /// Whether nothing in it can be reached, whatever is done to its protection.
   @inline(__always)
   var isGuard: Bool { kind.rawValue >= EntryKind.stackGap.rawValue }
+
+  /// Pages that count as wired.
+  @inline(__always)
+  var wiredPageCount: UInt64 { wiring == .none ? 0 : pageCount }
 
   /// What counts for RLIMIT_AS.
   @inline(__always)
@@ -71,7 +84,7 @@ struct MapEntry: ~Copyable {
   borrowing func isLike(_ other: borrowing MapEntry) -> Bool {
     protection == other.protection && kind == other.kind && maximum == other.maximum && sharing == other.sharing
       && inheritance == other.inheritance && needsCopy == other.needsCopy && advice == other.advice
-      && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
+      && wiring == other.wiring && countsAsWritable == other.countsAsWritable && (charge == 0) == (other.charge == 0)
       && account === other.account
   }
 

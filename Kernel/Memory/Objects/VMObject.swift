@@ -61,6 +61,8 @@ public final class VMObject: AnyOwner {
   var shadowCount = 0
   /// Whether those who show it are to know that it is no good any more (UMTX_SHM_DESTROY).
   public var isDestroyed = false
+  /// Whether pages behind the end may be there: they were wired when the object shrank.
+  var hasPagesBeyondEnd = false
   /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
   /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
   var isSeenOnce = false

@@ -83,6 +83,7 @@ extension MemorySystem {
     if size != .small { return removeMappings(slot, from: first, size.frameCount, entry) }
     let cost = removeMapping(slot, from: first)
     noteMarks(entry, first)
+    if entry & PageTableEntry.wired != 0 { unwire(first) }
     return cost
   }
 

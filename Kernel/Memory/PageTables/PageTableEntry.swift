@@ -50,6 +50,8 @@ public enum PageTableEntry {
   public static let large: UInt64 = 1 << 7
   /// Survives a root load.
   public static let global: UInt64 = 1 << 8
+  /// The leaf keeps its page in memory (mlock(2)). The processor leaves the bit alone.
+  public static let wired: UInt64 = 1 << 9
   /// Instructions may not be fetched.
   public static let noExecute: UInt64 = 1 << 63
   /// The frame's physical address.
@@ -60,9 +62,10 @@ public enum PageTableEntry {
   /// A leaf of a program's memory, which is being used in this way.
   @inline(__always)
   static func leaf(
-    _ frame: FrameNumber, level: Int, allowing protection: Protection, for access: AccessType
+    _ frame: FrameNumber, level: Int, allowing protection: Protection, for access: AccessType, isWired: Bool
   ) -> UInt64 {
     var entry = frame.address.raw | present | user | accessed
+    if isWired { entry |= wired }
     if level > 0 { entry |= large }
     if protection.contains(.write) { entry |= writable }
     if !protection.contains(.execute) { entry |= noExecute }

@@ -9,14 +9,14 @@ extension PageTables {
   @inline(__always)
   mutating func enter(
     _ frame: FrameNumber, at address: UInt64, _ size: PageSize = .small, allowing protection: Protection,
-    for access: AccessType, _ system: MemorySystem
+    for access: AccessType, isWired: Bool = false, _ system: MemorySystem
   ) -> Bool {
     let level = size.rawValue
     if level > 0 { prepareLargeLeaf(frame, address, size, system) }
     guard let table = makeTable(covering: address, level: level, system) else { return false }
     let physical = system.physical
     let slot = PageTableEntry.slot(table, address, level: level)
-    let new = PageTableEntry.leaf(frame, level: level, allowing: protection, for: access)
+    let new = PageTableEntry.leaf(frame, level: level, allowing: protection, for: access, isWired: isWired)
     let old = physical.load(slot)
     if old & PageTableEntry.present == 0 {
       guard system.addMapping(slot, to: frame, size) else { return false }
@@ -25,16 +25,20 @@ extension PageTables {
       system.frames[table].usedGroups |= PageTableEntry.group(address, level: level)
       residentPageCount &+= Int(size.frameCount)
       if level > 0 { largeLeafCount &+= 1 }
+      if isWired { system.wire(frame) }
       return true
     }
     let oldFrame = PageTableEntry.frame(old)
     if oldFrame == frame {
       let replaced = physical.exchange(new, at: slot)
       if replaced & PageTableEntry.dirty != 0 { physical.set(bits: PageTableEntry.dirty, at: slot) }
+      if isWired { system.wire(frame) }
+      if replaced & PageTableEntry.wired != 0 { system.unwire(frame) }
     } else {
       guard system.addMapping(slot, to: frame, size) else { return false }
       let replaced = physical.exchange(new, at: slot)
       system.removeMapping(slot, from: oldFrame, size, replaced)
+      if isWired { system.wire(frame) }
     }
     if !processors.isEmpty { system.issue(page: address, to: processors) }
     return true

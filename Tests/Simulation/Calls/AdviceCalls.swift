@@ -1,4 +1,4 @@
-// msync(2), madvise(2) and minherit(2), as the simulation knows them.
+// msync(2), madvise(2), minherit(2), mlock(2) and its like, as the simulation knows them.
 
 import ABI
 
@@ -141,5 +141,120 @@ struct InheritCall: SimulatedCall {
     }
     let range = generator.windowRange()
     return InheritCall(address: range.address, byteCount: range.byteCount, inheritance: inheritance)
+  }
+}
+
+/// mlock(2), or munlock(2)
+struct LockCall: SimulatedCall {
+  var address: UInt64
+  var byteCount: UInt64
+  var locks = true
+
+  static var examples: [CallExample] {
+    [
+      ("mlock", LockCall(address: Program.window, byteCount: 4 * 4096)),
+      ("munlock", LockCall(address: Program.window + 4096, byteCount: 4096, locks: false)),
+    ]
+  }
+
+  var number: SystemCallNumber { locks ? .mlock : .munlock }
+  var arguments: [CallArgument] { [.word(address), .word(byteCount)] }
+  var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enomem] }
+  var transferErrors: [Errno] { [.enomem] }
+  func givesBack(_ model: ReferenceModel, _ process: ModelProcess) -> Bool { !locks }
+
+  private var pages: Range<UInt64>? {
+    let (last, wraps) = address.addingReportingOverflow(byteCount)
+    let end = (last &+ 4095) & ~4095
+    return wraps || end < last ? nil : address / 4096..<max(address / 4096, end / 4096)
+  }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    guard let pages else { return .error(.einval) }
+    if locks {
+      let limit = process.limits[6].soft
+      let locked = process.memory.values.count { $0.isLocked } + pages.count
+      if limit != ModelLimit.infinity && locked > limit / 4096 { return .error(.enomem) }
+    }
+    for page in pages {
+      guard let view = process.memory[page] else { return .error(.enomem) }
+      if locks && (view.isGuard || view.protection == 0) { return .error(.enomem) }
+    }
+    for page in pages { process.setLocked(page, locks) }
+    return .value(0)
+  }
+
+  /// What lies behind the end of an object cannot be locked, but what was done before that was seen stays open; so does how many
+  /// pages all may lock.
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard let pages else { return false }
+    return pages.count > 64 && pages.upperBound <= ReferenceModel.userEnd / 4096
+      || pages.prefix(1000).contains { page in process.memory[page].map { $0.isBeyondEnd || $0.isUncertain } ?? false }
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    let locks = generator.random.chance(oneIn: 2)
+    if generator.random.chance(oneIn: 10) {
+      return LockCall(address: generator.badAddress(process), byteCount: 4096, locks: locks)
+    }
+    let locked = model.running.reduce(0) { $0 + $1.memory.values.count { $0.isLocked } }
+    if locks && locked > 12 { return nil }
+    let page = generator.mappedPage(process)
+    return LockCall(
+      address: page * 4096 + UInt64(generator.random.number(below: 2)),
+      byteCount: UInt64(generator.random.number(below: 3)) * 4096, locks: locks)
+  }
+}
+
+/// mlockall(2), or with no flags munlockall(2)
+struct LockAllCall: SimulatedCall {
+  var flags: UInt32?
+
+  static var examples: [CallExample] {
+    [("mlockall", LockAllCall(flags: 1)), ("munlockall", LockAllCall())]
+  }
+
+  var number: SystemCallNumber { flags == nil ? .munlockall : .mlockall }
+  var arguments: [CallArgument] { flags.map { [.word($0)] } ?? [] }
+  var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enomem] }
+  var transferErrors: [Errno] { [.eagain] }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    if let flags, flags == 0 || flags & ~3 != 0 { return .error(.einval) }
+    if flags != nil, process.limits[6].soft != ModelLimit.infinity, process.virtualByteCount > process.limits[6].soft {
+      return .error(.enomem)
+    }
+    for page in process.memory.keys { process.setLocked(page, flags != nil) }
+    return .value(0)
+  }
+
+  /// What MCL_FUTURE does is left to other tests.
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard let flags, flags != 0, flags & ~3 == 0 else { return false }
+    return flags & 2 != 0 || process.memory.values.contains { $0.isBeyondEnd || $0.isUncertain }
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    LockAllCall(flags: generator.random.pick([nil, nil, 0, 4] as [UInt32?]) ?? nil)
+  }
+}
+
+extension ModelProcess {
+  /// Locks a page, which brings it in, or unlocks it.
+  fileprivate func setLocked(_ page: UInt64, _ locks: Bool) {
+    guard let view = memory[page], !view.isGuard, view.protection != 0 || !locks else { return }
+    memory[page]?.isLocked = locks
+    guard locks else { return }
+    let isAbsent = view.object.map { $0.pages[view.objectPage] == nil } ?? false
+    if view.isShared {
+      if isAbsent { view.object?.perhapsAllocated.insert(view.objectPage) }
+    } else if view.protection & 2 != 0 {
+      memory[page]?.copy = view.copy ?? view.object?.page(view.objectPage) ?? ModelObject.zeroPage
+    } else if isAbsent && view.copy == nil {
+      view.object?.perhapsAllocated.insert(view.objectPage)
+      memory[page]?.isUncertain = true
+    }
   }
 }

@@ -5,7 +5,7 @@ import ABI
 extension SimulatedCalls {
   static let memoryCalls: [any SimulatedCall.Type] = [
     MapCall.self, UnmapCall.self, ProtectCall.self, BreakCall.self, ResidenceCall.self, SynchronizeMappingCall.self,
-    AdviseCall.self, InheritCall.self,
+    AdviseCall.self, InheritCall.self, LockCall.self, LockAllCall.self,
   ]
 }
 

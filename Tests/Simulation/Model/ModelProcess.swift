@@ -24,6 +24,8 @@ struct ModelView {
   /// Whether the kernel may, or may not, still see the object through this private page (vm.md 6 leaves it open which).
   var isUncertain = false
 
+  /// Whether it is kept in memory (mlock(2)).
+  var isLocked = false
   /// What minherit(2) said that fork(2) does with it; nil: what is usual.
   var inheritance: Int32?
 
@@ -151,6 +153,7 @@ final class ModelProcess {
   private func inheritedMemory() -> [UInt64: ModelView] {
     var result = memory
     for (page, view) in memory {
+      result[page]?.isLocked = false
       switch view.inheritance {
       case 2: result[page] = nil
       case 3:
@@ -214,7 +217,7 @@ extension ModelProcess {
       // What can be stored to or executed the processor lets be read, once it is there.
       return needed == 1 && view.protection & 6 != 0 ? .open : .signal(11, 2)
     }
-    if view.isUncertain { return .open }
+    if view.isUncertain || view.isLocked && view.isBeyondEnd { return .open }
     if view.copy == nil && view.isBeyondEnd { return view.isShared ? .signal(10, 3) : .open }
     return .fine
   }

@@ -74,6 +74,8 @@ int mincore(const void *, size_t, char *);
 int minherit(void *, size_t, int);
 int mlock(const void *, size_t);
 int munlock(const void *, size_t);
+int mlockall(int);
+int munlockall(void);
 
 int shm_open(const char *, int, mode_t);
 int shm_open2(const char *, int, mode_t, int, const char *);
