@@ -114,11 +114,15 @@ default:
     .executableTarget(
       name: "simulate", dependencies: ["Primitives", "Memory", "Simulation"], path: "Tests/Simulate",
       swiftSettings: strict),
+    .target(
+      name: "QueueExperiment", dependencies: ["ABI", "Primitives", "Memory", "Files", "Simulation"],
+      path: "Tests/QueueExperiment", swiftSettings: strict),
+    .executableTarget(name: "skq", dependencies: ["QueueExperiment"], path: "Tests/Skq", swiftSettings: strict),
     tests("ABI", ["ABI"]),
     tests("Primitives", ["ABI", "Primitives", "Simulation"]),
     tests("Memory", ["ABI", "Primitives", "Memory", "Simulation"]),
     tests("Handover", ["Primitives", "Memory", "Handover", "Simulation"]),
-    tests("Files", ["ABI", "Primitives", "Memory", "Files", "Simulation"]),
+    tests("Files", ["ABI", "Primitives", "Memory", "Files", "Simulation", "QueueExperiment"]),
     tests("Processes", ["ABI", "Primitives", "Memory", "Files", "Processes", "Simulation"]),
     tests("SystemCalls", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),
     tests("Kernel", ["ABI", "Primitives", "Memory", "Files", "Processes", "SystemCalls", "Simulation"]),

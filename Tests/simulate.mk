@@ -12,3 +12,10 @@ STEPS ?= 25000
 simulate:
 	@Linker/quietly simulation swift build --no-color-diagnostics -c release --product simulate --scratch-path .build-simulate
 	@SWIFT_BACKTRACE=enable=no .build-simulate/release/simulate $(KIND) $(FIRST) $(SEEDS) $(STEPS)
+
+# The experiment with SKQ (Documentation/SKQ.md), whose tables and picture it makes anew; QUEUE_SEEDS="1 2 3": only the bounds.
+QUEUE_SEEDS ?=
+.PHONY: skq
+skq:
+	@Linker/quietly skq swift build --no-color-diagnostics -c release --product skq --scratch-path .build-simulate
+	@.build-simulate/release/skq $(QUEUE_SEEDS)

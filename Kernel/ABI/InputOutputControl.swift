@@ -55,6 +55,15 @@ extension InputOutputControl {
 }
 
 extension InputOutputControl {
+  /// FKQMULTI
+  public static let setQueuePolicy = InputOutputControl(rawValue: 0x8004_6659)
+  /// FKQTUNE
+  public static let tuneQueue = InputOutputControl(rawValue: 0x8004_665a)
+  /// FKQMPRNT
+  public static let dumpQueue = InputOutputControl(rawValue: 0x8008_665b)
+}
+
+extension InputOutputControl {
   /// No parameter is transferred (IOC_VOID).
   public var isVoid: Bool { rawValue & 0x2000_0000 != 0 }
   /// The parameter is copied out to the program (IOC_OUT).

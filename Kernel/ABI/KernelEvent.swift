@@ -72,6 +72,10 @@ public struct EventFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let forceOneShot = EventFlags(rawValue: 0x0100)
   /// EV_KEEPUDATA
   public static let keepUserData = EventFlags(rawValue: 0x0200)
+  /// EV_AFFINITY, which has the same bit: with EV_ADD, on a queue that knows threads apart.
+  public static let affinity = EventFlags(rawValue: 0x0200)
+  /// EV_REALTIME
+  public static let realTime = EventFlags(rawValue: 0x0400)
   /// EV_SYSFLAGS: what no change may say
   public static let system = EventFlags(rawValue: 0xf000)
   /// EV_ERROR

@@ -32,7 +32,9 @@ public enum FileContinuation: Remainder {
   /// Descriptors from the first number to the second are being marked close-on-exec.
   case markCloseOnExec(UInt32, UInt32)
   /// kevent(2): changes of a queue, and waiting for its events; the thread's record has the rest.
-  case events(EventQueue)
+  case events(EventQueueFile)
+  /// FKQMPRNT: the state of a queue is being told; the thread's record has the rest.
+  case dump(EventQueueFile)
   /// poll(2) or select(2), with what it waits by, if it has that; the thread's record has the rest.
   case poll(Poller?)
 
@@ -44,7 +46,7 @@ public enum FileContinuation: Remainder {
     case .truncate(_, let resize): resize.hasBegun
     case .punch(_, let punch): punch.hasBegun
     case .open(let pending): pending.hasBegun
-    case .vector, .closeRange, .markCloseOnExec, .events, .poll: false
+    case .vector, .closeRange, .markCloseOnExec, .events, .dump, .poll: false
     }
   }
 
@@ -98,7 +100,7 @@ public enum FileContinuation: Remainder {
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
-    case .vector, .closeRange, .markCloseOnExec, .events, .poll: break
+    case .vector, .closeRange, .markCloseOnExec, .events, .dump, .poll: break
     }
   }
 
@@ -124,7 +126,7 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
-    case .events, .poll, .message, .punch: preconditionFailure("a call that goes on by itself")
+    case .events, .dump, .poll, .message, .punch: preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep

@@ -25,8 +25,7 @@ public struct FileInspector: ~Copyable {
   private var visitedPlaceCount = 0
   private var sockets = SocketInspection()
   private var leafCount = 0
-  private var noteCount = 0
-  private var noteBlockCount = 0
+  private var queues = QueueInspection()
   private var pollerCount = 0
   private var pollWatchCount = 0
   private var pollWindowCount = 0
@@ -67,6 +66,7 @@ public struct FileInspector: ~Copyable {
     }
     memory.require(bytes == table.nodeByteCount, "what a descriptor table takes", UInt64(bytes))
     memory.count(kernelByteCount: bytes, of: table.account)
+    QueueInspection.compareNotes(of: table, &memory)
   }
 
   /// Visits a file by one reference.
@@ -81,7 +81,7 @@ public struct FileInspector: ~Copyable {
     memory.count(file)
     heldOffsetCount += file.offsetLine.count
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
-    if let queue = file as? EventQueue { visitNotes(of: queue, &memory) }
+    if let file = file as? EventQueueFile { visitNotes(of: file.queue, &memory) }
     if let pipe = file as? PipeFile { visit(endOfPipe: pipe, &memory) }
     if let file = file as? SocketFile { visit(file.socket, &memory) }
   }
@@ -93,20 +93,11 @@ public struct FileInspector: ~Copyable {
     self.sockets = sockets
   }
 
-  /// Visits the notes of a queue, each with its reference to a file.
+  /// Visits a queue, and its notes, each with its reference to a file.
   private mutating func visitNotes(of queue: EventQueue, _ memory: inout MemoryInspector) {
-    var (count, ready) = (0, 0)
-    queue.forEachNote { note in
-      count += 1
-      if note.isQueued { ready += 1 }
-      memory.count(kernelByteCount: EventQueue.noteByteCount, of: queue.payer)
-    }
+    memory.count(queue)
+    queues.visit(queue, &memory)
     queue.forEachNote { note in if let file = note.file.borrowed.instance { visit(file, &memory) } }
-    noteCount += count
-    noteBlockCount += queue.noteTable.blockCount
-    memory.count(kernelByteCount: queue.noteTable.byteCount, of: queue.payer)
-    memory.require(
-      count == queue.noteCount && ready == queue.readyCount, "notes of a queue of events", UInt64(count))
   }
 
   private mutating func visit(endOfPipe pipe: PipeFile, _ memory: inout MemoryInspector) {
@@ -157,7 +148,7 @@ public struct FileInspector: ~Copyable {
     case .open(let pending):
       visit(pending.file, &memory)
       return visit(pending.resize, &memory)
-    case .events(let queue):
+    case .events(let queue), .dump(let queue):
       visit(queue, &memory)
       return nil
     case .poll(let poller):
@@ -242,6 +233,7 @@ public struct FileInspector: ~Copyable {
     for group in system.names.groups.indices { names += visitNames(ofGroup: group, &memory) }
     visitKeyedObjects(&memory)
     finishSockets(&memory)
+    finishQueues(&memory)
     let counts = system.counts
     memory.require(counts.names == names, "names that the table does not show", UInt64(names))
     memory.require(counts.openFiles == fileCount, "open files that nothing reaches", UInt64(fileCount))
@@ -257,8 +249,7 @@ public struct FileInspector: ~Copyable {
       pipePlaceCount == visitedPlaceCount, "places in lines of pipes that nobody has", UInt64(pipePlaceCount))
     memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
     memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
-    memory.require(noteCount == system.watchers.noteCount, "notes of events", UInt64(noteCount))
-    memory.require(noteBlockCount == system.watchers.noteBlocks.count, "blocks of notes", UInt64(noteBlockCount))
+    queues.finish(system.watchers, &memory)
     finishPollers(&memory)
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
@@ -275,6 +266,15 @@ public struct FileInspector: ~Copyable {
     var sockets = sockets
     frameCount += sockets.finish(system.sockets, &memory, { visit($0, &$1) }, { visit($0, &$1) })
     self.sockets = sockets
+  }
+
+  /// Visits the queues that are taken apart.
+  private mutating func finishQueues(_ memory: inout MemoryInspector) {
+    var position = system.watchers.firstClosing
+    while let queue = position.instance {
+      visitNotes(of: queue, &memory)
+      position = queue.nextOfTable
+    }
   }
 
   private mutating func visitKeyedObjects(_ memory: inout MemoryInspector) {

@@ -33,6 +33,7 @@ extension ProcessSystem {
       if leaveWords(process, thread) { thread.continuation = .exit(.thread) }
       return true
     case .thread:
+      if let watchers = watchers.instance, !watchers.threadEnds(thread.identifier) { return true }
       guard process.threadCount == 1 else {
         forget(thread, of: process)
         return false

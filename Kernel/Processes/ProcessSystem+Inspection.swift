@@ -155,7 +155,11 @@ extension ProcessSystem {
     var place = thread.place
     if let place { files.visit(place, &memory) }
     switch thread.continuation {
-    case .file(let remainder): place = files.visit(remainder, &memory) ?? place
+    case .file(let remainder):
+      place = files.visit(remainder, &memory) ?? place
+      if case .events(let file) = remainder, let channel = file.queue.channelOfReady(thread.frame.value.events) {
+        memory.require(!scheduler.isParked(thread.slot, on: channel), "a thread sleeps that is to be told", identifier)
+      }
     case .memory(let remainder): memory.visit(remainder)
     case .process(.execute(let execution)):
       memory.count(execution)

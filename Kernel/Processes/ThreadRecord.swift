@@ -131,6 +131,8 @@ public struct ThreadRecord: BitwiseCopyable {
   public var extendedState = [320 of UInt8](repeating: 0)
   /// What remains of a kevent(2).
   public var events = PendingEvents()
+  /// What remains of the dump of a queue.
+  public var dump = QueueDump()
   /// What remains of a poll(2) or select(2).
   public var polling = PendingPoll()
   /// What of a message is to be told besides its bytes.

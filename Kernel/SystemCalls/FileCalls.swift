@@ -83,6 +83,7 @@ extension SystemCall {
       case .events(let queue):
         writes = false
         return try goOn(queue)
+      case .dump(let queue): return goOnDumping(queue)
       case .poll(let poller):
         writes = false
         return try goOnPolling(poller)

@@ -179,6 +179,7 @@ extension SystemCall {
     let file = try file(number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
     if request == .setOwner && file.hasOwner { try checkOwner(Int32(bitPattern: data.span.loadUInt32(at: 0))) }
+    if request == .dumpQueue, let queue = file as? EventQueueFile { return dump(queue) }
     try file.control(request, &data)
     if request == .drainOutput, case .wait(let awaited) = file.drainOutput() {
       return wait(on: awaited, then: .phase(.whole))

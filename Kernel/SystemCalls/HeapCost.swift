@@ -19,7 +19,8 @@ enum HeapCost {
   static var process: HeapAmount { object(816) }
   static var thread: HeapAmount { object(768) }
   static var signalActions: HeapAmount { object(96) }
-  static var eventQueue: HeapAmount { object(608) }
+  /// A queue of events and its file.
+  static var eventQueue: HeapAmount { object(608) + object(144) }
   /// A poll(2) or select(2) that waits.
   static var poller: HeapAmount { object(48) }
   static var timer: HeapAmount { object(112) }

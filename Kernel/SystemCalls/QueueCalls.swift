@@ -34,6 +34,8 @@ extension SystemCall {
   private static let stagedEvents = 512
   /// Steps that a call takes before others have a turn.
   private static let eventStepsPerTurn = 64
+  /// Notes that a step looks at, whether there is something to be told of them or not.
+  private static let looksPerStep = 32
 
   fileprivate func makeQueue(closeOnExec: Bool) throws(Errno) -> Answer {
     let descriptor = try kernel.files.makeQueue(
@@ -47,7 +49,7 @@ extension SystemCall {
   }
 
   fileprivate func changeAndCollect(isOld: Bool) throws(Errno) -> Answer {
-    guard let queue = try file(arguments.first.descriptor) as? EventQueue else { throw .ebadf }
+    guard let file = try file(arguments.first.descriptor) as? EventQueueFile else { throw .ebadf }
     var pending = PendingEvents(
       changes: (arguments.second.raw, arguments.third.integer), events: (arguments.fourth.raw, arguments.fifth.integer),
       isOld: isOld)
@@ -59,36 +61,38 @@ extension SystemCall {
       pending.nanoseconds = time.nanoseconds
     }
     thread.frame.value.events = pending
-    return try goOn(queue)
+    file.queue.wasUsed = true
+    return try goOn(file)
   }
 
   /// Goes on with a kevent(2).
-  func goOn(_ queue: EventQueue) throws(Errno) -> Answer {
+  func goOn(_ file: EventQueueFile) throws(Errno) -> Answer {
+    let queue = file.queue
     var pending = thread.frame.value.events
     for _ in 0..<SystemCall.eventStepsPerTurn {
       let step: Answer?
       switch pending.phase {
-      case .copyIn: step = try copyChanges(queue, &pending)
+      case .copyIn: step = try copyChanges(file, &pending)
       case .register: step = try registerChange(queue, &pending)
-      case .receipt: step = try copyReceipt(queue, &pending)
-      case .collect: step = try collect(queue, &pending)
-      case .copyOut: step = try copyEvents(queue, &pending)
+      case .receipt: step = try copyReceipt(file, &pending)
+      case .collect: step = try collect(queue, file, &pending)
+      case .copyOut: step = try copyEvents(file, &pending)
       }
       if let step { return step }
     }
     thread.frame.value.events = pending
-    return goOnLater(.file(.events(queue)))
+    return goOnLater(.file(.events(file)))
   }
 
   /// Waits in the middle of a kevent(2).
-  private func wait(on awaited: Wait, _ queue: EventQueue, _ pending: PendingEvents) -> Answer {
+  private func wait(on awaited: Wait, _ file: EventQueueFile, _ pending: PendingEvents) -> Answer {
     thread.frame.value.events = pending
-    return wait(on: awaited, then: .file(.events(queue)))
+    return wait(on: awaited, then: .file(.events(file)))
   }
 
   // MARK: Changes
 
-  private func copyChanges(_ queue: EventQueue, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
+  private func copyChanges(_ file: EventQueueFile, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
     let count = min(Int(pending.changesLeft), PendingEvents.groupCapacity)
     guard count > 0 else {
       if pending.receiptCount > 0 { return .value(UInt64(pending.receiptCount)) }
@@ -100,7 +104,7 @@ extension SystemCall {
     switch space.copyIn(range, into: &thread.frame.value.buffer, &pending.progress) {
     case .complete: break
     case .fault, .tooLong: throw .efault
-    case .wait(let awaited): return wait(on: awaited, queue, pending)
+    case .wait(let awaited): return wait(on: awaited, file, pending)
     }
     pending.progress = 0
     pending.changeAddress &+= UInt64(byteCount)
@@ -125,7 +129,7 @@ extension SystemCall {
     var failure: Errno?
     let wantsReceipt = change.flags.contains(.receipt)
     do throws(Errno) {
-      try queue.register(&change, table, watchedProcess(change))
+      try queue.register(&change, table, watchedProcess(change), thread: thread.identifier)
     } catch {
       failure = error
     }
@@ -166,10 +170,10 @@ extension SystemCall {
     return space.copyOut(bytes, to: VirtualAddress(pending.eventAddress), progress: &pending.progress)
   }
 
-  private func copyReceipt(_ queue: EventQueue, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
+  private func copyReceipt(_ file: EventQueueFile, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
     // That it cannot be stored is nobody's business.
     if case .wait(let awaited) = copyStaged(&pending) {
-      return wait(on: awaited, queue, pending)
+      return wait(on: awaited, file, pending)
     }
     pending.progress = 0
     pending.eventAddress &+= UInt64(KernelEvent.byteCount(isOld: pending.isOld))
@@ -181,17 +185,22 @@ extension SystemCall {
 
   // MARK: Events
 
-  private func collect(_ queue: EventQueue, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
+  private func collect(
+    _ queue: EventQueue, _ file: EventQueueFile, _ pending: inout PendingEvents
+  ) throws(Errno) -> Answer? {
     if pending.eventsLeft <= 0 {
-      guard pending.eventCount == 0 else { return .value(UInt64(pending.eventCount)) }
+      if pending.eventCount != 0 { return leave(queue, &pending) }
       guard pending.eventsLeft == 0 else { throw .einval }
       return .value(0)
     }
     if !pending.isTimed { try beginTime(&pending) }
-    let end = pending.passEnd ?? queue.passEnd
-    pending.passEnd = end
-    var count = 0
-    while count < min(PendingEvents.groupCapacity, Int(pending.eventsLeft)), let event = queue.takeEvent(before: end) {
+    if !pending.hasEntered { try queue.enter(&pending, thread: thread.identifier) }
+    guard queue.release(&pending, budget: SystemCall.looksPerStep) else { return nil }
+    if pending.passEnd == nil { queue.beginPass(&pending) }
+    var (count, looks) = (0, SystemCall.looksPerStep)
+    while count < min(PendingEvents.groupCapacity, Int(pending.eventsLeft)),
+      let event = queue.takeEvent(&pending, &looks)
+    {
       stage(event, pending, at: count)
       count += 1
       if event.filter == .timer { kernel.processes.needsAttention = true }
@@ -201,13 +210,31 @@ extension SystemCall {
       pending.phase = .copyOut
       return nil
     }
-    if pending.eventCount > 0 { return .value(UInt64(pending.eventCount)) }
-    if pending.deadline == 0 || kernel.services.nanoseconds >= pending.deadline { return .value(0) }
+    if looks == 0 { return nil }
+    if pending.eventCount > 0 { return leave(queue, &pending) }
     pending.passEnd = nil
-    let answer = wait(on: queue.awaitEvents(), queue, pending)
-    guard pending.deadline != .max, case .wait(let awaited) = answer else { return answer }
-    thread.deadlineNanoseconds = pending.deadline
+    if queue.hasMore(&pending) || (queue.steals && queue.steal(&pending)) { return nil }
+    let now = pending.deadline == .max ? 0 : kernel.services.nanoseconds
+    if pending.deadline == 0 || now >= pending.deadline { return leave(queue, &pending) }
+    return sleep(file, &pending)
+  }
+
+  /// Waits for events, until there are some that other threads have not got round to, or until the time is over.
+  private func sleep(_ file: EventQueueFile, _ pending: inout PendingEvents) -> Answer {
+    var deadline = pending.deadline
+    if let interval = file.queue.stealInterval(&pending) {
+      deadline = min(deadline, kernel.services.nanoseconds.addingClamped(interval))
+    }
+    let answer = wait(on: file.queue.awaitEvents(&pending), file, pending)
+    guard deadline != .max, case .wait(let awaited) = answer else { return answer }
+    thread.deadlineNanoseconds = deadline
     return .waitForDeadline(awaited)
+  }
+
+  /// The call is over.
+  private func leave(_ queue: EventQueue, _ pending: inout PendingEvents) -> Answer {
+    queue.leave(&pending)
+    return .value(UInt64(pending.eventCount))
   }
 
   private func beginTime(_ pending: inout PendingEvents) throws(Errno) {
@@ -219,11 +246,11 @@ extension SystemCall {
     pending.deadline = time.seconds == 0 && time.nanoseconds == 0 ? 0 : kernel.deadline(after: time)
   }
 
-  private func copyEvents(_ queue: EventQueue, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
+  private func copyEvents(_ file: EventQueueFile, _ pending: inout PendingEvents) throws(Errno) -> Answer? {
     switch copyStaged(&pending) {
     case .complete: break
     case .fault, .tooLong: throw .efault
-    case .wait(let awaited): return wait(on: awaited, queue, pending)
+    case .wait(let awaited): return wait(on: awaited, file, pending)
     }
     pending.progress = 0
     pending.eventAddress &+= UInt64(pending.stagedCount * KernelEvent.byteCount(isOld: pending.isOld))

@@ -153,6 +153,7 @@ struct SystemControlTable {
     add(
       "kern.kq_calloutmax", kern, nil, { .integer(UInt32(clamping: $0.files.watchers.maximumTimerCount)) },
       .settable({ $0.files.watchers.maximumTimerCount = Int($1) }))
+    addQueues()
     add("kern.ipc.posix_shm_list", kern, nil, content: .nameList)
     add(
       "kern.ipc.shm_names_max", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNameCount)) },
@@ -160,6 +161,23 @@ struct SystemControlTable {
     add(
       "kern.ipc.shm_names_per_user", kern, nil, { .integer(UInt32(clamping: $0.files.maximumNamesPerUser)) },
       .settable({ $0.files.maximumNamesPerUser = Int($1) }))
+  }
+
+  private mutating func addQueues() {
+    let kern = SystemControl.Top.kern
+    add(
+      "kern.kq_cache_pen", kern, nil, { .integer(UInt32(clamping: $0.files.watchers.cachePenaltyNanoseconds)) },
+      .settable({ $0.files.watchers.cachePenaltyNanoseconds = UInt64($1) }))
+    add(
+      "kern.kq_ws_int", kern, nil, { .integer(UInt32(clamping: $0.files.watchers.stealNanoseconds / 1000)) },
+      .settable({ $0.files.watchers.stealNanoseconds = UInt64(max(1, $1)) * 1000 }))
+    // As a fraction of a second, of 2 to the power of 32.
+    add(
+      "kern.kq_ws_int_sbt", kern, nil,
+      { .long(($0.files.watchers.stealNanoseconds << 32) / 1_000_000_000) })
+    add(
+      "kern.kq_ws_kn_factor", kern, nil, { .integer(UInt32($0.files.watchers.stealFactor)) },
+      .settable({ $0.files.watchers.stealFactor = Int($1) }))
   }
 
   private mutating func addThreads() {

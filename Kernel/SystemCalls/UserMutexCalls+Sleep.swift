@@ -5,14 +5,6 @@ import Memory
 import Primitives
 import Processes
 
-extension UInt64 {
-  /// The sum, as far as it can be represented.
-  func addingClamped(_ other: UInt64) -> UInt64 {
-    let (sum, overflow) = addingReportingOverflow(other)
-    return overflow ? .max : sum
-  }
-}
-
 extension UserSleepEnd {
   /// What a call gives that was not woken.
   var error: Errno? {

@@ -41,8 +41,10 @@ struct UserSideTests {
     Batch(
       name: "signals and queues of events",
       programs: [
-        "signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test", "poll_test",
+        "signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test",
+        "kqueue_process_test", "kqueue_timer_test", "libkqueue_test", "poll_test",
       ]),
+    Batch(name: "queues of events that know threads apart", programs: ["skq_test"]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),
     Batch(name: "stops and kills in the middle of calls", programs: ["interruption_test"], memory: "256M"),
     Batch(

@@ -2,7 +2,9 @@
 //
 // Invariants
 // - A note is in the hash of its queue, and in the list of what it watches if that is a file or a process.
-// - It is in the list of ready notes exactly while `isQueued`. It never is while it is disabled and was not queued before.
+// - It is in a list of ready notes exactly while `isQueued`: that of its `worker`, or of the queue itself when it has none. It
+//   never is while it is disabled and was not queued before.
+// - While it has a `holder`, the thread of that worker was told of it and has not come back; nobody else is told meanwhile.
 // - It keeps the file that it was registered with. It goes before the descriptor that names it does.
 
 import ABI
@@ -37,6 +39,22 @@ struct EventNote: BitwiseCopyable {
   var timerPlace: UInt32 = 0
   /// When it became ready, in the order of its queue.
   var order: UInt64 = 0
+  /// In whose list it is ready.
+  var worker = Handle<QueueWorker>.none
+  /// Whose thread was told of it and has not come back.
+  var holder = Handle<QueueWorker>.none
+  var nextHeld = Handle<EventNote>.none
+  var previousHeld = Handle<EventNote>.none
+  /// EV_AFFINITY: the number of the only worker that may have it; 0: any may.
+  var affinity: UInt64 = 0
+  /// EV_AFFINITY: the thread of that worker.
+  var affineThread: Int32 = 0
+  /// Its own random numbers, by which it is given to workers.
+  var random = QueueRandom(seed: 0)
+  /// The leaf that it was ready in first.
+  var leaf = UInt16.max
+  /// Whether a worker has taken it from another since it was told last.
+  var wasStolen = false
   var nextReady = Handle<EventNote>.none
   var previousReady = Handle<EventNote>.none
   var nextInBucket = Handle<EventNote>.none

@@ -1,4 +1,5 @@
-// Registering changes (spec kqueue.md section 5) and asking filters (section 7).
+// Registering changes (spec kqueue.md section 5) and asking filters (section 7). What is told of them is in
+// EventQueue+Collect.swift.
 
 public import ABI
 import Memory
@@ -15,20 +16,21 @@ public enum WatchedProcess: BitwiseCopyable {
 }
 
 extension EventQueue {
-  /// Registers one change; afterwards its other fields are as kevent(2) would tell them. `table` is the caller's.
+  /// Registers one change; afterwards its other fields are as kevent(2) would tell them. `table` is the caller's, and `thread`
+  /// identifies it.
   ///
   /// Throws EINVAL, EBADF, ENOENT, ESRCH, ENOMEM, EPERM, ENXIO, ENODEV, EPIPE as the filter says.
   public func register(
-    _ change: inout KernelEvent, _ table: FileTable, _ process: WatchedProcess
+    _ change: inout KernelEvent, _ table: FileTable, _ process: WatchedProcess, thread: Int32
   ) throws(Errno) {
     guard !change.flags.isSuperset(of: [.enable, .disable]), change.filter.isKnown,
-      !change.flags.isSuperset(of: [.add, .keepUserData])
+      isMulti || !change.flags.isSuperset(of: [.add, .keepUserData])
     else { throw .einval }
     var file: OpenFile?
     if change.filter.isOfDescriptor {
       guard let descriptor = Int32(exactly: change.identifier) else { throw .ebadf }
       let found = try table.file(at: descriptor)
-      guard found !== self else { throw .einval }
+      guard BackReference(found).rawAddress != self.file.rawAddress else { throw .einval }
       file = found
     }
     var handle = find(change.identifier, change.filter)
@@ -39,7 +41,7 @@ extension EventQueue {
         try checkAttach(&change, file, process)
         return
       }
-      handle = try make(&change, file, process)
+      handle = try make(&change, file, process, thread)
     } else if change.flags.contains(.delete) {
       delete(handle)
       return
@@ -76,7 +78,7 @@ extension EventQueue {
   }
 
   private func make(
-    _ change: inout KernelEvent, _ file: OpenFile?, _ process: WatchedProcess
+    _ change: inout KernelEvent, _ file: OpenFile?, _ process: WatchedProcess, _ thread: Int32
   ) throws(Errno) -> Handle<EventNote> {
     let isDisabled = change.flags.contains(.disable)
     let (wantedFlags, wantedData) = (change.filterFlags, change.data)
@@ -87,6 +89,10 @@ extension EventQueue {
     var note = EventNote(
       event: change, wantedFlags: wantedFlags, wantedData: wantedData, queue: BackReference(self))
     note.isDisabled = isDisabled
+    if isMulti && change.flags.contains(.affinity) {
+      note.affinity = watch.workers[try makeWorker(of: thread)].number
+      note.affineThread = thread
+    }
     if let file { note.file.fill(file) }
     if change.filter == .process, case .ended(let status) = process {
       note.event.flags.formUnion([.end, .oneShot])
@@ -112,7 +118,9 @@ extension EventQueue {
     }
     if change.flags.contains(.enable) { watch.notes[handle].isDisabled = false }
     if change.flags.contains(.disable) { watch.notes[handle].isDisabled = true }
-    if !change.flags.contains(.keepUserData) { watch.notes[handle].event.userData = change.userData }
+    if !change.flags.contains(.keepUserData) || (isMulti && change.flags.contains(.add)) {
+      watch.notes[handle].event.userData = change.userData
+    }
     switch change.filter {
     case .user: updateUser(handle, change)
     case .timer: if change.flags.contains(.add) { restartTimer(handle, change) }
@@ -167,59 +175,12 @@ extension EventQueue {
     return readiness.isReady
   }
 
-  // MARK: Collecting
-
-  /// Takes the next event that is to be told, of those that were ready before `end`; nil when there is none left.
-  public func takeEvent(before end: UInt64) -> KernelEvent? {
-    while !firstReady.isNone, watch.notes[firstReady].order <= end {
-      let handle = firstReady
-      if watch.notes[handle].isDisabled {
-        dequeue(handle)
-        continue
-      }
-      if watch.notes[handle].event.flags.contains(.oneShot) {
-        let event = watch.notes[handle].event
-        delete(handle)
-        return event
-      }
-      guard fires(handle) else {
-        dequeue(handle)
-        watch.notes[handle].isActive = false
-        continue
-      }
-      return report(handle)
-    }
-    return nil
-  }
-
-  private func report(_ handle: Handle<EventNote>) -> KernelEvent {
-    var event = watch.notes[handle].event
-    if event.filter == .user {
-      event.filterFlags = watch.notes[handle].wantedFlags & EventNotes.userFlags
-      event.data = watch.notes[handle].wantedData
-    }
-    let flags = event.flags
-    if flags.contains(.clear) {
-      watch.notes[handle].event.data = 0
-      watch.notes[handle].event.filterFlags = 0
-      if event.filter == .user { watch.notes[handle].isTriggered = false }
-    }
-    if flags.contains(.dispatch) { watch.notes[handle].isDisabled = true }
-    if flags.isDisjoint(with: [.clear, .dispatch]) {
-      requeue(handle)
-    } else {
-      dequeue(handle)
-      watch.notes[handle].isActive = false
-      if flags.contains(.clear), event.filter == .timer { scheduleTimer(handle) }
-    }
-    return event
-  }
-
   // MARK: Children of processes that are tracked
 
   /// Watches the child of a process that a note tracks: one note tells of it at once, another has the same interest. Whether
   /// both could be made.
   func track(_ child: Int32, like handle: Handle<EventNote>) -> Bool {
+    if isClosed { return true }
     let original = watch.notes[handle]
     var event = original.event
     event.identifier = UInt64(UInt32(bitPattern: child))
@@ -230,7 +191,11 @@ extension EventQueue {
     first.event.flags.insert(.oneShot)
     event.filterFlags = 0
     event.data = 0
-    let second = EventNote(event: event, wantedFlags: original.wantedFlags, wantedData: 0, queue: BackReference(self))
+    var second = EventNote(event: event, wantedFlags: original.wantedFlags, wantedData: 0, queue: BackReference(self))
+    first.affinity = original.affinity
+    first.affineThread = original.affineThread
+    second.affinity = original.affinity
+    second.affineThread = original.affineThread
     do throws(Errno) {
       activate(try insert(first))
       _ = try insert(second)

@@ -1,27 +1,32 @@
-// A queue of events (kqueue(2); spec kqueue.md sections 2 and 3).
+// A queue of events (kqueue(2); spec kqueue.md sections 2, 3 and 10 to 13).
 //
 // Invariants
-// - The notes of a queue are in its table (NoteTable.swift); `noteCount` is how many. `readyCount` of them are in the list from
-//   `firstReady` to `lastReady`, in the order in which they became ready, each with a greater `order` than the one before.
-// - A queue is in the list of the descriptor table that it was made in, as long as that exists and the queue does.
-// - Its notes go before it does.
+// - The notes of a queue are in its table (NoteTable.swift); `noteCount` is how many. `readyCount` of them are in lists of ready
+//   notes: its own, or those of its workers. In each list the `order` of a note is not less than that of the one before.
+// - A queue without a `group` has no workers; any thread is told of anything. Of one with a group the own lists hold what nobody
+//   was there for.
+// - A queue is in the list of the descriptor table that it was made in, as long as that exists and the queue has a file; from
+//   then on it is closed, in the list of those that are taken apart, and nothing becomes ready any more.
+// - Its notes, and then its workers, go before it does.
 
-public import ABI
-import Memory
-public import Primitives
+import ABI
+public import Memory
+import Primitives
 
 extension WaitChannel {
-  /// Events of the queue with this number.
+  /// Events of the queue, or for the worker, with this number.
   static func events(ofQueue number: UInt64) -> WaitChannel { WaitChannel(Kind(40), number) }
 }
 
 /// A queue.
-public final class EventQueue: OpenFile {
+public final class EventQueue: AnyOwner {
   let watch: EventWatchers
   /// The process in whose table it is.
   let process: UInt64
-  private let account: UserAccount
-  private let number: UInt64
+  let account: UserAccount
+  let number: UInt64
+  /// The file that reaches it; empty once it is closed.
+  var file = BackReference<EventQueueFile>()
   /// The table that it was made in.
   var table = BackReference<FileTable>()
   var nextOfTable = BackReference<EventQueue>()
@@ -29,32 +34,63 @@ public final class EventQueue: OpenFile {
   var noteTable = NoteTable()
   /// Notes.
   public private(set) var noteCount = 0
-  private(set) var firstReady = Handle<EventNote>.none
-  private var lastReady = Handle<EventNote>.none
+  /// Notes that were ever made.
+  private var lastNoteNumber: UInt64 = 0
+  /// What is ready and has no worker.
+  var lists = ReadyLists()
   /// Notes that are ready.
   public private(set) var readyCount = 0
-  private var lastOrder: UInt64 = 0
+  /// Those of them that a thread was told and has not come back for.
+  var heldReadyCount = 0
+  private(set) var lastOrder: UInt64 = 0
   /// Whether a thread may be asleep until something is ready.
-  private var isAwaited = false
+  var isAwaited = false
   var isUntold = false
+  var isClosed = false
+  /// Whether a call has used it: then it is too late to know threads apart.
+  public var wasUsed = false
+  /// RTSHARE, in hundredths.
+  var realTimeShare: UInt32 = 100
+  /// FREQ: calls a second that a thread is to make at least; 0: any number.
+  var targetFrequency: UInt32 = 0
+  var group = Handle<WorkerGroup>.none
   var nextUntold = BackReference<EventQueue>()
+  private var tearDownPosition = 0
 
-  init(_ fileServices: FileServices, process: Int32, _ account: UserAccount) {
-    watch = fileServices.watchers
+  init(_ watch: EventWatchers, process: Int32, _ account: UserAccount) {
+    self.watch = watch
     self.process = UInt64(UInt32(bitPattern: process))
     self.account = account
     number = watch.nextQueueNumber()
-    super.init(BackReference(fileServices), [.read, .write], isSeekable: false)
+    super.init()
     account.eventQueueCount += 1
   }
 
-  deinit {
-    for index in 0..<noteTable.bucketCount {
-      while case let handle = noteTable[bucket: index, watch], !handle.isNone { delete(handle) }
-    }
-    account.countKernelMemory(-noteTable.release(watch))
-    account.eventQueueCount -= 1
+  /// Whether threads are known apart.
+  @inline(__always)
+  var isMulti: Bool { !group.isNone }
+
+  /// Notes that can be told now.
+  @inline(__always)
+  public var availableCount: Int { readyCount &- heldReadyCount }
+
+  // MARK: The end
+
+  /// Nothing reaches it any more: what it has goes in steps.
+  func close() {
     leaveTable()
+    file = BackReference()
+    isClosed = true
+    account.eventQueueCount -= 1
+    watch.enterClosing(self)
+    let unitCount = noteCount + Int(isMulti ? watch.groups[group].count : 0)
+    if unitCount == 0 && noteTable.bucketCount <= EventQueue.smallBucketCount && tearDownAtOnce() { return }
+    watch.memory.tearDown(self, unitCount: unitCount + noteTable.bucketCount / EventQueue.bucketsPerUnit + 1)
+  }
+
+  private func tearDownAtOnce() -> Bool {
+    var budget = 1 + noteTable.bucketCount / EventQueue.bucketsPerUnit
+    return tearDown(&budget, watch.memory)
   }
 
   private func leaveTable() {
@@ -68,27 +104,28 @@ public final class EventQueue: OpenFile {
     self.table = BackReference()
   }
 
-  // MARK: Methods of the file
+  /// Empty chains that are looked at without more ado.
+  private static let smallBucketCount = 256
+  /// Empty chains that are looked at for a unit of work.
+  private static let bucketsPerUnit = 32
 
-  /// It is not handed to children.
-  override var isForOneProcess: Bool { true }
-
-  /// fstat(2): a pipe of nothing.
-  public override func status() throws(Errno) -> Stat {
-    var stat = Stat()
-    stat.mode = .fifo
-    return stat
-  }
-
-  /// Ready to be read when a note is.
-  public override func poll(_ events: UInt16) -> UInt16 { readyCount > 0 ? events & PollEvents.readable : 0 }
-
-  override func attach(_ filter: EventFilter) throws(Errno) {
-    guard filter == .read else { throw .einval }
-  }
-
-  override func readiness(_ filter: EventFilter, lowWater: Int64?) -> Readiness {
-    Readiness(Int64(readyCount), isReady: readyCount > 0)
+  /// Deletes notes, then workers.
+  public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
+    while tearDownPosition < noteTable.bucketCount {
+      if budget <= 0 { return false }
+      let handle = noteTable[bucket: tearDownPosition, watch]
+      if handle.isNone {
+        tearDownPosition += 1
+        if tearDownPosition % EventQueue.bucketsPerUnit == 0 { budget -= 1 }
+      } else {
+        budget -= 1
+        delete(handle)
+      }
+    }
+    guard disband(&budget) else { return false }
+    account.countKernelMemory(-noteTable.release(watch))
+    watch.leaveClosing(self)
+    return true
   }
 
   // MARK: Notes
@@ -105,6 +142,8 @@ public final class EventQueue: OpenFile {
 
   /// Enters a new note. Throws ENOMEM.
   func insert(_ note: consuming EventNote) throws(Errno) -> Handle<EventNote> {
+    lastNoteNumber &+= 1
+    if isMulti { note.random = QueueRandom(seed: lastNoteNumber) }
     guard account.mayMakeKernelMemory, let handle = watch.notes.allocate(note, watch.memory) else { throw .enomem }
     noteTable.insert(handle, watch)
     noteCount += 1
@@ -119,6 +158,7 @@ public final class EventQueue: OpenFile {
   /// Deletes a note.
   func delete(_ handle: Handle<EventNote>) {
     if watch.notes[handle].isQueued { dequeue(handle) }
+    if !watch.notes[handle].holder.isNone { letGo(handle) }
     watch.unwatch(handle)
     noteTable.remove(handle, watch)
     var note = watch.notes.take(handle, watch.memory)
@@ -139,9 +179,6 @@ public final class EventQueue: OpenFile {
     }
   }
 
-  /// Who pays for the notes.
-  var payer: UserAccount { account }
-
   /// A descriptor is closed: its notes go.
   func forget(descriptor: Int32) {
     if noteCount == 0 { return }
@@ -160,48 +197,75 @@ public final class EventQueue: OpenFile {
     if !watch.notes[handle].isQueued && !watch.notes[handle].isDisabled { enqueue(handle) }
   }
 
-  /// Puts a note behind all that are ready, and wakes who waits.
+  /// Puts a note behind all that are ready, and wakes who is to be told.
   func enqueue(_ handle: Handle<EventNote>) {
-    append(handle)
+    if isClosed { return }
+    if isMulti { return schedule(handle) }
+    append(handle, to: .none)
     if isAwaited {
       isAwaited = false
-      fileServices.wake(.events(ofQueue: number))
+      watch.memory.services.wake(.events(ofQueue: number))
     }
     watch.postpone(self)
   }
 
-  private func append(_ handle: Handle<EventNote>) {
+  /// Puts a note behind those of a worker, or of none.
+  func append(_ handle: Handle<EventNote>, to worker: Handle<QueueWorker>) {
     lastOrder &+= 1
     watch.notes[handle].order = lastOrder
     watch.notes[handle].isQueued = true
-    watch.notes[handle].nextReady = .none
-    watch.notes[handle].previousReady = lastReady
-    if lastReady.isNone { firstReady = handle } else { watch.notes[lastReady].nextReady = handle }
-    lastReady = handle
+    watch.notes[handle].worker = worker
     readyCount += 1
+    let isRealTime = watch.notes[handle].event.flags.contains(.realTime)
+    if worker.isNone {
+      lists[isRealTime: isRealTime].append(handle, watch.notes)
+      return
+    }
+    watch.workers[worker].lists[isRealTime: isRealTime].append(handle, watch.notes)
+    if !watch.notes[handle].holder.isNone { countHeld(1, worker) }
+  }
+
+  /// Puts a note that nobody was told of before those of a worker.
+  func prepend(_ handle: Handle<EventNote>, to worker: Handle<QueueWorker>) {
+    watch.notes[handle].order = 0
+    watch.notes[handle].isQueued = true
+    watch.notes[handle].worker = worker
+    readyCount += 1
+    let isRealTime = watch.notes[handle].event.flags.contains(.realTime)
+    watch.workers[worker].lists[isRealTime: isRealTime].prepend(handle, watch.notes)
+  }
+
+  /// Counts a note of a worker that is ready, and held, or is that no more.
+  func countHeld(_ change: Int, _ worker: Handle<QueueWorker>) {
+    heldReadyCount += change
+    watch.workers[worker].heldCount &+= UInt32(truncatingIfNeeded: change)
   }
 
   /// Takes a note out of the list of those that are ready.
   func dequeue(_ handle: Handle<EventNote>) {
-    let (next, previous) = (watch.notes[handle].nextReady, watch.notes[handle].previousReady)
-    if next.isNone { lastReady = previous } else { watch.notes[next].previousReady = previous }
-    if previous.isNone { firstReady = next } else { watch.notes[previous].nextReady = next }
+    let worker = watch.notes[handle].worker
+    let isRealTime = watch.notes[handle].event.flags.contains(.realTime)
     watch.notes[handle].isQueued = false
     readyCount -= 1
+    if worker.isNone {
+      lists[isRealTime: isRealTime].remove(handle, watch.notes)
+      return
+    }
+    if !watch.notes[handle].holder.isNone { countHeld(-1, worker) }
+    watch.workers[worker].lists[isRealTime: isRealTime].remove(handle, watch.notes)
+    watch.notes[handle].worker = .none
   }
 
-  /// Puts a note that was reported, and holds still, behind the others.
+  /// Puts a note behind the others of its list.
   func requeue(_ handle: Handle<EventNote>) {
-    dequeue(handle)
-    append(handle)
-  }
-
-  /// What comes before the next pass over the ready notes: those with a greater order came later.
-  public var passEnd: UInt64 { lastOrder }
-
-  /// What a thread waits for.
-  public func awaitEvents() -> Wait {
-    isAwaited = true
-    return Wait(.events(ofQueue: number))
+    lastOrder &+= 1
+    watch.notes[handle].order = lastOrder
+    let worker = watch.notes[handle].worker
+    let isRealTime = watch.notes[handle].event.flags.contains(.realTime)
+    if worker.isNone {
+      lists[isRealTime: isRealTime].moveBack(handle, watch.notes)
+    } else {
+      watch.workers[worker].lists[isRealTime: isRealTime].moveBack(handle, watch.notes)
+    }
   }
 }

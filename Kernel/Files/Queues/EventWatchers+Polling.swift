@@ -131,6 +131,10 @@ extension EventWatchers {
   func trim() {
     notes.trim(memory)
     noteBlocks.trim(memory)
+    groups.trim(memory)
+    workers.trim(memory)
+    workerBlocks.trim(memory)
+    queueThreads.trim(memory)
     timers.trim(memory)
     pollWatches.trim(memory)
     pollWindows.trim(memory)
@@ -140,7 +144,7 @@ extension EventWatchers {
   /// Frames that hold records.
   var recordFrameCount: Int {
     notes.frameCount + noteBlocks.frameCount + timers.frameCount + pollWatches.frameCount + pollWindows.frameCount
-      + pollers.frameCount
+      + pollers.frameCount + groups.frameCount + workers.frameCount + workerBlocks.frameCount + queueThreads.frameCount
   }
 
   // MARK: Inspection

@@ -14,6 +14,10 @@ public final class EventWatchers: Nameable {
   let pollWindows: Pool<PollWindow>
   let pollers: Pool<PollerRecord>
   let noteBlocks: Pool<NoteBlock>
+  let groups: Pool<WorkerGroup>
+  let workers: Pool<QueueWorker>
+  let workerBlocks: Pool<WorkerBlock>
+  let queueThreads: Pool<QueueThread>
   var timers: NoteTimers
   /// `kern.kq_calloutmax`: timers of all queues together.
   public var maximumTimerCount = 4096
@@ -30,6 +34,24 @@ public final class EventWatchers: Nameable {
   private var firstUntold = BackReference<EventQueue>()
   private var isTelling = false
   private var lastQueueNumber: UInt64 = 0
+  /// Threads that queues know apart, by identifier.
+  var threadBuckets = [256 of Handle<QueueThread>](repeating: .none)
+  /// Queues that are taken apart.
+  private(set) var firstClosing = BackReference<EventQueue>()
+  /// The processor, or group of processors with a cache of its own, on which the kernel runs now; a machine that has several
+  /// says so before each event.
+  public var currentLeaf = 0
+  /// Whether there are several; set before there are queues.
+  public var hasLeaves = false
+  /// `kern.kq_cache_pen`: what it counts against a thread that a note is not in its cache, in nanoseconds.
+  public var cachePenaltyNanoseconds: UInt64 = 1000
+  /// `kern.kq_ws_int`: how long a thread sleeps at most that could take from others, in nanoseconds.
+  public var stealNanoseconds: UInt64 = 100_000
+  /// `kern.kq_ws_kn_factor`: how many notes are looked at for each that may be taken.
+  public var stealFactor = 2 {
+    didSet { stealFactor = min(max(stealFactor, 1), EventWatchers.maximumStealFactor) }
+  }
+  private static let maximumStealFactor = 16
 
   init(_ memory: MemorySystem) {
     self.memory = memory
@@ -38,6 +60,10 @@ public final class EventWatchers: Nameable {
     pollWindows = Pool(memory.physical, .pollWatch)
     pollers = Pool(memory.physical, .pollWatch)
     noteBlocks = Pool(memory.physical, .eventNote)
+    groups = Pool(memory.physical, .eventNote)
+    workers = Pool(memory.physical, .eventNote)
+    workerBlocks = Pool(memory.physical, .eventNote)
+    queueThreads = Pool(memory.physical, .eventNote)
     timers = NoteTimers(memory)
   }
 
@@ -141,7 +167,7 @@ public final class EventWatchers: Nameable {
 
   /// The notes of a queue have become ready: those who watch it are told when that is done.
   func postpone(_ queue: EventQueue) {
-    guard !queue.watchers.isEmpty, !queue.isUntold else { return }
+    guard let file = queue.file.instance, !file.watchers.isEmpty, !queue.isUntold else { return }
     queue.isUntold = true
     queue.nextUntold = firstUntold
     firstUntold = BackReference(queue)
@@ -155,7 +181,7 @@ public final class EventWatchers: Nameable {
       firstUntold = queue.nextUntold
       queue.nextUntold = BackReference()
       queue.isUntold = false
-      let list = queue.watchers
+      let list = queue.file.instance?.watchers ?? NoteList()
       if !list.firstPoll.isNone { signal(list.firstPoll) }
       var handle = list.first
       while !handle.isNone {
@@ -165,6 +191,26 @@ public final class EventWatchers: Nameable {
       }
     }
     isTelling = false
+  }
+
+  // MARK: Queues that go
+
+  /// Enters a queue that is closed.
+  func enterClosing(_ queue: EventQueue) {
+    queue.previousOfTable = BackReference()
+    queue.nextOfTable = firstClosing
+    firstClosing.instance?.previousOfTable = BackReference(queue)
+    firstClosing = BackReference(queue)
+  }
+
+  /// A closed queue has nothing any more.
+  func leaveClosing(_ queue: EventQueue) {
+    queue.nextOfTable.instance?.previousOfTable = queue.previousOfTable
+    if let previous = queue.previousOfTable.instance {
+      previous.nextOfTable = queue.nextOfTable
+    } else {
+      firstClosing = queue.nextOfTable
+    }
   }
 
   // MARK: Processes

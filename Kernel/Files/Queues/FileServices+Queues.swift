@@ -23,8 +23,8 @@ extension FileServices {
       guard Int64(caller.account.eventQueueCount) < limit else { throw .enomem }
     }
     try admitFile(caller)
-    let queue = EventQueue(self, process: process, caller.account)
-    let descriptor = try table.install(queue, closeOnExec: closeOnExec)
+    let queue = EventQueue(watchers, process: process, caller.account)
+    let descriptor = try table.install(EventQueueFile(self, queue), closeOnExec: closeOnExec)
     queue.table = BackReference(table)
     queue.nextOfTable = table.firstQueue
     table.firstQueue.instance?.previousOfTable = BackReference(queue)

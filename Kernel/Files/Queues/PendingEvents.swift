@@ -1,4 +1,7 @@
-// A kevent(2) under way: which changes are registered, how many events are told (spec kqueue.md section 4).
+// A kevent(2) under way: which changes are registered, how many events are told (spec kqueue.md section 4). And the dump of a
+// queue under way (FKQMPRNT), which passes through the same buffer.
+
+import Memory
 
 /// What remains of a kevent(2). Changes and events pass through the thread's buffer in groups of eight.
 public struct PendingEvents: BitwiseCopyable {
@@ -52,6 +55,14 @@ public struct PendingEvents: BitwiseCopyable {
   public var deadline = UInt64.max
   /// Notes that became ready later than this are left to the next pass.
   public var passEnd: UInt64?
+  /// Whether the thread has come for events.
+  public var hasEntered = false
+  /// Whether what the thread was told of by earlier calls can not be told again yet.
+  var isReleasing = false
+  /// How many events of the real-time class may be told yet.
+  var realTimeLeft: Int32 = 0
+  /// What the queue has of the thread, if it knows threads apart.
+  var worker = Handle<QueueWorker>.none
 
   /// Nothing is done yet.
   public init() { self.init(changes: (0, 0), events: (0, 0), isOld: false) }

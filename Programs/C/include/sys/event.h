@@ -40,6 +40,8 @@ struct kevent {
 #define EV_DISPATCH 0x0080
 #define EV_FORCEONESHOT 0x0100
 #define EV_KEEPUDATA 0x0200
+#define EV_AFFINITY 0x0200
+#define EV_REALTIME 0x0400
 #define EV_ERROR 0x4000
 #define EV_EOF 0x8000
 
@@ -62,6 +64,13 @@ struct kevent {
 #define NOTE_FFCOPY 0xc0000000
 
 #define KQUEUE_CLOEXEC 1
+
+// Requests of ioctl(2), and the objects of FKQTUNE (spec kqueue.md, section 10).
+#define FKQMULTI 0x80046659UL
+#define FKQTUNE 0x8004665aUL
+#define FKQMPRNT 0x8008665bUL
+#define FKQ_FREQ 1
+#define FKQ_RTSHARE 2
 
 int kqueue(void);
 int kqueuex(unsigned int);
