@@ -85,7 +85,9 @@ public final class EventQueue: AnyOwner {
     watch.enterClosing(self)
     let unitCount = noteCount + Int(isMulti ? watch.groups[group].count : 0)
     if unitCount == 0 && noteTable.bucketCount <= EventQueue.smallBucketCount && tearDownAtOnce() { return }
-    watch.memory.tearDown(self, unitCount: unitCount + noteTable.bucketCount / EventQueue.bucketsPerUnit + 1)
+    // Each time that it is taken up costs a unit, too.
+    let total = unitCount + noteTable.bucketCount / EventQueue.bucketsPerUnit + 1
+    watch.memory.tearDown(self, unitCount: total + total / 8 + 1)
   }
 
   private func tearDownAtOnce() -> Bool {
