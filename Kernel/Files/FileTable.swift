@@ -45,6 +45,11 @@ public final class FileTable: Nameable {
 
   deinit {
     precondition(count == 0 && trunk.isNone, "a table was dropped before it was emptied")
+    // Those are left whose files something else holds: a call, or a note of a queue that is being taken apart.
+    while let queue = firstQueue.instance {
+      firstQueue = queue.nextOfTable
+      queue.table = BackReference()
+    }
     fileServices.liveTableCount -= 1
   }
 
