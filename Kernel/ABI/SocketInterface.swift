@@ -206,6 +206,18 @@ public enum ControlMessageHeader {
   public static let payloadOffset = 16
   /// SCM_RIGHTS
   public static let rights: UInt32 = 1
+  /// SCM_TIMESTAMP
+  public static let timestamp: UInt32 = 2
+  /// SCM_CREDS
+  public static let credentials: UInt32 = 3
+  /// SCM_BINTIME
+  public static let binaryTime: UInt32 = 4
+  /// SCM_REALTIME
+  public static let realTime: UInt32 = 5
+  /// SCM_MONOTONIC
+  public static let monotonicTime: UInt32 = 6
+  /// SCM_CREDS2
+  public static let extendedCredentials: UInt32 = 8
   /// CMSG_SPACE: what a message with so many bytes takes.
   @inline(__always)
   public static func space(_ payloadByteCount: Int) -> Int { payloadOffset + (payloadByteCount + 7) & ~7 }

@@ -72,12 +72,15 @@ public enum SystemControl {
     case path = 12
     /// KERN_PROC_SIGTRAMP: where handlers of signals return to.
     case trampoline = 41
+    /// KERN_PROC_NFDS: how many descriptors it has open.
+    case descriptorCount = 43
 
     /// The name.
     public var name: String {
       switch self {
       case .path: "kern.proc.pathname"
       case .trampoline: "kern.proc.sigtramp"
+      case .descriptorCount: "kern.proc.nfds"
       }
     }
   }

@@ -14,6 +14,9 @@ public final class BootFileContent {
   public let byteCount: UInt64
   let inode: UInt64
 
+  /// Everybody may read and execute all of them.
+  static let mode = FileMode(rawValue: 0o555)
+
   init(name: [UInt8], start: PhysicalAddress, byteCount: UInt64, inode: UInt64) {
     self.name = name
     self.start = start
@@ -144,13 +147,18 @@ public final class BootFile: OpenFile {
   public override var kind: FileKind { .regular }
 
   /// fstat(2).
-  public override func status() throws(Errno) -> Stat {
+  public override func status() throws(Errno) -> Stat { fileServices.status(of: content) }
+}
+
+extension FileServices {
+  /// What fstat(2) says of a file of /bin.
+  func status(of content: BootFileContent) -> Stat {
     var stat = Stat()
     stat.device = FileLimits.programDirectoryDevice
     stat.inode = content.inode
     stat.linkCount = 1
-    stat.mode = FileMode(rawValue: 0o555).union(.regularFile)
-    let start = Timespec(nanoseconds: fileServices.services.processor.realTimeOffsetNanoseconds)
+    stat.mode = BootFileContent.mode.union(.regularFile)
+    let start = Timespec(nanoseconds: services.processor.realTimeOffsetNanoseconds)
     stat.accessTime = start
     stat.modificationTime = start
     stat.changeTime = start

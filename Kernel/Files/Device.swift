@@ -96,24 +96,7 @@ public class DeviceFile: OpenFile {
   func performDeviceControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) { throw .enotty }
 
   /// fstat(2).
-  public final override func status() throws(Errno) -> Stat {
-    let ownership = fileServices.deviceOwnership[device.rawValue]
-    var stat = Stat()
-    stat.device = FileLimits.deviceDirectoryDevice
-    stat.inode = device.inode
-    stat.linkCount = 1
-    stat.mode = ownership.mode.union(.characterDevice)
-    stat.userIdentifier = ownership.user
-    stat.groupIdentifier = ownership.group
-    stat.representedDevice = device.represented
-    let start = Timespec(nanoseconds: fileServices.services.processor.realTimeOffsetNanoseconds)
-    stat.accessTime = start
-    stat.modificationTime = start
-    stat.changeTime = start
-    stat.birthTime = start
-    stat.preferredBlockByteCount = UInt32(Page.byteCount)
-    return stat
-  }
+  public final override func status() throws(Errno) -> Stat { fileServices.status(of: device) }
 
   /// Throws EACCES for a protection that the descriptor does not allow, and EINVAL: only /dev/zero can be mapped.
   public override func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping {
@@ -126,19 +109,51 @@ public class DeviceFile: OpenFile {
     if query.sharing == .shared && query.protection.contains(.write) && !flags.contains(.write) { throw .eacces }
   }
 
-  /// fchmod(2): the owner or the superuser sets the mode.
-  ///
-  /// Throws EPERM for everyone else.
+  /// fchmod(2).
   public final override func changeMode(_ mode: FileMode, _ caller: Credentials) throws(Errno) {
-    try fileServices.deviceOwnership[device.rawValue].check(.administer, by: caller)
-    fileServices.deviceOwnership[device.rawValue].mode = mode.intersection(.allPermissions)
+    try fileServices.changeMode(of: device, mode, caller)
   }
 
-  /// fchown(2): the owner gives the device to one of his groups, the superuser to anybody.
+  /// fchown(2).
+  public final override func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) {
+    try fileServices.changeOwner(of: device, user: user, group: group, caller)
+  }
+}
+
+extension FileServices {
+  /// What fstat(2) says of a device.
+  func status(of device: Device) -> Stat {
+    let ownership = deviceOwnership[device.rawValue]
+    var stat = Stat()
+    stat.device = FileLimits.deviceDirectoryDevice
+    stat.inode = device.inode
+    stat.linkCount = 1
+    stat.mode = ownership.mode.union(.characterDevice)
+    stat.userIdentifier = ownership.user
+    stat.groupIdentifier = ownership.group
+    stat.representedDevice = device.represented
+    let start = Timespec(nanoseconds: services.processor.realTimeOffsetNanoseconds)
+    stat.accessTime = start
+    stat.modificationTime = start
+    stat.changeTime = start
+    stat.birthTime = start
+    stat.preferredBlockByteCount = UInt32(Page.byteCount)
+    return stat
+  }
+
+  /// The owner or the superuser sets the mode of a device.
+  ///
+  /// Throws EPERM for everyone else.
+  func changeMode(of device: Device, _ mode: FileMode, _ caller: Credentials) throws(Errno) {
+    try deviceOwnership[device.rawValue].check(.administer, by: caller)
+    deviceOwnership[device.rawValue].mode = mode.intersection(.allPermissions)
+  }
+
+  /// The owner gives a device to one of his groups, the superuser to anybody.
   ///
   /// Throws EPERM for everyone else who would change something.
-  public final override func changeOwner(user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) {
-    let old = fileServices.deviceOwnership[device.rawValue]
+  func changeOwner(of device: Device, user: UInt32?, group: UInt32?, _ caller: Credentials) throws(Errno) {
+    let old = deviceOwnership[device.rawValue]
     let newUser = user ?? old.user
     let newGroup = group ?? old.group
     if newUser == old.user && newGroup == old.group { return }
@@ -146,7 +161,7 @@ public class DeviceFile: OpenFile {
     guard caller.isSuperuser || isOwners && (newGroup == old.group || caller.isMember(of: newGroup)) else {
       throw .eperm
     }
-    fileServices.deviceOwnership[device.rawValue].user = newUser
-    fileServices.deviceOwnership[device.rawValue].group = newGroup
+    deviceOwnership[device.rawValue].user = newUser
+    deviceOwnership[device.rawValue].group = newGroup
   }
 }

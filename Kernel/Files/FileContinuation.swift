@@ -19,6 +19,10 @@ public enum FileContinuation: Remainder {
   case write(OpenFile, Transfer)
   /// A send to or receive from a socket that has more to it than its bytes: the thread's record has the rest.
   case message(SocketFile, Transfer)
+  /// An accept(2) that waits for a connection, in the line for those.
+  case accept(SocketFile, SocketPlace)
+  /// A sendfile(2).
+  case sendFile(FileSending)
   /// A read or write of several pieces of memory, which are being copied in.
   case vector(PendingVector)
   /// A change of size.
@@ -46,7 +50,8 @@ public enum FileContinuation: Remainder {
     case .truncate(_, let resize): resize.hasBegun
     case .punch(_, let punch): punch.hasBegun
     case .open(let pending): pending.hasBegun
-    case .vector, .closeRange, .markCloseOnExec, .events, .dump, .poll: false
+    case .sendFile(let sending): sending.hasBegun
+    case .vector, .closeRange, .markCloseOnExec, .events, .dump, .poll, .accept: false
     }
   }
 
@@ -75,6 +80,8 @@ public enum FileContinuation: Remainder {
       // One that others keep waiting gives what it has moved by then.
       !file.waitsForOthers ? .none : transfer.moved > 0 ? .concludes : .restartsIfAsked
     case .message(_, let transfer): transfer.moved > 0 ? .concludes : .restartsIfAsked
+    case .accept: .restartsIfAsked
+    case .sendFile: .concludes
     default: .none
     }
   }
@@ -100,6 +107,8 @@ public enum FileContinuation: Remainder {
     case .open(var pending):
       pending.giveUpPlace()
       self = .open(pending)
+    case .accept(_, let place): place.leaveLine()
+    case .sendFile(let sending): sending.giveUpPlace()
     case .vector, .closeRange, .markCloseOnExec, .events, .dump, .poll: break
     }
   }
@@ -126,7 +135,8 @@ public enum FileContinuation: Remainder {
       let progress = try table.fileServices.finish(&pending, in: table)
       self = .open(pending)
       return progress
-    case .events, .dump, .poll, .message, .punch: preconditionFailure("a call that goes on by itself")
+    case .events, .dump, .poll, .message, .punch, .accept, .sendFile:
+      preconditionFailure("a call that goes on by itself")
     case .closeRange(let low, let high):
       // What is closed already is not found again.
       var budget = FileLimits.descriptorsPerStep

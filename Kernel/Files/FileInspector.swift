@@ -26,6 +26,9 @@ public struct FileInspector: ~Copyable {
   private var sockets = SocketInspection()
   private var leafCount = 0
   private var queues = QueueInspection()
+  /// Notes that watch files, and those that files know of.
+  private var fileNoteCount = 0
+  private var listedNoteCount = 0
   private var pollerCount = 0
   private var pollWatchCount = 0
   private var pollWindowCount = 0
@@ -80,6 +83,8 @@ public struct FileInspector: ~Copyable {
     fileCount += 1
     memory.count(file)
     heldOffsetCount += file.offsetLine.count
+    listedNoteCount += system.watchers.count(file.watchers)
+    if file.hasOwner, let credentials = file.signalOwner.credentials { visit(credentials, &memory) }
     if let file = file as? SharedMemoryFile2008 { visit(file.object, &memory) }
     if let file = file as? EventQueueFile { visitNotes(of: file.queue, &memory) }
     if let pipe = file as? PipeFile { visit(endOfPipe: pipe, &memory) }
@@ -97,6 +102,7 @@ public struct FileInspector: ~Copyable {
   private mutating func visitNotes(of queue: EventQueue, _ memory: inout MemoryInspector) {
     memory.count(queue)
     queues.visit(queue, &memory)
+    queue.forEachNote { note in if !note.file.borrowed.isEmpty { fileNoteCount += 1 } }
     queue.forEachNote { note in if let file = note.file.borrowed.instance { visit(file, &memory) } }
   }
 
@@ -135,6 +141,16 @@ public struct FileInspector: ~Copyable {
     case .message(let file, let transfer):
       visit(file, &memory)
       return visit(transfer, &memory)
+    case .sendFile(let sending):
+      memory.count(sending)
+      visit(sending.source, &memory)
+      visit(sending.target, &memory)
+      sending.inspect({ _ = visit($0, &memory) }, { visit($0, &memory) })
+      return nil
+    case .accept(let file, let place):
+      visit(file, &memory)
+      visit(place, &memory)
+      return nil
     case .vector(let pending):
       frameCount += pending.vector.inspect(&memory)
       return nil
@@ -182,13 +198,7 @@ public struct FileInspector: ~Copyable {
   private mutating func visit(_ transfer: Transfer, _ memory: inout MemoryInspector) -> TransferHold? {
     if let hold = transfer.hold { visit(hold, &memory) }
     if let vector = transfer.vector { frameCount += vector.inspect(&memory) }
-    if let place = transfer.socketPlace {
-      holdCount += 1
-      var sockets = sockets
-      sockets.visit(place, &memory) { visit($0, &$1) }
-      self.sockets = sockets
-      if let caller = place.caller { visit(caller, &memory) }
-    }
+    if let place = transfer.socketPlace { visit(place, &memory) }
     if let place = transfer.place {
       holdCount += 1
       memory.count(place)
@@ -196,6 +206,15 @@ public struct FileInspector: ~Copyable {
       if place.line != .none || place.isCopying || place.isOffered { visitedPlaceCount += 1 }
     }
     return transfer.hold
+  }
+
+  /// Visits what a call on a socket keeps that waits.
+  private mutating func visit(_ place: SocketPlace, _ memory: inout MemoryInspector) {
+    holdCount += 1
+    var sockets = sockets
+    sockets.visit(place, &memory, { visit($0, &$1) }, { visit($0, &$1) })
+    self.sockets = sockets
+    if let caller = place.caller { visit(caller, &memory) }
   }
 
   /// Visits what a parked change of size holds besides its file, and gives it.
@@ -250,6 +269,7 @@ public struct FileInspector: ~Copyable {
     memory.require(rangeEntryCount == rangeHoldCount, "range locks that nobody holds", UInt64(rangeEntryCount))
     memory.require(heldOffsetCount == offsetHolderCount, "file offsets that nobody holds", UInt64(heldOffsetCount))
     queues.finish(system.watchers, &memory)
+    memory.require(fileNoteCount == listedNoteCount, "notes that their files do not know", UInt64(fileNoteCount))
     finishPollers(&memory)
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))

@@ -72,6 +72,8 @@ public final class FileServices: Nameable {
   /// `kern.openfiles`: open files that exist.
   public private(set) var openFileCount = 0
 
+  /// Who signals the owners of files; set by the kernel.
+  public var ownerSignals = BackReference<OwnerSignals>()
   /// Who watches what (kqueue(2)).
   public let watchers: EventWatchers
   let leaves: Pool<DescriptorLeaf>

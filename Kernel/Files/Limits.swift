@@ -61,6 +61,8 @@ public enum FileLimits {
   static let programDirectoryDevice: UInt64 = 0x1003
   /// st_dev of all pipes.
   static let pipeDevice: UInt64 = 0x1004
+  /// st_dev of the directories in which sockets have names, and of those names.
+  static let nameDevice: UInt64 = 0x1005
   /// Supplementary groups that credentials hold without a frame of their own.
   static let inlineGroupCount = 16
 }

@@ -91,6 +91,15 @@ public class OpenFile: Nameable {
   /// Whether it remembers whom to signal (FIOSETOWN).
   public var hasOwner: Bool { false }
 
+  /// Whether something has ended that it depends on, of which those who watch it are still to be told.
+  var isBeingEnded: Bool { false }
+
+  /// Whom it signals.
+  public var signalOwner: SignalOwner {
+    get { SignalOwner() }
+    set { _ = newValue }
+  }
+
   /// Whether flags that F_SETFL has set stay although the type refuses them.
   var keepsRefusedFlags: Bool { false }
 

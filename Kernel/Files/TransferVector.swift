@@ -133,7 +133,7 @@ public final class TransferVector {
   }
 
   /// Goes back to the first piece.
-  func rewind() { next = 0 }
+  public func rewind() { next = 0 }
 }
 
 /// A readv(2), writev(2), preadv(2) or pwritev(2) whose pieces are being copied in: its descriptor is looked at afterwards.

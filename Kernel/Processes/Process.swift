@@ -41,7 +41,7 @@ public final class Process: Nameable {
   /// The process identifier.
   public let identifier: Int32
   /// How many processes had been made before it.
-  var number: UInt64 = 0
+  public internal(set) var number: UInt64 = 0
   /// The process group.
   public internal(set) var groupIdentifier: Int32
   /// The session.

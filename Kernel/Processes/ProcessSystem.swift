@@ -12,12 +12,14 @@ public import Memory
 public import Primitives
 
 /// The caller of the event being handled, as the memory system wants to know it.
-final class CurrentCaller: Caller {
+final class CurrentCaller: FileCaller {
   var system = BackReference<ProcessSystem>()
 
   private var process: Process? { system.instance?.currentProcess }
 
   override var processIdentifier: Int32 { process?.identifier ?? 0 }
+
+  override var credentials: Credentials? { process?.credentials }
 
   override var isPrivileged: Bool { process?.credentials.isSuperuser ?? true }
 
@@ -122,6 +124,9 @@ public final class ProcessSystem: Nameable {
   var lastIdentifier: Int32 = 0
 
   private let caller = CurrentCaller()
+  /// Who signals the owners of files.
+  public var ownerSignals: OwnerSignals { processOwnerSignals }
+  private let processOwnerSignals = ProcessOwnerSignals()
 
   /// Makes an empty system; every table is allocated here.
   public init(
@@ -156,6 +161,7 @@ public final class ProcessSystem: Nameable {
     scheduler.system = BackReference(self)
     caller.system = BackReference(self)
     services.caller = BackReference(caller)
+    processOwnerSignals.system = BackReference(self)
   }
 
   /// The thread whose event is being handled.

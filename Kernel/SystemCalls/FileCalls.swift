@@ -57,6 +57,7 @@ extension SystemCallTable {
     declareFileControlCalls()
     declareVectorCalls()
     declarePipeCalls()
+    declarePathCalls()
   }
 }
 
@@ -90,6 +91,12 @@ extension SystemCall {
       case .punch(let file, let punch):
         writes = false
         return try goOn(file, punch)
+      case .sendFile(let sending):
+        writes = false
+        return try goOnSending(sending)
+      case .accept(let listener, let place):
+        writes = false
+        return try goOnAccepting(listener, place)
       case .message(let file, let transfer):
         writes = false
         return try goOn(file, transfer)
@@ -135,6 +142,7 @@ extension SystemCall {
     switch continuation {
     case .file(.read(_, let transfer)), .file(.write(_, let transfer)), .file(.message(_, let transfer)):
       return transfer.socketPlace?.deadline ?? .max
+    case .file(.sendFile(let sending)): return sending.deadline
     default: return .max
     }
   }
@@ -304,7 +312,7 @@ extension SystemCall {
 
 extension Descriptor {
   /// AT_FDCWD
-  fileprivate static let currentDirectory = Descriptor(number: -100)
+  static let currentDirectory = Descriptor(number: -100)
 }
 
 /// The flags of close_range(2).

@@ -70,14 +70,15 @@ extension SystemCall {
       return .value(0)
     case .getOwner:
       var data = [64 of UInt8](repeating: 0)
-      try file(number).control(.getOwner, &data)
+      let file = try file(number)
+      forgetGoneOwner(of: file)
+      try file.control(.getOwner, &data)
       return .value(UInt64(data.span.loadUInt32(at: 0)))
     case .setOwner:
       var data = [64 of UInt8](repeating: 0)
       data.store(argument, at: 0)
       let file = try file(number)
-      if file.hasOwner { try checkOwner(Int32(bitPattern: argument)) }
-      try file.control(.setOwner, &data)
+      try setOwner(Int32(bitPattern: argument), of: file, &data)
       return .value(0)
     case .getLock, .setLock, .setLockWait, .setLockRemote, .getLockOld, .setLockOld, .setLockWaitOld:
       return try lock(command)
@@ -100,6 +101,22 @@ extension SystemCall {
       throw .einval
     default: throw .einval
     }
+  }
+
+  /// F_SETOWN and FIOSETOWN.
+  ///
+  /// Throws ESRCH, EPERM, and what the file says.
+  private func setOwner(_ owner: Int32, of file: OpenFile, _ data: inout [64 of UInt8]) throws(Errno) {
+    if file.hasOwner { try checkOwner(owner) }
+    try file.control(.setOwner, &data)
+    if owner == 0 { return file.signalOwner = SignalOwner() }
+    let number = owner > 0 ? kernel.processes.livingProcess(owner)?.number ?? 0 : 0
+    file.signalOwner = SignalOwner(owner, number: number, process.credentials)
+  }
+
+  /// Nobody is the owner of a file whose owner has ended.
+  private func forgetGoneOwner(of file: OpenFile) {
+    if file.hasOwner && !kernel.processes.isThere(file.signalOwner) { file.signalOwner = SignalOwner() }
   }
 
   /// Whom a file is to signal: a process, or a group as a negative number, of the caller's session; 0 is nobody.
@@ -178,9 +195,13 @@ extension SystemCall {
     }
     let file = try file(number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
-    if request == .setOwner && file.hasOwner { try checkOwner(Int32(bitPattern: data.span.loadUInt32(at: 0))) }
     if request == .dumpQueue, let queue = file as? EventQueueFile { return dump(queue) }
-    try file.control(request, &data)
+    if request == .setOwner {
+      try setOwner(Int32(bitPattern: data.span.loadUInt32(at: 0)), of: file, &data)
+    } else {
+      if request == .getOwner { forgetGoneOwner(of: file) }
+      try file.control(request, &data)
+    }
     if request == .drainOutput, case .wait(let awaited) = file.drainOutput() {
       return wait(on: awaited, then: .phase(.whole))
     }

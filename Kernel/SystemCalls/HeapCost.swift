@@ -33,16 +33,16 @@ enum HeapCost {
   /// What a read or write of a pipe that waits has.
   static var pipePlace: HeapAmount { object(112) }
   /// An end of a pipe.
-  static var pipeFile: HeapAmount { object(416) }
+  static var pipeFile: HeapAmount { object(448) }
   /// A socket, its file, and what a bound one has.
   static var socket: HeapAmount { object(736) }
-  static var socketFile: HeapAmount { object(128) }
+  static var socketFile: HeapAmount { object(160) }
   static var socketName: HeapAmount { object(160) }
-  static var socketNode: HeapAmount { object(240) }
+  static var socketNode: HeapAmount { object(400) }
   /// What a send or receive that waits has, and control messages that are given.
   static var socketPlace: HeapAmount { object(240) }
-  static var socketControlInput: HeapAmount { object(64) }
-  static var socketControl: HeapAmount { object(128) }
+  static var socketControlInput: HeapAmount { object(160) }
+  static var socketControl: HeapAmount { object(160) }
   /// The pieces of a readv(2).
   static var transferVector: HeapAmount { object(224) }
   static var argumentStaging: HeapAmount { object(672) }
@@ -50,10 +50,16 @@ enum HeapCost {
   // MARK: Events
 
   /// A read or write that waits, whatever its file.
-  static var transfer: HeapAmount { transferHold.maximum(pipePlace).maximum(socketPlace) }
+  static var transfer: HeapAmount { transferHold.maximum(pipePlace).maximum(socketPlace + socketControl) }
+  /// accept(2): what waits, or the file of a connection.
+  static var accept: HeapAmount { socketFile.maximum(socketPlace) }
   /// A sendto(2), and a sendmsg(2).
-  static var send: HeapAmount { socketPlace + socketName }
-  static var message: HeapAmount { send + transferVector + socketControlInput + socketControl }
+  static var send: HeapAmount { socketPlace + socketName + socketControl }
+  static var message: HeapAmount { send + transferVector + socketControlInput }
+  /// sendfile(2)
+  static var sendFile: HeapAmount {
+    object(512) + transferVector + transferVector + socketPlace + socketPlace + socketControl
+  }
   /// pipe2(2)
   static var pipe: HeapAmount { pipeFile + pipeFile + vmObject + vmObject }
 

@@ -85,6 +85,7 @@ public final class Kernel {
         ?? ProcessLimits.processCount(forFrames: configuration.memory.managedFrameCount),
       turnNanoseconds: configuration.turnNanoseconds)
     processes.watchers = BackReference(files.watchers)
+    files.ownerSignals = BackReference(processes.ownerSignals)
     processes.scheduler.watchers = BackReference(files.watchers)
     for module in modules { addToFiles(module) }
   }

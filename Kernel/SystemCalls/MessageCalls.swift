@@ -29,7 +29,7 @@ extension SystemCallTable {
 }
 
 extension SystemCall {
-  private static let pieceByteCountLimit = UInt64(Int64.max)
+  fileprivate static let pieceByteCountLimit = UInt64(Int64.max)
 
   // MARK: Bytes only
 
@@ -118,8 +118,12 @@ extension SystemCall {
   /// The pieces of a message; nil when the call has to be answered with `restart`.
   ///
   /// Throws EMSGSIZE for more than 1024, EFAULT, ENOBUFS when the user may have no more of the kernel's memory.
-  private func fetchPieces(_ header: MessageHeader) throws(Errno) -> TransferVector? {
+  private func fetchPieces(_ header: MessageHeader) throws(Errno) -> MessagePieces? {
     guard header.pieceCount >= 0, header.pieceCount <= Int32(InterfaceLimits.vectorCount) else { throw .emsgsize }
+    if header.pieceCount == 1 {
+      guard try fetch(UserRange(start: VirtualAddress(header.pieces), byteCount: 16)) else { return nil }
+      return .one(VirtualAddress(stagedLong(at: 0)), byteCount: stagedLong(at: 8))
+    }
     guard header.pieceCount <= 8 || process.credentials.account.mayMakeKernelMemory else { throw .enobufs }
     let vector = try TransferVector.make(
       kernel.memory, count: UInt32(header.pieceCount), at: VirtualAddress(header.pieces),
@@ -129,7 +133,7 @@ extension SystemCall {
       thread.wanted = .frames
       return nil
     }
-    return try isDone(vector.fill(space)) ? vector : nil
+    return try isDone(vector.fill(space)) ? .several(vector) : nil
   }
 
   /// The control messages of a message; nil when the call has to be answered with `restart`.
@@ -142,10 +146,7 @@ extension SystemCall {
       thread.wanted = .frames
       return nil
     }
-    var progress = 0
-    let outcome = space.copyIn(
-      to: input.address, byteCount: input.byteCount, from: VirtualAddress(header.control), progress: &progress)
-    return try isDone(outcome) ? input : nil
+    return try isDone(input.fill(from: VirtualAddress(header.control), space)) ? input : nil
   }
 
   /// Throws, in this order: EFAULT for the structure; EMSGSIZE, EFAULT for the pieces; what is wrong with the address; EINVAL,
@@ -153,7 +154,7 @@ extension SystemCall {
   fileprivate func sendMessage() throws(Errno) -> Answer {
     let header = MessageHeader(decoding: thread.frame.value.buffer.span)
     let flags = MessageFlags(rawValue: arguments.third.word)
-    guard let vector = try fetchPieces(header) else { return .restart }
+    guard let pieces = try fetchPieces(header) else { return .restart }
     var address: SocketAddress?
     if header.name != 0 {
       address = try fetchSocketAddress(VirtualAddress(header.name), header.nameByteCount)
@@ -165,7 +166,7 @@ extension SystemCall {
       if control == nil { return .restart }
     }
     let file = try socketFile()
-    var transfer = try Transfer(vector, at: nil, flags)
+    var transfer = try pieces.transfer(flags)
     let place = address.map { makePlace(for: file, to: $0) } ?? file.makePlace(receives: false)
     place.controlInput = control
     transfer.socketPlace = place
@@ -179,9 +180,9 @@ extension SystemCall {
     var pending = PendingMessage()
     pending.header = MessageHeader(decoding: thread.frame.value.buffer.span)
     pending.headerAddress = arguments.second.raw
-    guard let vector = try fetchPieces(pending.header) else { return .restart }
+    guard let pieces = try fetchPieces(pending.header) else { return .restart }
     let file = try socketFile()
-    var transfer = try Transfer(vector, at: nil, MessageFlags(rawValue: arguments.third.word))
+    var transfer = try pieces.transfer(MessageFlags(rawValue: arguments.third.word))
     pending.header.flags = arguments.third.word
     let place = file.makePlace(receives: true)
     place.wantsName = pending.header.name != 0
@@ -264,6 +265,22 @@ extension SystemCall {
     stage(header.control, at: MessageLayout.header + 32)
     stage(header.controlByteCount, at: MessageLayout.header + 40)
     stage(header.flags, at: MessageLayout.header + 44)
+  }
+}
+
+/// The pieces of a program's memory that a message has: most have one, which needs no vector.
+private enum MessagePieces {
+  case one(VirtualAddress, byteCount: UInt64)
+  case several(TransferVector)
+
+  /// The transfer of a message that has them. Throws EINVAL when they are more than SSIZE_MAX together.
+  func transfer(_ flags: MessageFlags) throws(Errno) -> Transfer {
+    switch self {
+    case .one(let address, let byteCount):
+      guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
+      return Transfer(address: address, checkedByteCount: byteCount, at: nil, flags)
+    case .several(let vector): return try Transfer(vector, at: nil, flags)
+    }
   }
 }
 

@@ -88,8 +88,8 @@ extension SystemCall {
   private func copyWindowIn(_ poller: inout Poller?) throws(Errno) -> Answer? {
     if polling.windowCount > 0, let answer = try polling.isSelect ? copySetsIn() : copyEntriesIn() { return answer }
     if !polling.isSmall {
-      guard try prepare(&poller) else { return .restart }
-      try poller?.addWindow(thread.frame.value.buffer)
+      guard try prepare(&poller) else { return .wait(.frames) }
+      if let poller, try !poller.addWindow(thread.frame.value.buffer) { return .wait(.frames) }
     }
     polling.position += polling.windowCount
     if polling.position < polling.count { return nil }
@@ -130,12 +130,12 @@ extension SystemCall {
     return nil
   }
 
-  /// Sees that there is a poller; false when the call has to be answered with `restart`. Throws ENOMEM.
+  /// Sees that there is a poller; false when memory for it has to be waited for. Throws ENOMEM when the user may have no more.
   private func prepare(_ poller: inout Poller?) throws(Errno) -> Bool {
     if poller != nil { return true }
     guard hasReserve() else { return false }
-    poller = try Poller(kernel.files.watchers, for: process.credentials.account)
-    return true
+    poller = try Poller.make(kernel.files.watchers, for: process.credentials.account)
+    return poller != nil
   }
 
   private func beginPolling() throws(Errno) -> Answer? {
@@ -246,39 +246,55 @@ extension SystemCall {
   // MARK: Watching
 
   private func watchWindow(_ poller: inout Poller?) throws(Errno) -> Answer? {
-    guard try prepare(&poller), let watching = poller else { return .restart }
+    let isFirstLook = polling.part == 0 && polling.phase != .watch
+    // What a wait interrupts is gone on with here, from the part of the window that is not watched yet.
+    polling.phase = .watch
+    guard try prepare(&poller), let watching = poller else { return .wait(.frames) }
     if !polling.isSmall { watching.load(&thread.frame.value.buffer) }
-    if polling.isSelect { try watchSets(watching) } else { try watchEntries(watching) }
+    guard try polling.isSelect ? watchSets(watching) : watchEntries(watching) else { return .wait(.frames) }
+    polling.part = 0
     if !polling.isSmall { watching.advance() }
     polling.position += polling.windowCount
     if polling.position < polling.count { return nil }
     polling.position = 0
     polling.isWatching = true
-    // Several windows took several steps: what happened to those that were not watched yet was not told.
-    polling.phase = polling.isSmall ? .signals : .ask
+    // Several windows took several steps, and so does a wait: what happened to those that were not watched yet was not told.
+    polling.phase = polling.isSmall && isFirstLook ? .signals : .ask
     return nil
   }
 
-  private func watchEntries(_ poller: Poller) throws(Errno) {
-    for index in 0..<polling.windowCount {
-      let descriptor = Int32(bitPattern: stagedWord(at: 8 * index))
-      if descriptor < 0 { continue }
-      let events = UInt16(truncatingIfNeeded: stagedWord(at: 8 * index + 4))
-      if let file = try? table.file(at: descriptor) { try poller.watch(file, at: descriptor, for: events) }
+  /// Watches what the entries of the window from `part` on name; false when memory has to be waited for.
+  private func watchEntries(_ poller: Poller) throws(Errno) -> Bool {
+    while polling.part < polling.windowCount {
+      let offset = 8 * polling.part
+      let descriptor = Int32(bitPattern: stagedWord(at: offset))
+      let events = UInt16(truncatingIfNeeded: stagedWord(at: offset + 4))
+      if descriptor >= 0, let file = try? table.file(at: descriptor) {
+        guard try poller.watch(file, at: descriptor, for: events) else { return false }
+      }
+      polling.part += 1
     }
+    return true
   }
 
-  private func watchSets(_ poller: Poller) throws(Errno) {
-    for word in 0..<(polling.windowCount + 63) / 64 {
+  /// The same for the descriptors of sets.
+  private func watchSets(_ poller: Poller) throws(Errno) -> Bool {
+    while polling.part < polling.windowCount {
+      let word = polling.part / 64
       let asked = askedWords(word)
-      var left = (asked.0 | asked.1 | asked.2) & inside(word, polling.windowCount)
+      let done = UInt64.max << UInt64(polling.part % 64)
+      var left = (asked.0 | asked.1 | asked.2) & inside(word, polling.windowCount) & done
       while left != 0 {
         let bit = left & (0 &- left)
         left ^= bit
-        let descriptor = Int32(polling.position + 64 * word + bit.trailingZeroBitCount)
-        try poller.watch(try table.file(at: descriptor), at: descriptor, for: wantedEvents(asked, bit))
+        polling.part = 64 * word + bit.trailingZeroBitCount
+        let descriptor = Int32(polling.position + polling.part)
+        let file = try table.file(at: descriptor)
+        guard try poller.watch(file, at: descriptor, for: wantedEvents(asked, bit)) else { return false }
       }
+      polling.part = 64 * (word + 1)
     }
+    return true
   }
 
   /// Asks those to which something has happened, and waits when none of them is ready.

@@ -89,6 +89,7 @@ extension SystemCall {
     case .process(.awaitSignal): try endSignalWait(.eintr)
     case .process(.userSleep): try concludeInterruptedSleep()
     case .file(.message(let file, let transfer)): try conclude(file, transfer)
+    case .file(.sendFile(let sending)): try concludeInterruptedSending(sending)
     case .file(let remainder): .value(remainder.result)
     default: throw .eintr
     }

@@ -1,4 +1,4 @@
-// What comes with a message and becomes descriptors (SCM_RIGHTS; spec sockets.md section 8).
+// What comes with a message (spec sockets.md sections 6 and 8): what becomes descriptors (SCM_RIGHTS), and who sent it and when.
 //
 // The memory that is to be told of them is made writable before there are any, so that a fault finds nothing installed: what was
 // reachable at the beginning of an event is at its end.
@@ -41,9 +41,13 @@ extension SystemCall {
     let closesOnExec = MessageFlags(rawValue: pending.header.flags).contains(.closeOnExec)
     var position = pending.header.control
     for part in 0..<partCount {
-      let count = control.fileCount(ofPart: part)
-      try store(control, count: count, at: position, in: table, closesOnExec)
-      position += UInt64(ControlMessageHeader.space(4 * count))
+      let kind = control.kind(ofPart: part)
+      if kind == .rights {
+        try store(control, count: control.fileCount(ofPart: part), at: position, in: table, closesOnExec)
+      } else {
+        try store(control, kind, at: position)
+      }
+      position += UInt64(space(ofPart: part, control))
     }
     return byteCount
   }
@@ -52,21 +56,45 @@ extension SystemCall {
   private func partsThatFit(_ control: SocketControl, _ room: Int) -> (Int, Int) {
     var byteCount = 0
     for part in 0..<control.partCount {
-      let space = ControlMessageHeader.space(4 * control.fileCount(ofPart: part))
+      let space = space(ofPart: part, control)
       if byteCount + space > room { return (part, byteCount) }
       byteCount += space
     }
     return (control.partCount, byteCount)
   }
 
+  /// Bytes that a control message takes in the program's memory.
+  private func space(ofPart part: Int, _ control: SocketControl) -> Int {
+    let kind = control.kind(ofPart: part)
+    return ControlMessageHeader.space(
+      kind == .rights ? 4 * control.fileCount(ofPart: part) : control.payloadByteCount(of: kind))
+  }
+
+  /// Puts the header of a control message with so many bytes of payload into the buffer.
+  private func stageHeader(_ type: UInt32, payloadByteCount: Int) {
+    zero(ControlMessageHeader.payloadOffset)
+    stage(UInt32(ControlMessageHeader.payloadOffset + payloadByteCount), at: 0)
+    stage(UInt32(SocketLevel.socket), at: 4)
+    stage(type, at: 8)
+  }
+
+  /// Stores a control message that tells who sent the message, or when.
+  private func store(_ control: SocketControl, _ kind: SocketControlKind, at address: UInt64) throws(Errno) {
+    let byteCount = control.payloadByteCount(of: kind)
+    let space = ControlMessageHeader.space(byteCount)
+    zero(space)
+    stageHeader(kind.type, payloadByteCount: byteCount)
+    thread.frame.value.buffer.withMutableBytes { bytes in
+      control.encode(kind, into: &bytes, at: ControlMessageHeader.payloadOffset)
+    }
+    try putStaged(space, at: address)
+  }
+
   /// Installs the files of a control message and stores it.
   private func store(
     _ control: SocketControl, count: Int, at address: UInt64, in table: FileTable, _ closesOnExec: Bool
   ) throws(Errno) {
-    zero(ControlMessageHeader.payloadOffset)
-    stage(UInt32(ControlMessageHeader.payloadOffset + 4 * count), at: 0)
-    stage(UInt32(SocketLevel.socket), at: 4)
-    stage(ControlMessageHeader.rights, at: 8)
+    stageHeader(ControlMessageHeader.rights, payloadByteCount: 4 * count)
     var (staged, stored) = (ControlMessageHeader.payloadOffset, 0)
     try control.install(count: count, in: table, closeOnExec: closesOnExec) { descriptor throws(Errno) in
       stage(descriptor, at: staged)

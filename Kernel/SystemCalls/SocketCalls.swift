@@ -23,6 +23,14 @@ extension SystemCallTable {
       try call.bindSocket()
     }
     declare(
+      .bindat, "bindat", [.descriptor, .descriptor, .pointer, .size],
+      .refuses(.enobufs, HeapCost.socketName + HeapCost.socketNode)
+    ) { call throws(Errno) in try call.bindSocketFromDescriptor() }
+    declare(
+      .connectat, "connectat", [.descriptor, .descriptor, .pointer, .size],
+      .refuses(.enobufs, HeapCost.socketName + HeapCost.socket)
+    ) { call throws(Errno) in try call.connectSocketFromDescriptor() }
+    declare(
       .connect, "connect", [.descriptor, .pointer, .size], .refuses(.enobufs, HeapCost.socketName + HeapCost.socket)
     ) { call throws(Errno) in
       try call.connectSocket()
@@ -33,11 +41,11 @@ extension SystemCallTable {
         call.arguments.second.integer, call.process.credentials, process: call.process.identifier)
       return .value(0)
     }
-    declare(.accept, "accept", [.descriptor, .pointer, .pointer], .refuses(.enfile, HeapCost.socketFile)) {
+    declare(.accept, "accept", [.descriptor, .pointer, .pointer], .refuses(.enfile, HeapCost.accept)) {
       call throws(Errno) in
       try call.accept(.inherited)
     }
-    declare(.accept4, "accept4", [.descriptor, .pointer, .pointer, .bits], .refuses(.enfile, HeapCost.socketFile)) {
+    declare(.accept4, "accept4", [.descriptor, .pointer, .pointer, .bits], .refuses(.enfile, HeapCost.accept)) {
       call throws(Errno) in
       let flags = call.arguments.fourth.word
       guard flags & ~(SocketTypeFlags.closeOnExec | SocketTypeFlags.nonBlocking) == 0 else { throw .einval }
@@ -58,6 +66,7 @@ extension SystemCallTable {
     }
     declareSocketOptionCalls()
     declareMessageCalls()
+    declareSendFileCall()
   }
 }
 
@@ -65,8 +74,13 @@ extension SystemCall {
   /// The socket that the first argument names.
   ///
   /// Throws EBADF, ENOTSOCK.
-  func socketFile() throws(Errno) -> SocketFile {
-    guard let file = try file(arguments.first.descriptor) as? SocketFile else { throw .enotsock }
+  func socketFile() throws(Errno) -> SocketFile { try socketFile(arguments.first) }
+
+  /// The socket that an argument names.
+  ///
+  /// Throws EBADF, ENOTSOCK.
+  func socketFile(_ argument: Argument) throws(Errno) -> SocketFile {
+    guard let file = try file(argument.descriptor) as? SocketFile else { throw .enotsock }
     return file
   }
 
@@ -144,6 +158,24 @@ extension SystemCall {
     return .value(0)
   }
 
+  /// bindat(2): a relative path begins at the first descriptor.
+  fileprivate func bindSocketFromDescriptor() throws(Errno) -> Answer {
+    guard let address = try fetchSocketAddress(arguments.third.address, arguments.fourth.word) else { return .restart }
+    try kernel.files.bind(
+      try socketFile(arguments.second), to: address, from: pathStart(arguments.first), process.credentials,
+      mask: process.creationMask)
+    return .value(0)
+  }
+
+  /// connectat(2), the same.
+  fileprivate func connectSocketFromDescriptor() throws(Errno) -> Answer {
+    guard let address = try fetchSocketAddress(arguments.third.address, arguments.fourth.word) else { return .restart }
+    try kernel.files.connect(
+      try socketFile(arguments.second), to: address, from: pathStart(arguments.first), process.credentials,
+      process: process.identifier)
+    return .value(0)
+  }
+
   /// The length that a pointer names; nil when the call has to be answered with `restart`.
   ///
   /// Throws EFAULT.
@@ -169,12 +201,24 @@ extension SystemCall {
   /// Throws EFAULT for a length that cannot be read, EBADF, ENOTSOCK, what `FileServices.accept` throws, and EFAULT when the name
   /// cannot be stored: then the connection is closed.
   fileprivate func accept(_ flags: AcceptedFlags) throws(Errno) -> Answer {
-    var room: UInt32 = 0
-    if !arguments.second.isNull {
-      guard let told = try fetchLength(arguments.third) else { return .restart }
-      room = told
-    }
-    let listener = try socketFile()
+    guard let room = try roomForName() else { return .restart }
+    return try accept(from: try socketFile(), flags, room, nil)
+  }
+
+  /// Goes on with an accept(2) that has waited.
+  func goOnAccepting(_ listener: SocketFile, _ place: SocketPlace) throws(Errno) -> Answer {
+    guard let room = try roomForName() else { return wait(on: thread.wanted, then: .file(.accept(listener, place))) }
+    return try accept(from: listener, place.acceptedFlags, room, place)
+  }
+
+  /// The room for the name of whoever connected; nil when the call has to wait for what the thread wants. Throws EFAULT.
+  private func roomForName() throws(Errno) -> UInt32? {
+    arguments.second.isNull ? 0 : try fetchLength(arguments.third)
+  }
+
+  private func accept(
+    from listener: SocketFile, _ flags: AcceptedFlags, _ room: UInt32, _ place: SocketPlace?
+  ) throws(Errno) -> Answer {
     var isReachable = true
     let byteCount = min(Int(room), listener.nextNameByteCount)
     for index in 0..<2 where !arguments.second.isNull {
@@ -183,16 +227,17 @@ extension SystemCall {
       case .complete: break
       case .wait(let awaited):
         thread.wanted = awaited
-        return .restart
+        return place.map { wait(on: awaited, then: .file(.accept(listener, $0))) } ?? .restart
       case .fault, .tooLong: isReachable = false
       }
     }
-    let acceptance = try lend { credentials, table throws(Errno) in
+    let accepted = try lend { credentials, table throws(Errno) in
       try kernel.files.accept(listener, flags, credentials, into: table)
     }
-    guard case .accepted(let descriptor, let file) = acceptance else {
-      if case .wait(let awaited) = acceptance { return wait(on: awaited, then: .phase(.whole)) }
-      preconditionFailure("neither accepted nor to wait")
+    guard let (descriptor, file) = accepted else {
+      let place = place ?? listener.makePlace(receives: true)
+      place.acceptedFlags = flags
+      return wait(on: place.awaitConnection(), then: .file(.accept(listener, place)))
     }
     if arguments.second.isNull { return .value(UInt64(descriptor)) }
     let full = stageAddress(file.acceptedName, at: 0)

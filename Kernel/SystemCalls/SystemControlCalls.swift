@@ -77,6 +77,7 @@ extension SystemCall {
     if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
     if name.spells(SystemControl.Process.path.name) { return .process(.path, nil) }
     if name.spells(SystemControl.Process.trampoline.name) { return .process(.trampoline, nil) }
+    if name.spells(SystemControl.Process.descriptorCount.name) { return .process(.descriptorCount, nil) }
     guard let node = kernel.controls.node(name) else { throw .enoent }
     return .node(node)
   }
@@ -108,7 +109,8 @@ extension SystemCall {
   private func control(_ node: SystemControlNode, _ room: UInt64) throws(Errno) -> Answer {
     let new = arguments.fifth
     if !new.isNull {
-      guard case .settable = node.setting, process.credentials.isSuperuser else { throw .eperm }
+      if case .fixed = node.setting { throw .eperm }
+      guard process.credentials.isSuperuser else { throw .eperm }
     }
     let size: Int
     switch node.content {
@@ -124,10 +126,16 @@ extension SystemCall {
     if new.isNull { return try giveValue(size, room) }
     guard try putOld(size, room) else { return .restart }
     if !arguments.third.isNull && room < UInt64(size) { return end(room, .enomem) }
-    if case .settable(let set) = node.setting {
+    switch node.setting {
+    case .fixed: break
+    case .settable(let set):
       guard arguments.sixth.raw >= 4 else { throw .einval }
       guard try fetch(new.range(4)) else { return .restart }
       set(kernel, stagedWord(at: 0))
+    case .checked(let byteCount, let set):
+      guard arguments.sixth.raw >= UInt64(byteCount) else { throw .einval }
+      guard try fetch(new.range(byteCount)) else { return .restart }
+      guard set(kernel, byteCount == 4 ? UInt64(stagedWord(at: 0)) : stagedLong(at: 0)) else { throw .einval }
     }
     return end(UInt64(size))
   }
@@ -227,7 +235,7 @@ extension SystemCall {
     return try giveValue(line.span.count, room)
   }
 
-  /// What a process has of what each has. For the path −1 is the caller, and of a process that has ended there is nothing.
+  /// What a process has of what each has. For the path −1 is the caller, for the count of descriptors 0, and of a process that has ended there is nothing.
   ///
   /// Throws EPERM for a new value, and for the trampoline of somebody else's process; EINVAL unless exactly one process is
   /// named, ESRCH when there is none.
@@ -236,6 +244,12 @@ extension SystemCall {
   ) throws(Errno) -> Answer {
     guard arguments.fifth.isNull else { throw .eperm }
     guard let identifier else { throw .einval }
+    if node == .descriptorCount {
+      // Of the caller only, who is 0.
+      guard identifier == 0 else { throw .einval }
+      stage(UInt32(table.count))
+      return try giveValue(4, room)
+    }
     let isCaller = identifier == -1 && node == .path
     guard let subject = isCaller ? process : kernel.processes.process(identifier) else { throw .esrch }
     switch node {
@@ -251,6 +265,7 @@ extension SystemCall {
       stage(ABI.UserSpace.signalTrampoline, at: 0)
       stage(ABI.UserSpace.signalTrampoline + ABI.UserSpace.signalTrampolineByteCount, at: 8)
       return try giveValue(SystemCall.trampolineByteCount, room)
+    case .descriptorCount: throw .einval
     }
   }
 

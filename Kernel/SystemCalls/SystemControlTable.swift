@@ -40,6 +40,8 @@ enum SystemControlSetting {
   case fixed
   /// The superuser may.
   case settable((Kernel, UInt32) -> Void)
+  /// The same for a value of four or eight bytes that may be refused: false is EINVAL.
+  case checked(byteCount: Int, (Kernel, UInt64) -> Bool)
 }
 
 /// A node.
@@ -135,6 +137,55 @@ struct SystemControlTable {
     add("net.local.sockcount", local, nil, { .integer(UInt32($0.files.sockets.socketCount)) })
     add("net.local.taskcount", local, nil, { .integer(UInt32(truncatingIfNeeded: $0.files.sockets.collectionCount)) })
     add("net.local.recycled", local, nil, { .integer(UInt32(truncatingIfNeeded: $0.files.sockets.recycledCount)) })
+    add("net.local.deferred", local, nil, { .integer(UInt32($0.files.sockets.deferredCount)) })
+    addSpace("net.local.stream.sendspace", { $0.streamSpace.send }, { $0.streamSpace.send = $1 })
+    addSpace("net.local.stream.recvspace", { $0.streamSpace.receive }, { $0.streamSpace.receive = $1 })
+    addSpace("net.local.dgram.maxdgram", { $0.datagramSpace.largest }, { $0.datagramSpace.largest = $1 })
+    addSpace("net.local.dgram.recvspace", { $0.datagramSpace.receive }, { $0.datagramSpace.receive = $1 })
+    addSpace("net.local.seqpacket.maxseqpacket", { $0.packetSpace.send }, { $0.packetSpace.send = $1 })
+    addSpace("net.local.seqpacket.recvspace", { $0.packetSpace.receive }, { $0.packetSpace.receive = $1 })
+    let kern = SystemControl.Top.kern
+    for name in ["kern.ipc.soacceptqueue", "kern.ipc.somaxconn"] {
+      add(
+        name, kern, nil, { .integer(UInt32(bitPattern: $0.files.sockets.maximumBacklog)) },
+        .checked(byteCount: 4) {
+          guard $1 >= 1, $1 <= UInt64(Int32.max) else { return false }
+          $0.files.sockets.maximumBacklog = Int32($1)
+          return true
+        })
+    }
+    add("kern.ipc.numopensockets", kern, nil, { .integer(UInt32($0.files.sockets.socketCount)) })
+    add(
+      "kern.ipc.maxsockets", kern, nil, { .integer(UInt32(clamping: $0.files.sockets.maximumSocketCount)) },
+      .checked(byteCount: 4) {
+        // It grows only, and not beyond the number of files.
+        guard $1 > UInt64($0.files.sockets.maximumSocketCount), $1 <= UInt64(max(0, $0.files.maximumFileCount)) else {
+          return false
+        }
+        $0.files.sockets.maximumSocketCount = Int($1)
+        return true
+      })
+    add(
+      "kern.ipc.maxsockbuf", kern, nil, { .long($0.files.sockets.maximumBufferByteCount) },
+      .checked(byteCount: 8) {
+        guard $1 >= SocketServices.smallestBufferLimit, $1 <= UInt64(UInt32.max) else { return false }
+        $0.files.sockets.maximumBufferByteCount = $1
+        return true
+      })
+    add("kern.ipc.sockbuf_waste_factor", kern, nil, { _ in .long(SocketServices.costFactor) })
+  }
+
+  /// Adds the size of a buffer of new sockets.
+  private mutating func addSpace(
+    _ name: String, _ read: @escaping (SocketServices) -> UInt64, _ set: @escaping (SocketServices, UInt64) -> Void
+  ) {
+    add(
+      name, SystemControl.Top.net, nil, { .long(read($0.files.sockets)) },
+      .checked(byteCount: 8) {
+        // More than a buffer can have makes no sockets, as on FreeBSD.
+        set($0.files.sockets, min($1, UInt64(UInt32.max)))
+        return true
+      })
   }
 
   private mutating func addFilesAndProcesses() {

@@ -45,8 +45,7 @@ public final class PipeFile: OpenFile {
   var accessNanoseconds: UInt64
   /// When something was written that this end reads.
   var modificationNanoseconds: UInt64
-  /// Whom to signal (F_SETOWN): a process, a group as a negative number, or 0.
-  private var owner: Int32 = 0
+  private var owner = SignalOwner()
 
   /// An end with an empty buffer, which `FileServices` has admitted.
   init(
@@ -76,6 +75,7 @@ public final class PipeFile: OpenFile {
     peer.wakeReader()
     peer.wakeWriter()
     fileServices.watchers.tell(of: peer)
+    if peer.flags.contains(.asynchronous) { peer.signalOwnerOfEvent() }
   }
 
   /// The pages of the buffer.
@@ -113,6 +113,12 @@ public final class PipeFile: OpenFile {
   /// It remembers whom to signal.
   public override var hasOwner: Bool { true }
 
+  /// Whom it signals.
+  public override var signalOwner: SignalOwner {
+    get { owner }
+    set { owner = newValue }
+  }
+
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     try receive(&transfer, space)
   }
@@ -146,8 +152,8 @@ public final class PipeFile: OpenFile {
     switch request {
     case .nonBlocking, .asynchronous: break
     case .bytesToRead: bytes.store(UInt32(queuedByteCount), at: 0)
-    case .getOwner: bytes.store(owner, at: 0)
-    case .setOwner: owner = word
+    case .getOwner: bytes.store(owner.identifier, at: 0)
+    case .setOwner: owner.identifier = word
     default: throw .enotty
     }
   }
@@ -172,9 +178,11 @@ public final class PipeFile: OpenFile {
     return readiness
   }
 
-  /// Tells the notes that hang on this end's buffer: those that read it, and those of the other end that write into it.
+  /// Tells the notes that hang on this end's buffer: those that read it, and those of the other end that write into it. Signals
+  /// go to this end's owner, as on FreeBSD: when it can be read, and when it was read and can be written into.
   @inline(__always)
   func tellWatchers() {
+    if flags.contains(.asynchronous) { signalOwnerOfEvent() }
     if !watchers.isEmpty { fileServices.watchers.tell(of: self, .read) }
     if !peer.isEmpty { peer.borrow { $0.tellWritingWatchers() } }
   }

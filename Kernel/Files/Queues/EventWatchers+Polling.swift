@@ -158,6 +158,13 @@ extension EventWatchers {
     var handle = record.firstWatch
     while !handle.isNone {
       found += 1
+      if record.isAwaited, let file = pollWatches[handle].file.instance {
+        // What is ready has been told, and who was told does not sleep.
+        let events = pollWatches[handle].events
+        memory.require(
+          file.isBeingEnded || file.poll(events) & events == 0, "a call that sleeps beside what it waits for",
+          UInt64(pollWatches[handle].descriptor))
+      }
       handle = pollWatches[handle].nextOfPoller
     }
     memory.require(found == watchCount, "watches of a poller", UInt64(found))
@@ -165,6 +172,17 @@ extension EventWatchers {
       kernelByteCount: EventWatchers.pollerByteCount + watchCount * EventWatchers.watchByteCount
         + windowCount * EventWatchers.windowByteCount, of: record.account.borrowed.instance)
     return (watchCount, windowCount)
+  }
+
+  /// How many notes a list has.
+  func count(_ list: NoteList) -> Int {
+    var count = 0
+    var handle = list.first
+    while !handle.isNone {
+      count += 1
+      handle = notes[handle].nextWatcher
+    }
+    return count
   }
 
   /// Visits what is being given up; how many pollers, watches and windows there are of it.

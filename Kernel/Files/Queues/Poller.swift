@@ -12,17 +12,20 @@ public final class Poller: Nameable {
   private let watchers: EventWatchers
   private let record: Handle<PollerRecord>
 
-  /// Watches nothing yet. The caller has made sure of the heap's reserve.
+  /// One that watches nothing yet; nil when memory cannot be had now. The caller has made sure of the heap's reserve.
   ///
-  /// Throws ENOMEM when memory cannot be had, or the user may have no more of the kernel's.
-  public init(_ watchers: EventWatchers, for account: UserAccount) throws(Errno) {
+  /// Throws ENOMEM when the user may have no more of the kernel's memory.
+  public static func make(_ watchers: EventWatchers, for account: UserAccount) throws(Errno) -> Poller? {
+    guard account.mayMakeKernelMemory else { throw .enomem }
+    let record = PollerRecord(number: watchers.nextQueueNumber())
+    return watchers.pollers.allocate(record, watchers.memory).map { Poller(watchers, $0, account) }
+  }
+
+  private init(_ watchers: EventWatchers, _ record: Handle<PollerRecord>, _ account: UserAccount) {
     self.watchers = watchers
-    guard account.mayMakeKernelMemory,
-      let record = watchers.pollers.allocate(PollerRecord(number: watchers.nextQueueNumber()), watchers.memory)
-    else { throw .enomem }
+    self.record = record
     watchers.pollers[record].account.fill(account)
     account.countKernelMemory(EventWatchers.pollerByteCount)
-    self.record = record
   }
 
   deinit { watchers.abandon(record) }
@@ -32,10 +35,11 @@ public final class Poller: Nameable {
   /// The part of a thread's buffer that a window takes, in bytes.
   public static let windowByteCount = 126 * 8
 
-  /// Keeps the front of a buffer as the window behind the others. Throws ENOMEM.
-  public func addWindow(_ buffer: borrowing [1024 of UInt8]) throws(Errno) {
+  /// Keeps the front of a buffer as the window behind the others; false when memory cannot be had now. Throws ENOMEM when the user
+  /// may have no more.
+  public func addWindow(_ buffer: borrowing [1024 of UInt8]) throws(Errno) -> Bool {
     try checkMemory()
-    guard let window = watchers.pollWindows.allocate(PollWindow(), watchers.memory) else { throw .enomem }
+    guard let window = watchers.pollWindows.allocate(PollWindow(), watchers.memory) else { return false }
     let last = watchers.pollers[record].lastWindow
     if last.isNone {
       watchers.pollers[record].firstWindow = window
@@ -47,6 +51,7 @@ public final class Poller: Nameable {
     count(EventWatchers.windowByteCount)
     watchers.pollers[record].cursor = window
     save(buffer)
+    return true
   }
 
   /// Goes back to the first window.
@@ -74,16 +79,17 @@ public final class Poller: Nameable {
 
   // MARK: Watches
 
-  /// Watches a file that a descriptor means. Throws ENOMEM.
-  public func watch(_ file: OpenFile, at descriptor: Int32, for events: UInt16) throws(Errno) {
+  /// Watches a file that a descriptor means; false when memory cannot be had now. Throws ENOMEM when the user may have no more.
+  public func watch(_ file: OpenFile, at descriptor: Int32, for events: UInt16) throws(Errno) -> Bool {
     try checkMemory()
     let watch = PollWatch(descriptor: descriptor, events: events, poller: record)
-    guard let handle = watchers.pollWatches.allocate(watch, watchers.memory) else { throw .enomem }
+    guard let handle = watchers.pollWatches.allocate(watch, watchers.memory) else { return false }
     watchers.pollWatches[handle].nextOfPoller = watchers.pollers[record].firstWatch
     watchers.pollers[record].firstWatch = handle
     watchers.pollers[record].watchCount += 1
     count(EventWatchers.watchByteCount)
     watchers.link(handle, to: file)
+    return true
   }
 
   private func checkMemory() throws(Errno) {

@@ -2,7 +2,7 @@
 
 public import ABI
 import Memory
-public import Primitives
+import Primitives
 
 /// What an accepted socket's file is like.
 public enum AcceptedFlags {
@@ -47,6 +47,7 @@ extension FileServices {
   private func admitSocket(_ type: SocketType, _ account: UserAccount) throws(Errno) {
     guard sockets.socketCount < sockets.maximumSocketCount else { throw .enobufs }
     let limits = sockets.initialLimits(type)
+    guard max(limits.send, limits.receive) <= sockets.largestLimit else { throw .enobufs }
     guard sockets.admits(limits.send + limits.receive, for: account, services.caller.instance) else { throw .enobufs }
     if services.isToFail(.socketBuffer) { throw .enobufs }
   }
@@ -122,21 +123,25 @@ extension FileServices {
 
   // MARK: Names
 
-  /// bind(2). What there is at a path is looked up as a program's name is, but that the last component need not be there.
+  /// bind(2) and bindat(2). What there is at a path is looked up as a program's name is, but that the last component need not be
+  /// there.
   ///
-  /// Throws EINVAL when it is bound or listens; ENOENT, ENOTDIR, ENAMETOOLONG; EADDRINUSE; EACCES, EROFS; ENOSPC.
+  /// - Parameter start: where a relative path begins.
+  ///
+  /// Throws EINVAL when it is bound or listens; ENOENT, EBADF, ENOTDIR, ENAMETOOLONG; EADDRINUSE; EACCES, EROFS; ENOSPC.
   public func bind(
-    _ file: SocketFile, to address: SocketAddress, _ caller: Credentials, mask: FileMode
+    _ file: SocketFile, to address: SocketAddress, from start: PathStart = .root, _ caller: Credentials, mask: FileMode
   ) throws(Errno) {
     let socket = file.socket
     let name = try address.name()
     if socket.name != nil || socket.has(.listening) { throw .einval }
     guard name.stringByteCount > 0 else { throw .enoent }
     let node = try name.withPath { path throws(Errno) in
-      let (directory, last) = try parent(of: path)
-      guard let directory else { throw .erofs }
-      let component = path.extracting(last)
-      if sockets.names.find(directory, component) != nil { throw .eaddrinuse }
+      try start.check(path)
+      let entry = try lookUpEntry(path)
+      if entry.found != nil { throw .eaddrinuse }
+      guard case .bindable(let directory) = entry.directory else { throw .erofs }
+      let component = path.extracting(entry.name)
       try directory.ownership.check(.write, by: caller)
       guard caller.account.mayMakeKernelMemory else { throw .enospc }
       let mode = FileMode.accessPermissions.subtracting(mask)
@@ -149,36 +154,18 @@ extension FileServices {
     socket.name = name
   }
 
-  /// Where the last component of a path lies in it, and in which directory; nil for one in which nothing can be made.
-  ///
-  /// Throws ENOENT, ENOTDIR, ENAMETOOLONG, and EADDRINUSE for what is there and is no socket.
-  private func parent(of path: Span<UInt8>) throws(Errno) -> (SocketDirectory?, Range<Int>) {
-    var end = path.count
-    let hasTrailingSlash = end > 1 && path[end - 1] == UInt8(ascii: "/")
-    while end > 0 && path[end - 1] == UInt8(ascii: "/") { end -= 1 }
-    var start = end
-    while start > 0 && path[start - 1] != UInt8(ascii: "/") { start -= 1 }
-    let place = start == 0 ? Place.root : try resolve(path.extracting(0..<start))
-    do throws(Errno) {
-      _ = try resolve(path)
-      throw .eaddrinuse
-    } catch {
-      guard error == .enoent else { throw error }
-    }
-    if hasTrailingSlash { throw .enoent }
-    switch place {
-    case .bindable(let directory): return (directory, start..<end)
-    default: return (nil, start..<end)
-    }
-  }
-
   /// The socket that is bound to a name, for connect(2) and sendto(2).
   ///
-  /// Throws ENOENT, ENOTDIR, ENAMETOOLONG; ENOTSOCK for what is no socket; EACCES without permission to write; ECONNREFUSED when
+  /// Throws ENOENT, EBADF, ENOTDIR, ENAMETOOLONG; ENOTSOCK for what is no socket; EACCES without permission to write; ECONNREFUSED when
   /// the socket has gone; EPROTOTYPE when it is of another type.
-  func findSocket(_ name: SocketName, of type: SocketType, _ caller: Credentials) throws(Errno) -> Socket {
+  func findSocket(
+    _ name: SocketName, from start: PathStart = .root, of type: SocketType, _ caller: Credentials
+  ) throws(Errno) -> Socket {
     guard name.stringByteCount > 0 else { throw .enoent }
-    let place = try name.withPath { path throws(Errno) in try resolve(path) }
+    let place = try name.withPath { path throws(Errno) in
+      try start.check(path)
+      return try resolve(path)
+    }
     guard case .node(let node) = place else { throw .enotsock }
     try node.ownership.check(.write, by: caller)
     guard let socket = node.socket.instance else { throw .econnrefused }
@@ -186,12 +173,12 @@ extension FileServices {
     return socket
   }
 
-  /// connect(2), which never waits.
+  /// connect(2) and connectat(2), which never wait.
   ///
   /// Throws EISCONN, EOPNOTSUPP for a listening socket, what is wrong with the address, what `findSocket` throws,
   /// ECONNREFUSED, ENOBUFS.
   public func connect(
-    _ file: SocketFile, to address: SocketAddress, _ caller: Credentials, process: Int32
+    _ file: SocketFile, to address: SocketAddress, from start: PathStart = .root, _ caller: Credentials, process: Int32
   ) throws(Errno) {
     let socket = file.socket
     if socket.has(.listening) { throw .eopnotsupp }
@@ -202,7 +189,7 @@ extension FileServices {
       socket.becameWritable()
     }
     socket.pendingError = 0
-    let other = try findSocket(try address.name(), of: socket.type, caller)
+    let other = try findSocket(try address.name(), from: start, of: socket.type, caller)
     if socket.type == .datagram {
       socket.connectDatagram(to: other)
       return socket.becameWritable()
@@ -220,20 +207,12 @@ extension FileServices {
 
   // MARK: Accepting
 
-  /// The accepting of a connection: its descriptor, or what to wait for.
-  public enum Acceptance {
-    /// The descriptor and the socket.
-    case accepted(Int32, SocketFile)
-    /// There is none yet.
-    case wait(Wait)
-  }
-
-  /// accept(2).
+  /// accept(2): the descriptor and the socket; nil when there is none yet (`SocketPlace.awaitConnection`).
   ///
   /// Throws EINVAL for a socket that does not listen; ENFILE, EMFILE; the pending error; EAGAIN instead of waiting.
   public func accept(
     _ file: SocketFile, _ flags: AcceptedFlags, _ caller: Credentials, into table: FileTable
-  ) throws(Errno) -> Acceptance {
+  ) throws(Errno) -> (Int32, SocketFile)? {
     let listener = file.socket
     guard listener.has(.listening) else { throw .einval }
     try admitFile(caller)
@@ -245,7 +224,7 @@ extension FileServices {
     guard let socket = listener.dequeue() else {
       table.abandon(descriptor)
       if file.flags.contains(.nonBlocking) { throw .eagain }
-      return .wait(Wait(listener.connectionChannel))
+      return nil
     }
     var fileFlags: FileFlags = [.read, .write]
     var closesOnExec = false
@@ -256,9 +235,9 @@ extension FileServices {
       closesOnExec = closes
     }
     let accepted = SocketFile(self, socket, fileFlags)
-    if case .inherited = flags { accepted.owner = file.owner }
+    if case .inherited = flags { accepted.signalOwner = file.signalOwner }
     table.fill(descriptor, accepted, closeOnExec: closesOnExec)
-    return .accepted(descriptor, accepted)
+    return (descriptor, accepted)
   }
 }
 

@@ -68,7 +68,7 @@ extension Socket {
     if let last = lastWaiting.instance { last.nextWaiting.fill(socket) } else { firstWaiting.fill(socket) }
     lastWaiting = reference
     waitingCount += 1
-    hasConnection()
+    becameReadable()
   }
 
   /// Takes the connection that has waited longest.
@@ -92,7 +92,7 @@ extension Socket {
     if has(.listening) {
       if kind != .write {
         pendingError = Errno.econnaborted.rawValue
-        hasConnection()
+        becameReadable()
       }
       throw .enotconn
     }

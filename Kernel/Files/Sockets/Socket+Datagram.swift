@@ -60,6 +60,7 @@ extension Socket {
   private func deliverDatagram(_ message: inout SocketMessage, _ receiver: Socket) throws(Errno) {
     let services = self.services
     let record = message.first
+    if receiver.wantsCredentials != 0 { try addCredentials(for: receiver, to: record) }
     services.chunks[record].cost += UInt32(SocketRoom.costOfData(message.byteCount, .datagram))
     let byteCount =
       message.byteCount + Int(services.chunks[record].controlByteCount) + Int(services.chunks[record].nameByteCount)

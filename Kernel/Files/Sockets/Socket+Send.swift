@@ -47,7 +47,7 @@ extension Socket {
           return try waitForRoom(&transfer, isImmediate: isImmediate)
         }
         pieceByteCount = min(Int(clamping: transfer.remaining), room)
-        if pieceByteCount == 0 && type == .stream && control == 0 { break }
+        if pieceByteCount == 0 && type == .stream && control == 0 && !isAskedWhoSends { break }
       }
       if let unfinished = try build(&message, pieceByteCount, &transfer, space, &budget, isImmediate) {
         return keepSending(&transfer, message, pieceByteCount, unfinished)
@@ -57,6 +57,9 @@ extension Socket {
     endSending(&transfer)
     return .complete
   }
+
+  /// Whether the other end wants to know who sends, were it nothing.
+  private var isAskedWhoSends: Bool { peer.instance.map { $0.wantsCredentials != 0 } ?? false }
 
   /// Ends a send: the next in line has its turn.
   @inline(__always)
@@ -175,7 +178,7 @@ extension Socket {
 
   /// Puts a piece into the other end's queue.
   @inline(__always)
-  private func deliver(_ message: inout SocketMessage, _ transfer: Transfer) throws(Errno) {
+  func deliver(_ message: inout SocketMessage, _ transfer: Transfer) throws(Errno) {
     guard let peer = peer.instance, !has(.cannotSend) else {
       services.drop(&message)
       throw .epipe
@@ -184,11 +187,22 @@ extension Socket {
     let isPlain =
       type == .stream && transfer.messageFlags.isDisjoint(with: [.endOfRecord, .outOfBand])
       && transfer.socketPlace?.controlInput == nil
-    if !isPlain || peer.wantsCredentials != 0 { try complete(&message, transfer) }
+    let wantsCredentials = peer.wantsCredentials != 0
+    if !isPlain || wantsCredentials {
+      try complete(&message, transfer)
+      if wantsCredentials {
+        do throws(Errno) {
+          try addCredentials(for: peer, to: message.first)
+        } catch {
+          services.drop(&message)
+          throw error
+        }
+      }
+    }
     if type == .stream && message.byteCount == 0 && services.chunks[message.first].control.borrowed.isEmpty {
       return services.drop(&message)
     }
-    if isPlain && peer.wantsCredentials == 0 && !peer.received.isEmpty {
+    if isPlain && !wantsCredentials && !peer.received.isEmpty {
       peer.received.extend(by: message, services, peer.account)
     } else {
       let data = SocketRoom.costOfData(message.byteCount, type)

@@ -62,14 +62,12 @@ public final class Socket: AnyOwner {
   var receiveTimeout: UInt64 = 0
   var lingerSeconds: Int16 = 0
   var timestampClock: UInt32 = 0
-  /// LOCAL_CREDS (1) and LOCAL_CREDS_PERSISTENT (2), as bits.
+  /// What it wants to know of those who send to it (CredentialsWish).
   var wantsCredentials: UInt8 = 0
 
-  // Who waits.
+  // Who waits; for connections, too.
   var receivers = SocketLine()
   var senders = SocketLine()
-  /// Names those that wait for connections.
-  private let number: UInt64
 
   // Names, and who is at the other end.
   var name: SocketName?
@@ -118,7 +116,6 @@ public final class Socket: AnyOwner {
     self.user = user
     self.group = group
     inode = services.nextInode()
-    number = services.nextNumber()
     (sendLimit, receiveLimit) = services.initialLimits(type)
     sendLowWater = min(sendLowWater, sendLimit)
     super.init()
@@ -159,7 +156,10 @@ public final class Socket: AnyOwner {
   func becameReadable() {
     receivers.wake()
     if !file.isEmpty {
-      file.borrow { file in if !file.watchers.isEmpty { files.watchers.tell(of: file, .read) } }
+      file.borrow { file in
+        if !file.watchers.isEmpty { files.watchers.tell(of: file, .read) }
+        if file.flags.contains(.asynchronous) { file.signalOwnerOfEvent() }
+      }
     }
   }
 
@@ -168,17 +168,11 @@ public final class Socket: AnyOwner {
   func becameWritable() {
     senders.wake()
     if !file.isEmpty {
-      file.borrow { file in if !file.watchers.isEmpty { files.watchers.tell(of: file, .write) } }
+      file.borrow { file in
+        if !file.watchers.isEmpty { files.watchers.tell(of: file, .write) }
+        if file.flags.contains(.asynchronous) { file.signalOwnerOfEvent() }
+      }
     }
-  }
-
-  /// What those wait for who accept connections.
-  var connectionChannel: WaitChannel { .socket(number) }
-
-  /// A connection waits, or an error.
-  func hasConnection() {
-    wake(connectionChannel)
-    becameReadable()
   }
 
   // MARK: Errors

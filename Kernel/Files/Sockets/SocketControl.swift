@@ -1,8 +1,9 @@
-// What comes with a message besides its bytes: descriptors (SCM_RIGHTS; spec sockets.md section 8).
+// What comes with a message besides its bytes: descriptors (SCM_RIGHTS; spec sockets.md section 8), who sent it and when
+// (SocketControl+Sender.swift).
 //
 // Invariants
-// - The files of a message are in one chunk, in the order in which they arrive; behind them, from the end of its room on, how many
-//   each control message has.
+// - The files of a message are in one chunk, in the order in which they arrive; behind them, from the end of its room on, what
+//   each control message is, and how many files it has.
 // - The file of a socket is not owned by the messages that hold it, but by the socket's `flightReference`, once for all of them
 //   (SocketFlight.swift). Other files are owned by the place that they have here.
 // - Who pays for the chunk is the socket that sent the message.
@@ -25,6 +26,11 @@ public final class SocketControl: Nameable {
   /// Bytes that its parts count as, and what they cost (spec sockets.md section 5).
   private(set) var byteCount = 0
   private(set) var cost = 0
+  /// Who sent the message, if a part tells that, and when, if one tells that.
+  var sender: Credentials?
+  var senderProcess: Int32 = 0
+  var nanoseconds: UInt64 = 0
+  var realNanoseconds: UInt64 = 0
   /// Whether a socket is among the files.
   private(set) var holdsSockets = false
   /// In whose queue it is, if it holds sockets, with its neighbours there.
@@ -47,7 +53,8 @@ public final class SocketControl: Nameable {
     account.countKernelMemory(services.chunks[chunk].kernelByteCount)
   }
 
-  /// Up to here what control messages name fits into a chunk without a frame: 20 descriptors, 6 messages.
+  /// Up to here what control messages name fits into a chunk without a frame: 20 descriptors, 6 messages, and one more with the
+  /// sender's credentials.
   private static var smallByteCount: Int { 96 }
 
   /// Bytes of the kernel's memory that its chunk takes.
@@ -69,23 +76,66 @@ public final class SocketControl: Nameable {
 
   // MARK: Parts
 
-  /// Where the number of files of a control message is.
+  /// Where it is noted what a control message is: its kind in the highest four bits, below them how many files it has.
   private func partAddress(_ part: Int) -> PhysicalAddress {
     services.place(of: chunk, at: services.chunks[chunk].end &- 2 &* UInt32(part &+ 1))
   }
 
-  /// How many files a control message has.
-  public func fileCount(ofPart part: Int) -> Int {
-    Int(services.memory.physical.load(bytesOf: UInt16.self, at: partAddress(part)))
+  private static let kindShift: UInt16 = 12
+
+  private func part(_ index: Int) -> UInt16 {
+    services.memory.physical.load(bytesOf: UInt16.self, at: partAddress(index))
   }
 
-  /// Adds a control message whose files have been added.
-  func addPart(fileCount count: Int) {
-    services.memory.physical.store(bytesOf: UInt16(count), at: partAddress(partCount))
+  /// What a control message is.
+  public func kind(ofPart part: Int) -> SocketControlKind {
+    SocketControlKind(rawValue: UInt8(truncatingIfNeeded: self.part(part) >> SocketControl.kindShift)) ?? .rights
+  }
+
+  /// How many files a control message has.
+  public func fileCount(ofPart part: Int) -> Int {
+    Int(self.part(part) & (1 << SocketControl.kindShift - 1))
+  }
+
+  /// Adds a control message; its files have been added.
+  func addPart(_ kind: SocketControlKind, fileCount count: Int = 0) {
+    let part = UInt16(kind.rawValue) << SocketControl.kindShift | UInt16(count)
+    services.memory.physical.store(bytesOf: part, at: partAddress(partCount))
     partCount += 1
-    let bytes = ControlMessageHeader.space(8 * count)
-    byteCount += bytes
-    cost += SocketRoom.costOfControl(bytes)
+    countPart(kind, fileCount: count, by: 1)
+  }
+
+  /// Counts what a part takes in a queue, or takes that off.
+  private func countPart(_ kind: SocketControlKind, fileCount count: Int, by sign: Int) {
+    let bytes = ControlMessageHeader.space(kind == .rights ? 8 * count : payloadByteCount(of: kind))
+    byteCount += sign * bytes
+    cost += sign * SocketRoom.costOfControl(bytes)
+  }
+
+  /// Puts a control message without files in front of the others.
+  func prependPart(_ kind: SocketControlKind) {
+    var index = partCount
+    while index > 0 {
+      services.memory.physical.store(bytesOf: part(index - 1), at: partAddress(index))
+      index -= 1
+    }
+    services.memory.physical.store(bytesOf: UInt16(kind.rawValue) << SocketControl.kindShift, at: partAddress(0))
+    partCount += 1
+    countPart(kind, fileCount: 0, by: 1)
+  }
+
+  /// Takes out all control messages of a kind that has no files.
+  func removeParts(_ kind: SocketControlKind) {
+    var kept = 0
+    for index in 0..<partCount {
+      if self.kind(ofPart: index) == kind {
+        countPart(kind, fileCount: 0, by: -1)
+      } else {
+        services.memory.physical.store(bytesOf: part(index), at: partAddress(kept))
+        kept += 1
+      }
+    }
+    partCount = kept
   }
 
   // MARK: Files
@@ -158,7 +208,8 @@ extension Socket {
   /// Makes what comes with a message of what the caller of sendmsg(2) gave; nil when nothing does.
   ///
   /// Throws EINVAL for what is no control message, or one of a kind that cannot be sent; EMSGSIZE for too many descriptors in one;
-  /// EBADF, EOPNOTSUPP for the first descriptor that is not open or cannot be sent; ENOBUFS when there is no memory.
+  /// EBADF, EOPNOTSUPP for the first descriptor that is not open or cannot be sent; ENOBUFS when there is no memory. What is thrown
+  /// comes in the order of the messages.
   func makeControl(_ place: SocketPlace?) throws(Errno) -> SocketControl? {
     guard let place, let input = place.controlInput else { return nil }
     guard let table = place.table.instance else { throw .einval }
@@ -175,20 +226,33 @@ extension SocketControl {
     while input.byteCount - offset >= ControlMessageHeader.byteCount {
       let byteCount = Int(input.word(at: offset))
       guard input.word(at: offset + 4) == UInt32(SocketLevel.socket), byteCount >= ControlMessageHeader.payloadOffset,
-        byteCount <= input.byteCount - offset, input.word(at: offset + 8) == ControlMessageHeader.rights
+        byteCount <= input.byteCount - offset
       else { throw .einval }
-      let count = (byteCount - ControlMessageHeader.payloadOffset) / 4
-      guard ControlMessageHeader.space(8 * count) <= SocketControlInput.largestByteCount else { throw .emsgsize }
-      let first = offset + ControlMessageHeader.payloadOffset
-      for index in 0..<count {
-        let file = try table.file(at: Int32(bitPattern: input.word(at: first + 4 * index)))
-        if file.isForOneProcess { throw .eopnotsupp }
-        add(file)
+      let payloadByteCount = byteCount - ControlMessageHeader.payloadOffset
+      let type = input.word(at: offset + 8)
+      if type == ControlMessageHeader.rights {
+        try takeRights(input, at: offset + ControlMessageHeader.payloadOffset, count: payloadByteCount / 4, table)
+      } else {
+        // What it says is not looked at: the kernel says it.
+        guard let kind = SocketControlKind(requested: type) else { throw .einval }
+        noteSender(for: kind)
+        addPart(kind)
       }
-      if count > 0 { addPart(fileCount: count) }
-      offset += ControlMessageHeader.space(byteCount - ControlMessageHeader.payloadOffset)
+      offset += ControlMessageHeader.space(payloadByteCount)
     }
     guard offset >= input.byteCount else { throw .einval }
+  }
+
+  private func takeRights(
+    _ input: SocketControlInput, at first: Int, count: Int, _ table: FileTable
+  ) throws(Errno) {
+    guard ControlMessageHeader.space(8 * count) <= SocketControlInput.largestByteCount else { throw .emsgsize }
+    for index in 0..<count {
+      let file = try table.file(at: Int32(bitPattern: input.word(at: first + 4 * index)))
+      if file.isForOneProcess { throw .eopnotsupp }
+      add(file)
+    }
+    if count > 0 { addPart(.rights, fileCount: count) }
   }
 }
 

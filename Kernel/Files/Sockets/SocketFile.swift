@@ -8,8 +8,7 @@ public import Primitives
 public final class SocketFile: OpenFile {
   /// What it reaches.
   public let socket: Socket
-  /// Whom to signal (F_SETOWN): a process, a group as a negative number, or 0.
-  var owner: Int32 = 0
+  private var owner = SignalOwner()
 
   /// A file of a socket that has none, which `FileServices` has admitted.
   init(_ files: FileServices, _ socket: Socket, _ flags: FileFlags) {
@@ -23,6 +22,17 @@ public final class SocketFile: OpenFile {
   override var waitsForOthers: Bool { true }
 
   public override var hasOwner: Bool { true }
+
+  /// Whether the receiver has been closed, and has not come to this sender to say so.
+  override var isBeingEnded: Bool {
+    socket.type == .datagram && (socket.peer.instance?.has(.closed) ?? false)
+  }
+
+  /// Whom it signals.
+  public override var signalOwner: SignalOwner {
+    get { owner }
+    set { owner = newValue }
+  }
 
   /// Whether a send into a broken connection raises no signal (SO_NOSIGPIPE).
   public override var isSilent: Bool { socket.options.contains(.noSignal) }
@@ -87,9 +97,9 @@ public final class SocketFile: OpenFile {
     switch request {
     case .nonBlocking, .asynchronous: return
     case .setOwner:
-      owner = word
+      owner.identifier = word
       return
-    case .getOwner: answer = Int(owner)
+    case .getOwner: answer = Int(owner.identifier)
     case .bytesToRead: answer = socket.availableByteCount
     case .bytesUnsent, .atMark: answer = 0
     case .room: answer = socket.has(.stopped) ? 0 : Int(socket.sendLimit)

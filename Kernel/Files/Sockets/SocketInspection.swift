@@ -26,8 +26,8 @@ struct SocketInspection {
     socketCount += 1
     memory.count(socket)
     let services = socket.services
-    visit(socket.received, of: socket, services, &memory, visitFile)
-    visit(socket.sent, of: socket, services, &memory, visitFile)
+    visit(socket.received, of: socket, services, &memory, visitCredentials, visitFile)
+    visit(socket.sent, of: socket, services, &memory, visitCredentials, visitFile)
     placesInLines += socket.receivers.count + socket.senders.count
     if let credentials = socket.peerCredentials { visitCredentials(credentials, &memory) }
     if let name = socket.name { countOnce(name, &memory) }
@@ -60,6 +60,7 @@ struct SocketInspection {
 
   private mutating func visit(
     _ queue: SocketQueue, of socket: Socket, _ services: SocketServices, _ memory: inout MemoryInspector,
+    _ visitCredentials: (Credentials, inout MemoryInspector) -> Void,
     _ visitFile: (OpenFile, inout MemoryInspector) -> Void
   ) {
     var record = queue.first
@@ -68,7 +69,7 @@ struct SocketInspection {
       data += Int(services.chunks[record].recordByteCount)
       counted += SocketQueue.countedByteCount(record, services)
       cost += Int(services.chunks[record].cost)
-      let (bytes, kernelBytes) = visit(record: record, services, &memory, visitFile)
+      let (bytes, kernelBytes) = visit(record: record, services, &memory, visitCredentials, visitFile)
       memory.require(
         bytes == Int(services.chunks[record].recordByteCount), "bytes of a socket's record", UInt64(bytes))
       kernel += kernelBytes
@@ -83,11 +84,14 @@ struct SocketInspection {
   /// Visits the chunks of a record. Returns its bytes, and those that it takes of the kernel's memory.
   private mutating func visit(
     record: Handle<SocketChunk>, _ services: SocketServices, _ memory: inout MemoryInspector,
+    _ visitCredentials: (Credentials, inout MemoryInspector) -> Void,
     _ visitFile: (OpenFile, inout MemoryInspector) -> Void
   ) -> (Int, Int) {
     var (bytes, kernel) = (0, 0)
     if let name = services.chunks[record].name.borrowed.instance { countOnce(name, &memory) }
-    if let control = services.chunks[record].control.borrowed.instance { visit(control, &memory, visitFile) }
+    if let control = services.chunks[record].control.borrowed.instance {
+      visit(control, &memory, visitCredentials, visitFile)
+    }
     visitFiles(of: record, from: 0, count: Int(services.chunks[record].fileCount), services, &memory, visitFile)
     var chunk = record
     while !chunk.isNone {
@@ -103,10 +107,13 @@ struct SocketInspection {
   // MARK: Files of messages
 
   private mutating func visit(
-    _ control: SocketControl, _ memory: inout MemoryInspector, _ visitFile: (OpenFile, inout MemoryInspector) -> Void
+    _ control: SocketControl, _ memory: inout MemoryInspector,
+    _ visitCredentials: (Credentials, inout MemoryInspector) -> Void,
+    _ visitFile: (OpenFile, inout MemoryInspector) -> Void
   ) {
     let services = control.services
     memory.count(control)
+    if let sender = control.sender { visitCredentials(sender, &memory) }
     controlCount += 1
     chunkCount += 1
     if services.chunks[control.chunk].frame != .none { frameCount += 1 }
@@ -147,23 +154,30 @@ struct SocketInspection {
       memory.require(
         found == socket.flightCount && found > 0 && !socket.flightReference.borrowed.isEmpty,
         "messages that have a socket", socket.inode)
+      memory.require(
+        !socket.isUnreachable || socket.flightReference.isOnlyReference(), "a socket given up that can be reached",
+        socket.inode)
       position = socket.flightLinks.next
     }
   }
 
   /// Visits the place of a call that waits.
   mutating func visit(
-    _ place: SocketPlace, _ memory: inout MemoryInspector, _ visitFile: (OpenFile, inout MemoryInspector) -> Void
+    _ place: SocketPlace, _ memory: inout MemoryInspector,
+    _ visitCredentials: (Credentials, inout MemoryInspector) -> Void,
+    _ visitFile: (OpenFile, inout MemoryInspector) -> Void
   ) {
     memory.count(place)
     if place.isInLine { visitedPlacesInLines += 1 }
     if let name = place.name { countOnce(name, &memory) }
     if let input = place.controlInput {
       memory.count(input)
-      frameCount += 1
+      if input.frame != .none { frameCount += 1 }
     }
-    if let control = place.control { visit(control, &memory, visitFile) }
-    if !place.message.isEmpty { _ = visit(record: place.message.first, place.socket.services, &memory, visitFile) }
+    if let control = place.control { visit(control, &memory, visitCredentials, visitFile) }
+    if !place.message.isEmpty {
+      _ = visit(record: place.message.first, place.socket.services, &memory, visitCredentials, visitFile)
+    }
   }
 
   /// Compares what there is with what was reached. Returns the frames that were found.
@@ -178,7 +192,7 @@ struct SocketInspection {
       if let holder = services.chunks[record].control.borrowed.instance?.holder {
         visit(holder, &memory, visitCredentials, visitFile)
       }
-      _ = visit(record: record, services, &memory, visitFile)
+      _ = visit(record: record, services, &memory, visitCredentials, visitFile)
       record = services.chunks[record].nextRecord
     }
     if !services.spare.isNone { chunkCount += 1 }

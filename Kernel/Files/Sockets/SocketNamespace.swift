@@ -32,28 +32,31 @@ enum SocketDirectory: UInt8 {
 
 /// A node.
 final class SocketNode: Nameable {
-  let directory: SocketDirectory
-  private var bytes = [104 of UInt8](repeating: 0)
-  let nameByteCount: Int
-  fileprivate let hash: UInt32
+  fileprivate(set) var directory: SocketDirectory
+  private var bytes = [255 of UInt8](repeating: 0)
+  private(set) var nameByteCount = 0
+  fileprivate private(set) var hash: UInt32
   var ownership: Ownership
   let inode: UInt64
-  let changeNanoseconds: UInt64
+  let birthNanoseconds: UInt64
+  /// When its name, mode or owner changed last.
+  var changeNanoseconds: UInt64
   fileprivate let account: UserAccount
   var socket = BackReference<Socket>()
   fileprivate var next = HeldReference<SocketNode>()
 
   fileprivate init(
     _ directory: SocketDirectory, _ name: Span<UInt8>, _ hash: UInt32, _ ownership: Ownership, inode: UInt64,
-    _ changeNanoseconds: UInt64, _ account: UserAccount
+    _ nanoseconds: UInt64, _ account: UserAccount
   ) {
     self.directory = directory
-    nameByteCount = name.count
     self.hash = hash
     self.ownership = ownership
     self.inode = inode
-    self.changeNanoseconds = changeNanoseconds
+    birthNanoseconds = nanoseconds
+    changeNanoseconds = nanoseconds
     self.account = account
+    nameByteCount = name.count
     for index in name.indices { bytes[index] = name[index] }
     account.countKernelMemory(SocketNode.kernelByteCount)
   }
@@ -61,9 +64,15 @@ final class SocketNode: Nameable {
   deinit { account.countKernelMemory(-SocketNode.kernelByteCount) }
 
   /// What it takes of the kernel's memory.
-  static let kernelByteCount = 256
-  /// Bytes of the longest name.
-  static let longestName = 104
+  static let kernelByteCount = 384
+
+  /// Gives it a name of at most 255 bytes.
+  fileprivate func setName(_ name: Span<UInt8>, _ hash: UInt32) {
+    precondition(name.count <= bytes.count)
+    nameByteCount = name.count
+    self.hash = hash
+    for index in name.indices { bytes[index] = name[index] }
+  }
 
   fileprivate func isNamed(_ name: Span<UInt8>, in directory: SocketDirectory) -> Bool {
     guard self.directory == directory, nameByteCount == name.count else { return false }
@@ -110,16 +119,20 @@ struct SocketNamespace: ~Copyable {
     _ account: UserAccount
   ) -> SocketNode {
     let hash = SocketNamespace.hash(directory, name)
-    let bucket = SocketNamespace.bucket(hash)
     let node = SocketNode(directory, name, hash, ownership, inode: inode, nanoseconds, account)
-    node.next = buckets[bucket].move()
-    buckets[bucket].fill(node)
+    enter(node)
     count += 1
     return node
   }
 
-  /// Removes a node.
-  mutating func remove(_ node: SocketNode) {
+  private mutating func enter(_ node: SocketNode) {
+    let bucket = SocketNamespace.bucket(node.hash)
+    node.next = buckets[bucket].move()
+    buckets[bucket].fill(node)
+  }
+
+  /// Takes a node out of its bucket.
+  private mutating func take(_ node: SocketNode) {
     let bucket = SocketNamespace.bucket(node.hash)
     if buckets[bucket].borrowed == BackReference(node) {
       let removed = buckets[bucket].take()
@@ -136,6 +149,20 @@ struct SocketNamespace: ~Copyable {
         break
       }
     }
+  }
+
+  /// Gives a node another name, which there is not.
+  mutating func rename(_ node: SocketNode, to directory: SocketDirectory, _ name: Span<UInt8>, _ nanoseconds: UInt64) {
+    take(node)
+    node.directory = directory
+    node.setName(name, SocketNamespace.hash(directory, name))
+    node.changeNanoseconds = nanoseconds
+    enter(node)
+  }
+
+  /// Removes a node.
+  mutating func remove(_ node: SocketNode) {
+    take(node)
     count -= 1
     node.socket.instance?.node = BackReference()
     node.socket = BackReference()

@@ -93,7 +93,7 @@ extension SocketFile {
   }
 
   private func setLocalOption(_ option: Int32, _ isOn: Bool) throws(Errno) {
-    let bit: UInt8 = option == LocalSocketOption.credentials ? 1 : 2
+    let bit: UInt8 = option == LocalSocketOption.credentials ? CredentialsWish.once : CredentialsWish.always
     if socket.wantsCredentials & ~bit != 0 && isOn { throw .einval }
     if isOn { socket.wantsCredentials |= bit } else { socket.wantsCredentials &= ~bit }
   }

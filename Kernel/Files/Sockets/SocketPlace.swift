@@ -17,7 +17,7 @@ extension WaitChannel {
 
   private static var socketKind: Kind { Kind(33) }
 
-  /// The channel of a call that waits, or of those that wait for connections of a socket.
+  /// The channel of a call that waits.
   static func socket(_ number: UInt64) -> WaitChannel { WaitChannel(socketKind, number) }
 }
 
@@ -89,6 +89,8 @@ public final class SocketPlace: Nameable {
   public var table = BackReference<FileTable>()
   /// What was received with the message.
   public internal(set) var control: SocketControl?
+  /// What the file of an accepted connection is to be like, for a call that waits for one.
+  public var acceptedFlags = AcceptedFlags.inherited
   /// Whether everything was received, but not all of it stored.
   public var isReceived = false
   /// MSG_EOR, MSG_TRUNC and MSG_CTRUNC of what was received.
@@ -130,6 +132,13 @@ public final class SocketPlace: Nameable {
     socket[line: receives].last = BackReference(self)
   }
 
+  /// Stands in the line of those who wait for connections. A connection wakes the first; who leaves wakes the next, so that as
+  /// many wake as there are connections, and none is missed.
+  public func awaitConnection() -> Wait {
+    lineUp()
+    return wait
+  }
+
   /// Leaves the line; the next has its turn.
   func leaveLine() {
     if !isInLine { return }
@@ -164,31 +173,59 @@ public final class SocketPlace: Nameable {
   }
 }
 
-/// Control messages as a caller of sendmsg(2) gave them: at most 2048 bytes, in a frame.
+/// Control messages as a caller of sendmsg(2) gave them: a few bytes here, at most 2048 in a frame.
 public final class SocketControlInput: Nameable {
   private let memory: MemorySystem
-  private let frame: FrameNumber
+  /// The frame that they are in; none: they are in `words`.
+  let frame: FrameNumber
+  private var words = [12 of UInt64](repeating: 0)
   /// How many bytes there are.
   public let byteCount: Int
+  private var progress = 0
 
   /// The most that there may be (MCLBYTES).
   public static let largestByteCount = 2048
+  /// Up to here they need no frame.
+  private static let smallByteCount = 96
 
   /// Room for so many bytes; nil when memory cannot be had.
   public init?(_ memory: MemorySystem, byteCount: Int) {
-    guard let frame = memory.allocateKernelFrame() else { return nil }
+    var frame = FrameNumber.none
+    if byteCount > SocketControlInput.smallByteCount {
+      guard let made = memory.allocateKernelFrame() else { return nil }
+      frame = made
+    }
     self.memory = memory
     self.frame = frame
     self.byteCount = byteCount
   }
 
-  deinit { memory.freeKernelFrame(frame) }
+  deinit { if frame != .none { memory.freeKernelFrame(frame) } }
 
-  /// Where the bytes go.
-  public var address: PhysicalAddress { frame.address }
+  /// Copies the bytes in.
+  public func fill(from address: VirtualAddress, _ space: AddressSpace) -> UserCopyOutcome {
+    if frame != .none {
+      return space.copyIn(to: frame.address, byteCount: byteCount, from: address, progress: &progress)
+    }
+    return SocketControlInput.copyIn(address, byteCount, &words, &progress, space)
+  }
 
-  /// An unsigned int among them.
-  func word(at offset: Int) -> UInt32 { memory.physical.load(bytesOf: UInt32.self, at: frame.address + UInt64(offset)) }
+  private static func copyIn(
+    _ address: VirtualAddress, _ byteCount: Int, _ words: inout [12 of UInt64], _ progress: inout Int,
+    _ space: AddressSpace
+  ) -> UserCopyOutcome {
+    var span = words.mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    var part = bytes._mutatingExtracting(0..<byteCount)
+    return space.copyIn(from: address, into: &part, progress: &progress)
+  }
+
+  /// An unsigned int among them, which lies at a multiple of four.
+  func word(at offset: Int) -> UInt32 {
+    if frame != .none { return memory.physical.load(bytesOf: UInt32.self, at: frame.address + UInt64(offset)) }
+    let word = words[offset >> 3]
+    return UInt32(truncatingIfNeeded: offset & 4 == 0 ? word : word >> 32)
+  }
 }
 
 /// What a thread's record keeps of a call that moves a message: where what comes with it goes.

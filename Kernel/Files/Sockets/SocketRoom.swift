@@ -35,7 +35,7 @@ enum SocketRoom {
   /// What the records of a buffer of so many bytes may cost.
   @inline(__always)
   static func largestCost(_ limit: UInt64, _ services: SocketServices) -> UInt64 {
-    min(limit &* 8, services.maximumBufferByteCount)
+    min(limit &* SocketServices.costFactor, services.maximumBufferByteCount)
   }
 
   /// Whether a sender of a stream or of packets is stopped by what it has queued.

@@ -25,7 +25,7 @@ public final class SocketServices: Nameable {
   /// `net.local.sockcount`: sockets, those that wait to be accepted included.
   public internal(set) var socketCount = 0
   /// `kern.ipc.maxsockets`
-  public let maximumSocketCount: Int
+  public var maximumSocketCount: Int
   /// `kern.ipc.soacceptqueue`
   public var maximumBacklog: Int32 = 128
   /// `kern.ipc.maxsockbuf`
@@ -59,6 +59,14 @@ public final class SocketServices: Nameable {
     lastNumber &+= 1
     return lastNumber
   }
+
+  /// The least that `kern.ipc.maxsockbuf` may be (MSIZE and MCLBYTES).
+  public static let smallestBufferLimit: UInt64 = 2304
+  /// `kern.ipc.sockbuf_waste_factor`: what records may cost, in buffers' sizes.
+  public static let costFactor: UInt64 = 8
+
+  /// `net.local.deferred`: files of messages that were dropped which are still to be released.
+  public internal(set) var deferredCount = 0
 
   /// The largest SO_SNDBUF and SO_RCVBUF (`sb_max_adj`).
   var largestLimit: UInt64 { maximumBufferByteCount * 2048 / (256 + 2048) }
@@ -160,6 +168,7 @@ public final class SocketServices: Nameable {
   func leave(filesIn chunk: Handle<SocketChunk>, _ files: Range<Int>, kernelByteCount: Int) {
     chunks[chunk].fileCount = UInt16(files.count)
     chunks[chunk].start = 8 &* UInt32(files.lowerBound)
+    deferredCount += files.count
     leave(chunk, last: chunk, kernelByteCount: kernelByteCount + files.count * SocketChunk.slotByteCount)
   }
 
@@ -199,6 +208,7 @@ final class SocketRemains: AnyOwner {
       let chunk = first
       if services.chunks[chunk].fileCount > 0 {
         services.chunks[chunk].fileCount -= 1
+        services.deferredCount -= 1
         let place = services.place(of: chunk, at: 8 &* UInt32(services.chunks[chunk].fileCount))
         services.dropFromFlight(at: place)
         continue
