@@ -44,6 +44,7 @@ help:
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
 	@echo 'fuzz         KIND=elf|multiboot|options SECONDS=30: libFuzzer on what parses input from outside'
 	@echo 'go           build programs of Go for FreeBSD and boot each of them          go-tests     tests of its library'
+	@echo 'cycles       CYCLES=100000 of sockets in one another (`make test` does a few of them)'
 	@echo 'handovers    HANDOVERS=1000000 of locks between two processes (`make test` does a few of them)'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
@@ -147,6 +148,12 @@ go: kernel go-programs
 go-tests: setup kernel
 	@Tests/Tools/go-tests > build/logs/go-tests.md
 	@sed -i "/^<!-- make go-tests -->$$/q" Documentation/Go.md && (echo; cat build/logs/go-tests.md) >> Documentation/Go.md
+
+# A hundred thousand cycles of sockets in one another's queues: some minutes.
+.PHONY: cycles
+CYCLES ?= 100000
+cycles: setup kernel programs
+	@PROGRAM=build/programs/cycles_test ARGS="$(CYCLES)" APPEND=quiet MEMORY=256M Boot/Tools/run
 
 # A million hand-overs of locks between threads of two processes, in the shortest turns: a minute of processor time.
 .PHONY: handovers

@@ -37,7 +37,14 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
-    Batch(name: "sockets", programs: ["socket_test", "passing_test"]),
+    Batch(
+      name: "sockets",
+      programs: [
+        "socket_test", "socket_end_test", "socket_message_test", "socket_name_test", "socket_path_test",
+        "socket_credential_test", "passing_test", "passing_cycle_test",
+      ]),
+    Batch(name: "sockets, by FreeBSD's own cases", programs: ["unix_seqpacket_test", "unix_dgram_test"]),
+    Batch(name: "cycles of sockets", programs: ["cycles_test"], memory: "256M"),
     Batch(
       name: "signals and queues of events",
       programs: [

@@ -1,6 +1,12 @@
 // fcntl.h: opening files and commands on descriptors (spec abi.md, section 6).
 #pragma once
 
+#define AT_FDCWD -100
+#define AT_EACCESS 0x100
+#define AT_SYMLINK_NOFOLLOW 0x200
+#define AT_REMOVEDIR 0x800
+#define AT_EMPTY_PATH 0x4000
+
 #include <sys/types.h>
 
 #define O_RDONLY 0x0

@@ -13,3 +13,5 @@ int vsnprintf(char *, size_t, const char *, va_list);
 int puts(const char *);
 int putchar(int);
 void perror(const char *);
+int rename(const char *, const char *);
+int renameat(int, const char *, int, const char *);

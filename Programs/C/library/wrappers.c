@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/param.h>
@@ -68,6 +69,10 @@ int sysctlnametomib(const char *name, int *identifier, size_t *count) {
   *count = byte_count / sizeof(int);
   return result;
 }
+
+int stat(const char *path, struct stat *status) { return fstatat(AT_FDCWD, path, status, 0); }
+
+int lstat(const char *path, struct stat *status) { return fstatat(AT_FDCWD, path, status, AT_SYMLINK_NOFOLLOW); }
 
 int isatty(int descriptor) {
   char attributes[44];

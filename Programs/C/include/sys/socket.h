@@ -72,7 +72,50 @@ typedef uint8_t sa_family_t;
 #define SCM_RIGHTS 1
 #define SCM_TIMESTAMP 2
 #define SCM_CREDS 3
+#define SCM_BINTIME 4
+#define SCM_REALTIME 5
+#define SCM_MONOTONIC 6
 #define SCM_CREDS2 8
+
+// What sendfile(2) takes besides the file.
+struct sf_hdtr {
+  struct iovec *headers;
+  int hdr_cnt;
+  struct iovec *trailers;
+  int trl_cnt;
+};
+#define SF_NODISKIO 1
+#define SF_SYNC 4
+
+#define CMGROUP_MAX 16
+struct cmsgcred {
+  pid_t cmcred_pid;
+  uid_t cmcred_uid;
+  uid_t cmcred_euid;
+  gid_t cmcred_gid;
+  short cmcred_ngroups;
+  gid_t cmcred_groups[CMGROUP_MAX];
+};
+struct sockcred {
+  uid_t sc_uid;
+  uid_t sc_euid;
+  gid_t sc_gid;
+  gid_t sc_egid;
+  int sc_ngroups;
+  gid_t sc_groups[1];
+};
+#define SOCKCREDSIZE(count) (sizeof(struct sockcred) + sizeof(gid_t) * ((count) - 1))
+struct sockcred2 {
+  int sc_version;
+  pid_t sc_pid;
+  uid_t sc_uid;
+  uid_t sc_euid;
+  gid_t sc_gid;
+  gid_t sc_egid;
+  int sc_ngroups;
+  gid_t sc_groups[1];
+};
+#define SOCKCRED2SIZE(count) (sizeof(struct sockcred2) + sizeof(gid_t) * ((count) - 1))
 
 struct sockaddr {
   uint8_t sa_len;
@@ -117,6 +160,9 @@ int socket(int, int, int);
 int socketpair(int, int, int, int[2]);
 int bind(int, const struct sockaddr *, socklen_t);
 int connect(int, const struct sockaddr *, socklen_t);
+int bindat(int, int, const struct sockaddr *, socklen_t);
+int connectat(int, int, const struct sockaddr *, socklen_t);
+int sendfile(int, int, off_t, size_t, struct sf_hdtr *, off_t *, int);
 int listen(int, int);
 int accept(int, struct sockaddr *, socklen_t *);
 int accept4(int, struct sockaddr *, socklen_t *, int);

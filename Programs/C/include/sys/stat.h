@@ -20,6 +20,8 @@
 #define S_IRWXG 0070
 #define S_IRWXO 0007
 #define S_ISREG(mode) (((mode) & S_IFMT) == S_IFREG)
+#define S_ISSOCK(mode) (((mode) & S_IFMT) == S_IFSOCK)
+#define S_ISDIR(mode) (((mode) & S_IFMT) == S_IFDIR)
 #define S_ISCHR(mode) (((mode) & S_IFMT) == S_IFCHR)
 
 struct stat {
@@ -68,5 +70,11 @@ _Static_assert(sizeof(struct freebsd11_stat) == 120, "struct freebsd11_stat has 
 
 int fstat(int, struct stat *);
 int freebsd11_fstat(int, struct freebsd11_stat *);
+int stat(const char *, struct stat *);
+int lstat(const char *, struct stat *);
+int fstatat(int, const char *, struct stat *, int);
+int chmod(const char *, mode_t);
+int lchmod(const char *, mode_t);
+int fchmodat(int, const char *, mode_t, int);
 int fchmod(int, mode_t);
 mode_t umask(mode_t);

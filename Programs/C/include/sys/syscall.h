@@ -9,6 +9,9 @@
 #define SYS_open 5
 #define SYS_close 6
 #define SYS_wait4 7
+#define SYS_unlink 10
+#define SYS_chmod 15
+#define SYS_chown 16
 #define SYS_break 17
 #define SYS_getpid 20
 #define SYS_setuid 23
@@ -68,6 +71,7 @@
 #define SYS_fchmod 124
 #define SYS_setreuid 126
 #define SYS_setregid 127
+#define SYS_rename 128
 #define SYS_sendto 133
 #define SYS_shutdown 134
 #define SYS_socketpair 135
@@ -99,6 +103,8 @@
 #define SYS_minherit 250
 #define SYS_rfork 251
 #define SYS_issetugid 253
+#define SYS_lchown 254
+#define SYS_lchmod 274
 #define SYS_preadv 289
 #define SYS_pwritev 290
 #define SYS_getsid 310
@@ -125,6 +131,7 @@
 #define SYS_getresgid 361
 #define SYS_kqueue 362
 #define SYS_freebsd11_kevent 363
+#define SYS_eaccess 376
 #define SYS_sendfile 393
 #define SYS_sigaction 416
 #define SYS_sigreturn 417
@@ -160,6 +167,7 @@
 #define SYS_fchownat 491
 #define SYS_openat 499
 #define SYS_readlinkat 500
+#define SYS_renameat 501
 #define SYS_unlinkat 503
 #define SYS_closefrom 509
 #define SYS_cap_enter 516
@@ -171,6 +179,8 @@
 #define SYS_cap_rights_limit 533
 #define SYS_cap_fcntls_limit 536
 #define SYS_cap_fcntls_get 537
+#define SYS_bindat 538
+#define SYS_connectat 539
 #define SYS_accept4 541
 #define SYS_pipe2 542
 #define SYS_procctl 544
