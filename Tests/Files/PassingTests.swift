@@ -9,7 +9,7 @@ import Testing
 
 extension Machine {
   /// Control messages as a caller gives them, one with each list of descriptors.
-  fileprivate func input(_ lists: [[Int32]]) -> SocketControlInput {
+  private func input(_ lists: [[Int32]]) -> SocketControlInput {
     var words: [UInt32] = []
     for list in lists {
       words += [UInt32(16 + 4 * list.count), UInt32(SocketLevel.socket), 1, 0]
@@ -17,15 +17,23 @@ extension Machine {
       if list.count % 2 == 1 { words.append(0) }
     }
     let input = SocketControlInput(files.memory, byteCount: 4 * words.count)!
-    for (index, word) in words.enumerated() {
-      files.memory.physical.store(bytesOf: word, at: input.address + UInt64(4 * index))
+    let bytes = words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    precondition(store(bytes, at: Machine.buffer + 4096))
+    guard case .complete = input.fill(from: VirtualAddress(Machine.buffer + 4096), space) else {
+      preconditionFailure("control messages that cannot be read")
     }
     return input
   }
 
-  /// Sends bytes with descriptors.
+  /// Sends a byte with descriptors.
   @discardableResult
-  fileprivate func send(_ descriptor: Int32, _ bytes: [UInt8] = [1], files lists: [Int32]...) throws(Errno) -> Int {
+  fileprivate func send(_ descriptor: Int32, files lists: [Int32]...) throws(Errno) -> Int {
+    try send(descriptor, lists: lists)
+  }
+
+  /// The same.
+  @discardableResult
+  func send(_ descriptor: Int32, _ bytes: [UInt8] = [1], lists: [[Int32]]) throws(Errno) -> Int {
     precondition(store(bytes, at: Machine.buffer))
     let file = try socket(descriptor)
     var transfer = Transfer(
@@ -39,7 +47,7 @@ extension Machine {
   }
 
   /// Receives a byte, and the descriptors that come with it.
-  fileprivate func receiveFiles(_ descriptor: Int32) throws(Errno) -> [[Int32]] {
+  func receiveFiles(_ descriptor: Int32) throws(Errno) -> [[Int32]] {
     let file = try socket(descriptor)
     var transfer = Transfer(
       address: VirtualAddress(Machine.buffer), checkedByteCount: 1, at: nil, [])

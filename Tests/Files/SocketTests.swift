@@ -54,10 +54,8 @@ extension Machine {
   }
 
   func accept(_ descriptor: Int32) throws(Errno) -> Int32? {
-    let acceptance = try files.accept(
-      try socket(descriptor), .given(nonBlocking: true, closeOnExec: false), caller, into: table)
-    guard case .accepted(let accepted, _) = acceptance else { return nil }
-    return accepted
+    try files.accept(
+      try socket(descriptor), .given(nonBlocking: true, closeOnExec: false), caller, into: table)?.0
   }
 
   /// An option that is an int.

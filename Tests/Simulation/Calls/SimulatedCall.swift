@@ -119,8 +119,8 @@ extension SimulatedCall {
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
     memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + processCalls
-    + threadCalls + priorityCalls + signalCalls + queueCalls + pollCalls + socketCalls + identityCalls + timeCalls
-    + timerCalls
+    + threadCalls + priorityCalls + signalCalls + queueCalls + pollCalls + socketCalls + pathCalls + identityCalls
+    + timeCalls + timerCalls
     + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }

@@ -5,6 +5,7 @@ import ABI
 extension SimulatedCalls {
   static let socketCalls: [any SimulatedCall.Type] = [
     SocketMakingCall.self, SocketAskingCall.self, SocketMessageCall.self, SocketNameCall.self,
+    CredentialsCall.self, SendFileCall.self,
   ]
 }
 
@@ -23,8 +24,8 @@ extension SimulatedCall {
   fileprivate var pairAddress: UInt64 { Program.output + 0x2E0 }
 
   /// Makes what the call is made on, makes it, and closes everything again.
-  fileprivate func make(
-    on setting: SocketSetting, _ type: UInt64, _ machine: KernelMachine, by process: Int,
+  func make(
+    on setting: SocketSetting, _ type: UInt64, _ machine: KernelMachine, by process: Int, first: Int32? = nil,
     before: (Int, [UInt64]) throws(Difference) -> Void = { _, _ in }
   ) throws(Difference) -> Observation {
     guard let registers = try machine.prepare(arguments, by: process) else { return .ended }
@@ -43,7 +44,8 @@ extension SimulatedCall {
     case .nothing: break
     }
     try before(process, descriptors)
-    let observation = try machine.call(process, number, [descriptors.first ?? 77] + registers)
+    let front = first.map { [UInt64(bitPattern: Int64($0))] } ?? []
+    let observation = try machine.call(process, number, front + [descriptors.first ?? 77] + registers)
     try collect(machine, by: process, observation)
     if case .ended = observation { return observation }
     for descriptor in descriptors { _ = try machine.call(process, .close, [descriptor]) }
@@ -336,19 +338,25 @@ struct SocketMessageCall: SimulatedCall {
   }
 }
 
-/// bind(2) or connect(2) of a socket that is closed afterwards: the name stays
+/// bind(2), connect(2), bindat(2) or connectat(2) of a socket that is closed afterwards: the name stays
 struct SocketNameCall: SimulatedCall {
   var binds: Bool
   var path: String
+  /// Where a relative path would begin (bindat(2), connectat(2)).
+  var start: Int32?
 
   static var weight: Int { 3 }
   static var examples: [CallExample] {
     [
       ("bind", SocketNameCall(binds: true, path: "/tmp/a")), ("connect", SocketNameCall(binds: false, path: "/tmp/a")),
+      ("bindat", SocketNameCall(binds: true, path: "/tmp/a", start: -100)),
+      ("connectat", SocketNameCall(binds: false, path: "/tmp/a", start: 99)),
     ]
   }
 
-  var number: SystemCallNumber { binds ? .bind : .connect }
+  var number: SystemCallNumber {
+    start == nil ? binds ? .bind : .connect : binds ? .bindat : .connectat
+  }
   private var address: [UInt8] { [0, 1] + Array(path.utf8) }
   /// Behind the descriptor.
   var arguments: [CallArgument] { [.input(address), .word(address.count)] }
@@ -374,12 +382,13 @@ struct SocketNameCall: SimulatedCall {
   }
 
   func make(_ machine: KernelMachine, by process: Int) throws(Difference) -> Observation {
-    try make(on: .alone, 1, machine, by: process)
+    try make(on: .alone, 1, machine, by: process, first: start)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     let paths = ["/tmp/a", "/tmp/b", "/tmp/c", "/var/run/d", "/dev/null", "/x", "/no/x", "/tmp/../tmp//a"]
     return SocketNameCall(
-      binds: generator.random.chance(oneIn: 2), path: generator.random.pick(Array(paths.dropLast())) ?? "/tmp/a")
+      binds: generator.random.chance(oneIn: 2), path: generator.random.pick(Array(paths.dropLast())) ?? "/tmp/a",
+      start: generator.random.pick([nil, nil, -100, 99]) ?? nil)
   }
 }

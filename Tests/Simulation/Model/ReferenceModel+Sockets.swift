@@ -16,7 +16,33 @@ struct ModelSocketName {
   }
 }
 
+extension ModelSocketName {
+  /// Whether somebody may do with it what the bits of a triplet say.
+  func grants(_ bits: UInt16, _ process: ModelProcess, isEffective: Bool) -> Bool {
+    let credentials = process.credentials
+    let asker = isEffective ? credentials.effectiveUser : credentials.realUser
+    if asker == 0 { return bits & 1 == 0 || mode & 0o111 != 0 }
+    let isMember =
+      isEffective
+      ? credentials.isMember(group) : group == credentials.realGroup || credentials.groups.contains(group)
+    let granted = asker == user ? mode >> 6 : isMember ? mode >> 3 : mode
+    return granted & bits == bits
+  }
+}
+
 extension ReferenceModel {
+  /// What calls by a path say where no socket has a name.
+  func errorWithoutName(_ path: String) -> Errno { path == "/dev/null" ? .erofs : .enoent }
+
+  /// Why a name may not be removed, or, if there is none, be made.
+  func removalError(_ path: String, _ process: ModelProcess) -> Errno? {
+    let asker = process.credentials.effectiveUser
+    if asker == 0 { return nil }
+    if path.hasPrefix("/var/run") { return .eacces }
+    guard let name = socketNames[path] else { return nil }
+    return name.user == asker ? nil : .eperm
+  }
+
   /// Why so many sockets cannot be made.
   func socketError(_ process: ModelProcess, count: Int, type: UInt64) -> Errno? {
     let limit = process.limits[9].soft
