@@ -48,7 +48,7 @@ help:
 	@echo 'handovers    HANDOVERS=1000000 of locks between two processes (`make test` does a few of them)'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
-	@echo 'skq          the experiment with SKQ: latency against load, written into Documentation/SKQ.md (a few minutes)'
+	@echo 'skq          the experiment with SKQ: latency against load, written into Documentation/SKQ.md (a quarter of an hour)'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
 	@echo 'mutants      SAMPLE=… SEED=… changes planted one at a time: which of them does no test notice? (takes hours)'

@@ -8,8 +8,8 @@ extension Workload {
   /// The loads that are tried, as parts of what the processors can do.
   public var loads: [Double] {
     self == .database
-      ? [0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
-      : [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+      ? [0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+      : [0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
   }
 
   /// The load at which tables compare.

@@ -91,7 +91,7 @@ public enum Workload: String, CaseIterable, Sendable {
 
   /// How long requests come, in seconds, and how many a second have their time taken: heavy tails take long to show.
   public var span: (seconds: Double, measuredPerSecond: Double) {
-    self == .database ? (4, 1000) : (0.5, 10_000)
+    self == .database ? (4, 1000) : (0.4, 10_000)
   }
 }
 
