@@ -3,6 +3,7 @@
 import ABI
 import Memory
 import Primitives
+import Simulation
 import Testing
 
 @testable import SystemCalls
