@@ -100,20 +100,5 @@ TEST(nobody_is_held_up_by_cycles) {
     for (int index = 0; index < 500; index++) through_each_other(SOCK_DGRAM);
     close_another();
   });
-  int ends[2], inner[2];
-  pair(SOCK_STREAM, inner);
-  for (int depth = 0; depth < links; depth++) {
-    pair(SOCK_STREAM, ends);
-    CHECK_EQUAL(send_files(ends[0], inner, 2, 0), 1);
-    int file = large_object();
-    send_file(ends[0], file);
-    CHECK_EQUAL(close(file), 0);
-    close_both(inner);
-    memcpy(inner, ends, sizeof inner);
-  }
-  CHECK_LATENCY("the end of a chain of 1,000", {
-    close_both(inner);
-    calm_down();
-  });
   stop_sleeper();
 }

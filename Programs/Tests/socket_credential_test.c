@@ -160,7 +160,7 @@ static void count_signal(int number) { signals += number == SIGIO; }
 TEST(the_owner_is_signalled) {
   int ends[2];
   pair(SOCK_STREAM, ends);
-  struct sigaction action = {.sa_handler = count_signal};
+  struct sigaction action = {.sa_handler = count_signal, .sa_flags = SA_RESTART};
   CHECK_EQUAL(sigaction(SIGIO, &action, NULL), 0);
   CHECK_EQUAL(fcntl(ends[0], F_SETOWN, getpid()), 0);
   CHECK_EQUAL(write(ends[1], "x", 1), 1);

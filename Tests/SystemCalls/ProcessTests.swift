@@ -144,9 +144,9 @@ import Testing
   @Test func `unknown numbers raise SIGSYS unless told not to`() throws {
     var kernel = try TestKernel(signosys: false)
     #expect(kernel.perform(100_000, [])?.errno == .enosys)
-    #expect(kernel.call(.mlockall)?.errno == .enosys)
+    #expect(kernel.call(.ktrace)?.errno == .enosys)
     kernel = try TestKernel()
-    #expect(kernel.call(.mlockall)?.errno == .enosys)
+    #expect(kernel.call(.ktrace)?.errno == .enosys)
     kernel.perform(100_000, [])
     #expect(kernel.report?.status == 12)
     kernel = try TestKernel()

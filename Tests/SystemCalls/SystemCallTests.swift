@@ -275,7 +275,7 @@ import Testing
       #expect(error(kernel.call(.syscall, number)) == .enosys, "\(number)")
       #expect(error(kernel.call(.syscallWide, number)) == .enosys, "\(number)")
     }
-    #expect(error(kernel.call(.syscall, 324)) == .enosys)
+    #expect(error(kernel.call(.syscall, 45)) == .enosys)
     // The sixth argument is on the stack.
     let stack = kernel.register(56)
     kernel.setRegister(56, 8)

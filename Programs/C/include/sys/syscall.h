@@ -112,7 +112,6 @@
 #define SYS_setresgid 312
 #define SYS_mlockall 324
 #define SYS_munlockall 325
-#define SYS_munlockall 325
 #define SYS_sched_setparam 327
 #define SYS_sched_getparam 328
 #define SYS_sched_setscheduler 329
