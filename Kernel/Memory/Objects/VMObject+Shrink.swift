@@ -28,18 +28,13 @@ extension VMObject {
   public func continueShrinking(toPageCount newCount: UInt64, _ budget: inout Int) -> Bool {
     let system = system
     let allocated = residentCount + swappedCount
-    while let last = pages.last(system.indexNodes), last >= newCount {
-      if budget <= 0 {
-        hiddenPageCount += allocated - residentCount - swappedCount
-        hideTail(newCount, system)
-        return false
-      }
-      if budget >= 64 {
-        // A whole leaf of the index at a time.
-        removePages(from: max(newCount, last & ~63), to: UInt64.max, &budget, system)
-      } else {
-        budget -= 1 + removePage(at: last, system)
-      }
+    let isDone =
+      system.wiredPageCount == 0 && !hasPagesBeyondEnd
+      ? removeTail(newCount, &budget, system) : removeUnwiredTail(newCount, &budget, system)
+    guard isDone else {
+      hiddenPageCount += allocated - residentCount - swappedCount
+      hideTail(newCount, system)
+      return false
     }
     system.release(pageCount - newCount, of: account)
     charge -= pageCount - newCount
@@ -47,6 +42,40 @@ extension VMObject {
     hiddenFrom = UInt64.max
     hiddenPageCount = 0
     system.wake(.shrinking(shrinkNumber))
+    return true
+  }
+
+  /// Removes the pages from `newCount` on, from the end. Returns whether none is left.
+  private func removeTail(_ newCount: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
+    while let last = pages.last(system.indexNodes), last >= newCount {
+      if budget <= 0 { return false }
+      if budget >= 64 {
+        // A whole leaf of the index at a time.
+        removePages(from: max(newCount, last & ~63), to: UInt64.max, &budget, system)
+      } else {
+        budget -= 1 + removePage(at: last, system)
+      }
+    }
+    return true
+  }
+
+  /// The same where pages may be wired: those stay, behind the end, as zeros (spec shm.md 2.4, step d). Returns whether all pages
+  /// were looked at.
+  private func removeUnwiredTail(_ newCount: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
+    shrinkPosition = max(shrinkPosition, newCount)
+    while let page = pages.next(from: shrinkPosition, system.indexNodes) {
+      if budget <= 0 { return false }
+      budget -= 1
+      if case .resident(let frame) = page.entry, system.frames[frame].wireCount > 0 {
+        system.physical.zero(frame)
+        system.markDirty(frame)
+        hasPagesBeyondEnd = true
+      } else {
+        budget -= removePage(at: page.index, system)
+      }
+      shrinkPosition = page.index + 1
+    }
+    shrinkPosition = 0
     return true
   }
 

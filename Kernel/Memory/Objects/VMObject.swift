@@ -44,6 +44,8 @@ public final class VMObject: AnyOwner {
   var hiddenEnd = UInt64.max
   /// Pages that are gone but still count meanwhile.
   var hiddenPageCount = 0
+  /// Where a shrinking that spares wired pages goes on; otherwise 0.
+  var shrinkPosition: UInt64 = 0
   /// Names the shrinking among wait channels.
   var shrinkNumber: UInt32 = 0
   /// Names the object to those who sleep on a word of it (`SharedPlace`), once somebody has asked; 0 until then.
