@@ -15,9 +15,7 @@ extension SystemCallTable {
     declare(.mlock, "mlock", [.pointer, .size], .refuses(.enomem, .none)) { call throws(Errno) in
       try call.lockMemory()
     }
-    declare(.munlock, "munlock", [.pointer, .size], .refuses(.enomem, .none), givesBack: { _ in true }) {
-      call throws(Errno) in try call.unlockMemory()
-    }
+    declare(.munlock, "munlock", [.pointer, .size]) { call throws(Errno) in try call.unlockMemory() }
     declare(.mlockall, "mlockall", [.bits], .refuses(.enomem, .none)) { call throws(Errno) in
       try call.lockAllMemory()
     }

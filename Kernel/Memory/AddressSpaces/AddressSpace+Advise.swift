@@ -67,13 +67,13 @@ extension AddressSpace {
     var handle = findFirst(endingAfter: pending.position) ?? .none
     while !handle.isNone && system.entries[handle].start < pending.end {
       if budget <= 0 { return .again }
-      budget -= 1
       let start = max(system.entries[handle].start, pending.position)
       let end = min(system.entries[handle].end, pending.end)
       if !system.entries[handle].isGuard && system.entries[handle].objectOrNil != nil {
         pending.position = act(pending.advice, handle, AddressRange(uncheckedStart: start, end: end), &budget)
         guard pending.position >= end else { return .again }
       }
+      budget -= 1
       pending.position = end
       handle = system.entries[handle].next
     }

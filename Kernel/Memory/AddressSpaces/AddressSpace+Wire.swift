@@ -184,16 +184,16 @@ extension AddressSpace {
   private func setWiring(_ wiring: EntryWiring, _ pending: inout PendingWiring, _ budget: inout Int) -> Bool {
     while let handle = findFirst(endingAfter: pending.position), system.entries[handle].start < pending.range.end {
       if budget <= 0 { return false }
-      budget -= 1
       let entry = system.entries.pin(handle)
       let end = entry.value.end
       if entry.value.wiring == .begun {
         if wiring == .none {
-          guard unwire(entry, &budget) else { return false }
+          guard unwire(entry, from: &pending.position, &budget) else { return false }
         } else {
           entry.value.wiring = .wired
         }
       }
+      budget -= 1
       pending.position = end
       mergeWithPrevious(handle, entry)
     }
@@ -203,18 +203,20 @@ extension AddressSpace {
 
   // MARK: Unwiring
 
-  /// Takes the marks of an entry's translations away; then it is not wired any more. Returns whether that is done.
-  private func unwire(_ entry: PinnedRecord<MapEntry>, _ budget: inout Int) -> Bool {
-    let range = AddressRange(uncheckedStart: entry.value.start, end: entry.value.end)
-    guard tables.unwire(range, &budget, system) >= range.end else { return false }
+  /// Takes the marks of an entry's translations away from where it has come to; then it is not wired any more. Returns whether
+  /// that is done.
+  private func unwire(_ entry: PinnedRecord<MapEntry>, from position: inout UInt64, _ budget: inout Int) -> Bool {
+    let range = AddressRange(uncheckedStart: max(position, entry.value.start), end: entry.value.end)
+    position = tables.unwire(range, &budget, system)
+    guard position >= range.end else { return false }
     countWired(-Int(entry.value.pageCount))
     entry.value.wiring = .none
     return true
   }
 
-  /// Goes on unwiring a range.
+  /// Goes on unwiring a range. It gives back: it waits for memory that a cut needs.
   ///
-  /// - Throws: `ENOMEM` for a hole, and when memory for a cut cannot be had. Nothing has changed then.
+  /// - Throws: `ENOMEM` for a hole. Nothing has changed then.
   public func unwire(_ pending: inout PendingUnwiring, _ budget: inout Int) throws(Errno) -> Progress {
     if pending.looksForHoles {
       guard try hasNoHole(&pending, &budget) else { return .again }
@@ -222,15 +224,21 @@ extension AddressSpace {
       pending.position = pending.range.start
     }
     if !pending.isCut {
-      _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none)
+      do throws(Errno) {
+        _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none)
+      } catch {
+        return .wait(.frames)
+      }
       pending.isCut = true
     }
     while let handle = findFirst(endingAfter: pending.position), system.entries[handle].start < pending.range.end {
       if budget <= 0 { return .again }
-      budget -= 1
       let entry = system.entries.pin(handle)
       let end = entry.value.end
-      if entry.value.wiring != .none { guard unwire(entry, &budget) else { return .again } }
+      if entry.value.wiring != .none {
+        guard unwire(entry, from: &pending.position, &budget) else { return .again }
+      }
+      budget -= 1
       pending.position = end
       mergeWithPrevious(handle, entry)
     }
