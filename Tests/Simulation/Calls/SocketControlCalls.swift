@@ -155,6 +155,10 @@ struct SendFileCall: SimulatedCall {
       return .error(error)
     }
     if offset < 0 { return .error(.einval) }
+    // A number that is free is that of a socket by now, which is no source.
+    let first = process.freeDescriptor()
+    let isPair = setting == .pair && descriptor == process.freeDescriptor(from: first + 1)
+    if setting != .nothing && descriptor == first || isPair { return .error(.einval) }
     guard let file = process.file(descriptor), file.isReadable else { return .error(.ebadf) }
     let size: Int64
     switch file.kind {
