@@ -32,6 +32,11 @@ struct SharedMemoryOpenCall: SimulatedCall {
   var changesState: Bool { true }
   var memoryErrors: [Errno] { [.enfile, .emfile, .enomem] }
 
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard flags & 0x400 != 0, let name, let object = model.names[name] else { return false }
+    return model.losesLockedPages(object, shrinkingTo: 0)
+  }
+
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
     model.sharedMemoryOpen(process, name, flags, mode, sharedMemoryFlags, is2008)
   }
@@ -172,8 +177,13 @@ struct PunchHoleCall: SimulatedCall {
   ) throws(Difference) -> Expectation {
     if !model.reaches(process, .input, 16, write: false) { return .error(.efault) }
     let (expectation, left) = model.punchHole(process, self)
-    // What is told with an error is left to other tests.
-    if case .error = expectation { return expectation }
+    if case .error = expectation {
+      if model.reaches(process, .output, 16, write: true) {
+        let told = [left.offset, left.length].flatMap { KernelMachine.bytes(of: UInt64(bitPattern: $0)) }
+        process.store(told, at: model.place(.output))
+      }
+      return expectation
+    }
     guard model.reaches(process, .output, 16, write: true) else { return .error(.efault) }
     let bytes = try model.output(.output, 16)
     try model.check("what is left begins at", bytes, 0, 8, UInt64(bitPattern: left.offset))
@@ -213,6 +223,11 @@ struct TruncateCall: SimulatedCall {
   var transferErrors: [Errno] { [.eio, .efault] }
   func givesBack(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     process.file(descriptor)?.object.map { length <= $0.size } ?? false
+  }
+
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard length >= 0, let object = process.file(descriptor)?.object else { return false }
+    return model.losesLockedPages(object, shrinkingTo: length)
   }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {

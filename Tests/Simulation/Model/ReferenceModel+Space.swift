@@ -21,6 +21,14 @@ extension ReferenceModel {
     return .value(0)
   }
 
+  /// Whether pages are locked that an object is about to lose: how many stay, and count, is left to other tests.
+  func losesLockedPages(_ object: ModelObject, shrinkingTo length: Int64) -> Bool {
+    let end = ModelObject.pages(length)
+    return running.contains { process in
+      process.memory.values.contains { $0.isLocked && $0.object === object && $0.objectPage >= end }
+    }
+  }
+
   func allocateSpace(
     _ process: ModelProcess, _ descriptor: Int32, _ offset: Int64, _ length: Int64
   ) -> Expectation {
