@@ -25,7 +25,11 @@ struct SynchronizeMappingCall: SimulatedCall {
     let end = min(start + size, ReferenceModel.userEnd)
     let first = max(start, 0x1000) / 4096
     if start >= ReferenceModel.userEnd || process.memory[first] == nil { return .error(.enomem) }
-    for page in first..<max(first, end / 4096) where process.memory[page] == nil { return .error(.enomem) }
+    // (Without a length it is the mapping that is there.)
+    for page in first..<max(first + 1, end / 4096) {
+      guard let view = process.memory[page] else { return .error(.enomem) }
+      if flags == 2 && view.isLocked { return .error(.ebusy) }
+    }
     return .value(0)
   }
 

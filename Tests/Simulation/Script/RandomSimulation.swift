@@ -25,7 +25,7 @@ public struct RandomSimulation {
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    let frameCounts = kind != .memory ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
+    let frameCounts = kind != .memory ? [104, 108, 112, 120, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
     hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     if limitsReservations && hardware.swapBlockCount > 0 {
