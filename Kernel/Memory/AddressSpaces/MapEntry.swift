@@ -69,10 +69,6 @@ struct MapEntry: ~Copyable {
   @inline(__always)
   var isGuard: Bool { kind.rawValue >= EntryKind.stackGap.rawValue }
 
-  /// Pages that count as wired.
-  @inline(__always)
-  var wiredPageCount: UInt64 { wiring == .none ? 0 : pageCount }
-
   /// What counts for RLIMIT_AS.
   @inline(__always)
   var countedByteCount: UInt64 { isGuard ? 0 : end - start }

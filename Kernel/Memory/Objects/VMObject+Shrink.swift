@@ -39,6 +39,8 @@ extension VMObject {
     system.release(pageCount - newCount, of: account)
     charge -= pageCount - newCount
     pageCount = newCount
+    // Also where it was begun while pages were wired, and ended when none was.
+    shrinkPosition = 0
     hiddenFrom = UInt64.max
     hiddenPageCount = 0
     system.wake(.shrinking(shrinkNumber))
@@ -75,7 +77,6 @@ extension VMObject {
       }
       shrinkPosition = page.index + 1
     }
-    shrinkPosition = 0
     return true
   }
 
