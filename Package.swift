@@ -76,10 +76,7 @@ case "programs":
   targets += [
     .target(
       name: "UserlandSupport", path: "Programs",
-      sources: [
-        "Swift/Support/support.c", "C/library/start.S", "C/library/system_calls.S", "C/library/wrappers.c",
-        "C/library/memory.c", "C/library/strings.c", "C/library/errors.c", "C/library/print.c", "C/library/allocate.c",
-      ], publicHeadersPath: "Swift/Support/include",
+      sources: ["Swift/Support/support.c", "C/library"], publicHeadersPath: "Swift/Support/include",
       cSettings: [.headerSearchPath("C/include"), .treatAllWarnings(as: .error)]),
     .target(
       name: "Userland", dependencies: ["ABI", "UserlandSupport"], path: "Programs/Swift/Library",

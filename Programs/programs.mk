@@ -13,7 +13,7 @@ PROGRAMS_LDFLAGS := --target=x86_64-unknown-freebsd -nostdlib -static -fuse-ld=l
 
 PROGRAMS_LIBRARY_SOURCES := $(wildcard Programs/C/library/*.c Programs/C/library/*.S)
 PROGRAMS_LIBRARY := $(patsubst Programs/C/library/%,$(PROGRAMS_OBJECTS)/library/%.o,$(PROGRAMS_LIBRARY_SOURCES))
-PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h Programs/Tests/*.h)
+PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h Programs/C/library/*.h Programs/Tests/*.h)
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
@@ -32,7 +32,7 @@ $(PROGRAMS_OBJECTS)/library/%.c.o: Programs/C/library/%.c $(PROGRAMS_HEADERS)
 PROGRAMS_CALLS := $(PROGRAMS_OBJECTS)/include/system_calls.list
 $(PROGRAMS_CALLS): Programs/C/include/sys/syscall.h
 	@mkdir -p $(@D)
-	@sed -nE '/SYS_(syscall|__syscall|exit|vfork|rfork) /d; s/^#define SYS_([a-z0-9_]+) ([0-9]+)$$/entry \1, \2/p' $< > $@
+	@sed -nE '/SYS_(syscall|__syscall|exit|fork|vfork|rfork) /d; s/^#define SYS_([a-z0-9_]+) ([0-9]+)$$/entry \1, \2/p' $< > $@
 
 $(PROGRAMS_OBJECTS)/library/%.S.o: Programs/C/library/%.S $(PROGRAMS_CALLS)
 	@mkdir -p $(@D)

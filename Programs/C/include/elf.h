@@ -23,6 +23,7 @@ typedef struct {
 } Elf64_Phdr;
 
 #define PT_LOAD 1
+#define PT_TLS 7
 #define AT_NULL 0
 #define AT_EXECFD 2
 #define AT_PHDR 3

@@ -39,6 +39,7 @@
 #define SIGRTMIN 65
 #define SIGRTMAX 126
 #define NSIG 32
+#define SIGIOT SIGABRT
 
 #define _SIG_MAXSIG 128
 
@@ -123,6 +124,10 @@ _Static_assert(sizeof(struct sigevent) == 80, "struct sigevent has 80 bytes");
 
 #define SIG_DFL ((void (*)(int))0)
 #define SIG_IGN ((void (*)(int))1)
+#define SIG_ERR ((void (*)(int))-1)
+
+typedef void (*sig_t)(int);
+typedef int sig_atomic_t;
 
 #define SA_ONSTACK 1
 #define SA_RESTART 2
@@ -161,6 +166,8 @@ struct timespec;
 
 int kill(pid_t, int);
 int raise(int);
+// signal(3) of BSD: the handler stays, and calls go on.
+void (*signal(int, void (*)(int)))(int);
 int sigaction(int, const struct sigaction *, struct sigaction *);
 int sigprocmask(int, const sigset_t *, sigset_t *);
 int sigpending(sigset_t *);
@@ -178,14 +185,9 @@ int thr_self(long *);
 int thr_kill(long, int);
 int thr_kill2(pid_t, long, int);
 
-static inline void sigemptyset(sigset_t *set) {
-  for (int index = 0; index < 4; index++) set->__bits[index] = 0;
-}
-static inline void sigfillset(sigset_t *set) {
-  for (int index = 0; index < 4; index++) set->__bits[index] = ~0u;
-}
-static inline void sigaddset(sigset_t *set, int signal) { set->__bits[(signal - 1) / 32] |= 1u << (signal - 1) % 32; }
-static inline void sigdelset(sigset_t *set, int signal) { set->__bits[(signal - 1) / 32] &= ~(1u << (signal - 1) % 32); }
-static inline int sigismember(const sigset_t *set, int signal) {
-  return set->__bits[(signal - 1) / 32] >> (signal - 1) % 32 & 1;
-}
+// EINVAL for a number that no signal has.
+int sigemptyset(sigset_t *);
+int sigfillset(sigset_t *);
+int sigaddset(sigset_t *, int);
+int sigdelset(sigset_t *, int);
+int sigismember(const sigset_t *, int);

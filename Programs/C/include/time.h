@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/_timespec.h>
+#include <sys/cdefs.h>
 
 #define CLOCK_REALTIME 0
 #define CLOCK_VIRTUAL 1
@@ -37,3 +38,32 @@ int ktimer_gettime(int, struct itimerspec *);
 int ktimer_getoverrun(int);
 int ktimer_delete(int);
 int nanosleep(const struct timespec *, struct timespec *);
+
+// The calendar (calendar.c). Local time is that of Greenwich: there is nothing that would tell another.
+#define CLOCKS_PER_SEC 128
+
+struct tm {
+  int tm_sec, tm_min, tm_hour, tm_mday, tm_mon, tm_year, tm_wday, tm_yday, tm_isdst;
+  long tm_gmtoff;
+  char *tm_zone;
+};
+
+__BEGIN_DECLS
+time_t time(time_t *);
+clock_t clock(void);
+double difftime(time_t, time_t);
+struct tm *gmtime(const time_t *);
+struct tm *gmtime_r(const time_t *, struct tm *);
+struct tm *localtime(const time_t *);
+struct tm *localtime_r(const time_t *, struct tm *);
+// EOVERFLOW for a year that does not fit.
+time_t mktime(struct tm *);
+time_t timegm(struct tm *);
+char *asctime(const struct tm *);
+char *asctime_r(const struct tm *, char *);
+char *ctime(const time_t *);
+char *ctime_r(const time_t *, char *);
+size_t strftime(char *, size_t, const char *, const struct tm *);
+int timespec_get(struct timespec *, int);
+__END_DECLS
+#define TIME_UTC 1

@@ -14,12 +14,26 @@
 #define W_OK 2
 #define R_OK 4
 
+#define _SC_ARG_MAX 1
+#define _SC_CLK_TCK 3
+#define _SC_NGROUPS_MAX 4
+#define _SC_OPEN_MAX 5
+#define _SC_PAGESIZE 47
+#define _SC_PAGE_SIZE _SC_PAGESIZE
+#define _SC_NPROCESSORS_CONF 57
+#define _SC_NPROCESSORS_ONLN 58
+#define _SC_PHYS_PAGES 121
+
 extern char **environ;
 
 _Noreturn void _exit(int);
 pid_t fork(void);
 int execve(const char *, char *const[], char *const[]);
 int execv(const char *, char *const[]);
+// A name without a slash is looked for in /bin, whatever PATH says.
+int execvp(const char *, char *const[]);
+int execl(const char *, const char *, ...);
+int execlp(const char *, const char *, ...);
 pid_t getpid(void);
 pid_t getppid(void);
 pid_t getpgrp(void);
@@ -48,6 +62,7 @@ int unlink(const char *);
 int unlinkat(int, const char *, int);
 int getdtablesize(void);
 int isatty(int);
+int pipe(int[2]);
 int pipe2(int[2], int);
 
 uid_t getuid(void);
@@ -70,6 +85,15 @@ int issetugid(void);
 
 unsigned sleep(unsigned);
 int usleep(unsigned);
+unsigned alarm(unsigned);
+int pause(void);
+long sysconf(int);
+int getpagesize(void);
+
+// Options in words: see getopt.h, which has the long ones too.
+extern char *optarg;
+extern int optind, opterr, optopt, optreset;
+int getopt(int, char *const[], const char *);
 
 // Any system call by its number; sets errno and gives -1 where it fails. Six arguments at most.
 long syscall(long, ...);

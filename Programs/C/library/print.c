@@ -1,127 +1,174 @@
-// print.c: formatted printing. A call gathers its text and hands it to the kernel in as few writes as possible.
+// print.c: formatted printing (stdio.h). What is printed is gathered, and handed on in as few pieces as possible.
 
-#include <stdio.h>
+#include "library.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
 #include <unistd.h>
 
-// Where formatted text goes: a caller's buffer of fixed size, or (descriptor >= 0) a file through a small buffer.
-struct sink {
-  char *bytes;
-  size_t size;
-  size_t used;
-  size_t total;
-  int descriptor;
-};
+// MARK: Sinks
 
-static void flush(struct sink *sink) {
-  for (size_t done = 0; done < sink->used;) {
-    ssize_t count = write(sink->descriptor, sink->bytes + done, sink->used - done);
-    if (count <= 0) break;
-    done += (size_t)count;
-  }
-  sink->used = 0;
-}
-
-static void put(struct sink *sink, char character) {
+void put(struct sink *sink, char character) {
   sink->total++;
   if (sink->used == sink->size) {
-    if (sink->descriptor < 0) return;
-    flush(sink);
+    if (!sink->drain) return;
+    sink->drain(sink);
+    sink->used = 0;
   }
   sink->bytes[sink->used++] = character;
 }
 
-struct conversion {
-  int width;
-  int precision;
-  char padding;
-  int left;
-};
-
-static void put_padded(struct sink *sink, const char *text, size_t length, const struct conversion *conversion) {
-  int padding = conversion->width - (int)length;
-  if (!conversion->left && conversion->padding == '0' && length && *text == '-') {
-    put(sink, *text++);
-    length--;
-  }
-  for (int index = 0; !conversion->left && index < padding; index++) put(sink, conversion->padding);
-  for (size_t index = 0; index < length; index++) put(sink, text[index]);
-  for (int index = 0; conversion->left && index < padding; index++) put(sink, ' ');
+static void put_repeated(struct sink *sink, char character, int count) {
+  for (; count > 0; count--) put(sink, character);
 }
 
-static void put_number(struct sink *sink, uint64_t value, unsigned base, int negative, const char *digits,
-                       const struct conversion *conversion) {
+void put_padded(struct sink *sink, const char *prefix, const char *text, size_t length,
+                const struct conversion *conversion) {
+  size_t prefix_length = strlen(prefix);
+  int zeros = conversion->precision > (int)length ? conversion->precision - (int)length : 0;
+  int padding = conversion->width - (int)length - (int)prefix_length - zeros;
+  if (padding < 0) padding = 0;
+  if (conversion->is_zero_padded && !conversion->is_left) {
+    zeros += padding;
+    padding = 0;
+  }
+  if (!conversion->is_left) put_repeated(sink, ' ', padding);
+  for (size_t index = 0; index < prefix_length; index++) put(sink, prefix[index]);
+  put_repeated(sink, '0', zeros);
+  for (size_t index = 0; index < length; index++) put(sink, text[index]);
+  if (conversion->is_left) put_repeated(sink, ' ', padding);
+}
+
+// MARK: Conversions
+
+static void put_whole(struct sink *sink, uint64_t value, char kind, const char *sign, struct conversion *conversion) {
+  unsigned base = kind == 'x' || kind == 'X' || kind == 'p' ? 16 : kind == 'o' ? 8 : 10;
+  const char *digits = kind == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+  const char *prefix = sign;
+  if (kind == 'p' || (conversion->is_alternate && base == 16 && value)) prefix = kind == 'X' ? "0X" : "0x";
   char text[24];
   size_t start = sizeof text;
-  do {
-    text[--start] = digits[value % base];
-    value /= base;
-  } while (value);
-  if (negative) text[--start] = '-';
-  put_padded(sink, text + start, sizeof text - start, conversion);
+  for (uint64_t rest = value; rest; rest /= base) text[--start] = digits[rest % base];
+  // A precision of zero leaves nothing of zero; the octal form begins with a zero in any case.
+  if (start == sizeof text && conversion->precision != 0) text[--start] = '0';
+  int length = (int)(sizeof text - start);
+  if (kind == 'o' && conversion->is_alternate && (length == 0 || text[start] != '0') && conversion->precision <= length)
+    text[--start] = '0';
+  if (conversion->precision >= 0) conversion->is_zero_padded = false;
+  put_padded(sink, prefix, text + start, sizeof text - start, conversion);
 }
 
-static void format(struct sink *sink, const char *text, va_list arguments) {
+static const char *read_flags(const char *text, struct conversion *conversion) {
+  for (;; text++) switch (*text) {
+      case '-': conversion->is_left = true; break;
+      case '0': conversion->is_zero_padded = true; break;
+      case '+': conversion->has_sign = true; break;
+      case ' ': conversion->has_space = true; break;
+      case '#': conversion->is_alternate = true; break;
+      default: return text;
+    }
+}
+
+static const char *read_digits(const char *text, int *number) {
+  for (*number = 0; isdigit(*text); text++)
+    if (*number < 100000) *number = *number * 10 + (*text - '0');
+  return text;
+}
+
+static int64_t signed_value(int size, int64_t value) {
+  return size == 1 ? (signed char)value : size == 2 ? (short)value : size == 4 ? (int)value : value;
+}
+
+// Stores how much was printed, for %n.
+static void store_count(void *place, int size, size_t count) {
+  if (size == 1) *(signed char *)place = (signed char)count;
+  else if (size == 2) *(short *)place = (short)count;
+  else if (size == 4) *(int *)place = (int)count;
+  else *(long *)place = (long)count;
+}
+
+void format_text(struct sink *sink, const char *text, va_list arguments) {
   for (; *text; text++) {
     if (*text != '%') {
       put(sink, *text);
       continue;
     }
-    struct conversion conversion = {0, -1, ' ', 0};
-    for (text++; *text == '-' || *text == '0'; text++) {
-      if (*text == '-') conversion.left = 1;
-      if (*text == '0') conversion.padding = '0';
-    }
+    struct conversion conversion = {.precision = -1};
+    text = read_flags(text + 1, &conversion);
     if (*text == '*') {
       conversion.width = va_arg(arguments, int);
+      if (conversion.width < 0) {
+        conversion.is_left = true;
+        conversion.width = -conversion.width;
+      }
       text++;
+    } else {
+      text = read_digits(text, &conversion.width);
     }
-    for (; *text >= '0' && *text <= '9'; text++) conversion.width = conversion.width * 10 + (*text - '0');
-    if (*text == '.') {
-      conversion.precision = 0;
-      for (text++; *text >= '0' && *text <= '9'; text++)
-        conversion.precision = conversion.precision * 10 + (*text - '0');
+    if (*text == '.' && text[1] == '*') {
+      conversion.precision = va_arg(arguments, int);
+      text += 2;
+    } else if (*text == '.') {
+      text = read_digits(text + 1, &conversion.precision);
     }
-    int is_long = 0;
-    for (; *text == 'l' || *text == 'z' || *text == 'j' || *text == 'h'; text++)
-      if (*text != 'h') is_long = 1;
-    const char *digits = *text == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
+    int size = 4;
+    bool is_long_double = false;
+    for (;; text++) {
+      if (*text == 'h') size = size == 2 ? 1 : 2;
+      else if (*text == 'l' || *text == 'z' || *text == 'j' || *text == 't' || *text == 'q') size = 8;
+      else if (*text == 'L') is_long_double = true;
+      else break;
+    }
     switch (*text) {
       case 'd':
       case 'i': {
-        int64_t value = is_long ? va_arg(arguments, int64_t) : va_arg(arguments, int);
-        put_number(sink, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, value < 0, digits, &conversion);
+        int64_t value = signed_value(size, size == 8 ? va_arg(arguments, int64_t) : va_arg(arguments, int));
+        const char *sign = value < 0 ? "-" : conversion.has_sign ? "+" : conversion.has_space ? " " : "";
+        put_whole(sink, value < 0 ? -(uint64_t)value : (uint64_t)value, 'd', sign, &conversion);
         break;
       }
       case 'u':
       case 'x':
       case 'X':
       case 'o': {
-        uint64_t value = is_long ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned);
-        put_number(sink, value, *text == 'u' ? 10 : *text == 'o' ? 8 : 16, 0, digits, &conversion);
+        uint64_t value = size == 8 ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned);
+        if (size < 8) value &= (UINT64_C(1) << 8 * size) - 1;
+        put_whole(sink, value, *text, "", &conversion);
         break;
       }
-      case 'p': {
-        put(sink, '0');
-        put(sink, 'x');
-        put_number(sink, (uint64_t)va_arg(arguments, void *), 16, 0, digits, &conversion);
+      case 'p':
+        put_whole(sink, (uint64_t)va_arg(arguments, void *), 'p', "", &conversion);
         break;
-      }
+      case 'f':
+      case 'F':
+      case 'e':
+      case 'E':
+      case 'g':
+      case 'G':
+        format_floating(sink, is_long_double ? (double)va_arg(arguments, long double) : va_arg(arguments, double), *text,
+                        &conversion);
+        break;
       case 'c': {
         char character = (char)va_arg(arguments, int);
-        put_padded(sink, &character, 1, &conversion);
+        conversion.precision = -1;
+        conversion.is_zero_padded = false;
+        put_padded(sink, "", &character, 1, &conversion);
         break;
       }
       case 's': {
         const char *string = va_arg(arguments, const char *);
         if (!string) string = "(null)";
-        size_t length = 0;
-        while ((conversion.precision < 0 || length < (size_t)conversion.precision) && string[length]) length++;
-        conversion.padding = ' ';
-        put_padded(sink, string, length, &conversion);
+        size_t length = conversion.precision < 0 ? strlen(string) : strnlen(string, (size_t)conversion.precision);
+        conversion.precision = -1;
+        conversion.is_zero_padded = false;
+        put_padded(sink, "", string, length, &conversion);
         break;
       }
+      case 'n':
+        store_count(va_arg(arguments, void *), size, sink->total);
+        break;
       case '%':
         put(sink, '%');
         break;
@@ -133,50 +180,81 @@ static void format(struct sink *sink, const char *text, va_list arguments) {
   }
 }
 
+// MARK: To descriptors, streams and memory
+
+static void write_out(struct sink *sink) {
+  int descriptor = *(int *)sink->context;
+  for (size_t done = 0; done < sink->used;) {
+    ssize_t count = write(descriptor, sink->bytes + done, sink->used - done);
+    if (count <= 0) {
+      sink->has_failed = true;
+      break;
+    }
+    done += (size_t)count;
+  }
+}
+
+static int finish(struct sink *sink) {
+  sink->drain(sink);
+  return sink->has_failed ? EOF : (int)sink->total;
+}
+
 int vdprintf(int descriptor, const char *text, va_list arguments) {
   char buffer[512];
-  struct sink sink = {buffer, sizeof buffer, 0, 0, descriptor};
-  format(&sink, text, arguments);
-  flush(&sink);
-  return (int)sink.total;
+  struct sink sink = {.bytes = buffer, .size = sizeof buffer, .drain = write_out, .context = &descriptor};
+  format_text(&sink, text, arguments);
+  return finish(&sink);
+}
+
+static void hand_on(struct sink *sink) {
+  if (stream_put(sink->context, sink->bytes, sink->used) != sink->used) sink->has_failed = true;
+}
+
+int vfprintf(FILE *stream, const char *text, va_list arguments) {
+  char buffer[512];
+  struct sink sink = {.bytes = buffer, .size = sizeof buffer, .drain = hand_on, .context = stream};
+  flockfile(stream);
+  format_text(&sink, text, arguments);
+  int count = finish(&sink);
+  funlockfile(stream);
+  return count;
 }
 
 int vsnprintf(char *buffer, size_t size, const char *text, va_list arguments) {
-  struct sink sink = {buffer, size ? size - 1 : 0, 0, 0, -1};
-  format(&sink, text, arguments);
+  struct sink sink = {.bytes = buffer, .size = size ? size - 1 : 0};
+  format_text(&sink, text, arguments);
   if (size) buffer[sink.used] = 0;
   return (int)sink.total;
 }
 
-int dprintf(int descriptor, const char *text, ...) {
-  va_list arguments;
-  va_start(arguments, text);
-  int count = vdprintf(descriptor, text, arguments);
-  va_end(arguments);
-  return count;
+int vasprintf(char **result, const char *text, va_list arguments) {
+  va_list again;
+  va_copy(again, arguments);
+  int length = vsnprintf(NULL, 0, text, again);
+  va_end(again);
+  *result = malloc((size_t)length + 1);
+  return *result ? vsnprintf(*result, (size_t)length + 1, text, arguments) : -1;
 }
 
-int printf(const char *text, ...) {
-  va_list arguments;
-  va_start(arguments, text);
-  int count = vdprintf(STDOUT_FILENO, text, arguments);
-  va_end(arguments);
-  return count;
+int vsprintf(char *buffer, const char *text, va_list arguments) {
+  return vsnprintf(buffer, SIZE_MAX, text, arguments);
 }
 
+int vprintf(const char *text, va_list arguments) { return vfprintf(stdout, text, arguments); }
+
+// The same with arguments instead of a list of them.
+#define WITH_ARGUMENTS(...)        \
+  va_list arguments;               \
+  va_start(arguments, text);       \
+  int count = __VA_ARGS__;         \
+  va_end(arguments);               \
+  return count
+
+int dprintf(int descriptor, const char *text, ...) { WITH_ARGUMENTS(vdprintf(descriptor, text, arguments)); }
+int fprintf(FILE *stream, const char *text, ...) { WITH_ARGUMENTS(vfprintf(stream, text, arguments)); }
+int printf(const char *text, ...) { WITH_ARGUMENTS(vfprintf(stdout, text, arguments)); }
 int snprintf(char *buffer, size_t size, const char *text, ...) {
-  va_list arguments;
-  va_start(arguments, text);
-  int count = vsnprintf(buffer, size, text, arguments);
-  va_end(arguments);
-  return count;
+  WITH_ARGUMENTS(vsnprintf(buffer, size, text, arguments));
 }
-
-int puts(const char *text) {
-  return printf("%s\n", text);
-}
-
-int putchar(int character) {
-  char byte = (char)character;
-  return write(STDOUT_FILENO, &byte, 1) == 1 ? character : -1;
-}
+int sprintf(char *buffer, const char *text, ...) { WITH_ARGUMENTS(vsprintf(buffer, text, arguments)); }
+int asprintf(char **result, const char *text, ...) { WITH_ARGUMENTS(vasprintf(result, text, arguments)); }

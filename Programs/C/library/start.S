@@ -21,10 +21,11 @@ start_c_program:
         leaq    16(%rax,%rdi,8), %rdx           # envp, behind the NULL of argv
         movq    %rdx, environ(%rip)
         andq    $-16, %rsp
-        # What has to run before main: the constructors of C++, and functions that ask for it.
+        # What has to run before main: thread-local variables, the constructors of C++, and functions that ask for it.
         movq    %rdi, %r12
         movq    %rsi, %r13
         movq    %rdx, %r14
+        callq   prepare_thread_storage
         leaq    __init_array_start(%rip), %rbx
 .Linitialize:
         leaq    __init_array_end(%rip), %rax

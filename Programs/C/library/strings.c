@@ -1,6 +1,6 @@
-// strings.c: strings and numbers.
+// strings.c: strings and their copies (string.h, strings.h).
 
-#include <errno.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +9,14 @@ size_t strlen(const char *string) {
   while (string[length]) length++;
   return length;
 }
+
+size_t strnlen(const char *string, size_t limit) {
+  size_t length = 0;
+  while (length < limit && string[length]) length++;
+  return length;
+}
+
+// MARK: Comparing
 
 int strcmp(const char *left, const char *right) {
   while (*left && *left == *right) left++, right++;
@@ -21,8 +29,37 @@ int strncmp(const char *left, const char *right, size_t count) {
   return 0;
 }
 
+int strncasecmp(const char *left, const char *right, size_t count) {
+  for (; count; count--, left++, right++) {
+    int a = tolower((unsigned char)*left), b = tolower((unsigned char)*right);
+    if (a != b || !a) return a - b;
+  }
+  return 0;
+}
+
+int strcasecmp(const char *left, const char *right) { return strncasecmp(left, right, (size_t)-1); }
+
+// In the locale "C" texts are ordered by their bytes.
+int strcoll(const char *left, const char *right) { return strcmp(left, right); }
+size_t strxfrm(char *target, const char *source, size_t size) { return strlcpy(target, source, size); }
+
+// MARK: Copying
+
+char *stpcpy(char *target, const char *source) {
+  size_t length = strlen(source);
+  memcpy(target, source, length + 1);
+  return target + length;
+}
+
 char *strcpy(char *target, const char *source) {
-  memcpy(target, source, strlen(source) + 1);
+  stpcpy(target, source);
+  return target;
+}
+
+char *strncpy(char *target, const char *source, size_t size) {
+  size_t length = strnlen(source, size);
+  memcpy(target, source, length);
+  memset(target + length, 0, size - length);
   return target;
 }
 
@@ -36,47 +73,48 @@ size_t strlcpy(char *target, const char *source, size_t size) {
   return length;
 }
 
-char *strchr(const char *string, int character) {
-  for (;; string++) {
-    if (*string == (char)character) return (char *)string;
-    if (!*string) return NULL;
-  }
+char *strcat(char *target, const char *source) {
+  strcpy(target + strlen(target), source);
+  return target;
 }
 
-char *strrchr(const char *string, int character) {
-  char *found = NULL;
-  for (;; string++) {
-    if (*string == (char)character) found = (char *)string;
-    if (!*string) return found;
-  }
+char *strncat(char *target, const char *source, size_t limit) {
+  char *end = target + strlen(target);
+  size_t length = strnlen(source, limit);
+  memcpy(end, source, length);
+  end[length] = 0;
+  return target;
 }
 
-static int digit_value(char character) {
-  if (character >= '0' && character <= '9') return character - '0';
-  if (character >= 'a' && character <= 'z') return character - 'a' + 10;
-  if (character >= 'A' && character <= 'Z') return character - 'A' + 10;
-  return 99;
+size_t strlcat(char *target, const char *source, size_t size) {
+  size_t length = strnlen(target, size);
+  return length == size ? size + strlen(source) : length + strlcpy(target + length, source, size - length);
 }
 
-unsigned long strtoul(const char *string, char **end, int base) {
-  while (*string == ' ' || *string == '\t') string++;
-  int negative = *string == '-';
-  if (*string == '-' || *string == '+') string++;
-  if ((base == 0 || base == 16) && string[0] == '0' && (string[1] | 0x20) == 'x' && digit_value(string[2]) < 16) {
-    string += 2;
-    base = 16;
-  }
-  if (base == 0) base = *string == '0' ? 8 : 10;
-  unsigned long value = 0;
-  for (; digit_value(*string) < base; string++) value = value * (unsigned)base + (unsigned)digit_value(*string);
-  if (end) *end = (char *)string;
-  return negative ? -value : value;
+char *strndup(const char *string, size_t limit) {
+  size_t length = strnlen(string, limit);
+  char *copy = malloc(length + 1);
+  if (!copy) return NULL;
+  memcpy(copy, string, length);
+  copy[length] = 0;
+  return copy;
 }
 
-long strtol(const char *string, char **end, int base) {
-  return (long)strtoul(string, end, base);
-}
+char *strdup(const char *string) { return strndup(string, (size_t)-1); }
 
-int atoi(const char *string) {
-  return (int)strtol(string, NULL, 10);
+// MARK: The names of 4.2BSD
+
+void bzero(void *bytes, size_t count) { memset(bytes, 0, count); }
+void bcopy(const void *source, void *target, size_t count) { memmove(target, source, count); }
+int bcmp(const void *left, const void *right, size_t count) { return memcmp(left, right, count); }
+char *index(const char *string, int character) { return strchr(string, character); }
+char *rindex(const char *string, int character) { return strrchr(string, character); }
+int ffs(int value) { return __builtin_ffs(value); }
+int ffsl(long value) { return __builtin_ffsl(value); }
+int fls(int value) { return value ? 32 - __builtin_clz((unsigned)value) : 0; }
+
+// The compiler must not find out that nobody looks at the bytes again.
+void explicit_bzero(void *bytes, size_t count) {
+  memset(bytes, 0, count);
+  __asm__ volatile("" ::"r"(bytes) : "memory");
 }

@@ -19,8 +19,13 @@
         .text
         .type   failed, @function
 failed:
+        # Once threads have records errno is in them (library.h, struct pthread).
+        cmpl    $0, threads_have_records(%rip)
+        jne     1f
         movl    %eax, errno_value(%rip)
-        movq    $-1, %rax
+        jmp     2f
+1:      movl    %eax, %fs:16
+2:      movq    $-1, %rax
         movq    $-1, %rdx
         retq
         .size   failed, . - failed
@@ -45,7 +50,11 @@ syscall:
         .type   __error, @function
 __error:
         leaq    errno_value(%rip), %rax
-        retq
+        cmpl    $0, threads_have_records(%rip)
+        je      1f
+        movq    %fs:0, %rax
+        addq    $16, %rax
+1:      retq
         .size   __error, . - __error
 
         .bss
@@ -55,6 +64,7 @@ errno_value:
 
         # These have other names in C.
         entry   _exit, 1
+        entry   __fork, 2
         entry   sysctl, 202
         # All that sys/syscall.h numbers (Programs/programs.mk makes the list).
 #include "system_calls.list"

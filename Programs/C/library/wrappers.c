@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +13,7 @@
 #include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/sysctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,8 +55,87 @@ int execv(const char *path, char *const arguments[]) {
   return execve(path, arguments, environ);
 }
 
+int execvp(const char *name, char *const arguments[]) {
+  char path[PATH_MAX] = "/bin/";
+  if (strchr(name, '/') || !*name) return execv(name, arguments);
+  if (strlcat(path, name, sizeof path) < sizeof path) return execv(path, arguments);
+  errno = ENAMETOOLONG;
+  return -1;
+}
+
+// Starts a program with the words of a call, whose last is NULL.
+static int execute_words(int (*execute)(const char *, char *const[]), const char *path, const char *first,
+                         va_list arguments) {
+  va_list again;
+  va_copy(again, arguments);
+  size_t count = 1;
+  for (const char *word = first; word; word = va_arg(again, const char *)) count++;
+  va_end(again);
+  const char *words[count];
+  words[0] = first;
+  for (size_t index = 1; index < count; index++) words[index] = va_arg(arguments, const char *);
+  return execute(path, (char *const *)words);
+}
+
+int execl(const char *path, const char *first, ...) {
+  va_list arguments;
+  va_start(arguments, first);
+  int result = execute_words(execv, path, first, arguments);
+  va_end(arguments);
+  return result;
+}
+
+int execlp(const char *name, const char *first, ...) {
+  va_list arguments;
+  va_start(arguments, first);
+  int result = execute_words(execvp, name, first, arguments);
+  va_end(arguments);
+  return result;
+}
+
+// To the thread itself: whoever waits for it has it when this comes back.
 int raise(int signal) {
-  return kill(getpid(), signal);
+  long thread = 0;
+  thr_self(&thread);
+  return thr_kill(thread, signal);
+}
+
+void (*signal(int number, void (*handler)(int)))(int) {
+  struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+  return sigaction(number, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+// Whether there is such a signal.
+static bool is_signal(int number) {
+  if (number > 0 && number <= _SIG_MAXSIG) return true;
+  errno = EINVAL;
+  return false;
+}
+
+int sigemptyset(sigset_t *set) {
+  *set = (sigset_t){{0}};
+  return 0;
+}
+
+int sigfillset(sigset_t *set) {
+  *set = (sigset_t){{~0u, ~0u, ~0u, ~0u}};
+  return 0;
+}
+
+int sigaddset(sigset_t *set, int number) {
+  if (!is_signal(number)) return -1;
+  set->__bits[(number - 1) / 32] |= 1u << (number - 1) % 32;
+  return 0;
+}
+
+int sigdelset(sigset_t *set, int number) {
+  if (!is_signal(number)) return -1;
+  set->__bits[(number - 1) / 32] &= ~(1u << (number - 1) % 32);
+  return 0;
+}
+
+int sigismember(const sigset_t *set, int number) {
+  return is_signal(number) ? set->__bits[(number - 1) / 32] >> (number - 1) % 32 & 1 : -1;
 }
 
 int sysctlbyname(const char *name, void *old, size_t *old_length, const void *new, size_t new_length) {
@@ -97,23 +177,38 @@ int usleep(unsigned microseconds) {
   return nanosleep(&time, NULL);
 }
 
-_Noreturn void exit(int status) {
-  _exit(status);
+unsigned alarm(unsigned seconds) {
+  struct itimerval timer = {{0, 0}, {seconds, 0}}, before;
+  if (setitimer(ITIMER_REAL, &timer, &before) != 0) return 0;
+  return (unsigned)before.it_value.tv_sec + (before.it_value.tv_usec != 0);
 }
 
-_Noreturn void abort(void) {
-  raise(SIGABRT);
-  _exit(127);
+int pause(void) {
+  sigset_t blocked;
+  sigprocmask(SIG_BLOCK, NULL, &blocked);
+  return sigsuspend(&blocked);
 }
 
-_Noreturn void __assert(const char *function, const char *file, int line, const char *expression) {
-  dprintf(2, "assertion failed: (%s), function %s, file %s, line %d\n", expression, function, file, line);
-  abort();
+int pipe(int descriptors[2]) { return pipe2(descriptors, 0); }
+
+int getpagesize(void) { return PAGE_SIZE; }
+
+static long system_value(const char *name) {
+  unsigned long value = 0;
+  size_t length = sizeof value;
+  return sysctlbyname(name, &value, &length, NULL, 0) == 0 ? (long)value : -1;
 }
 
-char *getenv(const char *name) {
-  size_t length = strlen(name);
-  for (char **variable = environ; *variable; variable++)
-    if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=') return *variable + length + 1;
-  return NULL;
+long sysconf(int name) {
+  switch (name) {
+    case _SC_PAGESIZE: return PAGE_SIZE;
+    case _SC_ARG_MAX: return ARG_MAX;
+    case _SC_CLK_TCK: return 128;
+    case _SC_OPEN_MAX: return getdtablesize();
+    case _SC_NGROUPS_MAX: return system_value("kern.ngroups");
+    case _SC_NPROCESSORS_CONF:
+    case _SC_NPROCESSORS_ONLN: return system_value("hw.ncpu");
+    case _SC_PHYS_PAGES: return system_value("hw.physmem") / PAGE_SIZE;
+    default: errno = EINVAL; return -1;
+  }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <time.h>
 
 #define UMTX_OP_WAIT 2

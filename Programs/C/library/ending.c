@@ -1,0 +1,67 @@
+// ending.c: the ways in which a program ends (stdlib.h, assert.h).
+
+#include "library.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PIECE = 32 };
+
+// What runs at the end, in pieces; the newest first.
+static struct piece {
+  void (*run[PIECE])(void);
+  int count;
+  struct piece *before;
+} first, *newest = &first;
+
+static struct library_lock lock;
+
+// A program that has no streams has nothing of them in it.
+__attribute__((weak)) int flush_all_streams(void);
+
+int atexit(void (*run)(void)) {
+  bool is_locked = lock_shared(&lock);
+  int result = 0;
+  if (newest->count == PIECE) {
+    struct piece *piece = calloc(1, sizeof *piece);
+    if (piece) {
+      piece->before = newest;
+      newest = piece;
+    } else {
+      result = -1;
+    }
+  }
+  if (result == 0) newest->run[newest->count++] = run;
+  unlock_shared(&lock, is_locked);
+  return result;
+}
+
+void exit(int status) {
+  for (; newest; newest = newest->before)
+    while (newest->count > 0) newest->run[--newest->count]();
+  if (flush_all_streams) flush_all_streams();
+  _exit(status);
+}
+
+void _Exit(int status) { _exit(status); }
+void quick_exit(int status) { _exit(status); }
+
+// Nobody's handler comes back from it.
+void abort(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGABRT);
+  sigprocmask(SIG_UNBLOCK, &set, NULL);
+  raise(SIGABRT);
+  sigaction(SIGABRT, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+  raise(SIGABRT);
+  _exit(127);
+}
+
+void __assert(const char *function, const char *file, int line, const char *expression) {
+  dprintf(2, "assertion failed: (%s), function %s, file %s, line %d\n", expression, function, file, line);
+  abort();
+}

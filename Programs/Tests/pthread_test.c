@@ -1,0 +1,511 @@
+// Threads of the C library: pthread.h and semaphore.h, within a process and between processes.
+
+#include "check.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+
+enum { THREADS = 8, ROUNDS = 500 };
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static volatile long shared;
+
+static struct timespec after(clockid_t clock, long milliseconds) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  time.tv_nsec += milliseconds * 1000000;
+  time.tv_sec += time.tv_nsec / 1000000000;
+  time.tv_nsec %= 1000000000;
+  return time;
+}
+
+static void run_all(int count, void *(*run)(void *)) {
+  pthread_t threads[THREADS];
+  for (long number = 0; number < count; number++)
+    CHECK_EQUAL(pthread_create(&threads[number], NULL, run, (void *)number), 0);
+  for (int number = 0; number < count; number++) {
+    void *result;
+    CHECK_EQUAL(pthread_join(threads[number], &result), 0);
+    CHECK_EQUAL(result, 0);
+  }
+}
+
+// MARK: Threads
+
+static void *give_back(void *argument) { return (char *)argument + 1; }
+
+TEST(joining_gives_the_result) {
+  pthread_t threads[THREADS];
+  for (long number = 0; number < THREADS; number++)
+    CHECK_EQUAL(pthread_create(&threads[number], NULL, give_back, (void *)number), 0);
+  for (int number = THREADS - 1; number >= 0; number--) {
+    void *result;
+    CHECK_EQUAL(pthread_join(threads[number], &result), 0);
+    CHECK_EQUAL(result, number + 1);
+  }
+  CHECK_EQUAL(pthread_join(pthread_self(), NULL), EDEADLK);
+  CHECK(pthread_equal(pthread_self(), pthread_self()));
+}
+
+static void *use_errno(void *argument) {
+  for (int round = 0; round < 50; round++) {
+    if (close(-1) != -1 || errno != EBADF) return (void *)1;
+    errno = (int)(long)argument + 1000;
+    sched_yield();
+    if (errno != (int)(long)argument + 1000) return (void *)2;
+  }
+  return NULL;
+}
+
+TEST(errno_is_each_threads_own) {
+  errno = 5;
+  run_all(THREADS, use_errno);
+  CHECK_EQUAL(errno, 5);
+}
+
+static volatile int ended;
+static void *end_alone(void *argument) {
+  (void)argument;
+  __atomic_add_fetch(&ended, 1, __ATOMIC_RELAXED);
+  return NULL;
+}
+
+TEST(detached_threads_give_back_what_they_had) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  CHECK_EQUAL(pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED), 0);
+  CHECK_EQUAL(pthread_attr_setstacksize(&attributes, 100), EINVAL);
+  uint64_t free_pages = 0;
+  for (int round = 0; round < 300; round++) {
+    pthread_t thread;
+    CHECK_EQUAL(pthread_create(&thread, &attributes, end_alone, NULL), 0);
+    if (round % 2) CHECK_EQUAL(pthread_join(thread, NULL), EINVAL);
+    while (ended <= round) sched_yield();
+    if (round == 50) free_pages = check_sysctl("vm.stats.vm.v_free_count");
+  }
+  uint64_t at_end = check_sysctl("vm.stats.vm.v_free_count");
+  if (at_end + 50 < free_pages) check_failed(__FILE__, __LINE__, "%lu pages are gone", free_pages - at_end);
+  pthread_t thread;
+  CHECK_EQUAL(pthread_create(&thread, NULL, end_alone, NULL), 0);
+  CHECK_EQUAL(pthread_detach(thread), 0);
+}
+
+static void *say(void *argument) {
+  pthread_join(*(pthread_t *)argument, NULL);
+  exit(9);
+}
+
+TEST(the_first_thread_may_end_before_others) {
+  CHECK_EXIT(9, {
+    static pthread_t self, other;
+    self = pthread_self();
+    pthread_create(&other, NULL, say, &self);
+    pthread_exit(NULL);
+  });
+  CHECK_EXIT(0, pthread_exit(NULL));
+}
+
+static void *overflow(void *argument) {
+  volatile char bytes[4096];
+  bytes[0] = *(char *)argument;
+  return bytes[0] ? NULL : (char *)overflow((void *)bytes) + bytes[0];
+}
+
+TEST(a_stack_ends_in_a_page_that_nobody_may_touch) {
+  CHECK_SIGNAL(SIGSEGV, {
+    pthread_t thread;
+    pthread_create(&thread, NULL, overflow, "");
+    pthread_join(thread, NULL);
+  });
+}
+
+// MARK: Variables and values of a thread's own
+
+static _Thread_local long local = 7;
+static _Thread_local char zeros[100];
+static _Thread_local __attribute__((aligned(64))) int aligned_local = 3;
+
+static void *use_local(void *argument) {
+  if (local != 7 || zeros[50] != 0 || aligned_local != 3 || (uintptr_t)&aligned_local % 64) return (void *)1;
+  local = (long)argument;
+  zeros[50] = 1;
+  sched_yield();
+  return local == (long)argument ? NULL : (void *)2;
+}
+
+TEST(thread_local_variables) {
+  CHECK_EQUAL(local, 7);
+  local = 8;
+  run_all(THREADS, use_local);
+  CHECK_EQUAL(local, 8);
+  CHECK_EXIT(8, _exit((int)local));
+}
+
+static pthread_key_t key;
+static volatile long destroyed;
+static void destroy(void *value) {
+  destroyed += (long)value;
+  // Once more, for a value that is set while values are destroyed.
+  if ((long)value == 100) pthread_setspecific(key, (void *)1000);
+}
+
+static void *use_key(void *argument) {
+  if (pthread_getspecific(key)) return (void *)1;
+  pthread_setspecific(key, argument ? (void *)1 : (void *)100);
+  sched_yield();
+  return pthread_getspecific(key) == (argument ? (void *)1 : (void *)100) ? NULL : (void *)2;
+}
+
+TEST(values_under_keys) {
+  CHECK_EQUAL(pthread_key_create(&key, destroy), 0);
+  run_all(4, use_key);
+  CHECK_EQUAL(destroyed, 1103);
+  CHECK_EQUAL(pthread_setspecific(key, &key), 0);
+  CHECK_EQUAL(pthread_key_delete(key), 0);
+  CHECK_EQUAL(pthread_setspecific(key, &key), EINVAL);
+  pthread_key_t again;
+  CHECK_EQUAL(pthread_key_create(&again, NULL), 0);
+  CHECK(pthread_getspecific(again) == NULL);
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static void count_once(void) {
+  usleep(1000);
+  shared++;
+}
+static void *call_once(void *argument) {
+  (void)argument;
+  pthread_once(&once, count_once);
+  return shared == 1 ? NULL : (void *)1;
+}
+
+TEST(once_and_no_more) {
+  run_all(THREADS, call_once);
+  CHECK_EQUAL(shared, 1);
+}
+
+static void clean(void *argument) { shared += (long)argument; }
+static void *leave_early(void *argument) {
+  (void)argument;
+  pthread_cleanup_push(clean, (void *)1);
+  pthread_cleanup_push(clean, (void *)10);
+  pthread_cleanup_push(clean, (void *)100);
+  pthread_cleanup_pop(0);
+  pthread_exit(NULL);
+  pthread_cleanup_pop(0);
+  pthread_cleanup_pop(0);
+}
+
+TEST(what_is_to_be_cleaned_up) {
+  run_all(1, leave_early);
+  CHECK_EQUAL(shared, 11);
+}
+
+// MARK: Mutexes
+
+static void *count_up(void *argument) {
+  for (int round = 0; round < ROUNDS; round++) {
+    pthread_mutex_lock(&mutex);
+    long value = shared;
+    if (round % 16 == (long)argument) sched_yield();
+    shared = value + 1;
+    pthread_mutex_unlock(&mutex);
+  }
+  return NULL;
+}
+
+TEST(a_mutex_lets_one_thread_in) {
+  run_all(THREADS, count_up);
+  CHECK_EQUAL(shared, THREADS * ROUNDS);
+}
+
+static void *try_it(void *argument) {
+  pthread_mutex_t *lock = argument;
+  struct timespec soon = after(CLOCK_REALTIME, 5), none = {0, 1000000000};
+  if (pthread_mutex_trylock(lock) != EBUSY) return (void *)1;
+  if (pthread_mutex_unlock(lock) != EPERM) return (void *)2;
+  if (pthread_mutex_timedlock(lock, &none) != EINVAL) return (void *)3;
+  return pthread_mutex_timedlock(lock, &soon) == ETIMEDOUT ? NULL : (void *)4;
+}
+
+static void check_taken(pthread_mutex_t *lock) {
+  pthread_t thread;
+  void *result;
+  CHECK_EQUAL(pthread_create(&thread, NULL, try_it, lock), 0);
+  CHECK_EQUAL(pthread_join(thread, &result), 0);
+  CHECK_EQUAL(result, 0);
+}
+
+TEST(types_of_mutexes) {
+  pthread_mutexattr_t attributes;
+  pthread_mutex_t recursive, normal, checked = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutexattr_init(&attributes);
+  CHECK_EQUAL(pthread_mutexattr_settype(&attributes, 77), EINVAL);
+  CHECK_EQUAL(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE), 0);
+  CHECK_EQUAL(pthread_mutex_init(&recursive, &attributes), 0);
+  CHECK_EQUAL(pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_NORMAL), 0);
+  CHECK_EQUAL(pthread_mutex_init(&normal, &attributes), 0);
+
+  for (int round = 0; round < 3; round++) CHECK_EQUAL(pthread_mutex_lock(&recursive), 0);
+  CHECK_EQUAL(pthread_mutex_trylock(&recursive), 0);
+  for (int round = 0; round < 3; round++) CHECK_EQUAL(pthread_mutex_unlock(&recursive), 0);
+  check_taken(&recursive);
+  CHECK_EQUAL(pthread_mutex_destroy(&recursive), EBUSY);
+  CHECK_EQUAL(pthread_mutex_unlock(&recursive), 0);
+  CHECK_EQUAL(pthread_mutex_unlock(&recursive), EPERM);
+  CHECK_EQUAL(pthread_mutex_destroy(&recursive), 0);
+
+  CHECK_EQUAL(pthread_mutex_lock(&checked), 0);
+  CHECK_EQUAL(pthread_mutex_lock(&checked), EDEADLK);
+  CHECK_EQUAL(pthread_mutex_trylock(&checked), EBUSY);
+  check_taken(&checked);
+
+  CHECK_EQUAL(pthread_mutex_lock(&normal), 0);
+  struct timespec soon = after(CLOCK_REALTIME, 5);
+  CHECK_EQUAL(pthread_mutex_timedlock(&normal, &soon), ETIMEDOUT);
+}
+
+// MARK: Condition variables, barriers, locks, semaphores
+
+static void *wait_for_turn(void *argument) {
+  pthread_mutex_lock(&mutex);
+  while (shared != (long)argument) pthread_cond_wait(&condition, &mutex);
+  shared++;
+  pthread_cond_broadcast(&condition);
+  pthread_mutex_unlock(&mutex);
+  return NULL;
+}
+
+TEST(condition_variables) {
+  run_all(THREADS, wait_for_turn);
+  CHECK_EQUAL(shared, THREADS);
+  pthread_condattr_t attributes;
+  pthread_cond_t monotonic;
+  pthread_condattr_init(&attributes);
+  CHECK_EQUAL(pthread_condattr_setclock(&attributes, 99), EINVAL);
+  CHECK_EQUAL(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC), 0);
+  CHECK_EQUAL(pthread_cond_init(&monotonic, &attributes), 0);
+  struct timespec soon = after(CLOCK_MONOTONIC, 10), now;
+  CHECK_EQUAL(pthread_cond_timedwait(&monotonic, &mutex, &soon), EPERM);
+  pthread_mutex_lock(&mutex);
+  CHECK_EQUAL(pthread_cond_timedwait(&monotonic, &mutex, &soon), ETIMEDOUT);
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  CHECK(now.tv_sec > soon.tv_sec || (now.tv_sec == soon.tv_sec && now.tv_nsec >= soon.tv_nsec));
+  CHECK_EQUAL(pthread_mutex_unlock(&mutex), 0);
+}
+
+static pthread_barrier_t barrier;
+static volatile int last;
+static void *meet(void *argument) {
+  (void)argument;
+  for (int round = 1; round <= 20; round++) {
+    __atomic_add_fetch(&shared, 1, __ATOMIC_RELAXED);
+    if (pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD) last++;
+    if (shared < round * THREADS) return (void *)1;
+    pthread_barrier_wait(&barrier);
+  }
+  return NULL;
+}
+
+TEST(barriers) {
+  CHECK_EQUAL(pthread_barrier_init(&barrier, NULL, 0), EINVAL);
+  CHECK_EQUAL(pthread_barrier_init(&barrier, NULL, THREADS), 0);
+  run_all(THREADS, meet);
+  CHECK_EQUAL(last, 20);
+  CHECK_EQUAL(pthread_barrier_destroy(&barrier), 0);
+}
+
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static volatile int inside, writers;
+static void *read_or_write(void *argument) {
+  for (int round = 0; round < 100; round++) {
+    if ((long)argument % 4 == 0) {
+      pthread_rwlock_wrlock(&lock);
+      if (inside || writers++) return (void *)1;
+      if (round % 10 == 0) sched_yield();
+      if (inside || --writers) return (void *)2;
+    } else {
+      pthread_rwlock_rdlock(&lock);
+      __atomic_add_fetch(&inside, 1, __ATOMIC_RELAXED);
+      if (round % 10 == 0) sched_yield();
+      if (writers) return (void *)3;
+      __atomic_sub_fetch(&inside, 1, __ATOMIC_RELAXED);
+    }
+    if (pthread_rwlock_unlock(&lock) != 0) return (void *)4;
+  }
+  return NULL;
+}
+
+TEST(locks_of_readers_and_writers) {
+  run_all(THREADS, read_or_write);
+  CHECK_EQUAL(pthread_rwlock_unlock(&lock), EPERM);
+  CHECK_EQUAL(pthread_rwlock_wrlock(&lock), 0);
+  CHECK_EQUAL(pthread_rwlock_wrlock(&lock), EDEADLK);
+  CHECK_EQUAL(pthread_rwlock_rdlock(&lock), EDEADLK);
+  CHECK_EQUAL(pthread_rwlock_tryrdlock(&lock), EBUSY);
+  CHECK_EQUAL(pthread_rwlock_destroy(&lock), EBUSY);
+  CHECK_EQUAL(pthread_rwlock_unlock(&lock), 0);
+  CHECK_EQUAL(pthread_rwlock_rdlock(&lock), 0);
+  CHECK_EQUAL(pthread_rwlock_tryrdlock(&lock), 0);
+  struct timespec soon = after(CLOCK_REALTIME, 5);
+  CHECK_EQUAL(pthread_rwlock_timedwrlock(&lock, &soon), ETIMEDOUT);
+}
+
+static pthread_spinlock_t spin;
+static void *spin_up(void *argument) {
+  for (int round = 0; round < 100; round++) {
+    pthread_spin_lock(&spin);
+    long value = shared;
+    if (round % 16 == (long)argument) sched_yield();
+    shared = value + 1;
+    pthread_spin_unlock(&spin);
+  }
+  return NULL;
+}
+
+TEST(spin_locks) {
+  run_all(THREADS, spin_up);
+  CHECK_EQUAL(shared, THREADS * 100);
+}
+
+static sem_t items, places;
+static void *produce_or_consume(void *argument) {
+  for (int round = 0; round < 100; round++) {
+    sem_t *taken = (long)argument % 2 ? &items : &places, *given = (long)argument % 2 ? &places : &items;
+    if (sem_wait(taken) != 0 || sem_post(given) != 0) return (void *)1;
+  }
+  return NULL;
+}
+
+TEST(semaphores) {
+  CHECK_EQUAL(sem_init(&items, 0, 0), 0);
+  CHECK_EQUAL(sem_init(&places, 0, 3), 0);
+  run_all(THREADS, produce_or_consume);
+  int value = -1;
+  CHECK_EQUAL(sem_getvalue(&places, &value), 0);
+  CHECK_EQUAL(value, 3);
+  CHECK_ERRNO(EAGAIN, sem_trywait(&items));
+  struct timespec soon = after(CLOCK_REALTIME, 5), none = {0, -1};
+  CHECK_ERRNO(ETIMEDOUT, sem_timedwait(&items, &soon));
+  CHECK_ERRNO(EINVAL, sem_timedwait(&items, &none));
+  CHECK_EQUAL(sem_destroy(&items), 0);
+  CHECK_ERRNO(EINVAL, sem_post(&items));
+  CHECK_ERRNO(EINVAL, sem_init(&items, 0, 1u << 31));
+}
+
+// MARK: Between processes
+
+struct common {
+  pthread_mutex_t mutex;
+  pthread_cond_t condition;
+  pthread_rwlock_t lock;
+  pthread_barrier_t barrier;
+  sem_t semaphore;
+  volatile long count, guarded;
+  volatile int turn;
+};
+
+TEST(everything_works_between_processes) {
+  struct common *common = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+  CHECK(common != MAP_FAILED);
+  pthread_mutexattr_t of_mutex;
+  pthread_condattr_t of_condition;
+  pthread_rwlockattr_t of_lock;
+  pthread_barrierattr_t of_barrier;
+  pthread_mutexattr_init(&of_mutex);
+  pthread_condattr_init(&of_condition);
+  pthread_rwlockattr_init(&of_lock);
+  pthread_barrierattr_init(&of_barrier);
+  CHECK_EQUAL(pthread_mutexattr_setpshared(&of_mutex, PTHREAD_PROCESS_SHARED), 0);
+  CHECK_EQUAL(pthread_condattr_setpshared(&of_condition, PTHREAD_PROCESS_SHARED), 0);
+  CHECK_EQUAL(pthread_rwlockattr_setpshared(&of_lock, PTHREAD_PROCESS_SHARED), 0);
+  CHECK_EQUAL(pthread_barrierattr_setpshared(&of_barrier, PTHREAD_PROCESS_SHARED), 0);
+  pthread_mutex_init(&common->mutex, &of_mutex);
+  pthread_cond_init(&common->condition, &of_condition);
+  pthread_rwlock_init(&common->lock, &of_lock);
+  pthread_barrier_init(&common->barrier, &of_barrier, 2);
+  sem_init(&common->semaphore, 1, 0);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  int self = child == 0;
+  for (int round = 0; round < 50; round++) {
+    pthread_mutex_lock(&common->mutex);
+    while (common->turn != self) pthread_cond_wait(&common->condition, &common->mutex);
+    long count = common->count;
+    sched_yield();
+    common->count = count + 1;
+    common->turn = !self;
+    pthread_cond_signal(&common->condition);
+    pthread_mutex_unlock(&common->mutex);
+    pthread_rwlock_wrlock(&common->lock);
+    count = common->guarded;
+    sched_yield();
+    common->guarded = count + 1;
+    pthread_rwlock_unlock(&common->lock);
+    pthread_barrier_wait(&common->barrier);
+    if (child == 0) sem_post(&common->semaphore);
+    else CHECK_EQUAL(sem_wait(&common->semaphore), 0);
+  }
+  if (child == 0) _exit(0);
+  CHECK_EQUAL(check_wait(child), 0);
+  CHECK_EQUAL(common->count, 100);
+  CHECK_EQUAL(common->guarded, 100);
+}
+
+// MARK: The library among threads
+
+static void *use_library(void *argument) {
+  char *blocks[16] = {0};
+  for (int round = 0; round < 200; round++) {
+    int place = (round * 7 + (int)(long)argument) % 16;
+    free(blocks[place]);
+    blocks[place] = malloc((size_t)(round % 50) * 20 + 16);
+    if (!blocks[place]) return (void *)1;
+    memset(blocks[place], (int)(long)argument, 16);
+    if (round % 20 == 0) sched_yield();
+    for (int index = 0; index < 16; index++)
+      if (blocks[index] && blocks[index][15] != (char)(long)argument) return (void *)2;
+  }
+  for (int index = 0; index < 16; index++) free(blocks[index]);
+  return NULL;
+}
+
+static FILE *stream;
+static void *write_lines(void *argument) {
+  for (int round = 0; round < 100; round++)
+    fprintf(stream, "%c%0*d\n", (char)('a' + (long)argument), 40, (int)(long)argument);
+  return NULL;
+}
+
+TEST(memory_and_streams_are_shared_by_threads) {
+  run_all(THREADS, use_library);
+  stream = fdopen(shm_open2(SHM_ANON, O_RDWR, 0600, SHM_GROW_ON_WRITE, NULL), "w+");
+  CHECK(stream);
+  run_all(THREADS, write_lines);
+  rewind(stream);
+  char line[64];
+  int lines = 0;
+  for (; fgets(line, sizeof line, stream); lines++) {
+    CHECK_EQUAL(strlen(line), 42);
+    CHECK_EQUAL(atoi(line + 1), line[0] - 'a');
+  }
+  CHECK_EQUAL(lines, THREADS * 100);
+}
+
+static void *sleep_on(void *argument) {
+  (void)argument;
+  for (;;) pause();
+}
+
+TEST(a_child_of_threads_has_one) {
+  pthread_t thread;
+  CHECK_EQUAL(pthread_create(&thread, NULL, sleep_on, NULL), 0);
+  CHECK_EXIT(4, {
+    free(malloc(100));
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+    run_all(2, use_library);
+    _exit(4);
+  });
+}
