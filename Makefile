@@ -35,6 +35,7 @@ help:
 	@echo 'run          boot: self-tests, then the demonstration; or PROGRAM=FILE (also FILE.c) ARGS="…" as process 1'
 	@echo '             (TRACE=1 shows every call; WITH="FILE DIRECTORY…", more files for /bin; MEMORY=256M, APPEND="kernel options", QEMU_FLAGS="…", ACCEL=kvm)'
 	@echo 'sdk          PREFIX=FOLDER: martlet-cc and martlet-run, to build and run programs outside this repository'
+	@echo 'gdb          PROGRAM=FILE: like run, under gdb, which knows the program, the kernel and its data (help martlet)'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
@@ -92,6 +93,13 @@ run: setup kernel programs
 debug: setup kernel programs
 	@echo 'In another terminal: gdb -ex "target remote :1234" $(KERNEL)'
 	@QEMU_FLAGS="$(QEMU_FLAGS) -S -s" Boot/Tools/run
+
+# GDB="…" are more words for gdb. A C source is built without optimisation for it.
+.PHONY: gdb
+GDB ?=
+export GDB
+gdb: setup kernel programs
+	@Boot/Tools/gdb
 
 .PHONY: profile
 profile: setup kernel programs

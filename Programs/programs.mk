@@ -17,7 +17,7 @@ PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
-  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/pages $(PROGRAMS_OUTPUT)/stress
+  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/pages $(PROGRAMS_OUTPUT)/waiting $(PROGRAMS_OUTPUT)/stress
 # Tests, one source file each, with the framework.
 PROGRAMS_TESTS := $(patsubst Programs/Tests/%_test.c,$(PROGRAMS_OUTPUT)/%_test,$(wildcard Programs/Tests/*_test.c))
 # Programs that bring their own entry point, in assembly.
@@ -73,10 +73,12 @@ $(PROGRAMS_OUTPUT)/stress: $(wildcard Programs/Stress/*.c Programs/Stress/*.h) $
 # A C source as PROGRAM is built with Martlet's headers and library.
 ifneq ($(filter %.c,$(PROGRAM)),)
 PROGRAM_SOURCE := $(PROGRAM)
-override PROGRAM := build/own/$(basename $(notdir $(PROGRAM)))
+# For gdb without optimisation, which leaves variables out.
+PROGRAM_OPTIMISED := $(if $(filter gdb,$(MAKECMDGOALS)),-O0,-O2)
+override PROGRAM := build/own/$(if $(filter gdb,$(MAKECMDGOALS)),debug/)$(basename $(notdir $(PROGRAM)))
 $(PROGRAM): $(PROGRAM_SOURCE) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
-	@clang $(PROGRAMS_CFLAGS) -Wno-error -g $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
+	@clang $(PROGRAMS_CFLAGS) -Wno-error $(PROGRAM_OPTIMISED) -g $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 programs-c: $(PROGRAM)
 endif
 
