@@ -40,7 +40,7 @@ FRAMES = ("free frames", "free frames, as the superuser", "kernel memory that it
 def call_names():
     """Numbers of calls and their names, from the header of the programs."""
     names = {}
-    for path in (os.path.join(HERE, "../../Programs/C/include/sys/syscall.h"), os.path.join(HERE, "syscall.h")):
+    for path in (os.path.join(HERE, "../../Programs/C/include/sys/syscall.h"), os.path.join(HERE, "../../../include/sys/syscall.h")):
         if os.path.exists(path):
             with open(path, encoding="ascii") as file:
                 names.update({int(n): name for name, n in re.findall(r"#define SYS_(\w+) (\d+)", file.read())})

@@ -62,9 +62,7 @@ final class SDKTests {
   func `a program in C++ is built, and its constructors run`() throws {
     try compile(
       #"""
-      extern "C" {
       #include <stdio.h>
-      }
       struct Counter { int count; Counter() : count(41) {} };
       static Counter counter;
       int main() {
@@ -99,5 +97,28 @@ final class SDKTests {
       """#, "count")
     let options = names.map { "-f \(file($0))" }.joined(separator: " ")
     #expect(try run("\(options) \(file("count"))") == "100\nstatus 0\n")
+  }
+
+  @Test
+  func `a package in Swift is made, built and run`() throws {
+    let built = try runTool([
+      "sh", "-c",
+      "cd \(folder.path) && \(tool("martlet-swift")) new words 2>&1 && cd words && \(tool("martlet-swift")) build 2>&1",
+    ])
+    #expect(!built.contains("warning:"), "\(built)")
+    let words = file("words/words")
+    try #require(FileManager.default.isExecutableFile(atPath: words), "\(built)")
+    let expected = "a: 1\nb: 2\nprocess 1 saw 2 different words\nstatus 0\n"
+    #expect(try run(words, input: "b a\n b") == expected)
+    let refused = try runTool(["sh", "-c", "cd \(folder.path) && \(tool("martlet-swift")) new words 2>&1; echo $?"])
+    #expect(refused == "martlet-swift: words is there already\n1\n")
+  }
+
+  @Test(.enabled(if: GdbTests.isThere, "there is no gdb: make setup installs it"))
+  func `a program is stopped at its main under gdb, from another folder`() throws {
+    try compile("int main(int count, char **words) { return words[0] ? count : 0; }\n", "plain")
+    let words = "cd / && \(tool("martlet-gdb")) -g '-batch -ex bt' \(file("plain")) one two 2>&1"
+    let output = try runTool(["sh", "-c", words])
+    #expect(output.contains("main (count=3, words=0x"), "\(output)")
   }
 }

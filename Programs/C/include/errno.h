@@ -1,6 +1,9 @@
 // errno.h: the error numbers of FreeBSD (spec abi.md, section 4).
 #pragma once
 
+#include <sys/cdefs.h>
+
+__BEGIN_DECLS
 int *__error(void);
 #define errno (*__error())
 
@@ -104,3 +107,4 @@ int *__error(void);
 #define EOWNERDEAD 96
 #define EINTEGRITY 97
 #define ELAST 97
+__END_DECLS

@@ -1,13 +1,14 @@
 // fcntl.h: opening files and commands on descriptors (spec abi.md, section 6).
 #pragma once
 
+#include <sys/cdefs.h>
+#include <sys/types.h>
+
 #define AT_FDCWD -100
 #define AT_EACCESS 0x100
 #define AT_SYMLINK_NOFOLLOW 0x200
 #define AT_REMOVEDIR 0x800
 #define AT_EMPTY_PATH 0x4000
-
-#include <sys/types.h>
 
 #define O_RDONLY 0x0
 #define O_WRONLY 0x1
@@ -53,6 +54,7 @@
 #define F_SEAL_GROW 4
 #define F_SEAL_WRITE 8
 
+__BEGIN_DECLS
 int open(const char *, int, ...);
 int fcntl(int, int, ...);
 
@@ -63,3 +65,4 @@ struct spacectl_range {
 };
 int posix_fallocate(int, off_t, off_t);
 int fspacectl(int, int, const struct spacectl_range *, int, struct spacectl_range *);
+__END_DECLS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 struct timespec;
@@ -28,5 +29,7 @@ typedef unsigned int nfds_t;
 #define POLLRDHUP 0x4000
 #define INFTIM (-1)
 
+__BEGIN_DECLS
 int poll(struct pollfd *, nfds_t, int);
 int ppoll(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+__END_DECLS

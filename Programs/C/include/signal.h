@@ -1,6 +1,7 @@
 // signal.h: the signals of FreeBSD (spec abi.md, section 11).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define SIGHUP 1
@@ -116,6 +117,7 @@ struct sigevent {
   int __pad;
   long __spare[7];
 };
+__BEGIN_DECLS
 _Static_assert(sizeof(struct sigevent) == 80, "struct sigevent has 80 bytes");
 
 #define SIGEV_NONE 0
@@ -191,3 +193,4 @@ int sigfillset(sigset_t *);
 int sigaddset(sigset_t *, int);
 int sigdelset(sigset_t *, int);
 int sigismember(const sigset_t *, int);
+__END_DECLS

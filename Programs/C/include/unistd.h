@@ -1,6 +1,7 @@
 // unistd.h: processes, descriptors and credentials.
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define STDIN_FILENO 0
@@ -26,6 +27,7 @@
 
 extern char **environ;
 
+__BEGIN_DECLS
 _Noreturn void _exit(int);
 pid_t fork(void);
 int execve(const char *, char *const[], char *const[]);
@@ -97,3 +99,4 @@ int getopt(int, char *const[], const char *);
 
 // Any system call by its number; sets errno and gives -1 where it fails. Six arguments at most.
 long syscall(long, ...);
+__END_DECLS

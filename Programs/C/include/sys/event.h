@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 struct timespec;
@@ -72,6 +73,8 @@ struct kevent {
 #define FKQ_FREQ 1
 #define FKQ_RTSHARE 2
 
+__BEGIN_DECLS
 int kqueue(void);
 int kqueuex(unsigned int);
 int kevent(int, const struct kevent *, int, struct kevent *, int, const struct timespec *);
+__END_DECLS

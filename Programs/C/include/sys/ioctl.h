@@ -1,6 +1,7 @@
 // sys/ioctl.h: requests of ioctl(2) (spec abi.md, section 6 and Martlet's own points).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define FIOCLEX 0x20006601UL
@@ -29,4 +30,6 @@ struct winsize {
   unsigned short ws_ypixel;
 };
 
+__BEGIN_DECLS
 int ioctl(int, unsigned long, ...);
+__END_DECLS

@@ -1,6 +1,7 @@
 // sys/mman.h: mappings and shared memory objects (spec abi.md, section 7; shm.md).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define PROT_NONE 0x0
@@ -65,6 +66,7 @@
 #define MFD_HUGE_SHIFT 26
 #define MFD_HUGE_MASK 0xfc000000u
 
+__BEGIN_DECLS
 void *mmap(void *, size_t, int, int, int, off_t);
 int munmap(void *, size_t);
 int mprotect(void *, size_t, int);
@@ -85,3 +87,4 @@ int shm_rename(const char *, const char *, int);
 int memfd_create(const char *, unsigned);
 // The call of 2008, number 482 (DESIGN.md, "Two generations of shared memory").
 int freebsd12_shm_open(const char *, int, mode_t);
+__END_DECLS

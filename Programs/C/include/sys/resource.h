@@ -1,6 +1,7 @@
 // sys/resource.h: resource limits, usage and nice values (spec abi.md, section 10).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/time.h>
 
 #define RLIM_INFINITY INT64_MAX
@@ -47,6 +48,7 @@ struct rusage {
   long ru_nvcsw;
   long ru_nivcsw;
 };
+__BEGIN_DECLS
 _Static_assert(sizeof(struct rusage) == 144, "struct rusage has 144 bytes");
 
 int getpriority(int, int);
@@ -54,3 +56,4 @@ int setpriority(int, int, int);
 int getrlimit(int, struct rlimit *);
 int setrlimit(int, const struct rlimit *);
 int getrusage(int, struct rusage *);
+__END_DECLS

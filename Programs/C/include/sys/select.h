@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 struct timespec;
@@ -19,5 +20,7 @@ typedef struct {
 #define FD_ISSET(n, set) (((set)->fds_bits[(n) / 64] >> (n) % 64) & 1)
 #define FD_ZERO(set) (*(set) = (fd_set){{0}})
 
+__BEGIN_DECLS
 int select(int, fd_set *, fd_set *, fd_set *, struct timeval *);
 int pselect(int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *);
+__END_DECLS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -156,6 +157,7 @@ struct cmsghdr {
        ? (struct cmsghdr *)0                                                                          \
        : (struct cmsghdr *)((char *)(cmsg) + CMSG_ALIGN((cmsg)->cmsg_len)))
 
+__BEGIN_DECLS
 int socket(int, int, int);
 int socketpair(int, int, int, int[2]);
 int bind(int, const struct sockaddr *, socklen_t);
@@ -177,3 +179,4 @@ ssize_t sendmsg(int, const struct msghdr *, int);
 ssize_t recvmsg(int, struct msghdr *, int);
 ssize_t send(int, const void *, size_t, int);
 ssize_t recv(int, void *, size_t, int);
+__END_DECLS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/_timespec.h>
+#include <sys/cdefs.h>
 
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
@@ -45,6 +46,7 @@ struct stat {
   uint64_t st_gen;
   uint64_t st_spare[10];
 };
+__BEGIN_DECLS
 _Static_assert(sizeof(struct stat) == 224, "struct stat has 224 bytes");
 
 struct freebsd11_stat {
@@ -78,3 +80,4 @@ int lchmod(const char *, mode_t);
 int fchmodat(int, const char *, mode_t, int);
 int fchmod(int, mode_t);
 mode_t umask(mode_t);
+__END_DECLS

@@ -1,6 +1,7 @@
 // sys/sysctl.h: what the kernel tells and takes by name (spec abi.md, section 17).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/types.h>
 
 #define CTL_MAXNAME 24
@@ -24,6 +25,8 @@
 #define HW_PHYSMEM 5
 #define HW_PAGESIZE 7
 
+__BEGIN_DECLS
 int sysctl(const int *, u_int, void *, size_t *, const void *, size_t);
 int sysctlbyname(const char *, void *, size_t *, const void *, size_t);
 int sysctlnametomib(const char *, int *, size_t *);
+__END_DECLS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/cdefs.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -29,6 +30,7 @@ struct thr_param {
   void *spare[3];
 };
 
+__BEGIN_DECLS
 int thr_new(struct thr_param *, int);
 void thr_exit(long *);
 int thr_self(long *);
@@ -43,3 +45,4 @@ int sysarch(int, void *);
 #define AMD64_SET_FSBASE 129
 #define AMD64_GET_GSBASE 130
 #define AMD64_SET_GSBASE 131
+__END_DECLS

@@ -83,4 +83,6 @@ struct umtx_robust_lists_params {
   uintptr_t robust_list_offset, robust_priv_list_offset, robust_inact_offset;
 };
 
+__BEGIN_DECLS
 int _umtx_op(void *, int, unsigned long, void *, void *);
+__END_DECLS

@@ -1,6 +1,7 @@
 // sys/wait.h: waiting for children (spec abi.md, section 12).
 #pragma once
 
+#include <sys/cdefs.h>
 #include <sys/resource.h>
 
 #define WNOHANG 1
@@ -21,6 +22,8 @@
 #define WTERMSIG(status) ((status) & 0177)
 #define WCOREDUMP(status) ((status) & 0200)
 
+__BEGIN_DECLS
 pid_t wait4(pid_t, int *, int, struct rusage *);
 pid_t waitpid(pid_t, int *, int);
 pid_t wait(int *);
+__END_DECLS
