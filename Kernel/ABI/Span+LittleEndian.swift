@@ -48,3 +48,13 @@ extension MutableRawSpan {
     storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
   }
 }
+
+extension InlineArray where Element == UInt8 {
+  /// Stores `value` at `offset`, little endian. Traps when it does not fit.
+  @inline(__always)
+  public mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
+    var span = mutableSpan
+    var bytes = MutableRawSpan(_elements: &span)
+    bytes.store(value, at: offset)
+  }
+}

@@ -68,16 +68,61 @@ public enum SystemControl {
 
   /// Below KERN_PROC: what each process has one of, whose number follows.
   public enum Process: Int32, CaseIterable, Sendable {
+    /// KERN_PROC_ALL: every process.
+    case all = 0
+    /// KERN_PROC_PID: one.
+    case identifier = 1
+    /// KERN_PROC_PGRP: those of a group.
+    case group = 2
+    /// KERN_PROC_SESSION: those of a session.
+    case session = 3
+    /// KERN_PROC_UID: those with an effective user.
+    case effectiveUser = 5
+    /// KERN_PROC_RUID: those with a real user.
+    case realUser = 6
+    /// KERN_PROC_PROC: every process, whatever threads it has.
+    case processes = 8
+    /// KERN_PROC_RGID: those with a real group.
+    case realGroup = 10
+    /// KERN_PROC_GID: those with a group.
+    case effectiveGroup = 11
     /// KERN_PROC_PATHNAME: the path of the file that it executes.
     case path = 12
+    /// KERN_PROC_VMMAP: its mappings.
+    case mappings = 32
+    /// KERN_PROC_FILEDESC: what it has open.
+    case descriptors = 33
+    /// KERN_PROC_UMASK: permission bits that its new objects do not get.
+    case creationMask = 39
+    /// KERN_PROC_OSREL: the version of the system that its program is for.
+    case release = 40
     /// KERN_PROC_SIGTRAMP: where handlers of signals return to.
     case trampoline = 41
     /// KERN_PROC_NFDS: how many descriptors it has open.
     case descriptorCount = 43
 
+    /// KERN_PROC_INC_THREAD: with a node of processes, each of their threads is told of.
+    public static let withThreads: Int32 = 0x10
+
+    /// Whether it is one that gives a list of processes.
+    public var listsProcesses: Bool { rawValue <= Process.effectiveGroup.rawValue }
+
     /// The name.
     public var name: String {
       switch self {
+      case .all: "kern.proc.all"
+      case .identifier: "kern.proc.pid"
+      case .group: "kern.proc.pgrp"
+      case .session: "kern.proc.session"
+      case .effectiveUser: "kern.proc.uid"
+      case .realUser: "kern.proc.ruid"
+      case .processes: "kern.proc.proc"
+      case .realGroup: "kern.proc.rgid"
+      case .effectiveGroup: "kern.proc.gid"
+      case .mappings: "kern.proc.vmmap"
+      case .descriptors: "kern.proc.filedesc"
+      case .creationMask: "kern.proc.umask"
+      case .release: "kern.proc.osrel"
       case .path: "kern.proc.pathname"
       case .trampoline: "kern.proc.sigtramp"
       case .descriptorCount: "kern.proc.nfds"

@@ -146,6 +146,15 @@ public final class BootFile: OpenFile {
   /// A regular file.
   public override var kind: FileKind { .regular }
 
+  public override var comparedObject: (type: UInt32, address: UInt) {
+    (informationType.rawValue, UInt(content.inode) << 8)
+  }
+
+  override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    information.setNode(.regular, fileServices.status(of: content))
+    return content.stagePath(&path) - 1
+  }
+
   /// fstat(2).
   public override func status() throws(Errno) -> Stat { fileServices.status(of: content) }
 }

@@ -14,6 +14,8 @@ import Primitives
 struct DescriptorLeaf: ~Copyable {
   var used: UInt64 = 0
   var closeOnExec: UInt64 = 0
+  /// What those are limited to that are limited (FileTable+Limits.swift).
+  var limits = Handle<LimitLeaf>.none
   /// Read from where it lies: read through a method of the leaf, all of it would be copied.
   private(set) var files = [64 of HeldReference<OpenFile>](repeating: HeldReference())
 

@@ -95,6 +95,15 @@ public class DeviceFile: OpenFile {
   /// ioctl(2), after what all devices answer.
   func performDeviceControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) { throw .enotty }
 
+  public final override var comparedObject: (type: UInt32, address: UInt) {
+    (informationType.rawValue, UInt(device.inode))
+  }
+
+  final override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    information.setNode(.device, fileServices.status(of: device))
+    return put(device.name, into: &path, at: put("/dev/", into: &path))
+  }
+
   /// fstat(2).
   public final override func status() throws(Errno) -> Stat { fileServices.status(of: device) }
 

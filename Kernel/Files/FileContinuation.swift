@@ -160,7 +160,9 @@ public enum FileContinuation: Remainder {
     case .fault, .tooLong: throw .efault
     }
     let transfer = try Transfer(pending.vector, at: pending.position)
-    let file = try table.file(at: pending.descriptor)
+    var rights: CapabilityRights = pending.writes ? .write : .read
+    if pending.position != nil { rights.formUnion(.seek) }
+    let file = try table.file(at: pending.descriptor, needing: rights)
     self = pending.writes ? .write(file, transfer) : .read(file, transfer)
     return nil
   }

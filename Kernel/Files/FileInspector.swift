@@ -25,6 +25,8 @@ public struct FileInspector: ~Copyable {
   private var visitedPlaceCount = 0
   private var sockets = SocketInspection()
   private var leafCount = 0
+  private var limitLeafCount = 0
+  private var limitsCount = 0
   private var queues = QueueInspection()
   /// Notes that watch files, and those that files know of.
   private var fileNoteCount = 0
@@ -57,6 +59,7 @@ public struct FileInspector: ~Copyable {
         leafCount += 1
       }
       if let file = try? table.file(at: Int32(descriptor)) { visit(file, &memory) }
+      if let limits = table.limits(of: Int32(descriptor)) { limitsCount += limits.visit(&memory) }
       position = descriptor + 1
     }
     memory.require(count == table.count, "descriptor table's count", UInt64(count))
@@ -67,6 +70,8 @@ public struct FileInspector: ~Copyable {
       branchCount += branches
       bytes += (1 + branches) * FileTable.branchByteCount
     }
+    limitLeafCount += table.limitLeafCount
+    bytes += table.limitLeafCount * FileTable.limitLeafByteCount
     memory.require(bytes == table.nodeByteCount, "what a descriptor table takes", UInt64(bytes))
     memory.count(kernelByteCount: bytes, of: table.account)
     QueueInspection.compareNotes(of: table, &memory)
@@ -271,6 +276,9 @@ public struct FileInspector: ~Copyable {
     queues.finish(system.watchers, &memory)
     memory.require(fileNoteCount == listedNoteCount, "notes that their files do not know", UInt64(fileNoteCount))
     finishPollers(&memory)
+    memory.require(
+      counts.limits == limitsCount + sockets.limitsCount, "limits of descriptors", UInt64(counts.limits))
+    memory.require(limitLeafCount == system.limitLeaves.count, "records of limits", UInt64(limitLeafCount))
     memory.require(leafCount == system.leaves.count, "leaves of descriptor tables", UInt64(leafCount))
     memory.require(branchCount == system.branches.count, "branches of descriptor tables", UInt64(branchCount))
     memory.require(trunkCount == system.trunks.count, "trunks of descriptor tables", UInt64(trunkCount))
@@ -312,6 +320,7 @@ public struct FileInspector: ~Copyable {
   public var recordFrameCount: Int {
     system.watchers.recordFrameCount + system.sockets.chunks.frameCount + system.leaves.frameCount
       + system.branches.frameCount + system.trunks.frameCount + system.names.frameCount
+      + system.limitLeaves.frameCount
   }
 
   private mutating func visitNames(ofGroup group: Int, _ memory: inout MemoryInspector) -> Int {
@@ -326,7 +335,7 @@ public struct FileInspector: ~Copyable {
   /// Visits one tree, whose height is logarithmic.
   private mutating func visitNames(_ entry: Handle<NameEntry>, _ memory: inout MemoryInspector) -> Int {
     if entry.isNone { return 0 }
-    memory.require(system.names.entries[entry].object.isNamed, "named object does not know", 0)
+    memory.require(system.names.entries[entry].object.nameEntry == entry, "named object does not know", 0)
     visit(system.names.entries[entry].object, &memory)
     memory.countName(
       kernelByteCount: system.names.entries[entry].kernelByteCount,
@@ -345,6 +354,22 @@ public struct FileInspector: ~Copyable {
       memory.require(
         table.holdsOnlyReference(descriptor) == (references == 1), "references of an open file", UInt64(descriptor))
     }
+  }
+}
+
+extension DescriptorLimits {
+  /// Visits them, unless they were visited: others may share them. Returns how many were found by this.
+  func visit(_ memory: inout MemoryInspector) -> Int {
+    if inspection == memory.generation { return 0 }
+    inspection = memory.generation
+    memory.count(self)
+    memory.count(kernelByteCount: KernelMemoryCost.descriptorLimits, of: payer)
+    if let requests, requests.inspection != memory.generation {
+      requests.inspection = memory.generation
+      memory.count(requests)
+      memory.count(kernelByteCount: KernelMemoryCost.requestList, of: requests.payer)
+    }
+    return 1
   }
 }
 

@@ -13,18 +13,18 @@ public enum PathStart {
   case root
   /// At an open descriptor. Nothing that can be open is a directory.
   case open(BackReference<OpenFile>)
-  /// At a descriptor that is not open.
-  case closed
+  /// At a descriptor that is not open, or may not be used for that: EBADF or ENOTCAPABLE.
+  case closed(Errno)
 
   /// Whether a path can begin there: one from the root always can.
   ///
-  /// Throws EBADF, ENOTDIR.
+  /// Throws EBADF, ENOTCAPABLE, ENOTDIR.
   func check(_ path: Span<UInt8>) throws(Errno) {
     if path.isEmpty || path[0] == UInt8(ascii: "/") { return }
     switch self {
     case .root: return
     case .open: throw .enotdir
-    case .closed: throw .ebadf
+    case .closed(let error): throw error
     }
   }
 }
@@ -69,7 +69,7 @@ extension FileServices {
     if path.isEmpty && takesEmpty {
       switch start {
       case .root: return .root
-      case .closed: throw .ebadf
+      case .closed(let error): throw error
       case .open(let file):
         if let device = file.instance as? DeviceFile { return .device(device.device) }
         if let program = file.instance as? BootFile { return .program(program.content) }
@@ -95,7 +95,7 @@ extension FileServices {
     switch place {
     case .device(let device): return status(of: device)
     case .program(let content): return status(of: content)
-    case .descriptor(let number): return try table.file(at: number).status()
+    case .descriptor(let number): return try table.file(at: number, needing: .status).status()
     case .node(let node): return status(of: node)
     default: return status(ofDirectory: place)
     }
@@ -119,7 +119,7 @@ extension FileServices {
   }
 
   /// A directory, or the terminal that nobody has.
-  private func status(ofDirectory place: Place) -> Stat {
+  func status(ofDirectory place: Place) -> Stat {
     let ownership = ownership(of: place)
     var stat = Stat()
     stat.linkCount = place.isDirectory ? 2 : 1
@@ -240,6 +240,19 @@ extension FileServices {
       node.ownership.group = newGroup
       node.changeNanoseconds = timestamp
     default: throw .erofs
+    }
+  }
+
+  /// truncate(2): a device takes any length and does nothing.
+  ///
+  /// Throws ENOENT, ENOTDIR, ENAMETOOLONG; EISDIR, EROFS for a file of /bin, EOPNOTSUPP for a name of a socket.
+  public func truncate(path: Span<UInt8>) throws(Errno) {
+    let place = try resolve(path)
+    if place.isDirectory { throw .eisdir }
+    switch place {
+    case .program: throw .erofs
+    case .node: throw .eopnotsupp
+    default: return
     }
   }
 

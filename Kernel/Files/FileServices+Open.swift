@@ -68,6 +68,7 @@ extension FileServices {
       throw .eacces
     }
     table.fill(descriptor, file, closeOnExec: flags.contains(.closeOnExec))
+    try table.give(table.limits(of: number), to: descriptor)
     return descriptor
   }
 

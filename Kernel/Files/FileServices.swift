@@ -41,10 +41,12 @@ public struct FileCounts: Equatable, Sendable {
   public var sockets: Int
   /// Names of sockets.
   public var socketNodes: Int
+  /// Limits of descriptors.
+  public var limits: Int
 
   /// All of them together.
   public var total: Int {
-    openFiles + sharedMemoryObjects + names + tables + credentials + groupLists + holds + sockets + socketNodes
+    openFiles + sharedMemoryObjects + names + tables + credentials + groupLists + holds + sockets + socketNodes + limits
   }
 }
 
@@ -72,12 +74,15 @@ public final class FileServices: Nameable {
   /// `kern.openfiles`: open files that exist.
   public private(set) var openFileCount = 0
 
+  /// What has a say about shared memory beside its permissions; nobody, unless it is set.
+  public var policy: SharedMemoryPolicy?
   /// Who signals the owners of files; set by the kernel.
   public var ownerSignals = BackReference<OwnerSignals>()
   /// Who watches what (kqueue(2)).
   public let watchers: EventWatchers
   let leaves: Pool<DescriptorLeaf>
   let branches: Pool<DescriptorBranch<DescriptorLeaf>>
+  let limitLeaves: Pool<LimitLeaf>
   let trunks: Pool<DescriptorBranch<DescriptorBranch<DescriptorLeaf>>>
   var names: SharedMemoryNamespace
   /// Objects that are found by a place in another.
@@ -95,6 +100,7 @@ public final class FileServices: Nameable {
   var liveCredentialsCount = 0
   var liveGroupListCount = 0
   var liveHoldCount = 0
+  var liveLimitsCount = 0
   /// Pages that a transfer moves before it lets others run.
   private(set) var pagesPerTransferStep = FileLimits.pagesPerTransferStep
   /// Pages that shrinking an object removes before it lets others run.
@@ -122,6 +128,7 @@ public final class FileServices: Nameable {
     leaves = Pool(memory.physical, .descriptorNode)
     branches = Pool(memory.physical, .descriptorNode)
     trunks = Pool(memory.physical, .descriptorNode)
+    limitLeaves = Pool(memory.physical, .descriptorNode)
     names = SharedMemoryNamespace(memory.physical, pageCount: pageCount)
     memory.placeWatcher = BackReference(keyedObjects)
     pipeSpace = PipeSpace(pageCount: pageCount)
@@ -150,7 +157,8 @@ public final class FileServices: Nameable {
     FileCounts(
       openFiles: openFileCount, sharedMemoryObjects: liveSharedMemoryObjectCount, names: names.count,
       tables: liveTableCount, credentials: liveCredentialsCount, groupLists: liveGroupListCount,
-      holds: liveHoldCount + sockets.livePlaceCount, sockets: sockets.socketCount, socketNodes: sockets.names.count)
+      holds: liveHoldCount + sockets.livePlaceCount, sockets: sockets.socketCount, socketNodes: sockets.names.count,
+      limits: liveLimitsCount)
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.
@@ -160,6 +168,7 @@ public final class FileServices: Nameable {
     leaves.trim(memory)
     branches.trim(memory)
     trunks.trim(memory)
+    limitLeaves.trim(memory)
     names.trim(memory)
   }
 

@@ -23,6 +23,9 @@ extension FileTable {
         throw .enomem
       }
       fill(number, file, closeOnExec: try parent.flags(of: number).contains(.closeOnExec))
+      guard parent.limitLeafCount != 0, let limits = parent.limits(of: number) else { continue }
+      guard prepareLimits(number) else { throw .enomem }
+      putLimits(limits, of: number)
     }
     copyPosition = 0
     return true

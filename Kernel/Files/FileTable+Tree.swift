@@ -28,6 +28,7 @@ extension FileTable {
   /// Gives back what `reserveLowest` made.
   @inline(__always)
   func abandon(_ descriptor: Int32) {
+    if limitLeafCount != 0 { releaseLimitLeaf(of: descriptor) }
     if descriptor >= 64 { prune(Int(descriptor)) }
   }
 
@@ -52,6 +53,7 @@ extension FileTable {
   /// Puts a file into a slot in place of the one that is there.
   func replace(_ descriptor: Int32, by file: consuming OpenFile, closeOnExec: Bool) {
     if !firstQueue.isEmpty { forgetNotes(on: descriptor) }
+    if limitLeafCount != 0 { dropLimits(of: descriptor) }
     let slot = Int(descriptor & 63)
     let replaced =
       if descriptor < 64 { near.replace(slot, by: file, closeOnExec: closeOnExec) } else {
@@ -79,6 +81,7 @@ extension FileTable {
   @inline(__always)
   func clear(_ descriptor: Int32) -> OpenFile? {
     if !firstQueue.isEmpty { forgetNotes(on: descriptor) }
+    if limitLeafCount != 0 { dropLimits(of: descriptor) }
     if UInt32(bitPattern: descriptor) < 64 {
       guard let file = near.clear(Int(descriptor)) else { return nil }
       count &-= 1
@@ -173,6 +176,7 @@ extension FileTable {
       let leaf = fileServices.branches[branch].children[descriptor >> 6 & 63]
       if !leaf.isNone {
         guard fileServices.leaves[leaf].used == 0 else { return }
+        releaseLimitLeaf(of: Int32(truncatingIfNeeded: descriptor))
         _ = fileServices.leaves.take(leaf, system)
         count(nodeByteCount: -FileTable.leafByteCount)
         fileServices.branches[branch].remove(at: descriptor >> 6 & 63)

@@ -33,6 +33,8 @@ public final class FileTable: Nameable {
   public private(set) var nodeByteCount = 0
   /// The queues that were made in this table: descriptors that go take their notes with them.
   var firstQueue = BackReference<EventQueue>()
+  /// Records of limits beside leaves.
+  var limitLeafCount = 0
   /// Where fork(2), copying into this table, or exec goes on.
   var copyPosition = 0
 
@@ -45,6 +47,7 @@ public final class FileTable: Nameable {
 
   deinit {
     precondition(count == 0 && trunk.isNone, "a table was dropped before it was emptied")
+    releaseLimitLeaf(of: 0)
     // Those are left whose files something else holds: a call, or a note of a queue that is being taken apart.
     while let queue = firstQueue.instance {
       firstQueue = queue.nextOfTable
@@ -64,20 +67,20 @@ public final class FileTable: Nameable {
     limit = softLimit < 0 ? 0 : Int(min(softLimit, Int64(fileServices.maximumFilesPerProcess)))
   }
 
-  /// The file behind a descriptor.
+  /// The file behind a descriptor, whatever that is limited to.
   ///
   /// Throws EBADF when there is none.
   @inline(__always)
-  public func file(at descriptor: Int32) throws(Errno) -> OpenFile {
+  func file(at descriptor: Int32) throws(Errno) -> OpenFile {
     guard let file = try reference(at: descriptor).instance else { throw .ebadf }
     return file
   }
 
-  /// The file behind a descriptor, to be borrowed while the descriptor stays open.
+  /// The same, to be borrowed while the descriptor stays open.
   ///
   /// Throws EBADF when there is none.
   @inline(__always)
-  public func reference(at descriptor: Int32) throws(Errno) -> BackReference<OpenFile> {
+  func reference(at descriptor: Int32) throws(Errno) -> BackReference<OpenFile> {
     let file =
       if UInt32(bitPattern: descriptor) < UInt32(FileLimits.leafDescriptorCount) {
         near.files[Int(descriptor)].borrowed
@@ -147,7 +150,9 @@ extension FileTable {
   /// Throws EBADF when the descriptor is not open, EMFILE.
   @inline(__always)
   public func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 {
-    try install(try file(at: descriptor), closeOnExec: false)
+    let new = try install(try file(at: descriptor), closeOnExec: false)
+    if limitLeafCount != 0 { try give(limits(of: descriptor), to: new) }
+    return new
   }
 
   /// F_DUPFD: the lowest free descriptor that is not below `minimum` for the same file.
@@ -157,7 +162,9 @@ extension FileTable {
   public func duplicate(_ descriptor: Int32, atOrAbove minimum: Int32, closeOnExec: Bool) throws(Errno) -> Int32 {
     guard descriptor >= 0 else { throw .ebadf }
     guard minimum >= 0, minimum < limit else { throw .einval }
-    return try install(try file(at: descriptor), atOrAbove: minimum, closeOnExec: closeOnExec)
+    let new = try install(try file(at: descriptor), atOrAbove: minimum, closeOnExec: closeOnExec)
+    if limitLeafCount != 0 { try give(limits(of: descriptor), to: new) }
+    return new
   }
 
   /// dup2(2) and F_DUP2FD: makes `target` mean the same file, in place of what it meant. When both are the same descriptor,
@@ -170,11 +177,16 @@ extension FileTable {
     let file = try file(at: descriptor)
     if descriptor == target {
       if closeOnExec { setCloseOnExec(true, of: target) }
-    } else if (try? reference(at: target)) != nil {
+      return
+    }
+    let limits = limitLeafCount == 0 ? nil : limits(of: descriptor)
+    if (try? reference(at: target)) != nil {
+      if limits != nil && !prepareLimits(target) { throw .emfile }
       replace(target, by: file, closeOnExec: closeOnExec)
     } else {
       try prepare(Int(target))
       fill(target, file, closeOnExec: closeOnExec)
     }
+    try give(limits, to: target)
   }
 }

@@ -123,6 +123,17 @@ public class OpenFile: Nameable {
   /// What TIOCDRAIN waits for (tty(4)).
   public func drainOutput() -> Progress { .complete }
 
+  /// What kcmp(2) compares of it: the kind of what it refers to, and something that tells that from all others of the kind.
+  public var comparedObject: (type: UInt32, address: UInt) {
+    (informationType.rawValue, BackReference(self).rawAddress)
+  }
+
+  /// What sysctl(3) and fcntl(2) call it.
+  var informationType: FileInformationType { .node }
+
+  /// What they tell of it besides what they tell of all, and its path, put at the front of a buffer; its length.
+  func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int { 0 }
+
   /// fstat(2).
   public func status() throws(Errno) -> Stat { throw .eopnotsupp }
 

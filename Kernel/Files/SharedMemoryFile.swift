@@ -17,6 +17,7 @@ public class SharedMemoryFile2008: OpenFile {
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
     if let wait = awaitRange(.whole, &resize.hold) { return .wait(wait) }
+    try object.consultPolicy { policy, caller throws(Errno) in try policy.checkTruncation(of: object, by: caller) }
     while true {
       let progress = try object.setSize(&resize)
       if let progress = keepPlace(.whole, &resize.hold, after: progress) { return progress }
@@ -62,6 +63,7 @@ public class SharedMemoryFile2008: OpenFile {
 
   /// fstat(2), in full for both generations (spec shm.md, 3.8).
   public final override func status() throws(Errno) -> Stat {
+    try object.consultPolicy { policy, caller throws(Errno) in try policy.checkStatus(of: object, by: caller) }
     var stat = Stat()
     stat.device = FileLimits.sharedMemoryDevice
     stat.inode = object.inode
@@ -102,6 +104,9 @@ public class SharedMemoryFile2008: OpenFile {
     guard query.offset >= 0, query.byteCount <= UInt64(Int64.max),
       query.offset <= Int64.max - Int64(query.byteCount)
     else { throw .einval }
+    try object.consultPolicy { policy, caller throws(Errno) in
+      try policy.checkMapping(of: object, query, by: caller)
+    }
     object.accessNanoseconds = object.timestamp
     return FileMapping(
       object: object.reference(), pageOffset: UInt64(query.offset) >> Page.shift, maximumProtection: maximum,
@@ -128,6 +133,16 @@ public class SharedMemoryFile2008: OpenFile {
     guard caller.isSuperuser || (mayTakeUser && mayTakeGroup) else { throw .eperm }
     object.ownership.user = newUser
     object.ownership.group = newGroup
+  }
+
+  public final override var comparedObject: (type: UInt32, address: UInt) {
+    (informationType.rawValue, BackReference(object).rawAddress)
+  }
+
+  final override var informationType: FileInformationType { .sharedMemory }
+
+  final override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    describeObject(&information, &path)
   }
 
   /// What 2008's poll(2) reported for any request: the errno EOPNOTSUPP taken for a mask of events.

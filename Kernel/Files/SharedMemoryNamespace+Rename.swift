@@ -15,6 +15,8 @@ extension SharedMemoryNamespace {
     let difference = entries[second].kernelByteCount - entries[first].kernelByteCount
     entries[first].object = other
     entries[second].object = object
+    other.nameEntry = first
+    object.nameEntry = second
     object.vmObject.payer?.countKernelMemory(difference)
     other.vmObject.payer?.countKernelMemory(-difference)
   }

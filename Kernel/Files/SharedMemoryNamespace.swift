@@ -6,7 +6,7 @@
 // Invariants
 // - An entry is in the tree of the bucket that its hash selects, at the place that its order demands.
 // - In every tree the heights of two siblings differ by at most one (AVL).
-// - A name owns its object; `isNamed` of the object says so. It counts for who pays for the object.
+// - A name owns its object; `nameEntry` of the object says which it is. It counts for who pays for the object.
 
 import ABI
 import Memory
@@ -71,7 +71,6 @@ struct SharedMemoryNamespace: ~Copyable {
   ) -> Bool {
     precondition(!object.isNamed)
     guard let entry = enter(key, path, object, system) else { return false }
-    object.isNamed = true
     if let payer = object.vmObject.payer {
       payer.nameCount += 1
       payer.countKernelMemory(entries[entry].kernelByteCount)
@@ -90,6 +89,7 @@ struct SharedMemoryNamespace: ~Copyable {
       return nil
     }
     setRoot(of: key.hash, insert(entry, key, path, under: root(of: key.hash)))
+    object.nameEntry = entry
     count += 1
     return entry
   }
@@ -153,7 +153,7 @@ struct SharedMemoryNamespace: ~Copyable {
   private mutating func release(_ handle: Handle<NameEntry>, _ system: MemorySystem) -> SharedMemoryObject {
     let byteCount = entries[handle].kernelByteCount
     let object = drop(handle, system)
-    object.isNamed = false
+    object.nameEntry = .none
     if let payer = object.vmObject.payer {
       payer.nameCount -= 1
       payer.countKernelMemory(-byteCount)

@@ -4,14 +4,14 @@
 // - The instance lives as long as an open file, a name or a continuation refers to it; mappings refer to the VM object only.
 // - `vmObject.pageCount` is the size divided by the page size, rounded up, between events; bytes of the last page behind
 //   the size are zero unless someone stored there through a mapping after the last change of size.
-// - A name refers to at most one object, and an object has at most one name (`isNamed`).
+// - A name refers to at most one object, and an object has at most one name (`nameEntry`).
 
 import ABI
 public import Memory
-public import Primitives
+import Primitives
 
 /// A shared memory object.
-public final class SharedMemoryObject: Nameable {
+public final class SharedMemoryObject: VMObjectHolder {
   let fileServicesReference: BackReference<FileServices>
   private let storage: VMObjectReference
   /// The length in bytes.
@@ -31,7 +31,10 @@ public final class SharedMemoryObject: Nameable {
   var seals: Seals
   /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).
   var kernelMappingCount = 0
-  var isNamed = false
+  /// The entry of its name, or none.
+  var nameEntry = Handle<NameEntry>.none
+  /// Whether it has a name.
+  var isNamed: Bool { !nameEntry.isNone }
   var rangeLock = RangeLock()
   /// Counts the writes and changes of size that have begun.
   var contentGeneration: UInt32 = 0
@@ -58,9 +61,14 @@ public final class SharedMemoryObject: Nameable {
     modificationNanoseconds = now
     changeNanoseconds = now
     fileServices.liveSharedMemoryObjectCount += 1
+    super.init()
+    storage.object.holder = BackReference(self)
   }
 
-  deinit { fileServicesReference.borrow { $0.liveSharedMemoryObjectCount -= 1 } }
+  deinit {
+    storage.object.holder = BackReference()
+    fileServicesReference.borrow { $0.liveSharedMemoryObjectCount -= 1 }
+  }
 
   /// The kernel's files; whoever holds the object keeps them.
   var fileServices: FileServices {

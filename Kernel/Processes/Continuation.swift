@@ -107,8 +107,8 @@ public enum CallPhase: Remainder, BitwiseCopyable {
   case delivery
   /// Random bytes are being handed out.
   case random(PendingRandom)
-  /// The names of shared memory are being listed.
-  case nameList(PendingNameList)
+  /// Records are being listed (sysctl(3)).
+  case listing(PendingListing)
   /// A word that says whether signals are held back is being brought in (sigfastblock(2)).
   case signalWord
   /// The frame of a handler is being stored.
@@ -165,21 +165,51 @@ public struct PendingRandom: BitwiseCopyable {
   public init() {}
 }
 
-/// A listing of names under way: nothing is held but the path of the name that it is at, in the thread's buffer.
-public struct PendingNameList: BitwiseCopyable {
-  /// The name that it is at.
-  public var listing = NameListing()
-  /// Whether the record of that name is still to be copied out.
-  public var isAtName = false
-  /// Bytes of that record that have been.
-  public var progress = 0
-  /// Bytes of the records before it.
+/// A listing of records under way. It holds nothing but, where it is at a name of shared memory, the path of that, in the thread's
+/// buffer.
+public struct PendingListing: BitwiseCopyable {
+  /// What is listed, and how far that is.
+  public enum Subject: BitwiseCopyable {
+    /// Names of shared memory; whether the record of the one that it is at is still to be copied out.
+    case names(NameListing, isAtName: Bool)
+    /// The descriptors of a process, from this one on; below 0 come the files that it has without a descriptor.
+    case descriptors(ListedProcess, next: Int32)
+    /// The mappings of a process.
+    case mappings(ListedProcess, MappingListing)
+    /// Processes.
+    case processes(ProcessListing)
+  }
+
+  /// What is listed.
+  public var subject: Subject
+  /// Bytes of the records so far.
   public var byteCount: UInt64 = 0
   /// Bytes that there is room for.
   public let room: UInt64
 
-  /// A listing that has not begun.
-  public init(room: UInt64) { self.room = room }
+  /// Nothing is listed yet.
+  public init(_ subject: Subject, room: UInt64) {
+    self.subject = subject
+    self.room = room
+  }
+}
+
+/// A process of which something is listed, which may end meanwhile.
+public struct ListedProcess: BitwiseCopyable {
+  private let slot: ProcessSlot
+  private let number: UInt64
+
+  /// This process.
+  public init(_ process: Process) {
+    slot = process.slot
+    number = process.number
+  }
+
+  /// The process, if it is still there and runs programs.
+  public func process(_ processes: ProcessSystem) -> Process? {
+    guard let process = processes[slot], process.number == number, process.state == .running else { return nil }
+    return process
+  }
 }
 
 /// How far the end of a thread, and with the last one of its process, is.

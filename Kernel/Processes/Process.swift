@@ -42,6 +42,8 @@ public final class Process: Nameable {
   public let identifier: Int32
   /// How many processes had been made before it.
   public internal(set) var number: UInt64 = 0
+  /// When it was made, in nanoseconds since boot.
+  public internal(set) var startNanoseconds: UInt64 = 0
   /// The process group.
   public internal(set) var groupIdentifier: Int32
   /// The session.
@@ -86,6 +88,8 @@ public final class Process: Nameable {
   public var nameByteCount = 0
   /// Where the content of the program's file starts.
   public internal(set) var imageStart = PhysicalAddress(0)
+  /// Whether it reaches only what it has descriptors of (cap_enter(2)).
+  public var isInCapabilityMode = false
   /// Whether identifiers changed since the program started: issetugid(2).
   public var hasChangedIdentity = false
   /// procctl(2), PROC_SPROTECT: whether the process is spared when memory has run out, and its children too from their

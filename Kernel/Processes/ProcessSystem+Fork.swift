@@ -135,6 +135,7 @@ extension ProcessSystem {
     child.nameByteCount = parent.nameByteCount
     child.imageStart = parent.imageStart
     child.hasChangedIdentity = parent.hasChangedIdentity
+    child.isInCapabilityMode = parent.isInCapabilityMode
     shareActions(of: parent, with: child)
     child.isProtected = parent.protectsChildren
     child.protectsChildren = parent.protectsChildren

@@ -233,6 +233,7 @@ public final class ProcessSystem: Nameable {
     let slot = process.slot.raw
     precondition(slot == firstFreeSlot)
     process.number = processNumber
+    process.startNanoseconds = services.nanoseconds
     processNumber += 1
     firstFreeSlot = nextFreeSlots[Int(slot)]
     slots[Int(slot)] = process

@@ -12,14 +12,6 @@ extension InlineArray where Element == UInt8 {
     var bytes = MutableRawSpan(_elements: &span)
     return body(&bytes)
   }
-
-  /// Stores an integer.
-  @inline(__always)
-  mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value, at offset: Int) {
-    var span = mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    bytes.store(value, at: offset)
-  }
 }
 
 extension AddressSpace {

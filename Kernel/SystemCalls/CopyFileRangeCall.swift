@@ -21,10 +21,12 @@ extension SystemCall {
       targetOffset = offset
     }
     guard arguments.sixth.word == 0 else { throw .einval }
-    let source = try file(arguments.first.descriptor)
+    let source = try file(
+      arguments.first.descriptor, needing: arguments.second.isNull ? .read : .positionedRead)
     guard source.flags.contains(.read) else { throw .ebadf }
     guard source.kind != .object else { throw .einval }
-    let target = try file(arguments.third.descriptor)
+    let target = try file(
+      arguments.third.descriptor, needing: arguments.fourth.isNull ? .write : .positionedWrite)
     guard target.flags.contains(.write) else { throw .ebadf }
     guard target.kind != .object else { throw .einval }
     guard !target.statusFlags.contains(.append) else { throw .ebadf }

@@ -114,7 +114,7 @@ extension SystemCall {
 
   /// Whether a writev(2) goes to a socket that raises no signal.
   private func raisesNoSignal(_ pending: PendingVector) -> Bool {
-    (try? table.file(at: pending.file).isSilent) ?? false
+    (try? table.file(at: pending.file, needing: []).isSilent) ?? false
   }
 
   /// The error of a write; one into a broken pipe raises a signal too (write(2)).
@@ -161,7 +161,8 @@ extension SystemCall {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
-    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+    let rights: CapabilityRights = position == nil ? .read : .positionedRead
+    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
       let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
       if progress == .complete { return .value(transfer.moved) }
       return unfinished(progress, .file(.read(file, transfer)))
@@ -172,7 +173,8 @@ extension SystemCall {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
-    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+    let rights: CapabilityRights = position == nil ? .write : .positionedWrite
+    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
       let progress: Progress
       do throws(Errno) {
         progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }
@@ -189,7 +191,7 @@ extension SystemCall {
   @inline(__always)
   fileprivate func seek() throws(Errno) -> Answer {
     let (offset, origin) = (arguments.second.long, SeekOrigin(rawValue: arguments.third.integer))
-    let atOnce = try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+    let atOnce = try fileReference(arguments.first.descriptor, needing: .seek).tryBorrow { file throws(Errno) in
       try file.seekAtOnce(offset, origin)
     }
     if let atOnce { return .value(UInt64(bitPattern: atOnce)) }
@@ -200,7 +202,7 @@ extension SystemCall {
   private func seekInTurn(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Answer {
     guard hasReserve() else { return .restart }
     var place = thread.place.take()
-    switch try file(arguments.first.descriptor).seek(offset, origin, &place) {
+    switch try file(arguments.first.descriptor, needing: .seek).seek(offset, origin, &place) {
     case .offset(let offset): return .value(UInt64(bitPattern: offset))
     case .wait(let awaited): return stand(in: place, on: awaited)
     }
@@ -208,7 +210,7 @@ extension SystemCall {
 
   fileprivate func truncate() throws(Errno) -> Answer {
     var resize = try Resize(length: arguments.second.long)
-    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+    return try fileReference(arguments.first.descriptor, needing: .truncate).tryBorrow { file throws(Errno) in
       let progress = try file.truncate(&resize)
       if progress == .complete { return .value(0) }
       return unfinished(progress, .file(.truncate(file, resize)))
@@ -216,7 +218,7 @@ extension SystemCall {
   }
 
   fileprivate func truncateGivesBack() -> Bool {
-    guard let status = try? file(arguments.first.descriptor).status() else { return true }
+    guard let status = try? file(arguments.first.descriptor, needing: .truncate).status() else { return true }
     return arguments.second.long <= status.size
   }
 
@@ -224,14 +226,16 @@ extension SystemCall {
 
   @inline(__always)
   fileprivate func status() throws(Errno) -> Answer {
-    let status = try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in try file.status() }
+    let status = try fileReference(arguments.first.descriptor, needing: .status).tryBorrow { file throws(Errno) in
+      try file.status()
+    }
     if store(status, Stat.Rest(repeating: 0), at: arguments.second.address) { return .value(0) }
     encode { status.encode(into: &$0) }
     return deliver(Stat.byteCount, to: arguments.second.address)
   }
 
   fileprivate func status2008() throws(Errno) -> Answer {
-    let status = Stat2008(try file(arguments.first.descriptor).status())
+    let status = Stat2008(try file(arguments.first.descriptor, needing: .status).status())
     zero(Stat2008.byteCount)
     encode { status.encode(into: &$0) }
     return deliver(Stat2008.byteCount, to: arguments.second.address)
@@ -277,10 +281,11 @@ extension SystemCall {
   /// nothing that can be open is a directory. AT_FDCWD and paths from the root are fine.
   fileprivate func checkDirectory() throws(Errno) {
     let directory = arguments.first.descriptor
+    if process.isInCapabilityMode { try checkCapabilityPath(directory) }
     let isRelative = stagedByteCount > 1 && buffer[0] != UInt8(ascii: "/")
     let access = OpenFlags(rawValue: arguments.third.word).accessMode
     guard isRelative, directory != .currentDirectory, access.reads || access.writes else { return }
-    _ = try fileReference(directory)
+    _ = try fileReference(directory, needing: .lookUp)
     throw .enotdir
   }
 
@@ -292,20 +297,20 @@ extension SystemCall {
   }
 
   fileprivate func changeMode() throws(Errno) -> Answer {
-    try file(arguments.first.descriptor).changeMode(
+    try file(arguments.first.descriptor, needing: .changeMode).changeMode(
       FileMode(rawValue: UInt16(truncatingIfNeeded: arguments.second.raw)), process.credentials)
     return .value(0)
   }
 
   fileprivate func changeOwner() throws(Errno) -> Answer {
-    try file(arguments.first.descriptor).changeOwner(
+    try file(arguments.first.descriptor, needing: .changeOwner).changeOwner(
       user: arguments.second.optionalIdentifier, group: arguments.third.optionalIdentifier, process.credentials)
     return .value(0)
   }
 
   /// fsync(2) and fdatasync(2): nothing is ever behind, but shared memory is no file (spec shm.md 3.30).
   fileprivate func synchronize() throws(Errno) -> Answer {
-    guard try file(arguments.first.descriptor).kind != .object else { throw .einval }
+    guard try file(arguments.first.descriptor, needing: .synchronize).kind != .object else { throw .einval }
     return .value(0)
   }
 }

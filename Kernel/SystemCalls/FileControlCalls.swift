@@ -64,41 +64,40 @@ extension SystemCall {
     let argument = arguments.third.word
     let command = FileControlCommand(rawValue: arguments.second.integer)
     switch command {
-    case .getStatusFlags: return .value(UInt64(try file(number).statusFlags.rawValue))
+    case .getStatusFlags:
+      return .value(UInt64(try table.file(at: number.number, for: .getStatusFlags).statusFlags.rawValue))
     case .setStatusFlags:
-      try file(number).setStatusFlags(OpenFlags(rawValue: argument))
+      try table.file(at: number.number, for: .setStatusFlags).setStatusFlags(OpenFlags(rawValue: argument))
       return .value(0)
     case .getOwner:
       var data = [64 of UInt8](repeating: 0)
-      let file = try file(number)
+      let file = try table.file(at: number.number, for: .getOwner)
       forgetGoneOwner(of: file)
       try file.control(.getOwner, &data)
       return .value(UInt64(data.span.loadUInt32(at: 0)))
     case .setOwner:
       var data = [64 of UInt8](repeating: 0)
       data.store(argument, at: 0)
-      let file = try file(number)
+      let file = try table.file(at: number.number, for: .setOwner)
       try setOwner(Int32(bitPattern: argument), of: file, &data)
       return .value(0)
     case .getLock, .setLock, .setLockWait, .setLockRemote, .getLockOld, .setLockOld, .setLockWaitOld:
       return try lock(command)
     case .readAhead, .readAheadSwitch:
-      return try readAhead(file(number), command, arguments.third.long)
+      return try readAhead(file(number, needing: []), command, arguments.third.long)
     case .addSeals:
       guard hasReserve() else { return .restart }
       var place = thread.place.take()
-      if case .wait(let awaited) = try file(number).addSeals(Seals(rawValue: argument), &place) {
+      if case .wait(let awaited) = try file(number, needing: []).addSeals(Seals(rawValue: argument), &place) {
         return stand(in: place, on: awaited)
       }
       return .value(0)
-    case .getSeals: return .value(UInt64(try file(number).seals().rawValue))
+    case .getSeals: return .value(UInt64(try file(number, needing: []).seals().rawValue))
     case .isUnionStack:
-      guard try file(number).kind != .object else { throw .ebadf }
+      guard try file(number, needing: []).kind != .object else { throw .ebadf }
       return .value(0)
     case .kernelInformation:
-      // The structure says how large it takes itself to be; none that is known here has that size.
-      guard try fetch(arguments.third.range(4)) else { return .restart }
-      throw .einval
+      return try tellInformation(of: number, at: arguments.third)
     default: throw .einval
     }
   }
@@ -177,6 +176,7 @@ extension SystemCall {
     let number = arguments.first.descriptor
     let request = InputOutputControl(rawValue: arguments.second.word)
     if request == .closeOnExec || request == .noCloseOnExec {
+      try table.check(request, of: number.number)
       try table.setFlags(request == .closeOnExec ? .closeOnExec : [], of: number.number)
       return .value(0)
     }
@@ -193,7 +193,8 @@ extension SystemCall {
         offset += part
       }
     }
-    let file = try file(number)
+    let file = try file(number, needing: .inputOutputControl)
+    try table.check(request, of: number.number)
     if request == .deviceName, let name = file.deviceName { return try deviceName(name) }
     if request == .dumpQueue, let queue = file as? EventQueueFile { return dump(queue) }
     if request == .setOwner {

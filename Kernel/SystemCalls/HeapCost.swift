@@ -45,6 +45,9 @@ enum HeapCost {
   static var socketControl: HeapAmount { object(160) }
   /// The pieces of a readv(2).
   static var transferVector: HeapAmount { object(224) }
+  /// What a descriptor is limited to.
+  static var descriptorLimits: HeapAmount { object(96) }
+  static var requestList: HeapAmount { object(1088) }
   static var argumentStaging: HeapAmount { object(672) }
 
   // MARK: Events

@@ -22,6 +22,7 @@ extension Kernel {
   /// A call from its beginning.
   func begin(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process) -> Bool {
     if entry.preparation.contains(.indirect) { return performIndirect(thread, process, progress: 0) }
+    if entry.preparation.contains(.naming) && process.isInCapabilityMode { return fail(.ecapmode, thread) }
     if entry.preparation.contains(.admission)
       && (memory.isShort || (entry.preparation.contains(.reserve) && !hasHeapReserve()))
     {
@@ -262,7 +263,7 @@ extension Kernel {
     // It is looked at again before anything else.
     case .signalWord: break
     case .random(let pending): _ = conclude(try call.continueRandom(pending), thread)
-    case .nameList(let pending): _ = conclude(try call.continueList(pending), thread)
+    case .listing(let pending): _ = conclude(try call.continueListing(pending), thread)
     }
   }
 }

@@ -16,7 +16,7 @@ enum SystemCallLimits {
   /// Bytes of kern.arandom at a time.
   static let randomNodeByteCount = 256
   /// Names and buckets that a listing of names looks at before others have a turn.
-  static let namesPerListStep = 64
+  static let recordsPerListStep = 64
   /// Pages that are looked at at a time when everything is looked through for one to reclaim.
   static let reclaimLooks = 64
   /// The same before somebody is killed, at each tick.

@@ -66,6 +66,15 @@ private struct MapArguments {
     }
   }
 
+  /// What the descriptor has to be good for.
+  var rights: CapabilityRights {
+    var rights = CapabilityRights.map
+    if protection.contains(.read) { rights.formUnion(.mapReadable) }
+    if protection.contains(.write) && flags.contains(.shared) { rights.formUnion(.mapWritable) }
+    if protection.contains(.execute) { rights.formUnion(.mapExecutable) }
+    return rights
+  }
+
   /// The end of what MAP_32BIT may use.
   static let low32BitEnd: UInt64 = 1 << 31
 
@@ -145,13 +154,16 @@ extension SystemCall {
     let map = try MapArguments(arguments)
     if let answer = waitForEdit() { return answer }
     if map.isAnonymous { return try mapAnonymous(map) }
-    let file = try file(map.descriptor)
+    let file = try file(map.descriptor, needing: map.rights)
+    let allowed = table.limits(of: map.descriptor.number)?.rights.protection ?? .all
     guard map.flags.contains(.shared) || map.flags.contains(.privateCopy) else { throw .einval }
     let sharing: Sharing = map.flags.contains(.shared) ? .shared : .private
     var answer = try file.mapping(
       MappingQuery(
-        sharing: sharing, protection: map.protection, maximumProtection: map.maximum, byteCount: map.byteCount,
+        sharing: sharing, protection: map.protection, maximumProtection: map.maximum.intersection(allowed),
+        byteCount: map.byteCount,
         offset: Int64(bitPattern: map.offset)))
+    guard map.protection.isSubset(of: allowed) else { throw .eacces }
     var request = MapRequest(
       address: map.address, byteCount: map.byteCount, placement: map.placement,
       protection: map.protection, maximum: answer.maximumProtection,

@@ -38,7 +38,8 @@ extension SystemCall {
   private func move(_ flags: MessageFlags, receives: Bool) throws(Errno) -> Answer {
     let byteCount = arguments.third.raw
     let address = arguments.second.address
-    return try fileReference(arguments.first.descriptor).tryBorrow { file throws(Errno) in
+    let rights: CapabilityRights = receives ? .read : .write
+    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
       guard let socket = file as? SocketFile else { throw .enotsock }
       guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
       var transfer = Transfer(address: address, checkedByteCount: byteCount, at: nil, flags)
@@ -65,7 +66,8 @@ extension SystemCall {
   @inline(never)
   private func sendTo(_ flags: MessageFlags) throws(Errno) -> Answer {
     guard let address = try fetchSocketAddress(arguments.fifth.address, arguments.sixth.word) else { return .restart }
-    let file = try socketFile()
+    if process.isInCapabilityMode { throw .ecapmode }
+    let file = try socketFile(needing: [.write, .connect])
     let byteCount = arguments.third.raw
     guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
     var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: nil, flags)
@@ -102,7 +104,7 @@ extension SystemCall {
     }
     pending.header.name = arguments.fifth.raw
     pending.lengthAddress = arguments.sixth.raw
-    let file = try socketFile()
+    let file = try socketFile(needing: .read)
     let byteCount = arguments.third.raw
     guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
     var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: nil, flags)
@@ -165,7 +167,8 @@ extension SystemCall {
       control = try fetchControl(header)
       if control == nil { return .restart }
     }
-    let file = try socketFile()
+    if address != nil && process.isInCapabilityMode { throw .ecapmode }
+    let file = try socketFile(needing: address == nil ? .write : [.write, .connect])
     var transfer = try pieces.transfer(flags)
     let place = address.map { makePlace(for: file, to: $0) } ?? file.makePlace(receives: false)
     place.controlInput = control
@@ -181,7 +184,7 @@ extension SystemCall {
     pending.header = MessageHeader(decoding: thread.frame.value.buffer.span)
     pending.headerAddress = arguments.second.raw
     guard let pieces = try fetchPieces(pending.header) else { return .restart }
-    let file = try socketFile()
+    let file = try socketFile(needing: .read)
     var transfer = try pieces.transfer(MessageFlags(rawValue: arguments.third.word))
     pending.header.flags = arguments.third.word
     let place = file.makePlace(receives: true)

@@ -19,7 +19,8 @@ extension SystemCallTable {
     }
     declare(.unlinkat, "unlinkat", [.descriptor, .path, .bits], copyIn: path(1, flags: 2, .removal)) {
       call throws(Errno) in
-      try call.removeEntry(from: call.pathStart(call.arguments.first), call.pathFlags(call.arguments.third))
+      try call.removeEntry(
+        from: call.pathStart(call.arguments.first, needing: .lookUp), call.pathFlags(call.arguments.third))
     }
     declare(.rename, "rename", [.path, .path], copyIn: .path(argument: 0)) { call throws(Errno) in
       try call.rename(from: .root, to: call.arguments.second, from: .root)
@@ -27,8 +28,8 @@ extension SystemCallTable {
     declare(.renameat, "renameat", [.descriptor, .path, .descriptor, .path], copyIn: .path(argument: 1)) {
       call throws(Errno) in
       try call.rename(
-        from: call.pathStart(call.arguments.first), to: call.arguments.fourth,
-        from: call.pathStart(call.arguments.third))
+        from: call.pathStart(call.arguments.first, needing: .lookUp), to: call.arguments.fourth,
+        from: call.openPathStart(call.arguments.third))
     }
   }
 
@@ -61,7 +62,7 @@ extension SystemCallTable {
       }
     ) { call throws(Errno) in
       try call.checkAccess(
-        from: call.pathStart(call.arguments.first), mode: call.arguments.third,
+        from: call.pathStart(call.arguments.first, needing: .status), mode: call.arguments.third,
         call.pathFlags(call.arguments.fourth))
     }
   }
@@ -76,7 +77,8 @@ extension SystemCallTable {
     declare(.fchmodat, "fchmodat", [.descriptor, .path, .mode, .bits], copyIn: path(1, flags: 3, .attributes)) {
       call throws(Errno) in
       try call.changeModeOfPath(
-        from: call.pathStart(call.arguments.first), call.arguments.third, call.pathFlags(call.arguments.fourth))
+        from: call.pathStart(call.arguments.first, needing: .changeMode), call.arguments.third,
+        call.pathFlags(call.arguments.fourth))
     }
     declare(.chown, "chown", [.path, .integer, .integer], copyIn: .path(argument: 0)) { call throws(Errno) in
       try call.changeOwnerOfPath(from: .root, call.arguments.second, call.arguments.third, [])
@@ -88,7 +90,7 @@ extension SystemCallTable {
       .fchownat, "fchownat", [.descriptor, .path, .integer, .integer, .bits], copyIn: path(1, flags: 4, .attributes)
     ) { call throws(Errno) in
       try call.changeOwnerOfPath(
-        from: call.pathStart(call.arguments.first), call.arguments.third, call.arguments.fourth,
+        from: call.pathStart(call.arguments.first, needing: .changeOwner), call.arguments.third, call.arguments.fourth,
         call.pathFlags(call.arguments.fifth))
     }
   }
@@ -104,11 +106,23 @@ extension PathFlags {
 }
 
 extension SystemCall {
-  /// Where a relative path begins that a call takes from a descriptor on.
-  func pathStart(_ argument: Argument) -> PathStart {
+  /// Where a relative path begins that a call takes from a descriptor on; an empty one may mean the descriptor itself, which then
+  /// has to have the rights for that.
+  ///
+  /// Throws ECAPMODE, ENOTCAPABLE for what a process in capability mode cannot name.
+  func pathStart(_ argument: Argument, needing rights: CapabilityRights) throws(Errno) -> PathStart {
+    if process.isInCapabilityMode { try checkCapabilityPath(argument.descriptor) }
+    return openPathStart(argument, needing: stagedByteCount > 1 ? .lookUp : rights)
+  }
+
+  /// The same for a path that is not looked at.
+  func openPathStart(_ argument: Argument, needing rights: CapabilityRights = .lookUp) -> PathStart {
     if argument.descriptor == .currentDirectory { return .root }
-    guard let file = try? fileReference(argument.descriptor) else { return .closed }
-    return .open(file)
+    do throws(Errno) {
+      return .open(try fileReference(argument.descriptor, needing: rights))
+    } catch {
+      return .closed(error)
+    }
   }
 
   fileprivate func pathFlags(_ argument: Argument) -> PathFlags { PathFlags(rawValue: argument.word) }
@@ -122,7 +136,7 @@ extension SystemCall {
 
   fileprivate func statusOfPath() throws(Errno) -> Answer {
     let flags = pathFlags(arguments.fourth)
-    let start = pathStart(arguments.first)
+    let start = try pathStart(arguments.first, needing: .status)
     let stat = try withPath { path throws(Errno) in
       try kernel.files.status(path: path, from: start, takesEmpty: flags.contains(.emptyPath), in: table)
     }

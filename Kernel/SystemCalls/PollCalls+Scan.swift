@@ -192,7 +192,7 @@ extension SystemCall {
   @inline(__always)
   private func ask(_ descriptor: Int32, _ events: UInt16, _ table: FileTable) -> UInt16 {
     if descriptor < 0 { return 0 }
-    guard let file = try? table.reference(at: descriptor) else { return PollEvents.invalid }
+    guard let file = try? table.reference(at: descriptor, needing: .event) else { return PollEvents.invalid }
     let found = file.borrow { $0.poll(events) }
     return found & PollEvents.hungUp != 0 ? found & ~PollEvents.writable : found
   }
@@ -210,7 +210,7 @@ extension SystemCall {
         left ^= bit
         let descriptor = Int32(polling.position + 64 * word + bit.trailingZeroBitCount)
         let wanted = wantedEvents(asked, bit)
-        let events = try table.reference(at: descriptor).borrow { $0.poll(wanted) }
+        let events = try table.reference(at: descriptor, needing: .event).borrow { $0.poll(wanted) }
         if asked.0 & bit != 0 && events & PollEvents.selectedReading != 0 { found.0 |= bit }
         if asked.1 & bit != 0 && events & PollEvents.selectedWriting != 0 { found.1 |= bit }
         if asked.2 & bit != 0 && events & PollEvents.selectedException != 0 { found.2 |= bit }
@@ -269,7 +269,7 @@ extension SystemCall {
       let offset = 8 * polling.part
       let descriptor = Int32(bitPattern: stagedWord(at: offset))
       let events = UInt16(truncatingIfNeeded: stagedWord(at: offset + 4))
-      if descriptor >= 0, let file = try? table.file(at: descriptor) {
+      if descriptor >= 0, let file = try? table.file(at: descriptor, needing: .event) {
         guard try poller.watch(file, at: descriptor, for: events) else { return false }
       }
       polling.part += 1
@@ -289,7 +289,7 @@ extension SystemCall {
         left ^= bit
         polling.part = 64 * word + bit.trailingZeroBitCount
         let descriptor = Int32(polling.position + polling.part)
-        let file = try table.file(at: descriptor)
+        let file = try table.file(at: descriptor, needing: .event)
         guard try poller.watch(file, at: descriptor, for: wantedEvents(asked, bit)) else { return false }
       }
       polling.part = 64 * (word + 1)

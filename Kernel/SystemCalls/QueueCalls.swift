@@ -49,7 +49,10 @@ extension SystemCall {
   }
 
   fileprivate func changeAndCollect(isOld: Bool) throws(Errno) -> Answer {
-    guard let file = try file(arguments.first.descriptor) as? EventQueueFile else { throw .ebadf }
+    var rights: CapabilityRights = []
+    if arguments.third.integer > 0 { rights.insert(.queueChange) }
+    if arguments.fifth.integer > 0 { rights.insert(.queueEvent) }
+    guard let file = try file(arguments.first.descriptor, needing: rights) as? EventQueueFile else { throw .ebadf }
     var pending = PendingEvents(
       changes: (arguments.second.raw, arguments.third.integer), events: (arguments.fourth.raw, arguments.fifth.integer),
       isOld: isOld)

@@ -34,7 +34,7 @@ extension SystemCall {
       }
     }
     let table = self.table
-    try table.makeRoom(for: control.fileCount)
+    try table.makeRoom(for: control.fileCount, limited: control.hasLimits)
     defer { table.endRoom(for: control.fileCount) }
     guard isReachable else { throw .efault }
     if partCount < control.partCount { place.isControlCut() }

@@ -80,10 +80,10 @@ extension SystemCall {
   private func makeSending(
     _ headers: TransferVector?, _ trailers: TransferVector?, _ flags: SendFileFlags
   ) throws(Errno) -> FileSending {
-    let source = try file(arguments.first.descriptor)
+    let source = try file(arguments.first.descriptor, needing: .positionedRead)
     guard source.flags.contains(.read) else { throw .ebadf }
     guard FileSending.canSend(source) else { throw .einval }
-    let target = try socketFile(arguments.second)
+    let target = try socketFile(arguments.second, needing: .write)
     guard target.isStream else { throw .einval }
     return try FileSending(
       from: source, at: UInt64(arguments.third.long), byteCount: arguments.fourth.raw, to: target, headers, trailers,

@@ -74,6 +74,7 @@ extension SystemCall {
       }
       return .value(UInt64(descriptor))
     }
+    if process.isInCapabilityMode { throw .ecapmode }
     let outcome = try withPath { path throws(Errno) in
       try lend { credentials, table throws(Errno) in
         try files.openSharedMemory(request, path: path, credentials, creationMask: mask, into: table)
@@ -139,7 +140,7 @@ extension SystemCall {
       let (offset, length) = (arguments.second.long, arguments.third.long)
       guard offset >= 0, length > 0 else { throw .einval }
       guard offset <= Int64.max - length else { throw .efbig }
-      let file = try file(arguments.first.descriptor)
+      let file = try file(arguments.first.descriptor, needing: .positionedWrite)
       guard hasReserve() else { return .restart }
       var place = thread.place.take()
       if case .wait(let awaited) = try file.allocate(to: offset + length, &place) {
@@ -159,7 +160,7 @@ extension SystemCall {
       offset <= Int64.max - length
     else { return try refuse(punch, .einval) }
     do throws(Errno) {
-      return try goOn(file(arguments.first.descriptor), punch)
+      return try goOn(file(arguments.first.descriptor, needing: .positionedWrite), punch)
     } catch {
       return try refuse(punch, error)
     }

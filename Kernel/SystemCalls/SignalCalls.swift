@@ -81,6 +81,7 @@ extension SystemCall {
     {
       return answer
     }
+    if process.isInCapabilityMode && arguments.first.integer != process.identifier { throw .ecapmode }
     guard let pending = try kernel.processes.kill(arguments.first.integer, signal, by: process) else {
       return .value(0)
     }
@@ -98,6 +99,9 @@ extension SystemCall {
   fileprivate func queueSignal() throws(Errno) -> Answer {
     let number = arguments.second.word
     let signal = try signal(Int32(bitPattern: number & 0x7fff_ffff))
+    if process.isInCapabilityMode && number >> 31 == 0 && arguments.first.integer != process.identifier {
+      throw .ecapmode
+    }
     let target = arguments.first.integer
     guard target > 0 else { throw .einval }
     let isForThread = number >> 31 != 0

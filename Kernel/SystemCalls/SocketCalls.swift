@@ -36,7 +36,7 @@ extension SystemCallTable {
       try call.connectSocket()
     }
     declare(.listen, "listen", [.descriptor, .integer]) { call throws(Errno) in
-      let file = try call.socketFile()
+      let file = try call.socketFile(needing: .listen)
       try file.listen(
         call.arguments.second.integer, call.process.credentials, process: call.process.identifier)
       return .value(0)
@@ -55,14 +55,14 @@ extension SystemCallTable {
     }
     declare(.shutdown, "shutdown", [.descriptor, .integer]) { call throws(Errno) in
       guard let kind = ShutdownKind(rawValue: call.arguments.second.integer) else { throw .einval }
-      let file = try call.socketFile()
+      let file = try call.socketFile(needing: .shutDown)
       return try file.shut(kind) ? .value(0) : call.goOnLater(.phase(.whole))
     }
     declare(.getsockname, "getsockname", [.descriptor, .pointer, .pointer]) { call throws(Errno) in
-      try call.tellName { file throws(Errno) in file.ownName }
+      try call.tellName(needing: .socketName) { file throws(Errno) in file.ownName }
     }
     declare(.getpeername, "getpeername", [.descriptor, .pointer, .pointer]) { call throws(Errno) in
-      try call.tellName { file throws(Errno) in try file.peerName() }
+      try call.tellName(needing: .peerName) { file throws(Errno) in try file.peerName() }
     }
     declareSocketOptionCalls()
     declareMessageCalls()
@@ -73,14 +73,16 @@ extension SystemCallTable {
 extension SystemCall {
   /// The socket that the first argument names.
   ///
-  /// Throws EBADF, ENOTSOCK.
-  func socketFile() throws(Errno) -> SocketFile { try socketFile(arguments.first) }
+  /// Throws EBADF, ENOTCAPABLE, ENOTSOCK.
+  func socketFile(needing rights: CapabilityRights) throws(Errno) -> SocketFile {
+    try socketFile(arguments.first, needing: rights)
+  }
 
   /// The socket that an argument names.
   ///
-  /// Throws EBADF, ENOTSOCK.
-  func socketFile(_ argument: Argument) throws(Errno) -> SocketFile {
-    guard let file = try file(argument.descriptor) as? SocketFile else { throw .enotsock }
+  /// Throws EBADF, ENOTCAPABLE, ENOTSOCK.
+  func socketFile(_ argument: Argument, needing rights: CapabilityRights) throws(Errno) -> SocketFile {
+    guard let file = try file(argument.descriptor, needing: rights) as? SocketFile else { throw .enotsock }
     return file
   }
 
@@ -148,13 +150,14 @@ extension SystemCall {
 
   fileprivate func bindSocket() throws(Errno) -> Answer {
     guard let address = try fetchSocketAddress(arguments.second.address, arguments.third.word) else { return .restart }
-    try kernel.files.bind(try socketFile(), to: address, process.credentials, mask: process.creationMask)
+    try kernel.files.bind(try socketFile(needing: .bind), to: address, process.credentials, mask: process.creationMask)
     return .value(0)
   }
 
   fileprivate func connectSocket() throws(Errno) -> Answer {
     guard let address = try fetchSocketAddress(arguments.second.address, arguments.third.word) else { return .restart }
-    try kernel.files.connect(try socketFile(), to: address, process.credentials, process: process.identifier)
+    try kernel.files.connect(
+      try socketFile(needing: .connect), to: address, process.credentials, process: process.identifier)
     return .value(0)
   }
 
@@ -162,7 +165,7 @@ extension SystemCall {
   fileprivate func bindSocketFromDescriptor() throws(Errno) -> Answer {
     guard let address = try fetchSocketAddress(arguments.third.address, arguments.fourth.word) else { return .restart }
     try kernel.files.bind(
-      try socketFile(arguments.second), to: address, from: pathStart(arguments.first), process.credentials,
+      try socketFile(arguments.second, needing: .bind), to: address, from: socketPathStart(), process.credentials,
       mask: process.creationMask)
     return .value(0)
   }
@@ -171,9 +174,15 @@ extension SystemCall {
   fileprivate func connectSocketFromDescriptor() throws(Errno) -> Answer {
     guard let address = try fetchSocketAddress(arguments.third.address, arguments.fourth.word) else { return .restart }
     try kernel.files.connect(
-      try socketFile(arguments.second), to: address, from: pathStart(arguments.first), process.credentials,
+      try socketFile(arguments.second, needing: .connect), to: address, from: socketPathStart(), process.credentials,
       process: process.identifier)
     return .value(0)
+  }
+
+  /// Where the path of bindat(2) and connectat(2) begins; that from no descriptor is for who may use all paths.
+  private func socketPathStart() throws(Errno) -> PathStart {
+    if process.isInCapabilityMode && arguments.first.descriptor == .currentDirectory { throw .ecapmode }
+    return openPathStart(arguments.first)
   }
 
   /// The length that a pointer names; nil when the call has to be answered with `restart`.
@@ -185,9 +194,11 @@ extension SystemCall {
   }
 
   /// getsockname(2) and getpeername(2): the length is read before the descriptor is looked at.
-  fileprivate func tellName(_ name: (SocketFile) throws(Errno) -> SocketName?) throws(Errno) -> Answer {
+  fileprivate func tellName(
+    needing rights: CapabilityRights, _ name: (SocketFile) throws(Errno) -> SocketName?
+  ) throws(Errno) -> Answer {
     guard let room = try fetchLength(arguments.third) else { return .restart }
-    let byteCount = stageAddress(try name(try socketFile()), at: 0)
+    let byteCount = stageAddress(try name(try socketFile(needing: rights)), at: 0)
     stage(UInt32(byteCount), at: 128)
     beginDelivery()
     let told = min(Int(room), byteCount)
@@ -202,13 +213,14 @@ extension SystemCall {
   /// cannot be stored: then the connection is closed.
   fileprivate func accept(_ flags: AcceptedFlags) throws(Errno) -> Answer {
     guard let room = try roomForName() else { return .restart }
-    return try accept(from: try socketFile(), flags, room, nil)
+    let file = try socketFile(needing: .accept)
+    return try accept(from: file, table.limits(of: arguments.first.descriptor.number), flags, room, nil)
   }
 
   /// Goes on with an accept(2) that has waited.
   func goOnAccepting(_ listener: SocketFile, _ place: SocketPlace) throws(Errno) -> Answer {
     guard let room = try roomForName() else { return wait(on: thread.wanted, then: .file(.accept(listener, place))) }
-    return try accept(from: listener, place.acceptedFlags, room, place)
+    return try accept(from: listener, place.acceptedLimits, place.acceptedFlags, room, place)
   }
 
   /// The room for the name of whoever connected; nil when the call has to wait for what the thread wants. Throws EFAULT.
@@ -217,7 +229,8 @@ extension SystemCall {
   }
 
   private func accept(
-    from listener: SocketFile, _ flags: AcceptedFlags, _ room: UInt32, _ place: SocketPlace?
+    from listener: SocketFile, _ limits: DescriptorLimits?, _ flags: AcceptedFlags, _ room: UInt32,
+    _ place: SocketPlace?
   ) throws(Errno) -> Answer {
     var isReachable = true
     let byteCount = min(Int(room), listener.nextNameByteCount)
@@ -232,11 +245,12 @@ extension SystemCall {
       }
     }
     let accepted = try lend { credentials, table throws(Errno) in
-      try kernel.files.accept(listener, flags, credentials, into: table)
+      try kernel.files.accept(listener, limits, flags, credentials, into: table)
     }
     guard let (descriptor, file) = accepted else {
       let place = place ?? listener.makePlace(receives: true)
       place.acceptedFlags = flags
+      place.acceptedLimits = limits
       return wait(on: place.awaitConnection(), then: .file(.accept(listener, place)))
     }
     if arguments.second.isNull { return .value(UInt64(descriptor)) }

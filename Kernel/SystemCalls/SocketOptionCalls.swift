@@ -26,7 +26,7 @@ extension SystemCall {
       room = told
       guard room <= UInt32(Int32.max) else { throw .einval }
     }
-    let file = try socketFile()
+    let file = try socketFile(needing: .getSocketOption)
     let (level, option) = (arguments.second.integer, arguments.third.integer)
     let result = thread.frame.value.buffer.withMutableBytes { bytes in
       Result { () throws(Errno) in try file.option(level, option, into: &bytes) }
@@ -44,7 +44,7 @@ extension SystemCall {
     let room = arguments.fifth.integer
     if arguments.fourth.isNull && room != 0 { throw .efault }
     guard room >= 0 else { throw .einval }
-    let file = try socketFile()
+    let file = try socketFile(needing: .setSocketOption)
     let (level, option) = (arguments.second.integer, arguments.third.integer)
     let byteCount = try SocketFile.valueByteCount(level, option)
     guard Int(room) >= byteCount else { throw .einval }

@@ -129,14 +129,20 @@ extension SystemCall {
   @inline(__always)
   var spaceReference: BackReference<AddressSpace> { process.space }
 
-  /// An open file. Throws EBADF when the descriptor is not open.
+  /// An open file, for what needs these rights.
+  ///
+  /// Throws EBADF when the descriptor is not open, ENOTCAPABLE when it is limited to other rights.
   @inline(__always)
-  func file(_ descriptor: Descriptor) throws(Errno) -> OpenFile { try table.file(at: descriptor.number) }
+  func file(_ descriptor: Descriptor, needing rights: CapabilityRights) throws(Errno) -> OpenFile {
+    try table.file(at: descriptor.number, needing: rights)
+  }
 
   /// The same, to be borrowed by a call that does not close it.
   @inline(__always)
-  func fileReference(_ descriptor: Descriptor) throws(Errno) -> BackReference<OpenFile> {
-    try table.reference(at: descriptor.number)
+  func fileReference(
+    _ descriptor: Descriptor, needing rights: CapabilityRights
+  ) throws(Errno) -> BackReference<OpenFile> {
+    try table.reference(at: descriptor.number, needing: rights)
   }
 
   /// Lends the identity and the descriptors of the process to a call that leaves them in place.

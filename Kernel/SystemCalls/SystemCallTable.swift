@@ -18,6 +18,8 @@ struct Preparation: OptionSet, BitwiseCopyable {
   static let copyIn = Preparation(rawValue: 4)
   /// Its first argument is the number of the call that is meant (`syscall`, `__syscall`).
   static let indirect = Preparation(rawValue: 8)
+  /// It names something that everybody shares, which a process in capability mode cannot.
+  static let naming = Preparation(rawValue: 16)
 }
 
 /// One entry of the table.
@@ -71,6 +73,8 @@ struct SystemCallTable {
     declareQueueCalls()
     declarePollCalls()
     declareSocketCalls()
+    declareFileSystemCalls()
+    declareCapabilityCalls()
   }
 
   /// Whether a number is that of a call that exists here.
@@ -78,6 +82,15 @@ struct SystemCallTable {
 
   /// Whether a number means nothing to FreeBSD either.
   func isUnknown(_ number: Int) -> Bool { entries[number].index == unknown.index }
+
+  /// A call is not for processes in capability mode: it gives ECAPMODE.
+  mutating func forbidInCapabilityMode(_ number: SystemCallNumber) {
+    precondition(exists(Int(number.rawValue)), "no such call")
+    entries[Int(number.rawValue)].preparation.insert(.naming)
+  }
+
+  /// Whether a call is for processes in capability mode, too.
+  func isAllowedInCapabilityMode(_ number: Int) -> Bool { !entries[number].preparation.contains(.naming) }
 
   /// Declares a call.
   ///

@@ -34,7 +34,7 @@ enum SystemControlTarget {
   /// The setting of a fail point.
   case failurePoint(FailurePoint)
   /// Something of a process; nil where none is named.
-  case process(SystemControl.Process, Int32?)
+  case process(SystemControl.Process, Int32?, withThreads: Bool)
   /// {0, 3}: from a name, given as the new value, to numbers.
   case numbersOfName
 }
@@ -60,10 +60,8 @@ extension SystemCall {
     let second = Int32(bitPattern: stagedWord(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier { return .numbersOfName }
     if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
-      guard count >= 3, let node = SystemControl.Process(rawValue: Int32(bitPattern: stagedWord(at: 8))) else {
-        throw .enoent
-      }
-      return .process(node, count == 4 ? Int32(bitPattern: stagedWord(at: 12)) : nil)
+      guard count >= 3 else { throw .enoent }
+      return try processNode(Int32(bitPattern: stagedWord(at: 8)), count)
     }
     guard count == 2 else { throw .enoent }
     if let point = FailurePoint(first, second) { return .failurePoint(point) }
@@ -71,13 +69,28 @@ extension SystemCall {
     return .node(node)
   }
 
+  /// What a number below KERN_PROC leads to, in a name of so many.
+  private func processNode(_ number: Int32, _ count: Int) throws(Errno) -> SystemControlTarget {
+    let identifier = count == 4 ? Int32(bitPattern: stagedWord(at: 12)) : nil
+    if let node = SystemControl.Process(rawValue: number) { return .process(node, identifier, withThreads: false) }
+    let plain = number & ~SystemControl.Process.withThreads
+    guard number & SystemControl.Process.withThreads != 0, let node = SystemControl.Process(rawValue: plain),
+      node.listsProcesses
+    else { throw .enoent }
+    return .process(node, identifier, withThreads: true)
+  }
+
   /// What the name in the buffer leads to, which ends with a NUL or after so many bytes.
   fileprivate func node(named byteCount: Int) throws(Errno) -> SystemControlTarget {
     let name = thread.frame.value.buffer.span.extracting(0..<textLength(byteCount))
     if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
-    if name.spells(SystemControl.Process.path.name) { return .process(.path, nil) }
-    if name.spells(SystemControl.Process.trampoline.name) { return .process(.trampoline, nil) }
-    if name.spells(SystemControl.Process.descriptorCount.name) { return .process(.descriptorCount, nil) }
+    var number: Int32 = 0
+    while number <= SystemControl.Process.descriptorCount.rawValue {
+      if let node = SystemControl.Process(rawValue: number), name.spells(node.name) {
+        return .process(node, nil, withThreads: false)
+      }
+      number += 1
+    }
     guard let node = kernel.controls.node(name) else { throw .enoent }
     return .node(node)
   }
@@ -96,11 +109,27 @@ extension SystemCall {
       guard let word = try fetchLong(oldLength.address) else { return .restart }
       room = word
     }
+    if process.isInCapabilityMode { try checkCapability(of: target) }
     switch target {
     case .node(let node): return try control(node, room)
     case .failurePoint(let point): return try control(point, room)
-    case .process(let node, let identifier): return try control(node, of: identifier, room)
+    case .process(let node, let identifier, let tellsThreads):
+      return node.listsProcesses
+        ? try listProcesses(node, identifier, tellsThreads, room) : try control(node, of: identifier, room)
     case .numbersOfName: return try numbersOfName(room)
+    }
+  }
+
+  /// A process in capability mode reads what the system is, and sets nothing.
+  ///
+  /// Throws EPERM.
+  private func checkCapability(of target: SystemControlTarget) throws(Errno) {
+    switch target {
+    case .node(let node): guard node.isHarmless, arguments.fifth.isNull else { throw .eperm }
+    case .numbersOfName: break
+    case .process(_, let identifier, _):
+      guard identifier == process.identifier || identifier == -1 else { throw .eperm }
+    case .failurePoint: throw .eperm
     }
   }
 
@@ -116,7 +145,8 @@ extension SystemCall {
     switch node.content {
     case .value(let read): size = stage(read(kernel))
     case .random: size = stageRandom(room, limit: SystemCallLimits.randomNodeByteCount)
-    case .nameList: return try continueList(PendingNameList(room: room))
+    case .nameList:
+      return try continueListing(PendingListing(.names(NameListing(), isAtName: false), room: room))
     case .inspection:
       // The reader is told of a violation, and so is the console.
       guard process.credentials.isSuperuser else { throw .eperm }
@@ -197,7 +227,7 @@ extension SystemCall {
     switch try node(named: Int(newLength)) {
     case .node(let node): return try giveValue(stage(node.first, node.second), room)
     case .failurePoint(let point): return try giveValue(stage(point.identifier.0, point.identifier.1), room)
-    case .process(let node, _):
+    case .process(let node, _, _):
       stage(node.rawValue, at: 8)
       return try giveValue(stage(SystemControl.Top.kern, SystemControl.Kern.process) + 4, room)
     case .numbersOfName: throw .enoent
@@ -265,8 +295,51 @@ extension SystemCall {
       stage(ABI.UserSpace.signalTrampoline, at: 0)
       stage(ABI.UserSpace.signalTrampoline + ABI.UserSpace.signalTrampolineByteCount, at: 8)
       return try giveValue(SystemCall.trampolineByteCount, room)
-    case .descriptorCount: throw .einval
+    case .descriptors, .mappings:
+      guard subject.state == .running else { throw .esrch }
+      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
+      let listed = ListedProcess(subject)
+      return try continueListing(
+        PendingListing(
+          node == .mappings
+            ? .mappings(listed, MappingListing())
+            : .descriptors(listed, next: SystemCall.firstListedFile), room: room))
+    case .creationMask:
+      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
+      stage(subject.creationMask.rawValue)
+      return try giveValue(2, room)
+    case .release:
+      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
+      stage(InterfaceLimits.osReleaseDate)
+      return try giveValue(4, room)
+    default: throw .einval
     }
+  }
+
+  /// Processes, each of them or each of their threads.
+  ///
+  /// Throws EINVAL unless what chooses among them is there, ESRCH for a single one that is not.
+  private func listProcesses(
+    _ node: SystemControl.Process, _ identifier: Int32?, _ tellsThreads: Bool, _ room: UInt64
+  ) throws(Errno) -> Answer {
+    guard arguments.fifth.isNull else { throw .eperm }
+    guard identifier != nil || node == .all || node == .processes else { throw .einval }
+    let chosen = identifier ?? 0
+    let selection: ProcessSelection
+    switch node {
+    case .identifier:
+      guard let subject = kernel.processes.process(chosen) else { throw .esrch }
+      selection = .one(subject.slot)
+    case .group: selection = .group(chosen)
+    case .session: selection = .session(chosen)
+    case .effectiveUser: selection = .user(UInt32(bitPattern: chosen), isReal: false)
+    case .realUser: selection = .user(UInt32(bitPattern: chosen), isReal: true)
+    case .realGroup: selection = .userGroup(UInt32(bitPattern: chosen), isReal: true)
+    case .effectiveGroup: selection = .userGroup(UInt32(bitPattern: chosen), isReal: false)
+    default: selection = .all
+    }
+    return try continueListing(
+      PendingListing(.processes(ProcessListing(selection, tellsThreads: tellsThreads)), room: room))
   }
 
   /// The bytes of a struct kinfo_sigtramp.

@@ -56,6 +56,8 @@ final class SystemControlNode {
   let content: SystemControlContent
   /// Whether it can be set.
   let setting: SystemControlSetting
+  /// Whether a process in capability mode may read it (CTLFLAG_CAPRD).
+  fileprivate(set) var isHarmless = false
 
   init(
     _ name: String, _ first: Int32, _ second: Int32, _ content: SystemControlContent,
@@ -102,10 +104,12 @@ struct SystemControlTable {
 
   init() {
     addSystem()
+    addHardware()
+    // So far it is what the system is, and nothing of what happens on it.
+    for node in nodes { node.isHarmless = true }
     addFilesAndProcesses()
     addThreads()
     addSignals()
-    addHardware()
     addMemory()
     addSockets()
   }
@@ -238,9 +242,6 @@ struct SystemControlTable {
       { _ in .integer(UInt32(ProcessLimits.maximumThreadsPerProcess)) })
     add("kern.maxthread", kern, nil, { .integer(UInt32(clamping: $0.processes.maximumThreadCount)) })
     add("kern.ipc.umtx_max_robust", kern, nil, { _ in .integer(UInt32(ProcessLimits.robustMutexCount)) })
-    add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
-    add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
-    add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
   }
 
   private mutating func addSignals() {
@@ -285,17 +286,22 @@ struct SystemControlTable {
     let hardware = SystemControl.Top.hw
     add("hw.machine", hardware, Hardware.machine, { _ in .text("amd64") })
     add("hw.ncpu", hardware, Hardware.processorCount, { _ in .integer(1) })
-    add(
-      "hw.physmem", hardware, Hardware.physicalMemory, { .long(UInt64($0.physicalFrameCount) * Page.byteCount) })
+    let kern = SystemControl.Top.kern
+    add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
+    add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
+    add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
     add("hw.pagesize", hardware, Hardware.pageSize, { _ in .integer(UInt32(Page.byteCount)) })
-    add(
-      "security.bsd.stack_guard_page", SystemControl.Top.security, nil,
-      { .integer(UInt32(truncatingIfNeeded: $0.memory.stackGuardPageCount)) },
-      .settable({ $0.memory.stackGuardPageCount = UInt64($1) }))
   }
 
   private mutating func addMemory() {
     let memory = SystemControl.Top.vm
+    add(
+      "hw.physmem", SystemControl.Top.hw, SystemControl.Hardware.physicalMemory,
+      { .long(UInt64($0.physicalFrameCount) * Page.byteCount) })
+    add(
+      "security.bsd.stack_guard_page", SystemControl.Top.security, nil,
+      { .integer(UInt32(truncatingIfNeeded: $0.memory.stackGuardPageCount)) },
+      .settable({ $0.memory.stackGuardPageCount = UInt64($1) }))
     add(
       "vm.overcommit", memory, SystemControl.VirtualMemory.overcommit,
       { .integer($0.memory.accounting.overcommit) }, .settable({ $0.memory.setOvercommit($1) }))

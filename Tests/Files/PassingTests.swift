@@ -57,7 +57,7 @@ extension Machine {
     transfer.socketPlace = place
     while try step(file.receive(&transfer, space)) {}
     guard let control = place.control else { return [] }
-    try table.makeRoom(for: control.fileCount)
+    try table.makeRoom(for: control.fileCount, limited: false)
     defer { table.endRoom(for: control.fileCount) }
     var lists: [[Int32]] = []
     for part in 0..<control.partCount {

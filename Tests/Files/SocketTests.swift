@@ -55,7 +55,7 @@ extension Machine {
 
   func accept(_ descriptor: Int32) throws(Errno) -> Int32? {
     try files.accept(
-      try socket(descriptor), .given(nonBlocking: true, closeOnExec: false), caller, into: table)?.0
+      try socket(descriptor), nil, .given(nonBlocking: true, closeOnExec: false), caller, into: table)?.0
   }
 
   /// An option that is an int.

@@ -100,7 +100,7 @@ public final class QueueExperiment {
     var made: [EventQueueFile] = []
     for _ in 0..<count {
       let descriptor = try files.makeQueue(for: 1, caller, limit: 0, closeOnExec: false, in: table)
-      guard let file = try table.file(at: descriptor) as? EventQueueFile else { continue }
+      guard let file = try table.file(at: descriptor, needing: []) as? EventQueueFile else { continue }
       if case .multi(let word) = sharing {
         var data = [64 of UInt8](repeating: 0)
         for index in 0..<4 { data[index] = UInt8(truncatingIfNeeded: word >> UInt32(8 * index)) }

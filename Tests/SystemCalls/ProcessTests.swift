@@ -165,7 +165,7 @@ import Testing
       #expect(kernel.call(.syscallWide, UInt64(number))?.errno == .enosys, "\(number)")
       count += 1
     }
-    #expect(count > 250 && kernel.report == nil)
+    #expect(count > 230 && kernel.report == nil)
   }
 
   @Test func `indirect calls shift their arguments`() throws {

@@ -127,6 +127,17 @@ public final class PipeFile: OpenFile {
     try send(&transfer, space)
   }
 
+  /// PIPE_BUF: so many bytes are written as a whole or not at all.
+  public static var atomicWriteByteCount: Int { PipeLimits.atomicByteCount }
+
+  override var informationType: FileInformationType { .pipe }
+
+  override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    let other = peer.instance?.inode ?? 0
+    information.setPipe(number: inode, peer: other, byteCount: UInt32(clamping: queuedByteCount))
+    return 0
+  }
+
   /// fstat(2).
   public override func status() throws(Errno) -> Stat {
     var stat = Stat()

@@ -29,7 +29,7 @@ extension EventQueue {
     var file: OpenFile?
     if change.filter.isOfDescriptor {
       guard let descriptor = Int32(exactly: change.identifier) else { throw .ebadf }
-      let found = try table.file(at: descriptor)
+      let found = try table.file(at: descriptor, needing: .event)
       guard BackReference(found).rawAddress != self.file.rawAddress else { throw .einval }
       file = found
     }

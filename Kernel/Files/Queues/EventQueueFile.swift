@@ -20,6 +20,13 @@ public final class EventQueueFile: OpenFile {
   /// It is not handed to children.
   override var isForOneProcess: Bool { true }
 
+  override var informationType: FileInformationType { .queue }
+
+  override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    information.setQueue(number: queue.number, count: Int32(clamping: queue.readyCount))
+    return 0
+  }
+
   /// fstat(2): a pipe of nothing.
   public override func status() throws(Errno) -> Stat {
     var stat = Stat()

@@ -108,7 +108,9 @@ public final class Poller: Nameable {
     if handle.isNone { return nil }
     watchers.pollers[record].firstSignalled = watchers.pollWatches[handle].nextSignalled
     watchers.pollWatches[handle].isSignalled = false
-    guard let file = try? table.file(at: watchers.pollWatches[handle].descriptor) else { return PollEvents.invalid }
+    guard let file = try? table.file(at: watchers.pollWatches[handle].descriptor, needing: .event) else {
+      return PollEvents.invalid
+    }
     if watchers.pollWatches[handle].file != BackReference(file) {
       watchers.unlink(handle)
       watchers.link(handle, to: file)

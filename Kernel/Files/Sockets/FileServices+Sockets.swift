@@ -210,13 +210,20 @@ extension FileServices {
   /// accept(2): the descriptor and the socket; nil when there is none yet (`SocketPlace.awaitConnection`).
   ///
   /// Throws EINVAL for a socket that does not listen; ENFILE, EMFILE; the pending error; EAGAIN instead of waiting.
+  ///
+  /// - Parameter limits: what the descriptor of the listening socket is limited to, and so that of the connection.
   public func accept(
-    _ file: SocketFile, _ flags: AcceptedFlags, _ caller: Credentials, into table: FileTable
+    _ file: SocketFile, _ limits: DescriptorLimits?, _ flags: AcceptedFlags, _ caller: Credentials,
+    into table: FileTable
   ) throws(Errno) -> (Int32, SocketFile)? {
     let listener = file.socket
     guard listener.has(.listening) else { throw .einval }
     try admitFile(caller)
     let descriptor = try table.reserveLowest()
+    if limits != nil && !table.prepareLimits(descriptor) {
+      table.abandon(descriptor)
+      throw .emfile
+    }
     if let error = listener.takePendingError() {
       table.abandon(descriptor)
       throw error
@@ -237,6 +244,7 @@ extension FileServices {
     let accepted = SocketFile(self, socket, fileFlags)
     if case .inherited = flags { accepted.signalOwner = file.signalOwner }
     table.fill(descriptor, accepted, closeOnExec: closesOnExec)
+    if let limits { table.putLimits(limits, of: descriptor) }
     return (descriptor, accepted)
   }
 }

@@ -176,7 +176,7 @@ extension Socket {
     guard let place = transfer.socketPlace, place.wantsControl else { return }
     if let table = place.table.instance {
       do throws(Errno) {
-        try table.makeRoom(for: control.fileCount)
+        try table.makeRoom(for: control.fileCount, limited: control.hasLimits)
       } catch {
         // The bytes stay.
         tellSender()

@@ -17,6 +17,8 @@ public final class SocketControl: Nameable {
   let services: SocketServices
   let account: UserAccount
   private(set) var chunk: Handle<SocketChunk>
+  /// What the descriptors are limited to, each at the place that its file has in the other chunk; none while no descriptor is.
+  private var limitChunk = Handle<SocketChunk>.none
   /// Descriptors in it.
   public private(set) var fileCount = 0
   /// How many of them, from the first on, have been taken.
@@ -59,8 +61,11 @@ public final class SocketControl: Nameable {
 
   /// Bytes of the kernel's memory that its chunk takes.
   var kernelByteCount: Int { services.chunks[chunk].kernelByteCount }
+  /// The same of the chunk for limits, if there is one.
+  var limitByteCount: Int { limitChunk.isNone ? 0 : services.chunks[limitChunk].kernelByteCount }
 
   deinit {
+    dropLimits()
     account.countKernelMemory(-kernelByteCount)
     services.liveControlCount -= 1
     leaveHolder()
@@ -140,8 +145,11 @@ public final class SocketControl: Nameable {
 
   // MARK: Files
 
-  /// Adds a file: it is in flight from now on.
-  func add(_ file: OpenFile) {
+  /// Adds a file, and what its descriptor is limited to: it is in flight from now on.
+  ///
+  /// Throws ENOBUFS when there is no memory.
+  func add(_ file: OpenFile, _ limits: DescriptorLimits?) throws(Errno) {
+    if let limits { try add(limits) }
     if services.enterFlight(file, at: services.place(of: chunk, at: 8 &* UInt32(fileCount))) { holdsSockets = true }
     fileCount += 1
   }
@@ -151,6 +159,55 @@ public final class SocketControl: Nameable {
     services.memory.physical.load(
       bytesOf: BackReference<OpenFile>.self, at: services.place(of: chunk, at: 8 &* UInt32(index)))
   }
+
+  /// Adds what the descriptor of the next file is limited to.
+  private func add(_ limits: DescriptorLimits) throws(Errno) {
+    if limitChunk.isNone {
+      guard let chunk = services.makeChunk(forByteCount: Int(Page.byteCount)) else { throw .enobufs }
+      limitChunk = chunk
+      account.countKernelMemory(services.chunks[chunk].kernelByteCount)
+      for index in 0..<SocketControl.mostFiles {
+        services.memory.physical.store(
+          bytesOf: HeldReference<DescriptorLimits>(), at: services.place(of: chunk, at: 8 &* UInt32(index)))
+      }
+    }
+    var held = HeldReference<DescriptorLimits>()
+    held.fill(limits)
+    services.memory.physical.store(bytesOf: held, at: services.place(of: limitChunk, at: 8 &* UInt32(fileCount)))
+  }
+
+  /// What the descriptor of a file is limited to, for who looks only.
+  func limits(at index: Int) -> BackReference<DescriptorLimits> {
+    if limitChunk.isNone { return BackReference() }
+    return services.memory.physical.load(
+      bytesOf: HeldReference<DescriptorLimits>.self, at: services.place(of: limitChunk, at: 8 &* UInt32(index))
+    ).borrowed
+  }
+
+  /// Takes what the descriptor of a file is limited to.
+  private func takeLimits(at index: Int) -> DescriptorLimits? {
+    if limitChunk.isNone { return nil }
+    let place = services.place(of: limitChunk, at: 8 &* UInt32(index))
+    var held = services.memory.physical.load(bytesOf: HeldReference<DescriptorLimits>.self, at: place)
+    let limits = held.take()
+    services.memory.physical.store(bytesOf: held, at: place)
+    return limits
+  }
+
+  /// Whether a descriptor is limited.
+  public var hasLimits: Bool { !limitChunk.isNone }
+
+  /// Drops what all descriptors are limited to.
+  private func dropLimits() {
+    if limitChunk.isNone { return }
+    for index in 0..<fileCount { _ = takeLimits(at: index) }
+    account.countKernelMemory(-services.chunks[limitChunk].kernelByteCount)
+    services.release(limitChunk)
+    limitChunk = .none
+  }
+
+  /// Descriptors that one message can have.
+  private static var mostFiles: Int { Int(Page.byteCount) / 8 }
 
   /// Takes the next file.
   private func takeFile() -> OpenFile? {
@@ -166,8 +223,10 @@ public final class SocketControl: Nameable {
     for _ in 0..<count {
       let descriptor = try table.reserveLowest()
       services.touch(at: services.place(of: chunk, at: 8 &* UInt32(takenCount)))
+      let limits = takeLimits(at: takenCount)
       guard let file = takeFile() else { continue }
       table.fill(descriptor, file, closeOnExec: closeOnExec)
+      if let limits { table.putLimits(limits, of: descriptor) }
       try tell(descriptor)
     }
   }
@@ -250,7 +309,7 @@ extension SocketControl {
     for index in 0..<count {
       let file = try table.file(at: Int32(bitPattern: input.word(at: first + 4 * index)))
       if file.isForOneProcess { throw .eopnotsupp }
-      add(file)
+      try add(file, table.limits(of: Int32(bitPattern: input.word(at: first + 4 * index))))
     }
     if count > 0 { addPart(.rights, fileCount: count) }
   }
@@ -259,11 +318,17 @@ extension SocketControl {
 extension FileTable {
   /// Makes room for so many more descriptors, to be filled in this event; then `endRoom` has to be called.
   ///
+  /// - Parameter limited: whether there must be room for limits, too.
+  ///
   /// Throws EMFILE when there are not as many numbers, or no memory for them; then nothing has changed.
-  public func makeRoom(for count: Int) throws(Errno) {
+  public func makeRoom(for count: Int, limited: Bool) throws(Errno) {
     var next: Int32 = 0
     do throws(Errno) {
-      for _ in 0..<count { next = try reserveLowest(atOrAbove: next) + 1 }
+      for _ in 0..<count {
+        let descriptor = try reserveLowest(atOrAbove: next)
+        if limited && !prepareLimits(descriptor) { throw .emfile }
+        next = descriptor + 1
+      }
     } catch {
       endRoom(for: count)
       throw .emfile
@@ -272,6 +337,7 @@ extension FileTable {
 
   /// Gives back what was made for descriptors that have not come.
   public func endRoom(for count: Int) {
+    if limitLeafCount != 0 { releaseLimitLeaf(of: 0) }
     // What was made for the lowest free numbers lies from the first free one on.
     guard count > 0, near.used == UInt64.max || near.used.nonzeroBitCount + count > 64 else { return }
     var start = lowestFarFree(from: FileLimits.leafDescriptorCount) & ~63

@@ -68,6 +68,13 @@ public final class SocketFile: OpenFile {
     return try socket.send(&transfer, space, isImmediate: isImmediate(transfer))
   }
 
+  override var informationType: FileInformationType { .socket }
+
+  override func describe(_ information: inout FileInformation, _ path: inout [1024 of UInt8]) -> Int {
+    socket.describe(&information)
+    return put("local", into: &path)
+  }
+
   /// fstat(2).
   public override func status() throws(Errno) -> Stat {
     var stat = Stat()

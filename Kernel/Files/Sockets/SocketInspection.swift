@@ -13,6 +13,8 @@ struct SocketInspection {
   private var visitedPlacesInLines = 0
   private var controlCount = 0
   private var flightCount = 0
+  /// Limits of descriptors in messages that were found for the first time.
+  private(set) var limitsCount = 0
 
   /// Visits a socket, what waits in it, and the sockets that only it reaches. Calls `visitCredentials` for whoever is at the
   /// other end, and `visitFile` for the files of messages, but those of sockets (`visitFlights`).
@@ -117,7 +119,14 @@ struct SocketInspection {
     controlCount += 1
     chunkCount += 1
     if services.chunks[control.chunk].frame != .none { frameCount += 1 }
-    memory.count(kernelByteCount: control.kernelByteCount, of: control.account)
+    memory.count(kernelByteCount: control.kernelByteCount + control.limitByteCount, of: control.account)
+    if control.hasLimits {
+      chunkCount += 1
+      frameCount += 1
+      for index in control.takenCount..<control.fileCount {
+        if let limits = control.limits(at: index).instance { limitsCount += limits.visit(&memory) }
+      }
+    }
     visitFiles(of: control.chunk, from: control.takenCount, count: control.fileCount, services, &memory, visitFile)
   }
 

@@ -91,6 +91,8 @@ public final class SocketPlace: Nameable {
   public internal(set) var control: SocketControl?
   /// What the file of an accepted connection is to be like, for a call that waits for one.
   public var acceptedFlags = AcceptedFlags.inherited
+  /// What its descriptor will be limited to: what that of the listening socket was.
+  public var acceptedLimits: DescriptorLimits?
   /// Whether everything was received, but not all of it stored.
   public var isReceived = false
   /// MSG_EOR, MSG_TRUNC and MSG_CTRUNC of what was received.

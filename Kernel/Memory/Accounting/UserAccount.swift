@@ -90,6 +90,10 @@ public enum KernelMemoryCost {
   public static let sharedMemoryObject = 192
   /// What an object has besides that is found by a place in another.
   public static let keyedObject = 64
+  /// The limits of a descriptor.
+  public static let descriptorLimits = 96
+  /// A list of requests of ioctl(2) that some are limited to.
+  public static let requestList = 1088
   /// An open file, which is counted with the process that has the descriptor.
   public static let openFile = 128
 }

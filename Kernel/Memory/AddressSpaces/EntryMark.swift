@@ -12,6 +12,9 @@ public struct EntryAdvice: Equatable, BitwiseCopyable, Sendable {
   /// Nothing special.
   init() {}
 
+  /// Whether it is not to be in core files (MADV_NOCORE).
+  var excludesCore: Bool { bits & 8 != 0 }
+
   /// Takes over what a program says now.
   mutating func take(_ advice: MemoryAdvice) {
     switch advice {

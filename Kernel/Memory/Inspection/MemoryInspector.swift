@@ -258,7 +258,7 @@ public struct MemoryInspector: ~Copyable {
   private mutating func count(_ object: VMObject) {
     object.inspectedReferences += 1
     foundReferences += 1
-    require(object.inspectedReferences <= object.referenceCount, "more references than counted", 0)
+    require(Int(object.inspectedReferences) <= object.referenceCount, "more references than counted", 0)
   }
 
   /// Checks an object at its first visit, and the ones behind it.

@@ -126,7 +126,7 @@ extension VMObject {
 
   /// The counts that the object keeps of its own pages and dependants.
   public var inspectedCounts: (resident: Int, swapped: Int, blocks: Int, shadows: Int, charge: UInt64) {
-    (residentCount, swappedCount, blockCount, shadowCount, charge)
+    (residentCount, swappedCount, blockCount, Int(shadowCount), charge)
   }
 }
 

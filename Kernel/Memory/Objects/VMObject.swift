@@ -11,7 +11,7 @@
 // - `account` counts the object's pages as they come and go, and what its index takes (UserAccount.swift).
 // - A page whose frame is not dirty equals its swap block, or is all zeros when it has none.
 public import ABI
-import Primitives
+public import Primitives
 
 /// What an object is for.
 public enum VMObjectKind: Sendable {
@@ -19,6 +19,12 @@ public enum VMObjectKind: Sendable {
   case anonymous
   /// A POSIX shared memory object, or the buffer of a pipe: never the target of a collapse.
   case sharedMemory
+}
+
+/// What is in front of an object that has a name of its own, for who looks from a mapping.
+open class VMObjectHolder: Nameable {
+  /// One that holds nothing yet.
+  public init() {}
 }
 
 /// A pageable store, chained by shadowing.
@@ -60,7 +66,9 @@ public final class VMObject: AnyOwner {
   var firstShadow = BackReference<VMObject>()
   var nextShadow = BackReference<VMObject>()
   var previousShadow = BackReference<VMObject>()
-  var shadowCount = 0
+  /// What it belongs to, if that is still there and has a name of its own.
+  public var holder = BackReference<VMObjectHolder>()
+  var shadowCount: Int32 = 0
   /// Whether those who show it are to know that it is no good any more (UMTX_SHM_DESTROY).
   public var isDestroyed = false
   /// Whether pages behind the end may be there: they were wired when the object shrank.
@@ -69,7 +77,7 @@ public final class VMObject: AnyOwner {
   /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
   var isSeenOnce = false
   /// References found by the inspection in progress, and which inspection that is.
-  var inspectedReferences = 0
+  var inspectedReferences: Int32 = 0
   var inspection: UInt32 = 0
   /// The size of a process in which the object was counted last (`MemorySystem.beginSize`).
   var countedIn: UInt32 = 0

@@ -44,10 +44,10 @@
 #define F_SETLKW 13
 #define F_RDAHEAD 16
 #define F_DUPFD_CLOEXEC 17
+#define F_KINFO 22
 #define F_DUP2FD_CLOEXEC 18
 #define F_ADD_SEALS 19
 #define F_GET_SEALS 20
-#define F_KINFO 22
 #define FD_CLOEXEC 1
 #define F_SEAL_SEAL 1
 #define F_SEAL_SHRINK 2

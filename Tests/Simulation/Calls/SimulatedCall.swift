@@ -118,7 +118,9 @@ extension SimulatedCall {
 /// Every call of the simulation.
 enum SimulatedCalls {
   static let all: [any SimulatedCall.Type] =
-    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + processCalls
+    memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + fileSystemCalls
+    + capabilityCalls
+    + processCalls
     + threadCalls + priorityCalls + signalCalls + queueCalls + pollCalls + socketCalls + pathCalls + identityCalls
     + timeCalls + timerCalls
     + systemCalls + [ValueCall.self]

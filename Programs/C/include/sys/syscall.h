@@ -169,6 +169,7 @@
 #define SYS_renameat 501
 #define SYS_unlinkat 503
 #define SYS_closefrom 509
+#define SYS___cap_rights_get 515
 #define SYS_cap_enter 516
 #define SYS_cap_getmode 517
 #define SYS_pdfork 518
@@ -176,6 +177,8 @@
 #define SYS_posix_fallocate 530
 #define SYS_wait6 532
 #define SYS_cap_rights_limit 533
+#define SYS_cap_ioctls_limit 534
+#define SYS_cap_ioctls_get 535
 #define SYS_cap_fcntls_limit 536
 #define SYS_cap_fcntls_get 537
 #define SYS_bindat 538

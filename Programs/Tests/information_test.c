@@ -1,0 +1,138 @@
+// information_test: what procstat(1), fstat(1), ps(1) and posixshmcontrol(1) ask the kernel for: descriptors, mappings, processes and
+// names of shared memory (spec abi.md, "kinfo_file").
+
+#include <sys/socket.h>
+#include <sys/user.h>
+
+#include "check.h"
+
+static char buffer[128 << 10];
+
+static size_t read_node(int *name, unsigned count) {
+  size_t length = sizeof buffer;
+  CHECK_EQUAL(sysctl(name, count, buffer, &length, NULL, 0), 0);
+  return length;
+}
+
+static struct kinfo_file *find_file(size_t length, int descriptor) {
+  for (size_t position = 0; position < length;) {
+    struct kinfo_file *file = (struct kinfo_file *)(buffer + position);
+    CHECK(file->kf_structsize > 0);
+    if (file->kf_fd == descriptor) return file;
+    position += (size_t)file->kf_structsize;
+  }
+  return NULL;
+}
+
+TEST(procstat_f) {
+  shm_unlink("/information");
+  int named = shm_open("/information", O_RDWR | O_CREAT, 0640), pair[2];
+  CHECK(named >= 0);
+  CHECK_EQUAL(ftruncate(named, 4321), 0);
+  CHECK_EQUAL(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+  int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_FILEDESC, getpid()};
+  size_t length = read_node(name, 4);
+  struct kinfo_file *file = find_file(length, named);
+  CHECK(file != NULL);
+  CHECK_EQUAL(file->kf_type, KF_TYPE_SHM);
+  CHECK_EQUAL(file->kf_un.kf_file.kf_file_size, 4321);
+  CHECK_EQUAL(file->kf_un.kf_file.kf_file_mode, S_IFREG | 0640);
+  CHECK_EQUAL(file->kf_flags, KF_FLAG_READ | KF_FLAG_WRITE);
+  CHECK(strcmp(file->kf_path, "/information") == 0);
+  struct kinfo_file *first = find_file(length, pair[0]), *second = find_file(length, pair[1]);
+  CHECK(first != NULL && second != NULL);
+  CHECK_EQUAL(first->kf_type, KF_TYPE_SOCKET);
+  CHECK_EQUAL(first->kf_un.kf_sock.kf_sock_domain0, AF_UNIX);
+  CHECK_EQUAL(first->kf_un.kf_sock.kf_sock_type0, SOCK_DGRAM);
+  CHECK_EQUAL(first->kf_un.kf_sock.kf_sock_unpconn, second->kf_un.kf_sock.kf_sock_pcb);
+  struct kinfo_file *program = find_file(length, KF_FD_TYPE_TEXT);
+  CHECK(program != NULL && strcmp(program->kf_path, "/bin/information_test") == 0);
+  CHECK(find_file(length, KF_FD_TYPE_CWD) != NULL && find_file(length, KF_FD_TYPE_ROOT) != NULL);
+  struct kinfo_file one = {.kf_structsize = sizeof one};
+  CHECK_EQUAL(fcntl(named, F_KINFO, &one), 0);
+  CHECK(one.kf_fd == named && strcmp(one.kf_path, "/information") == 0);
+  CHECK_EQUAL(shm_unlink("/information"), 0);
+}
+
+TEST(procstat_v) {
+  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
+  CHECK(descriptor >= 0);
+  CHECK_EQUAL(ftruncate(descriptor, 8 * PAGE_SIZE), 0);
+  char *memory = mmap(NULL, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  CHECK(memory != MAP_FAILED);
+  for (int page = 0; page < 3; page++) memory[page * PAGE_SIZE] = 1;
+  int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_VMMAP, getpid()};
+  size_t length = read_node(name, 4), position = 0;
+  struct kinfo_vmentry *found = NULL;
+  while (position < length) {
+    struct kinfo_vmentry *entry = (struct kinfo_vmentry *)(buffer + position);
+    if (entry->kve_start == (uint64_t)(uintptr_t)memory) found = entry;
+    CHECK(entry->kve_structsize > 0 && entry->kve_start < entry->kve_end);
+    position += (size_t)entry->kve_structsize;
+  }
+  CHECK(found != NULL);
+  CHECK_EQUAL(found->kve_end - found->kve_start, 8 * PAGE_SIZE);
+  CHECK_EQUAL(found->kve_type, KVME_TYPE_SWAP);
+  CHECK_EQUAL(found->kve_flags, KVME_FLAG_POSIXSHM);
+  CHECK_EQUAL(found->kve_protection, KVME_PROT_READ | KVME_PROT_WRITE);
+  CHECK_EQUAL(found->kve_resident, 3);
+  CHECK_EQUAL(found->kve_ref_count, 2);
+}
+
+TEST(ps) {
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    sleep(60);
+    _exit(0);
+  }
+  sched_yield();
+  int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_ALL};
+  size_t length = read_node(name, 3);
+  CHECK_EQUAL(length % sizeof(struct kinfo_proc), 0);
+  struct kinfo_proc *own = NULL, *other = NULL;
+  for (struct kinfo_proc *process = (struct kinfo_proc *)buffer; (char *)process < buffer + length; process++) {
+    CHECK_EQUAL(process->ki_structsize, sizeof *process);
+    if (process->ki_pid == getpid()) own = process;
+    if (process->ki_pid == child) other = process;
+  }
+  CHECK(own != NULL && other != NULL);
+  CHECK_EQUAL(other->ki_ppid, getpid());
+  CHECK_EQUAL(own->ki_stat, SRUN);
+  CHECK(strcmp(own->ki_comm, "information_test") == 0);
+  CHECK(own->ki_size > 0 && own->ki_rssize > 0 && own->ki_start.tv_sec > 0);
+  int one[] = {CTL_KERN, KERN_PROC, KERN_PROC_PID, child};
+  CHECK_EQUAL(read_node(one, 4), sizeof(struct kinfo_proc));
+  CHECK_EQUAL(kill(child, SIGKILL), 0);
+  CHECK_EQUAL(waitpid(child, NULL, 0), child);
+  size_t room = sizeof buffer;
+  CHECK_ERRNO(ESRCH, sysctl(one, 4, buffer, &room, NULL, 0));
+}
+
+TEST(posixshmcontrol_list) {
+  char path[16];
+  for (int index = 0; index < 40; index++) {
+    snprintf(path, sizeof path, "/list%d", index);
+    shm_unlink(path);
+    int descriptor = shm_open(path, O_RDWR | O_CREAT, 0600);
+    CHECK(descriptor >= 0);
+    CHECK_EQUAL(ftruncate(descriptor, 100 + index), 0);
+    close(descriptor);
+  }
+  size_t length = sizeof buffer, position = 0;
+  CHECK_EQUAL(sysctlbyname("kern.ipc.posix_shm_list", buffer, &length, NULL, 0), 0);
+  int found = 0;
+  while (position < length) {
+    struct kinfo_file *file = (struct kinfo_file *)(buffer + position);
+    if (strncmp(file->kf_path, "/list", 5) == 0) {
+      CHECK_EQUAL(file->kf_un.kf_file.kf_file_size, 100 + strtol(file->kf_path + 5, NULL, 10));
+      found++;
+    }
+    position += (size_t)file->kf_structsize;
+  }
+  CHECK_EQUAL(found, 40);
+  for (int index = 0; index < 40; index++) {
+    snprintf(path, sizeof path, "/list%d", index);
+    CHECK_EQUAL(shm_unlink(path), 0);
+  }
+}
