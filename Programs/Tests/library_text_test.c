@@ -5,7 +5,12 @@
 #include <ctype.h>
 #include <float.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <limits.h>
+#include <locale.h>
+#include <sys/endian.h>
+#include <sys/time.h>
+#include <sys/utsname.h>
 
 static void check_text(int line, const char *actual, const char *expected) {
   if (strcmp(actual, expected) != 0) check_failed(__FILE__, line, "\"%s\", expected \"%s\"", actual, expected);
@@ -192,6 +197,34 @@ TEST(sorting_and_finding) {
   int *found = bsearch(&present, numbers, 1000, sizeof numbers[0], by_value);
   CHECK(found && *found == present);
   CHECK(!bsearch(&absent, numbers, 1000, sizeof numbers[0], by_value));
+}
+
+TEST(paths_and_the_locale) {
+  const char *const paths[][3] = {{"/usr/lib", "lib", "/usr"}, {"/usr/", "usr", "/"}, {"usr", "usr", "."}, {"/", "/", "/"},
+                                  {"//a//b//", "b", "//a"}, {"", ".", "."}};
+  for (size_t index = 0; index < nitems(paths); index++) {
+    char path[32];
+    strlcpy(path, paths[index][0], sizeof path);
+    CHECK_TEXT(basename(path), paths[index][1]);
+    strlcpy(path, paths[index][0], sizeof path);
+    CHECK_TEXT(dirname(path), paths[index][2]);
+  }
+  CHECK_TEXT(setlocale(LC_ALL, ""), "C");
+  CHECK(!setlocale(LC_ALL, "de_DE"));
+  CHECK_TEXT(localeconv()->decimal_point, ".");
+  struct utsname names;
+  CHECK_EQUAL(uname(&names), 0);
+  CHECK_TEXT(names.sysname, "FreeBSD");
+  CHECK_TEXT(names.machine, "amd64");
+  uint8_t bytes[8];
+  be32enc(bytes, 0x01020304);
+  CHECK_EQUAL(le32dec(bytes), 0x04030201);
+  CHECK_EQUAL(be16toh(0x0102), 0x0201);
+  struct timeval first = {1, 600000}, second = {0, 700000}, sum, difference;
+  timeradd(&first, &second, &sum);
+  timersub(&first, &second, &difference);
+  CHECK(sum.tv_sec == 2 && sum.tv_usec == 300000 && difference.tv_sec == 0 && difference.tv_usec == 900000);
+  CHECK(timercmp(&first, &second, >));
 }
 
 TEST(errors_have_texts) {

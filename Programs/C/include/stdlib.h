@@ -61,6 +61,7 @@ void *reallocf(void *, size_t);
 void *aligned_alloc(size_t, size_t);
 int posix_memalign(void **, size_t, size_t);
 void free(void *);
+#define alloca(size) __builtin_alloca(size)
 
 void qsort(void *, size_t, size_t, int (*)(const void *, const void *));
 void *bsearch(const void *, const void *, size_t, size_t, int (*)(const void *, const void *));

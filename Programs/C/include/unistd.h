@@ -91,6 +91,7 @@ unsigned alarm(unsigned);
 int pause(void);
 long sysconf(int);
 int getpagesize(void);
+int gethostname(char *, size_t);
 
 // Options in words: see getopt.h, which has the long ones too.
 extern char *optarg;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/sysctl.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,4 +212,28 @@ long sysconf(int name) {
     case _SC_PHYS_PAGES: return system_value("hw.physmem") / PAGE_SIZE;
     default: errno = EINVAL; return -1;
   }
+}
+
+// A text of sysctl(3); empty where there is none.
+static void system_text(const char *name, char text[SYS_NMLN]) {
+  size_t length = SYS_NMLN - 1;
+  memset(text, 0, SYS_NMLN);
+  if (sysctlbyname(name, text, &length, NULL, 0) != 0) text[0] = 0;
+}
+
+int uname(struct utsname *names) {
+  system_text("kern.ostype", names->sysname);
+  system_text("kern.hostname", names->nodename);
+  system_text("kern.osrelease", names->release);
+  system_text("kern.version", names->version);
+  system_text("hw.machine", names->machine);
+  return 0;
+}
+
+int gethostname(char *name, size_t size) {
+  char text[SYS_NMLN];
+  system_text("kern.hostname", text);
+  if (strlcpy(name, text, size) < size) return 0;
+  errno = ENAMETOOLONG;
+  return -1;
 }
