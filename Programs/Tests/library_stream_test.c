@@ -84,6 +84,23 @@ TEST(lines_of_any_length) {
   fclose(stream);
 }
 
+TEST(temporary_files) {
+  FILE *stream = tmpfile();
+  CHECK(stream);
+  CHECK_EQUAL(fputs("kept in memory", stream), 0);
+  rewind(stream);
+  char line[32];
+  CHECK_TEXT(fgets(line, sizeof line, stream), "kept in memory");
+  fclose(stream);
+  char first[L_tmpnam], second[L_tmpnam];
+  CHECK(strcmp(tmpnam(first), tmpnam(second)) != 0);
+}
+
+TEST(a_shell_is_not_there) {
+  CHECK_EQUAL(system(NULL), 0);
+  CHECK_EQUAL(WEXITSTATUS(system("true")), 127);
+}
+
 TEST(files_that_there_are) {
   FILE *null = fopen("/dev/null", "r+");
   CHECK(null);

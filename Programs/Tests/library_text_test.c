@@ -64,6 +64,8 @@ TEST(printf_of_floating_point_numbers_is_exact) {
                 "[%.0f]", DBL_MAX);
   CHECK_PRINTED("[4.9406564584124654e-324|inf|-INF|  nan]", "[%.17g|%f|%F|%5g]", 5e-324, __builtin_inf(),
                 -__builtin_inf(), __builtin_nan(""));
+  CHECK_PRINTED("[inf|-inf|nan|  inf]", "[%.14g|%.3e|%.9f|%05g]", __builtin_inf(), -__builtin_inf(), __builtin_nan(""),
+                __builtin_inf());
   CHECK_PRINTED("[1.0e+02|9.9e+01]", "[%#.2g|%.1e]", 99.5, 98.96);
   CHECK_PRINTED("[ +1.50|00001.5|1.5    ]", "[%+6.2f|%07.1f|%-7.1f]", 1.5, 1.5, 1.5);
 }

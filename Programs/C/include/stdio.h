@@ -13,6 +13,8 @@
 #define BUFSIZ 1024
 #define FILENAME_MAX 1024
 #define FOPEN_MAX 20
+#define L_tmpnam 32
+#define TMP_MAX 2147483647
 #define SEEK_SET 0
 #define SEEK_CUR 1
 #define SEEK_END 2
@@ -55,6 +57,9 @@ int vsscanf(const char *, const char *, va_list) __scanflike(2, 0);
 // Modes: r, w, a, each with +, b, x and e.
 FILE *fopen(const char *, const char *);
 FILE *fdopen(int, const char *);
+// A file that nobody else sees, in memory. tmpnam(3) gives names; files cannot be made under them, but sockets can.
+FILE *tmpfile(void);
+char *tmpnam(char *);
 FILE *freopen(const char *, const char *, FILE *);
 int fclose(FILE *);
 int fflush(FILE *);

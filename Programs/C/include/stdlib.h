@@ -27,6 +27,9 @@ void quick_exit(int) __dead2;
 void abort(void) __dead2;
 int atexit(void (*)(void));
 
+// Runs /bin/sh, if there is one; without a command tells whether there is.
+int system(const char *);
+
 char *getenv(const char *);
 int setenv(const char *, const char *, int);
 int unsetenv(const char *);

@@ -167,6 +167,7 @@ void format_floating(struct sink *sink, double value, char kind, const struct co
   uint64_t significand = bits & ((UINT64_C(1) << 52) - 1);
   if (exponent == 0x7ff) {
     conversion.is_zero_padded = false;
+    conversion.precision = -1;
     const char *word = significand ? is_upper ? "NAN" : "nan" : is_upper ? "INF" : "inf";
     put_padded(sink, sign, word, 3, &conversion);
     return;

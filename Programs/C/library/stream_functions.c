@@ -3,8 +3,10 @@
 #include "library.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 // MARK: Reading
@@ -134,6 +136,21 @@ int puts(const char *string) {
   int result = fputs(string, stdout) == 0 && putc_unlocked('\n', stdout) != EOF ? 0 : EOF;
   funlockfile(stdout);
   return result;
+}
+
+FILE *tmpfile(void) {
+  int descriptor = shm_open2(SHM_ANON, O_RDWR | O_CLOEXEC, 0600, SHM_GROW_ON_WRITE, NULL);
+  if (descriptor < 0) return NULL;
+  FILE *stream = fdopen(descriptor, "w+");
+  if (!stream) close(descriptor);
+  return stream;
+}
+
+char *tmpnam(char *name) {
+  static char own[L_tmpnam];
+  if (!name) name = own;
+  snprintf(name, L_tmpnam, "/tmp/tmp.%08x%08x", arc4random(), arc4random());
+  return name;
 }
 
 int remove(const char *path) { return unlink(path); }
