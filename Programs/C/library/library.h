@@ -106,6 +106,14 @@ void put_padded(struct sink *, const char *prefix, const char *text, size_t leng
 void format_text(struct sink *, const char *, va_list);
 void format_floating(struct sink *, double, char kind, const struct conversion *);
 
+// The body of a function with arguments behind `text`, of one that takes a list of them.
+#define WITH_ARGUMENTS(...)        \
+  va_list arguments;               \
+  va_start(arguments, text);       \
+  int count = __VA_ARGS__;         \
+  va_end(arguments);               \
+  return count
+
 // MARK: Streams (streams.c)
 
 enum { PUSHED_BACK_MAX = 8 };

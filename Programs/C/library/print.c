@@ -242,14 +242,6 @@ int vsprintf(char *buffer, const char *text, va_list arguments) {
 
 int vprintf(const char *text, va_list arguments) { return vfprintf(stdout, text, arguments); }
 
-// The same with arguments instead of a list of them.
-#define WITH_ARGUMENTS(...)        \
-  va_list arguments;               \
-  va_start(arguments, text);       \
-  int count = __VA_ARGS__;         \
-  va_end(arguments);               \
-  return count
-
 int dprintf(int descriptor, const char *text, ...) { WITH_ARGUMENTS(vdprintf(descriptor, text, arguments)); }
 int fprintf(FILE *stream, const char *text, ...) { WITH_ARGUMENTS(vfprintf(stream, text, arguments)); }
 int printf(const char *text, ...) { WITH_ARGUMENTS(vfprintf(stdout, text, arguments)); }

@@ -271,13 +271,6 @@ int vsscanf(const char *string, const char *text, va_list arguments) {
 
 int vscanf(const char *text, va_list arguments) { return vfscanf(stdin, text, arguments); }
 
-#define WITH_ARGUMENTS(...)        \
-  va_list arguments;               \
-  va_start(arguments, text);       \
-  int count = __VA_ARGS__;         \
-  va_end(arguments);               \
-  return count
-
 int scanf(const char *text, ...) { WITH_ARGUMENTS(vfscanf(stdin, text, arguments)); }
 int fscanf(FILE *stream, const char *text, ...) { WITH_ARGUMENTS(vfscanf(stream, text, arguments)); }
 int sscanf(const char *string, const char *text, ...) { WITH_ARGUMENTS(vsscanf(string, text, arguments)); }
