@@ -59,18 +59,39 @@ final class SDKTests {
   }
 
   @Test
-  func `a program in C++ is built, and its constructors run`() throws {
+  func `a program in C++ is built, and its objects begin and end`() throws {
     try compile(
       #"""
+      #include <stdint.h>
       #include <stdio.h>
-      struct Counter { int count; Counter() : count(41) {} };
+      struct Shape {
+        virtual ~Shape() { printf("shape ends\n"); }
+        virtual int area() const = 0;
+      };
+      struct Square : Shape {
+        int side;
+        explicit Square(int given) : side(given) {}
+        ~Square() override { printf("square ends\n"); }
+        int area() const override { return side * side; }
+      };
+      struct alignas(64) Wide { char bytes[64]; };
+      struct Counter {
+        int count = 41;
+        ~Counter() { printf("counter ends at %d\n", count); }
+      };
       static Counter counter;
+      static thread_local int number = 5;
       int main() {
-        printf("%d\n", counter.count + 1);
+        Shape *shape = new Square(7);
+        Wide *wide = new Wide[3];
+        printf("%d %d %d\n", shape->area(), ++counter.count, int(uintptr_t(wide) % 64) + number);
+        delete[] wide;
+        delete shape;
         return 0;
       }
-      """#, "counter", with: "martlet-c++")
-    #expect(try run(file("counter")) == "42\nstatus 0\n")
+      """#, "objects", with: "martlet-c++")
+    let expected = "49 42 5\nsquare ends\nshape ends\ncounter ends at 42\nstatus 0\n"
+    #expect(try run(file("objects")) == expected)
   }
 
   @Test

@@ -12,7 +12,10 @@ enum { PIECE = 32 };
 
 // What runs at the end, in pieces; the newest first.
 static struct piece {
-  void (*run[PIECE])(void);
+  struct {
+    void (*run)(void *);
+    void *argument;
+  } entries[PIECE];
   int count;
   struct piece *before;
 } first, *newest = &first;
@@ -22,7 +25,13 @@ static struct library_lock lock;
 // A program that has no streams has nothing of them in it.
 __attribute__((weak)) int flush_all_streams(void);
 
-int atexit(void (*run)(void)) {
+// Functions that ask to run at the end by themselves (the linker makes the list).
+extern void (*const __fini_array_start[])(void), (*const __fini_array_end[])(void);
+
+// What C++ registers the ends of static objects with; everything is in one program, so whose they are does not matter.
+void *__dso_handle;
+int __cxa_atexit(void (*run)(void *), void *argument, void *owner) {
+  (void)owner;
   bool is_locked = lock_shared(&lock);
   int result = 0;
   if (newest->count == PIECE) {
@@ -34,14 +43,28 @@ int atexit(void (*run)(void)) {
       result = -1;
     }
   }
-  if (result == 0) newest->run[newest->count++] = run;
+  if (result == 0) {
+    newest->entries[newest->count].run = run;
+    newest->entries[newest->count++].argument = argument;
+  }
   unlock_shared(&lock, is_locked);
   return result;
 }
 
+static void call(void *function) { ((void (*)(void))function)(); }
+
+int atexit(void (*run)(void)) { return __cxa_atexit(call, (void *)run, NULL); }
+
 void exit(int status) {
-  for (; newest; newest = newest->before)
-    while (newest->count > 0) newest->run[--newest->count]();
+  while (newest) {
+    if (newest->count == 0) {
+      newest = newest->before;
+      continue;
+    }
+    int last = --newest->count;
+    newest->entries[last].run(newest->entries[last].argument);
+  }
+  for (void (*const *function)(void) = __fini_array_end; function > __fini_array_start;) (*--function)();
   if (flush_all_streams) flush_all_streams();
   _exit(status);
 }

@@ -89,95 +89,108 @@ static void store_count(void *place, int size, size_t count) {
   else *(long *)place = (long)count;
 }
 
-void format_text(struct sink *sink, const char *text, va_list arguments) {
+static void put_text(struct sink *sink, const char *text, size_t length, struct conversion *conversion) {
+  conversion->precision = -1;
+  conversion->is_zero_padded = false;
+  put_padded(sink, "", text, length, conversion);
+}
+
+// What stands between % and the kind: flags, width, precision; gives where the rest is.
+static const char *parse_conversion(const char *text, struct conversion *conversion, va_list *arguments) {
+  *conversion = (struct conversion){.precision = -1};
+  text = read_flags(text, conversion);
+  if (*text == '*') {
+    text++;
+    conversion->width = va_arg(*arguments, int);
+    if (conversion->width < 0) {
+      conversion->is_left = true;
+      conversion->width = -conversion->width;
+    }
+  } else {
+    text = read_digits(text, &conversion->width);
+  }
+  if (*text != '.') return text;
+  if (text[1] != '*') return read_digits(text + 1, &conversion->precision);
+  conversion->precision = va_arg(*arguments, int);
+  return text + 2;
+}
+
+// Bytes of the argument, or 16 for a long double; gives where the kind stands.
+static const char *parse_size(const char *text, int *size) {
+  for (*size = 4;; text++) {
+    if (*text == 'h') *size = *size == 2 ? 1 : 2;
+    else if (*text == 'l' || *text == 'z' || *text == 'j' || *text == 't' || *text == 'q') *size = 8;
+    else if (*text == 'L') *size = 16;
+    else return text;
+  }
+}
+
+static void convert(struct sink *sink, char kind, int size, struct conversion *conversion, va_list *arguments) {
+  switch (kind) {
+    case 'd':
+    case 'i': {
+      int64_t value = signed_value(size, size == 8 ? va_arg(*arguments, int64_t) : va_arg(*arguments, int));
+      const char *sign = value < 0 ? "-" : conversion->has_sign ? "+" : conversion->has_space ? " " : "";
+      put_whole(sink, value < 0 ? -(uint64_t)value : (uint64_t)value, 'd', sign, conversion);
+      break;
+    }
+    case 'u':
+    case 'x':
+    case 'X':
+    case 'o': {
+      uint64_t value = size == 8 ? va_arg(*arguments, uint64_t) : va_arg(*arguments, unsigned);
+      if (size < 8) value &= (UINT64_C(1) << 8 * size) - 1;
+      put_whole(sink, value, kind, "", conversion);
+      break;
+    }
+    case 'p':
+      put_whole(sink, (uint64_t)va_arg(*arguments, void *), 'p', "", conversion);
+      break;
+    case 'f':
+    case 'F':
+    case 'e':
+    case 'E':
+    case 'g':
+    case 'G':
+      format_floating(sink, size == 16 ? (double)va_arg(*arguments, long double) : va_arg(*arguments, double), kind,
+                      conversion);
+      break;
+    case 'c': {
+      char character = (char)va_arg(*arguments, int);
+      put_text(sink, &character, 1, conversion);
+      break;
+    }
+    case 's': {
+      const char *string = va_arg(*arguments, const char *);
+      if (!string) string = "(null)";
+      put_text(sink, string, strnlen(string, conversion->precision < 0 ? SIZE_MAX : (size_t)conversion->precision),
+               conversion);
+      break;
+    }
+    case 'n':
+      store_count(va_arg(*arguments, void *), size, sink->total);
+      break;
+    default:
+      if (kind != '%') put(sink, '%');
+      if (kind) put(sink, kind);
+  }
+}
+
+void format_text(struct sink *sink, const char *text, va_list given) {
+  va_list arguments;
+  va_copy(arguments, given);
   for (; *text; text++) {
     if (*text != '%') {
       put(sink, *text);
       continue;
     }
-    struct conversion conversion = {.precision = -1};
-    text = read_flags(text + 1, &conversion);
-    if (*text == '*') {
-      conversion.width = va_arg(arguments, int);
-      if (conversion.width < 0) {
-        conversion.is_left = true;
-        conversion.width = -conversion.width;
-      }
-      text++;
-    } else {
-      text = read_digits(text, &conversion.width);
-    }
-    if (*text == '.' && text[1] == '*') {
-      conversion.precision = va_arg(arguments, int);
-      text += 2;
-    } else if (*text == '.') {
-      text = read_digits(text + 1, &conversion.precision);
-    }
-    int size = 4;
-    bool is_long_double = false;
-    for (;; text++) {
-      if (*text == 'h') size = size == 2 ? 1 : 2;
-      else if (*text == 'l' || *text == 'z' || *text == 'j' || *text == 't' || *text == 'q') size = 8;
-      else if (*text == 'L') is_long_double = true;
-      else break;
-    }
-    switch (*text) {
-      case 'd':
-      case 'i': {
-        int64_t value = signed_value(size, size == 8 ? va_arg(arguments, int64_t) : va_arg(arguments, int));
-        const char *sign = value < 0 ? "-" : conversion.has_sign ? "+" : conversion.has_space ? " " : "";
-        put_whole(sink, value < 0 ? -(uint64_t)value : (uint64_t)value, 'd', sign, &conversion);
-        break;
-      }
-      case 'u':
-      case 'x':
-      case 'X':
-      case 'o': {
-        uint64_t value = size == 8 ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned);
-        if (size < 8) value &= (UINT64_C(1) << 8 * size) - 1;
-        put_whole(sink, value, *text, "", &conversion);
-        break;
-      }
-      case 'p':
-        put_whole(sink, (uint64_t)va_arg(arguments, void *), 'p', "", &conversion);
-        break;
-      case 'f':
-      case 'F':
-      case 'e':
-      case 'E':
-      case 'g':
-      case 'G':
-        format_floating(sink, is_long_double ? (double)va_arg(arguments, long double) : va_arg(arguments, double), *text,
-                        &conversion);
-        break;
-      case 'c': {
-        char character = (char)va_arg(arguments, int);
-        conversion.precision = -1;
-        conversion.is_zero_padded = false;
-        put_padded(sink, "", &character, 1, &conversion);
-        break;
-      }
-      case 's': {
-        const char *string = va_arg(arguments, const char *);
-        if (!string) string = "(null)";
-        size_t length = conversion.precision < 0 ? strlen(string) : strnlen(string, (size_t)conversion.precision);
-        conversion.precision = -1;
-        conversion.is_zero_padded = false;
-        put_padded(sink, "", string, length, &conversion);
-        break;
-      }
-      case 'n':
-        store_count(va_arg(arguments, void *), size, sink->total);
-        break;
-      case '%':
-        put(sink, '%');
-        break;
-      default:
-        put(sink, '%');
-        if (!*text) return;
-        put(sink, *text);
-    }
+    struct conversion conversion;
+    int size;
+    text = parse_size(parse_conversion(text + 1, &conversion, &arguments), &size);
+    convert(sink, *text, size, &conversion, &arguments);
+    if (!*text) break;
   }
+  va_end(arguments);
 }
 
 // MARK: To descriptors, streams and memory

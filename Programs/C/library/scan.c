@@ -100,9 +100,13 @@ static bool gather_floating(struct input *input, struct number *number) {
     has_digits = true;
     int zero = number->length;
     if (accept(input, number, "xX", 0)) {
-      if (accept(input, number, NULL, 16)) base = 16;
-      else shorten(input, number, zero);
-      if (base == 10) goto done;
+      base = 16;
+      if (!accept(input, number, NULL, base)) {
+        // The zero alone is the number.
+        shorten(input, number, zero);
+        number->text[number->length] = 0;
+        return true;
+      }
     }
   }
   while (accept(input, number, NULL, base)) has_digits = true;
@@ -114,7 +118,6 @@ static bool gather_floating(struct input *input, struct number *number) {
     if (!accept(input, number, NULL, 10)) shorten(input, number, letter);
     else while (accept(input, number, NULL, 10)) continue;
   }
-done:
   number->text[number->length] = 0;
   return has_digits;
 }
@@ -161,9 +164,100 @@ static int take_set(struct input *input, const bool set[256], int width, char *p
   return count;
 }
 
+// The base of a conversion of whole numbers; 0: what the number begins with says it. -1 for other conversions.
+static int base_of(char kind) {
+  switch (kind) {
+    case 'd':
+    case 'u': return 10;
+    case 'i': return 0;
+    case 'o': return 8;
+    case 'x':
+    case 'X':
+    case 'p': return 16;
+    default: return -1;
+  }
+}
+
+// A conversion: what stands between % and the next text.
+struct directive {
+  bool is_suppressed;
+  int width, size;
+  char kind;
+};
+
+// Reads a directive; gives where its kind stands.
+static const char *parse_directive(const char *text, struct directive *directive) {
+  *directive = (struct directive){.is_suppressed = *text == '*', .size = 4};
+  if (directive->is_suppressed) text++;
+  for (; isdigit(*text); text++)
+    if (directive->width < 100000) directive->width = directive->width * 10 + (*text - '0');
+  if (directive->width == 0) directive->width = -1;
+  for (;; text++) {
+    if (*text == 'h') directive->size = directive->size == 2 ? 1 : 2;
+    else if (*text == 'l' || *text == 'z' || *text == 'j' || *text == 't' || *text == 'q') directive->size = 8;
+    else if (*text == 'L') directive->size = 16;
+    else break;
+  }
+  directive->kind = *text;
+  if (*text == 'p') directive->size = 8;
+  return text;
+}
+
+static bool convert_whole(struct input *input, const struct directive *directive, int base, void *place) {
+  struct number number = {.length = 0, .width = directive->width};
+  if (!gather_whole(input, &number, &base)) return false;
+  bool is_signed = directive->kind == 'd' || directive->kind == 'i';
+  uint64_t value = is_signed ? (uint64_t)strtol(number.text, NULL, base) : strtoul(number.text, NULL, base);
+  if (place) store(place, directive->size, value);
+  return true;
+}
+
+static bool convert_floating(struct input *input, const struct directive *directive, void *place) {
+  struct number number = {.length = 0, .width = directive->width};
+  if (!gather_floating(input, &number)) return false;
+  char *end;
+  double value = strtod(number.text, &end);
+  if (*end) return false;
+  if (place && directive->size == 4) *(float *)place = strtof(number.text, NULL);
+  else if (place && directive->size == 16) *(long double *)place = value;
+  else if (place) *(double *)place = value;
+  return true;
+}
+
+// Does what a directive says; `text` stands at its kind, and behind a set at its end. False when the input does not fit.
+static bool convert(struct input *input, const struct directive *directive, const char **text, void *place) {
+  bool set[256];
+  int base = base_of(directive->kind), width = directive->width;
+  if (base >= 0) return convert_whole(input, directive, base, place);
+  switch (directive->kind) {
+    case 'c':
+      memset(set, true, sizeof set);
+      if (width < 0) width = 1;
+      return take_set(input, set, width, place, false) == width;
+    case 's':
+      for (int character = 0; character < 256; character++) set[character] = !isspace(character);
+      return take_set(input, set, width, place, true) > 0;
+    case '[':
+      *text = parse_set(*text + 1, set) - 1;
+      return take_set(input, set, width, place, true) > 0;
+    default:
+      return strchr("aAeEfFgG", directive->kind) && convert_floating(input, directive, place);
+  }
+}
+
+// Takes one character that has to be there.
+static bool match(struct input *input, char wanted, bool *is_at_end) {
+  int character = take(input);
+  *is_at_end = character == EOF;
+  if (character == (unsigned char)wanted) return true;
+  give_back(input, character);
+  return false;
+}
+
 static int scan(struct stream *stream, const char *text, va_list arguments) {
   struct input input = {stream, 0};
   int assigned = 0;
+  bool is_at_end;
   for (; *text; text++) {
     if (isspace((unsigned char)*text)) {
       skip_space(&input);
@@ -174,83 +268,22 @@ static int scan(struct stream *stream, const char *text, va_list arguments) {
         text++;
         skip_space(&input);
       }
-      int character = take(&input);
-      if (character == (unsigned char)*text) continue;
-      give_back(&input, character);
-      return character == EOF && assigned == 0 ? EOF : assigned;
+      if (match(&input, *text, &is_at_end)) continue;
+      return is_at_end && assigned == 0 ? EOF : assigned;
     }
-    text++;
-    bool is_suppressed = *text == '*';
-    if (is_suppressed) text++;
-    int width = 0, size = 4, base = 10;
-    for (; isdigit(*text); text++)
-      if (width < 100000) width = width * 10 + (*text - '0');
-    if (width == 0) width = -1;
-    for (;; text++) {
-      if (*text == 'h') size = size == 2 ? 1 : 2;
-      else if (*text == 'l' || *text == 'z' || *text == 'j' || *text == 't' || *text == 'q') size = 8;
-      else if (*text == 'L') size = 16;
-      else break;
-    }
-    if (*text == 0) return assigned;
-    void *place = is_suppressed ? NULL : va_arg(arguments, void *);
-    if (*text == 'n') {
-      if (place) store(place, size, input.taken);
+    struct directive directive;
+    text = parse_directive(text + 1, &directive);
+    if (directive.kind == 0) return assigned;
+    void *place = directive.is_suppressed ? NULL : va_arg(arguments, void *);
+    if (directive.kind == 'n') {
+      if (place) store(place, directive.size, input.taken);
       continue;
     }
-    if (*text != 'c' && *text != '[') skip_space(&input);
+    if (directive.kind != 'c' && directive.kind != '[') skip_space(&input);
     int next = take(&input);
     give_back(&input, next);
     if (next == EOF) return assigned == 0 ? EOF : assigned;
-    struct number number = {.length = 0, .width = width};
-    bool set[256];
-    switch (*text) {
-      case 'i': base = 0; goto whole;
-      case 'o': base = 8; goto whole;
-      case 'p': size = 8;  // fall through
-      case 'x':
-      case 'X': base = 16;  // fall through
-      case 'd':
-      case 'u':
-      whole:
-        if (!gather_whole(&input, &number, &base)) return assigned;
-        if (place) {
-          bool is_signed = *text == 'd' || *text == 'i';
-          store(place, size, is_signed ? (uint64_t)strtol(number.text, NULL, base) : strtoul(number.text, NULL, base));
-        }
-        break;
-      case 'f':
-      case 'F':
-      case 'e':
-      case 'E':
-      case 'g':
-      case 'G':
-      case 'a': {
-        if (!gather_floating(&input, &number)) return assigned;
-        char *end;
-        double value = strtod(number.text, &end);
-        if (*end) return assigned;
-        if (place && size == 4) *(float *)place = strtof(number.text, NULL);
-        else if (place && size == 16) *(long double *)place = value;
-        else if (place) *(double *)place = value;
-        break;
-      }
-      case 'c':
-        memset(set, true, sizeof set);
-        if (width < 0) width = 1;
-        if (take_set(&input, set, width, place, false) < width) return assigned;
-        break;
-      case 's':
-        for (int character = 0; character < 256; character++) set[character] = !isspace(character);
-        take_set(&input, set, width, place, true);
-        break;
-      case '[':
-        text = parse_set(text + 1, set) - 1;
-        if (take_set(&input, set, width, place, true) == 0) return assigned;
-        break;
-      default:
-        return assigned;
-    }
+    if (!convert(&input, &directive, &text, place)) return assigned;
     if (place) assigned++;
   }
   return assigned;
