@@ -44,7 +44,7 @@ public enum Processes {
     _ = try? SystemCall.perform(.schedYield)
   }
 
-  /// exit(2)
+  /// exit(2): at once. What `print` keeps back of a line that is not complete is lost; it comes out when `main` returns.
   public static func exit(_ code: Int32) -> Never {
     _ = try? SystemCall.perform(.exit, UInt64(argument: code))
     fatalError()
