@@ -453,6 +453,88 @@ TEST(everything_works_between_processes) {
   CHECK_EQUAL(common->guarded, 100);
 }
 
+static pthread_mutex_t *make_robust(int is_shared) {
+  pthread_mutexattr_t attributes;
+  pthread_mutex_t *robust = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+  pthread_mutexattr_init(&attributes);
+  CHECK_EQUAL(pthread_mutexattr_setrobust(&attributes, 7), EINVAL);
+  CHECK_EQUAL(pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST), 0);
+  CHECK_EQUAL(pthread_mutexattr_setpshared(&attributes, is_shared), 0);
+  for (int index = 0; index < 3; index++) CHECK_EQUAL(pthread_mutex_init(&robust[index], &attributes), 0);
+  return robust;
+}
+
+static void *die_with_locks(void *argument) {
+  pthread_mutex_t *robust = argument;
+  for (int index = 0; index < 3; index++) pthread_mutex_lock(&robust[index]);
+  pthread_mutex_unlock(&robust[1]);
+  return NULL;
+}
+
+static void check_inherited(pthread_mutex_t *robust) {
+  CHECK_EQUAL(pthread_mutex_lock(&robust[1]), 0);
+  CHECK_EQUAL(pthread_mutex_consistent(&robust[1]), EINVAL);
+  CHECK_EQUAL(pthread_mutex_unlock(&robust[1]), 0);
+  // One is put in order, the other is not.
+  CHECK_EQUAL(pthread_mutex_lock(&robust[0]), EOWNERDEAD);
+  CHECK_EQUAL(pthread_mutex_consistent(&robust[0]), 0);
+  CHECK_EQUAL(pthread_mutex_unlock(&robust[0]), 0);
+  CHECK_EQUAL(pthread_mutex_lock(&robust[0]), 0);
+  CHECK_EQUAL(pthread_mutex_unlock(&robust[0]), 0);
+  CHECK_EQUAL(pthread_mutex_trylock(&robust[2]), EOWNERDEAD);
+  CHECK_EQUAL(pthread_mutex_unlock(&robust[2]), 0);
+  CHECK_EQUAL(pthread_mutex_lock(&robust[2]), ENOTRECOVERABLE);
+  CHECK_EQUAL(pthread_mutex_trylock(&robust[2]), ENOTRECOVERABLE);
+}
+
+TEST(robust_mutexes_of_threads_that_ended) {
+  pthread_mutex_t *robust = make_robust(PTHREAD_PROCESS_PRIVATE);
+  pthread_t thread;
+  CHECK_EQUAL(pthread_create(&thread, NULL, die_with_locks, robust), 0);
+  CHECK_EQUAL(pthread_join(thread, NULL), 0);
+  check_inherited(robust);
+}
+
+TEST(robust_mutexes_of_processes_that_were_killed) {
+  pthread_mutex_t *robust = make_robust(PTHREAD_PROCESS_SHARED);
+  sem_t *ready = (sem_t *)(robust + 3);
+  CHECK_EQUAL(sem_init(ready, 1, 0), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    die_with_locks(robust);
+    sem_post(ready);
+    for (;;) pause();
+  }
+  CHECK_EQUAL(sem_wait(ready), 0);
+  // Somebody waits for it when its owner is killed.
+  pid_t waiter = fork();
+  if (waiter == 0) _exit(pthread_mutex_lock(&robust[0]) == EOWNERDEAD && pthread_mutex_consistent(&robust[0]) == 0 ? 0 : 1);
+  usleep(20000);
+  CHECK_EQUAL(kill(child, SIGKILL), 0);
+  check_wait(child);
+  CHECK_EQUAL(check_wait(waiter), 0);
+  // The waiter ended with it.
+  check_inherited(robust);
+}
+
+static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+static void *wait_and_die(void *argument) {
+  struct timespec soon = after(CLOCK_REALTIME, 5);
+  pthread_mutex_t *robust = argument;
+  if (pthread_mutex_lock(robust) != 0) return (void *)1;
+  return pthread_cond_timedwait(&never, robust, &soon) == ETIMEDOUT ? NULL : (void *)2;
+}
+
+TEST(a_robust_mutex_waits_for_conditions) {
+  pthread_mutex_t *robust = make_robust(PTHREAD_PROCESS_PRIVATE);
+  pthread_t thread;
+  void *result;
+  CHECK_EQUAL(pthread_create(&thread, NULL, wait_and_die, robust), 0);
+  CHECK_EQUAL(pthread_join(thread, &result), 0);
+  CHECK_EQUAL(result, 0);
+  CHECK_EQUAL(pthread_mutex_lock(robust), EOWNERDEAD);
+}
+
 // MARK: The library among threads
 
 static void *use_library(void *argument) {

@@ -2,7 +2,7 @@
 //
 // The types are this library's own, and not those of FreeBSD's libthr, whose locks are pointers: they lie where the program puts
 // them, and work between processes, in memory that they share, when their attributes say so. There is no pthread_cancel(3), no
-// robust mutex, no priority protocol and no pthread_atfork(3). A thread's stack has 256 KiB unless its attributes say otherwise.
+// priority protocol and no pthread_atfork(3). A thread's stack has 256 KiB unless its attributes say otherwise.
 // As on FreeBSD, a mutex of no other type gives EDEADLK to a thread that owns it already.
 #pragma once
 
@@ -34,7 +34,7 @@ typedef struct {
 } pthread_mutex_t;
 
 typedef struct {
-  int type, is_shared;
+  int type, is_shared, is_robust;
 } pthread_mutexattr_t;
 
 typedef struct {
@@ -79,6 +79,8 @@ typedef struct {
 #define PTHREAD_MUTEX_RECURSIVE 2
 #define PTHREAD_MUTEX_NORMAL 3
 #define PTHREAD_MUTEX_DEFAULT PTHREAD_MUTEX_ERRORCHECK
+#define PTHREAD_MUTEX_STALLED 0
+#define PTHREAD_MUTEX_ROBUST 1
 #define PTHREAD_BARRIER_SERIAL_THREAD (-1)
 
 #define PTHREAD_ONCE_INIT {0}
@@ -145,6 +147,11 @@ int pthread_mutexattr_settype(pthread_mutexattr_t *, int);
 int pthread_mutexattr_gettype(const pthread_mutexattr_t *, int *);
 int pthread_mutexattr_setpshared(pthread_mutexattr_t *, int);
 int pthread_mutexattr_getpshared(const pthread_mutexattr_t *, int *);
+// A robust mutex whose owner ended while it had it gives EOWNERDEAD to the next, who has it then, and may say that what it guards
+// is in order again; otherwise nobody gets it any more (ENOTRECOVERABLE).
+int pthread_mutexattr_setrobust(pthread_mutexattr_t *, int);
+int pthread_mutexattr_getrobust(const pthread_mutexattr_t *, int *);
+int pthread_mutex_consistent(pthread_mutex_t *);
 
 int pthread_cond_init(pthread_cond_t *, const pthread_condattr_t *);
 int pthread_cond_destroy(pthread_cond_t *);

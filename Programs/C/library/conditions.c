@@ -13,13 +13,18 @@ static int wait_for(pthread_cond_t *condition, pthread_mutex_t *mutex, const str
   if (until && check_time(until) != 0) return EINVAL;
   unsigned depth = mutex->depth;
   mutex->depth = 0;
+  begin_robust(&mutex->lock);
+  leave_robust_list(&mutex->lock);
   int error = wait_on(&condition->condition, UMTX_OP_CV_WAIT, until ? CVWAIT_ABSTIME | CVWAIT_CLOCKID : 0, &mutex->lock,
                       until);
   // These come before it let go. What else it says, a signal for one, looks like being woken without a reason.
   bool is_refused = error == EINVAL || error == EPERM || error == EFAULT;
-  if (!is_refused) pthread_mutex_lock(mutex);
-  mutex->depth = depth;
-  return is_refused || error == ETIMEDOUT ? error : 0;
+  int lock_error = 0;
+  if (is_refused) enter_robust_list(&mutex->lock);
+  end_robust(&mutex->lock);
+  if (!is_refused) lock_error = pthread_mutex_lock(mutex);
+  if (lock_error == 0) mutex->depth = depth;
+  return lock_error != 0 ? lock_error : is_refused || error == ETIMEDOUT ? error : 0;
 }
 
 int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex) { return wait_for(condition, mutex, NULL); }
@@ -89,7 +94,7 @@ int pthread_condattr_getpshared(const pthread_condattr_t *attributes, int *is_sh
 int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barrierattr_t *attributes, unsigned count) {
   if (count == 0) return EINVAL;
   bool is_shared = attributes && attributes->is_shared;
-  pthread_mutexattr_t of_mutex = {PTHREAD_MUTEX_NORMAL, is_shared};
+  pthread_mutexattr_t of_mutex = {PTHREAD_MUTEX_NORMAL, is_shared, PTHREAD_MUTEX_STALLED};
   pthread_condattr_t of_condition = {CLOCK_REALTIME, is_shared};
   *barrier = (pthread_barrier_t){.count = count};
   pthread_mutex_init(&barrier->mutex, &of_mutex);

@@ -32,6 +32,10 @@ struct pthread {
   char *stack;
   size_t stack_size;
   void *storage;
+  // What the kernel looks at when the thread ends: the robust mutexes that it has, shared and private ones, and the one that it is
+  // about to get or to give back.
+  uintptr_t robust_shared, robust_private, robust_pending;
+  int has_robust_lists;
   // One for each key, from when the first is set.
   struct value *values;
 };
@@ -74,6 +78,12 @@ static inline bool lock_shared(struct library_lock *lock) {
 static inline void unlock_shared(struct library_lock *lock, bool was_needed) {
   if (was_needed) unlock_always(lock);
 }
+
+// Robust mutexes (mutexes.c): what a thread does before and behind getting or giving back one, and the list of those it has.
+void begin_robust(struct umutex *);
+void end_robust(struct umutex *);
+void enter_robust_list(struct umutex *);
+void leave_robust_list(struct umutex *);
 
 extern struct library_lock allocator_lock;
 

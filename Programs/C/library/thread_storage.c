@@ -102,7 +102,10 @@ pid_t fork(void) {
   if (child == 0 && has_records) {
     long identifier = 0;
     thr_self(&identifier);
-    own_record()->identifier = identifier;
+    struct pthread *self = own_record();
+    self->identifier = identifier;
+    // What its parent had locked is not its own.
+    self->robust_shared = self->robust_private = self->robust_pending = 0;
     thread_count = 1;
     is_threaded = 0;
   }
