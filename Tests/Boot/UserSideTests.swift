@@ -38,9 +38,10 @@ struct UserSideTests {
       others: ["arguments", "descriptors"]),
     Batch(
       name: "the C library",
-      programs: ["library_text_test", "library_stream_test", "library_queue_test", "pthread_test"]),
+      programs: ["library_text_test", "library_stream_test", "library_queue_test", "pthread_test", "pthread_lock_test"]),
     Batch(
-      name: "the C library's threads in turns as short as there are", programs: ["pthread_test"], append: "turn=20"),
+      name: "the C library's threads in turns as short as there are", programs: ["pthread_test", "pthread_lock_test"],
+      append: "turn=20"),
     Batch(name: "pipes", programs: ["pipe_test"]),
     Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
     Batch(
