@@ -87,6 +87,57 @@ struct ReleaseTests {
   }
 
   @Test
+  func `giving up rights waits for room below the limit of kernel memory, and says whose limit it is`() throws {
+    let machine = SimulatedHardware()
+    let system = machine.system
+    let space = try AddressSpace.make(system)
+    space.account = system.accounts.account(of: 7)
+    _ = try space.map(request(area, pages: 8))
+    system.setCaller(isPrivileged: false, user: 7)
+    system.accounts.kernelPageLimit = 0
+    let part = range(area + 2 << 12, pages: 2)
+    #expect(throws: Errno.enomem) { try space.protect(part, [.read, .write], maximum: nil) }
+    #expect(!system.hasUserOverLimit)
+    var pending = PendingProtection(part, [], maximum: nil)
+    var budget = 100
+    #expect(try space.protect(&pending, &budget) == .wait(.frames))
+    // Or nobody would end the wait: there are frames enough.
+    #expect(system.takeUserOverLimit() == 7)
+    system.accounts.kernelPageLimit = .max
+    #expect(try space.protect(&pending, &budget) == .complete && space.entryCount == 3)
+    system.setCaller(isPrivileged: true, user: 0)
+    space.retire()
+    #expect(machine.leakedFrames == 0 && system.accounting.reserved == 0)
+  }
+
+  private func makeGuard(_ space: AddressSpace, at address: UInt64) throws(Errno) {
+    var wanted = request(address, pages: 1, [], maximum: [])
+    wanted.isGuard = true
+    _ = try space.map(wanted)
+  }
+
+  @Test(arguments: [false, true])
+  func `a change of protection across guards comes to its end, however little it does at a time`(grants: Bool) throws {
+    let machine = SimulatedHardware()
+    let space = try AddressSpace.make(machine.system)
+    for index in 0..<6 as Range<UInt64> {
+      try makeGuard(space, at: area + index << 13)
+    }
+    _ = try space.map(request(area + 12 << 12, pages: 4, .read))
+    var pending = PendingProtection(range(area, pages: 14), grants ? [.read, .write] : [], maximum: nil)
+    var steps = 0
+    var progress = Progress.again
+    while progress != .complete && steps < 100 {
+      var budget = 1
+      progress = try space.protect(&pending, &budget)
+      steps += 1
+    }
+    #expect(progress == .complete && steps >= 12)
+    space.retire()
+    #expect(machine.leakedFrames == 0 && machine.system.accounting.reserved == 0)
+  }
+
+  @Test
   func `what ends without any work counts as work of a step, too`() throws {
     let machine = SimulatedHardware()
     for _ in 0..<30 { try AddressSpace.make(machine.system).retire() }

@@ -79,7 +79,7 @@ extension AddressSpace {
     _ pending: PendingProtection, from first: Handle<MapEntry>
   ) throws(Errno) -> Handle<MapEntry> {
     do throws(Errno) {
-      return try cutEnds(of: pending.range, from: first)
+      return try cutEnds(of: pending.range, from: first, pending.protection.contains(.write) ? .refused : .waits)
     } catch {
       if pending.charges { system.release(pending.unchargedPageCount, of: account) }
       throw error
@@ -134,6 +134,7 @@ extension AddressSpace {
       if budget <= 0 { return false }
       if entry.value.isGuard {
         budget -= 1
+        pending.position = entry.value.end
         handle = entry.value.next
         continue
       }

@@ -109,10 +109,10 @@ extension AddressSpace {
   /// whether it was cut; a guard is not, nor is an entry that does not go across the address.
   ///
   /// - Throws: `ENOMEM` when memory for the second part cannot be had; then nothing changed.
-  func clip(_ handle: Handle<MapEntry>, at address: UInt64) throws(Errno) -> Bool {
+  func clip(_ handle: Handle<MapEntry>, at address: UInt64, _ want: CutWant) throws(Errno) -> Bool {
     let entry = system.entries.pin(handle)
     guard entry.value.start < address, address < entry.value.end, !entry.value.isGuard else { return false }
-    guard mayHaveMoreEntries else { throw .enomem }
+    guard want == .refused ? mayHaveMoreEntries : admitsKernelMemory else { throw .enomem }
     if entry.value.objectReference.isEmpty && system.hasHeapReserve { makeObject(for: handle) }
     guard split(handle, at: address, .reserve) else { throw .enomem }
     return true

@@ -107,7 +107,7 @@ extension AddressSpace {
           if let failure = pending.failure { throw failure == .eagain ? .enomem : failure }
           return .complete
         }
-        _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none)
+        _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none, .refused)
         pending.enter(.wire)
       case .wire:
         switch bringIn(&pending, &budget) {
@@ -225,7 +225,7 @@ extension AddressSpace {
     }
     if !pending.isCut {
       do throws(Errno) {
-        _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none)
+        _ = try cutEnds(of: pending.range, from: findFirst(endingAfter: pending.range.start) ?? .none, .waits)
       } catch {
         return .wait(.frames)
       }

@@ -63,7 +63,7 @@ extension AddressSpace {
     let entries = system.entries
     var handle = findFirst(endingAfter: pending.position) ?? .none
     if !pending.isCut {
-      handle = try cutEnds(of: pending.range, from: handle)
+      handle = try cutEnds(of: pending.range, from: handle, .refused)
       pending.isCut = true
     }
     while !handle.isNone {
@@ -100,17 +100,27 @@ extension AddressSpace {
   /// that lies in it.
   ///
   /// - Throws: `ENOMEM` when memory for a second part cannot be had. Nothing has changed then.
-  func cutEnds(of range: AddressRange, from first: Handle<MapEntry>) throws(Errno) -> Handle<MapEntry> {
+  func cutEnds(
+    of range: AddressRange, from first: Handle<MapEntry>, _ want: CutWant
+  ) throws(Errno) -> Handle<MapEntry> {
     if first.isNone { return first }
     var first = first
     do throws(Errno) {
-      if try clip(first, at: range.start) { first = system.entries[first].next }
+      if try clip(first, at: range.start, want) { first = system.entries[first].next }
       let last = system.entries[first].end > range.end ? first : find(range.end)
-      if let last { _ = try clip(last, at: range.end) }
+      if let last { _ = try clip(last, at: range.end, want) }
       return first
     } catch {
       if let handle = find(range.start) { mergeWithPrevious(handle, system.entries.pin(handle)) }
       throw error
     }
   }
+}
+
+/// What becomes of a call that has to cut an entry while its user may have no more of the kernel's memory.
+enum CutWant {
+  /// It is refused.
+  case refused
+  /// It waits until the user's own largest process has gone: it only gives back (DESIGN, "Running out of memory").
+  case waits
 }

@@ -25,13 +25,17 @@ public struct RandomSimulation {
     self.seed = seed
     var random = SeededGenerator(seed: seed ^ 0x5EED)
     hardware.seed = seed
-    let frameCounts = kind != .memory ? [104, 108, 112, 120, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
+    let frameCounts = kind != .memory ? [92, 96, 104, 112, 128, 160, 512] : [64, 72, 80, 96, 112, 160, 512]
     hardware.frameCount = random.pick(frameCounts) ?? 512
     hardware.swapBlockCount = random.chance(oneIn: 5) ? 0 : 600
     if limitsReservations && hardware.swapBlockCount > 0 {
       // As much as a few processes reserve, whose stacks alone are 32 pages each.
       hardware.swapBlockCount = random.pick([100, 200, 300, 400, 600, 900]) ?? 600
     }
+    // Further devices: the scripts live without them, too.
+    if hardware.swapBlockCount > 0 && seed % 3 == 0 { hardware.secondSwapBlockCount = 60 + UInt32(seed % 7) * 40 }
+    if hardware.frameCount >= 160 && seed % 2 == 1 { hardware.compressedPageCount = 300 }
+    hardware.frameCount += hardware.swapTableFrameCount
     hardware.immediateTransferOneIn = random.pick([1, 2, 1_000_000]) ?? 1
     hardware.consoleIsSlow = kind != .memory && seed % 4 == 2
     // One seed in three cuts calls into small steps.
