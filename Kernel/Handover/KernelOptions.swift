@@ -8,8 +8,8 @@
 public struct KernelOptions {
   /// `init=`: the path of process 1; empty for the first module.
   public private(set) var initPath: [UInt8] = []
-  /// `swap=`: bytes of memory that become the swap device.
-  public private(set) var swapByteCount: UInt64 = 0
+  /// `swap=SIZE` and `swap=compressed:SIZE`, any number of times: the swap devices, in order.
+  public private(set) var swapDevices: [SwapOption] = []
   /// `selftest` or `selftest=PATTERN`: run the self-tests whose names contain the pattern.
   public private(set) var selfTestPattern: [UInt8]?
   /// `quiet`: no kernel lines but a panic's.
@@ -158,8 +158,8 @@ public struct KernelOptions {
       guard let value, !value.isEmpty else { return false }
       setText(option, value)
     case .swap:
-      guard let value, let byteCount = size(value), byteCount == 0 || byteCount >= 4096 else { return false }
-      swapByteCount = byteCount
+      guard let value, let device = SwapOption(value) else { return false }
+      return add(device)
     case .seed:
       guard let value, let number = number(value) else { return false }
       seed = number
@@ -172,6 +172,16 @@ public struct KernelOptions {
       guard let value, let number = number(value), number <= 1, value.count == 1 else { return false }
       unknownCallsRaiseSignal = number == 1
     }
+    return true
+  }
+
+  /// Adds a swap device; false when there are too many, or it is a second one of the only kind of which there is one.
+  private mutating func add(_ device: SwapOption) -> Bool {
+    if device.byteCount == 0 { return true }
+    guard swapDevices.count < HandoverLimits.swapDeviceCount,
+      !device.isCompressed || !swapDevices.contains(where: { $0.isCompressed })
+    else { return false }
+    swapDevices.append(device)
     return true
   }
 
@@ -200,7 +210,7 @@ private func number(_ text: [UInt8]) -> UInt64? {
 }
 
 /// A number with an optional K, M or G behind it.
-private func size(_ text: [UInt8]) -> UInt64? {
+func size(_ text: [UInt8]) -> UInt64? {
   let shift: UInt64 =
     switch text.last {
     case UInt8(ascii: "k"), UInt8(ascii: "K"): 10

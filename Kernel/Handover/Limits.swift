@@ -7,6 +7,8 @@ public enum HandoverLimits {
   public static let regionCount = 256
   /// Microseconds of a turn that can be asked for.
   static let turnMicroseconds: ClosedRange<UInt64> = 20...10_000
+  /// Swap devices.
+  static let swapDeviceCount = 8
   /// Modules.
   public static let moduleCount = 512
   /// Bytes of a memory map, empty entries and all, and of the whole information of the second specification.

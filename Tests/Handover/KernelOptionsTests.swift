@@ -14,7 +14,7 @@ import Testing
       "init=/bin/a swap=3M selftest=clock: quiet signosys=0 inspect=7 \"fail=page_frame:1%return(a b)\" fail=frame:off "
         + "seed=18446744073709551615 turn=20 inspect-test=charge panic-test=trap")
     #expect(all.refusal == nil)
-    #expect(all.initPath == Array("/bin/a".utf8) && all.swapByteCount == 3 << 20)
+    #expect(all.initPath == Array("/bin/a".utf8) && all.swapDevices.map(\.byteCount) == [3 << 20])
     #expect(all.selfTestPattern == Array("clock:".utf8) && all.isQuiet && !all.unknownCallsRaiseSignal)
     #expect(all.inspectionInterval == 7 && all.seed == .max && all.turnMicroseconds == 20)
     #expect(all.failurePoints == [Array("page_frame:1%return(a b)".utf8), Array("frame:off".utf8)])
@@ -32,12 +32,28 @@ import Testing
   func `sizes have their units`(text: String) {
     let factors: [Character: UInt64] = ["k": 1 << 10, "m": 1 << 20, "g": 1 << 30]
     let number = UInt64(text.filter(\.isNumber)) ?? 0
-    #expect(options("swap=\(text)").swapByteCount == number * (factors[text.lowercased().last ?? "0"] ?? 1))
-    #expect(options("swap=\(text)").refusal == nil)
+    let byteCount = number * (factors[text.lowercased().last ?? "0"] ?? 1)
+    for (kind, isCompressed) in [("", false), ("compressed:", true)] {
+      let found = options("swap=\(kind)\(text)")
+      #expect(found.refusal == nil && found.swapDevices.map(\.byteCount) == [byteCount])
+      #expect(found.swapDevices.map(\.isCompressed) == [isCompressed])
+    }
+  }
+
+  @Test
+  func `swap devices keep their order, and there is one store of compressed pages at most`() {
+    let several = options("swap=8K swap=compressed:1M swap=0 swap=12K")
+    #expect(several.refusal == nil && several.swapDevices.map(\.byteCount) == [8192, 1 << 20, 12288])
+    #expect(several.swapDevices.map(\.isCompressed) == [false, true, false])
+    #expect(
+      options("swap=compressed:1M swap=compressed:2M").refusal == .wrongValue(Array("swap=compressed:2M".utf8)))
+    #expect(options(String(repeating: "swap=8K ", count: 8)).refusal == nil)
+    #expect(options(String(repeating: "swap=8K ", count: 9)).refusal == .wrongValue(Array("swap=8K".utf8)))
   }
 
   @Test(
     arguments: [
+      "swap=compressed:", "swap=compressed", "swap=compressed:3", "swap=compressed:x", "swap=plain:1M", "swap=:1M",
       "swap", "swap=", "swap=-1", "swap=3", "swap=x", "swap=1T", "swap=M", "swap=1MM", "swap=0x10",
       "swap=17179869184G", "swap=18446744073709551616", "swap=+5", "signosys", "signosys=", "signosys=2", "signosys=00",
       "signosys=yes", "inspect=", "inspect=x", "inspect=-1", "inspect=1k", "seed", "seed=", "seed=abc", "seed=1.5",

@@ -33,11 +33,11 @@ public enum LoaderCheck {
         return "a module outside memory"
       }
     }
-    // What the machine takes: page tables below 4 GiB, a swap device and the table of frames anywhere.
+    // What the machine takes: page tables below 4 GiB, RAM disks and the table of frames anywhere.
     var rest = map
-    let needs: [(UInt64, MemoryMap.Place)] = [
-      (1, .low), (5, .low), (options.swapByteCount >> 12, .anywhere), (UInt64(map.frameCount) / 85 + 1, .anywhere),
-    ]
+    var needs: [(UInt64, MemoryMap.Place)] = [(1, .low), (5, .low)]
+    for device in options.swapDevices where !device.isCompressed { needs.append((device.byteCount >> 12, .anywhere)) }
+    needs.append((UInt64(map.frameCount) / 85 + 1, .anywhere))
     for (count, place) in needs {
       guard let first = rest.take(frameCount: count, place) else { continue }
       let range = FrameRange(start: first.raw, end: first.raw + UInt32(count))

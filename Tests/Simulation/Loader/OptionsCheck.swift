@@ -8,7 +8,8 @@ public enum OptionsCheck {
   public static func problem(with line: [UInt8]) -> String? {
     for beginsWithFile in [false, true] {
       let options = KernelOptions(line, beginsWithFile: beginsWithFile)
-      if options.swapByteCount > 0 && options.swapByteCount < 4096 { return "a swap device of less than a page" }
+      if options.swapDevices.contains(where: { $0.byteCount < 4096 }) { return "a swap device of less than a page" }
+      if options.swapDevices.count(where: \.isCompressed) > 1 { return "two stores of compressed pages" }
       if options.failurePoints.contains(where: \.isEmpty) { return "a fail point without a name" }
       if let refusal = options.refusal {
         if refusal.reason.utf8CodeUnitCount == 0 { return "a refusal without words" }
