@@ -72,6 +72,12 @@ struct UserSideTests {
       processor: nil),
     Batch(name: "taking without end", programs: ["exhaustion_test"], memory: "64M"),
     Batch(name: "swap", programs: ["swap_test"], memory: "64M", append: "swap=24M"),
+    Batch(name: "swap devices", programs: ["swap_device_test"], memory: "96M", append: "swap=24M swap=24M"),
+    Batch(name: "swap, compressed", programs: ["swap_test"], memory: "64M", append: "swap=compressed:128M"),
+    Batch(
+      name: "more text than memory, compressed", programs: ["swap_text_test"], memory: "128M",
+      append: "swap=compressed:256M"),
+    Batch(name: "more text than memory, on a disk", programs: ["swap_text_test"], memory: "384M", append: "swap=256M"),
     Batch(name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "users who take all, and root", programs: ["shortage_test"], memory: "64M"),
     Batch(
