@@ -296,6 +296,8 @@ extension SystemCallNumber {
   public static let setcontext = SystemCallNumber(rawValue: 422)
   /// swapcontext(2)
   public static let swapcontext = SystemCallNumber(rawValue: 423)
+  /// freebsd13_swapoff, the swapoff(2) without flags
+  public static let freebsd13Swapoff = SystemCallNumber(rawValue: 424)
   /// sigwait(2)
   public static let sigwait = SystemCallNumber(rawValue: 429)
   /// thr_create(2)

@@ -43,7 +43,7 @@ public final class Machine {
     var map = handover.map
     physicalFrameCount = map.physicalFrameCount
     tables = KernelPageTables(&map, features)
-    let disk = Machine.takeDisk(options, &map)
+    let disks = Machine.takeDisks(options, &map)
     let frameTable = Machine.takeFrameTable(&map)
     tables.load()
     unsafe PowerManagement.tables = tables
@@ -68,9 +68,7 @@ public final class Machine {
       available: map.ranges.span,
       kernelRoot: tables.root)
     memory.services.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
-    if let disk, !memory.attachSwap(RAMDisk(physical, at: disk.start.address, blockCount: disk.blockCount)) {
-      logLine("the swap device could not be attached")
-    }
+    Machine.attachSwap(options, disks, memory)
 
     let measured = calibration.finish()
     guard measured != nil || controller != nil else {
@@ -95,13 +93,36 @@ public final class Machine {
     return frame
   }
 
-  private static func takeDisk(_ options: KernelOptions, _ map: inout MemoryMap) -> (
-    start: FrameNumber, blockCount: UInt32
-  )? {
-    let blockCount = options.swapByteCount >> Page.shift
-    guard blockCount > 0 else { return nil }
-    guard let start = map.take(frameCount: blockCount, .anywhere) else { HostReport.refuseStart(.swapTooLarge) }
-    return (start, UInt32(blockCount))
+  /// Sets memory aside for the RAM disks. Returns where each begins.
+  private static func takeDisks(_ options: KernelOptions, _ map: inout MemoryMap) -> [FrameNumber] {
+    var starts: [FrameNumber] = []
+    for device in options.swapDevices where !device.isCompressed {
+      guard let start = map.take(frameCount: device.byteCount >> Page.shift, .anywhere) else {
+        HostReport.refuseStart(.swapTooLarge)
+      }
+      starts.append(start)
+    }
+    return starts
+  }
+
+  /// Attaches the swap devices in their order: `/dev/md0` and so on.
+  private static func attachSwap(_ options: KernelOptions, _ disks: [FrameNumber], _ memory: MemorySystem) {
+    var diskCount = 0
+    var number: UInt8 = 0
+    for device in options.swapDevices {
+      let path = Array("/dev/md".utf8) + [UInt8(ascii: "0") + number]
+      number += 1
+      let blockCount = UInt32(clamping: device.byteCount >> Page.shift)
+      let isAttached: Bool
+      if device.isCompressed {
+        isAttached = memory.attachCompressedSwap(blockCount: blockCount, path: path)
+      } else {
+        let disk = RAMDisk(memory.physical, at: disks[diskCount].address, blockCount: blockCount)
+        diskCount += 1
+        isAttached = memory.attachSwap(disk, path: path)
+      }
+      if !isAttached { logLine("a swap device could not be attached") }
+    }
   }
 
   /// Time stamps since the boot stub's first instruction: instructions, where QEMU counts them.

@@ -22,6 +22,8 @@ public enum MemoryContinuation: Remainder {
   case wire(PendingWiring, value: UInt64)
   /// Mappings cease to be wired.
   case unwire(PendingUnwiring)
+  /// What is on a swap device is being brought back.
+  case removeSwap(SwapRemoval)
 
   /// Whether a stop acts only when the call has stored its result.
   public var outlastsStop: Bool { true }
@@ -29,7 +31,7 @@ public enum MemoryContinuation: Remainder {
   /// Whether the map is changed, and not only looked at: then nobody else changes it meanwhile.
   public var changesMap: Bool {
     switch self {
-    case .residence, .advise: false
+    case .residence, .advise, .removeSwap: false
     default: true
     }
   }
@@ -72,6 +74,7 @@ public enum MemoryContinuation: Remainder {
       let progress = try space.unwire(&pending, &budget)
       self = .unwire(pending)
       return progress
+    case .removeSwap(let removal): return try removal.step(&budget)
     }
   }
 
@@ -79,7 +82,7 @@ public enum MemoryContinuation: Remainder {
   public var result: UInt64 {
     switch self {
     case .unmap(_, let dataEnd): dataEnd ?? 0
-    case .protect, .residence, .mark, .advise, .unwire: 0
+    case .protect, .residence, .mark, .advise, .unwire, .removeSwap: 0
     case .map(_, let value), .wire(_, let value): value
     }
   }

@@ -33,7 +33,10 @@ public final class MemorySystem: Nameable {
   let mappingNodes: Pool<MappingNode>
   let entries: Pool<MapEntry>
   var queues = PagingQueues()
-  var swap: SwapPager?
+  /// The swap devices, if there are any.
+  var swap: SwapSpace?
+  /// The swap device that keeps pages compressed, if there is one.
+  public internal(set) var compressedStore: CompressedStore?
   var teardown = TeardownList()
   var spareTables = SpareTables()
   /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.
@@ -296,6 +299,10 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var swapPagesIn = 0
   /// Pages written to swap since start.
   public internal(set) var swapPagesOut = 0
+  /// Transfers from swap that were started.
+  public internal(set) var swapReads = 0
+  /// Transfers to swap that were started.
+  public internal(set) var swapWrites = 0
   /// VM objects alive.
   public internal(set) var liveObjects = 0
   /// Address spaces alive.

@@ -14,6 +14,8 @@ public enum TransferStatus: Sendable {
   case done
   /// It failed.
   case failed
+  /// The device does not take this content; it is as whole as before, and other content may be taken.
+  case refused
   /// It is under way; the device's interrupt leads to `MemorySystem.transferCompleted`.
   case pending
 }
@@ -22,6 +24,14 @@ public enum TransferStatus: Sendable {
 public protocol BlockDevice: AnyObject {
   /// Page-sized blocks on the device.
   var blockCount: UInt32 { get }
-  /// Starts moving one page. The frame stays put until the transfer is complete.
-  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus
+  /// Pages that one transfer moves at most.
+  var mostPagesPerTransfer: Int { get }
+  /// Whether what it holds takes frames that others could have. Such a device may refuse pages.
+  var takesMemory: Bool { get }
+  /// What it costs to write a page, in looks at a page.
+  var writeCost: Int { get }
+  /// Starts moving pages from or to consecutive blocks, `block` the first. The frames stay put until the transfer is complete.
+  func transfer(_ direction: TransferDirection, block: UInt32, frames: Span<FrameNumber>) -> TransferStatus
+  /// Nobody will read a block before it is written again.
+  func discard(block: UInt32)
 }

@@ -50,6 +50,9 @@ enum HeapCost {
   static var requestList: HeapAmount { object(1088) }
   static var argumentStaging: HeapAmount { object(672) }
 
+  /// What a swapoff(2) keeps.
+  static var swapRemoval: HeapAmount { object(80) }
+
   // MARK: Events
 
   /// A read or write that waits, whatever its file.

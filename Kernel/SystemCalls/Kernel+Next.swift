@@ -19,6 +19,8 @@ extension Kernel {
   private static let stepsBeforeInterrupts = 16
   /// … unless they have taken so long by then.
   private static let nanosecondsBeforeInterrupts: UInt64 = 300_000
+  /// What is long for making room: a page was compressed.
+  private static let nanosecondsOfLongWork: UInt64 = 20_000
 
   /// Decides what runs next; does the work that is due between events first, and comes back for interrupts while it does.
   public func next() -> Next {
@@ -32,6 +34,10 @@ extension Kernel {
     while true {
       if let next = step(isFirst: steps == 0) { return next }
       steps += 1
+      if room.tookLong {
+        room.tookLong = false
+        return .again
+      }
       if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
       if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
@@ -119,11 +125,13 @@ extension Kernel {
       if memory.hasTeardown { workOffTeardown() }
       memory.reclaim(budget: SystemCallLimits.reclaimLooks)
     }
-    serveShortage()
+    // One long piece of work at a time.
+    if services.nanoseconds &- begin < Kernel.nanosecondsOfLongWork { serveShortage() }
     if !hasTaken { processes.forgiveWork() }
     room.freeFrameCount = memory.freeFrameCount
     let end = processes.lookAtClock()
     room.dueNanoseconds = end &+ (end &- begin)
+    room.tookLong = end &- begin >= Kernel.nanosecondsOfLongWork
   }
 
   // MARK: Teardown
@@ -189,6 +197,7 @@ extension Kernel {
     processes.lookAtClock()
     if scheduler.hasReady { return nil }
     if shortage.search != nil { return nil }
+    if memory.launder(budget: SystemCallLimits.reclaimLooks) { return nil }
     if scheduler.frameWaiterCount > 0 && !waitsForTransfers() { return nil }
     processes.beginIdling()
     return .idle(until: scheduler.earliestDeadlineNanoseconds)

@@ -32,7 +32,8 @@ extension Kernel {
     files.trim()
     memory.trim()
     baseline = resourceCount()
-    baselineKernelFrameCount = baseline.frames - (services.heap?.heldFrameCount ?? 0)
+    baselineKernelFrameCount =
+      baseline.frames - (services.heap?.heldFrameCount ?? 0) - (memory.compressedStore?.counts.frames ?? 0)
     let material = seedMaterial
     if !services.seedRandom(with: material.span) && !isQuiet {
       services.report { $0.append("this machine has no source of entropy: random numbers can be guessed") }

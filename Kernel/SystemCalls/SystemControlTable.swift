@@ -293,6 +293,18 @@ struct SystemControlTable {
     add("hw.pagesize", hardware, Hardware.pageSize, { _ in .integer(UInt32(Page.byteCount)) })
   }
 
+  /// Adds a count of memory management that wraps at 32 bits, as FreeBSD's do.
+  private mutating func addCounter(_ name: String, _ count: @escaping (Kernel) -> Int) {
+    add(name, SystemControl.Top.vm, nil, { .integer(UInt32(truncatingIfNeeded: count($0))) })
+  }
+
+  /// Adds a figure of the store of compressed pages; 0 where there is none.
+  private mutating func addStore(_ name: String, _ figure: @escaping (CompressedStoreCounts) -> Int) {
+    add(
+      "vm.martlet.compressed_" + name, SystemControl.Top.vm, nil,
+      { .long(UInt64($0.memory.compressedStore.map { figure($0.counts) } ?? 0)) })
+  }
+
   private mutating func addMemory() {
     let memory = SystemControl.Top.vm
     add(
@@ -311,11 +323,16 @@ struct SystemControlTable {
     add("vm.max_user_wired", memory, nil, { .long($0.memory.mostWiredPageCount) })
     add("vm.stats.vm.v_user_wire_count", memory, nil, { .integer(UInt32($0.memory.wiredPageCount)) })
     add("vm.stats.vm.v_free_count", memory, nil, { .integer(UInt32($0.memory.freeFrameCount)) })
-    add(
-      "vm.stats.vm.v_swappgsin", memory, nil, { .integer(UInt32(truncatingIfNeeded: $0.memory.counters.swapPagesIn)) })
-    add(
-      "vm.stats.vm.v_swappgsout", memory, nil, { .integer(UInt32(truncatingIfNeeded: $0.memory.counters.swapPagesOut)) }
-    )
+    addCounter("vm.stats.vm.v_swapin", { $0.memory.counters.swapReads })
+    addCounter("vm.stats.vm.v_swapout", { $0.memory.counters.swapWrites })
+    addCounter("vm.stats.vm.v_swappgsin", { $0.memory.counters.swapPagesIn })
+    addCounter("vm.stats.vm.v_swappgsout", { $0.memory.counters.swapPagesOut })
+    add("vm.nswapdev", memory, nil, { .integer(UInt32($0.memory.swapDeviceCount)) })
+    addStore("pages", { $0.pages })
+    addStore("zero_pages", { $0.zeroPages })
+    addStore("bytes", { $0.bytes })
+    addStore("frames", { $0.frames })
+    addStore("refusals", { $0.refusals })
     add("vm.martlet.heap_bytes", memory, nil, { .long(UInt64($0.resourceCount().heapBytes)) })
     add("vm.martlet.live_objects", memory, nil, { .long(UInt64($0.resourceCount().objects)) })
     add("vm.martlet.inspect", memory, nil, content: .inspection)

@@ -35,6 +35,7 @@ extension SystemCallTable {
       .waits(HeapCost.resourceLimits)
     ) { call throws(Errno) in try call.setResourceLimit() }
     declareRandomCalls()
+    declareSwapCalls()
     declareSystemControlCalls()
   }
 }

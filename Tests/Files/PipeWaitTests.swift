@@ -193,6 +193,7 @@ private final class Call {
   @Test func `writes of one piece do not mix while one waits for a page`() throws {
     try withMachine(frameCount: 512, swapBlocks: 400) { machine in
       let (first, second) = try machine.pipe()
+      machine.hardware.swap?.mostPagesPerTransfer = 1
       let end = Self.places[0] + 4096
       #expect(machine.store([UInt8](repeating: 1, count: 300), at: end - 100))
       #expect(machine.store([UInt8](repeating: 2, count: 300), at: Self.places[1]))

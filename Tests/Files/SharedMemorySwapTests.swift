@@ -22,6 +22,7 @@ struct SharedMemorySwapTests {
   @Test
   func `a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      machine.hardware.swap?.mostPagesPerTransfer = 1
       let (descriptor, file) = try makeLargeObject(machine)
       for (position, changes) in [(0, false), (0, true), (nil, false), (nil, true)] as [(Int64?, Bool)] {
         #expect(machine.system.makeAvailable(300) == .ready)

@@ -212,7 +212,7 @@ private final class WrongErrorMachine: SimulatedSystem {
       Issue.record("the page is not in swap")
       return
     }
-    planted.machine.hardware.swap?.discard(block: block.raw)
+    planted.machine.hardware.swap?.lose(block: block.raw)
     #expect(planted.objection(.load(address: Self.window, byteCount: 8)) != nil)
   }
 

@@ -22,6 +22,8 @@ import Primitives
 
   @Test(arguments: [false, true]) func `pages in transfer move to the shadow`(isReading: Bool) throws {
     let hardware = SimulatedHardware.withSlowDevice()
+    // Each page by itself, so that all of them are on their way or gone.
+    hardware.swap?.mostPagesPerTransfer = 1
     let system = hardware.system
     let below = VMObject(system, .anonymous, pageCount: 8)
     var reference: VMObjectReference? = VMObjectReference(below)

@@ -110,39 +110,48 @@ struct SwapBlockAllocatorTests {
     var allocator = SwapBlockAllocator(memory.physical, at: PhysicalAddress(0), blockCount: count)
     var seen = Set<UInt32>()
     while let block = allocator.allocate() {
-      #expect(block.raw > 0 && block.raw < count)
-      #expect(seen.insert(block.raw).inserted)
+      #expect(block > 0 && block < count)
+      #expect(seen.insert(block).inserted)
     }
     #expect(seen.count == Int(count) - 1)
-    for block in seen.sorted(by: >) { allocator.free(SwapBlock(block)) }
+    for block in seen.sorted(by: >) { allocator.free(block) }
     #expect(allocator.freeCount == allocator.usableCount)
     let again = allocator.allocate()
     #expect(again != nil)
   }
 
-  @Test(arguments: [7, 8])
+  @Test(arguments: 7...12 as ClosedRange<UInt64>)
   func `random use agrees with a set`(seed: UInt64) {
     let memory = SimulatedMemory(frameCount: 8)
     defer { extendLifetime(memory) }
     memory.physical.zero(PhysicalAddress(0), byteCount: 8192)
     var allocator = SwapBlockAllocator(memory.physical, at: PhysicalAddress(0), blockCount: 300)
     var generator = SeededGenerator(seed: seed)
-    var held: [UInt32] = []
+    var held = Set<UInt32>()
     for _ in 0..<5000 {
       if Bool.random(using: &generator) {
-        guard let block = allocator.allocate() else {
+        let limit = Int.random(in: 1...70, using: &generator)
+        guard let run = allocator.allocateRun(upTo: limit) else {
           #expect(held.count == 299)
           continue
         }
-        #expect(!held.contains(block.raw))
-        held.append(block.raw)
-      } else if !held.isEmpty {
-        let block = held.remove(at: Int.random(in: 0..<held.count, using: &generator))
-        #expect(!allocator.isFree(SwapBlock(block)))
-        allocator.free(SwapBlock(block))
-        #expect(allocator.isFree(SwapBlock(block)))
+        let blocks = Set(run.first..<run.first + UInt32(run.count))
+        #expect(run.count > 0 && run.count <= limit && run.first > 0 && blocks.isDisjoint(with: held))
+        held.formUnion(blocks)
+        // It ends where it had to.
+        if run.count < limit, let last = blocks.max(), last + 1 < 300 { #expect(held.contains(last + 1)) }
+      } else {
+        for _ in 0..<Int.random(in: 1...30, using: &generator) {
+          guard let block = held.randomElement(using: &generator) else { break }
+          held.remove(block)
+          #expect(!allocator.isFree(block))
+          allocator.free(block)
+          #expect(allocator.isFree(block))
+        }
       }
       #expect(Int(allocator.freeCount) == 299 - held.count)
+      let start = UInt32.random(in: 0..<300, using: &generator)
+      #expect(allocator.nextTaken(from: start, wordLimit: 5).block == held.filter { $0 >= start }.min())
     }
   }
 }

@@ -9,8 +9,14 @@ import Primitives
 /// A device of any size that holds nothing.
 private final class EmptyDevice: BlockDevice {
   let blockCount: UInt32
+  let mostPagesPerTransfer = 1
+  let takesMemory = false
+  let writeCost = 1
   init(blockCount: UInt32) { self.blockCount = blockCount }
-  func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus { .failed }
+  func transfer(
+    _ direction: TransferDirection, block: UInt32, frames: Span<FrameNumber>
+  ) -> TransferStatus { .failed }
+  func discard(block: UInt32) {}
 }
 
 @Suite("Swap")
@@ -26,33 +32,36 @@ struct SwapTests {
     // The search starts behind the block that was found last.
     let last = count - 1
     for block in [last, 1, 64, last / 2, last / 2 - 1, 63, last, 65, 2, last - 64] {
-      allocator.free(SwapBlock(block))
-      #expect(allocator.isFree(SwapBlock(block)) && allocator.freeCount == 1)
-      #expect(allocator.allocate() == SwapBlock(block))
-      #expect(!allocator.isFree(SwapBlock(block)))
+      allocator.free(block)
+      #expect(allocator.isFree(block) && allocator.freeCount == 1)
+      #expect(allocator.allocate() == block)
+      #expect(!allocator.isFree(block))
     }
     #expect(allocator.allocate() == nil)
     // Of two, the one behind the last found comes first.
-    allocator.free(SwapBlock(last))
-    #expect(allocator.allocate()?.raw == last)
-    for block in [3, last] { allocator.free(SwapBlock(block)) }
-    #expect(allocator.allocate()?.raw == 3)
-    #expect(allocator.allocate()?.raw == last)
+    allocator.free(last)
+    #expect(allocator.allocate() == last)
+    for block in [3, last] { allocator.free(block) }
+    #expect(allocator.allocate() == 3)
+    #expect(allocator.allocate() == last)
   }
 
   @Test
-  func `a swap device is attached once, and only if it has blocks and its table fits`() {
+  func `up to eight swap devices are attached, each only if it has blocks and its tables fit`() {
     let machine = SimulatedHardware()
     #expect(machine.system.usedSwapBlockCount == 0 && !machine.system.inspectIsTaken(SwapBlock(1)))
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 1)))
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: UInt32.max)))
     #expect(machine.system.freeFrameCount == machine.initialFreeFrameCount && machine.system.accounting.swapTotal == 0)
-    // The table of 100,000 blocks takes four frames.
+    // The bitmap of 100,000 blocks takes four frames, the table of their owners 391.
     #expect(machine.system.attachSwap(EmptyDevice(blockCount: 100_000)))
-    #expect(machine.initialFreeFrameCount - machine.system.freeFrameCount == 4)
+    #expect(machine.initialFreeFrameCount - machine.system.freeFrameCount == 395)
     #expect(machine.system.accounting.swapTotal == 99_999)
+    for count in 1..<8 {
+      #expect(machine.system.attachSwap(EmptyDevice(blockCount: 100)))
+      #expect(machine.system.accounting.swapTotal == UInt64(99_999 + count * 99))
+    }
     #expect(!machine.system.attachSwap(EmptyDevice(blockCount: 100)))
-    #expect(machine.system.accounting.swapTotal == 99_999)
   }
 
   @Test
@@ -63,14 +72,18 @@ struct SwapTests {
     for (index, frame) in frames.enumerated() {
       machine.memory.setBytes([UInt8](repeating: UInt8(index + 1), count: 4096), at: frame.address.raw)
     }
-    #expect(disk.transfer(.write, block: 0, frame: frames[0]) == .done)
-    #expect(disk.transfer(.write, block: 9, frame: frames[1]) == .done)
-    #expect(disk.transfer(.write, block: 10, frame: frames[2]) == .failed)
-    #expect(disk.transfer(.read, block: UInt32.max, frame: frames[2]) == .failed)
+    func move(_ direction: TransferDirection, _ block: UInt32, _ frames: FrameNumber...) -> TransferStatus {
+      disk.transfer(direction, block: block, frames: frames.span)
+    }
+    #expect(move(.write, 9, frames[1], frames[0]) == .failed)
+    #expect(move(.write, 0, frames[0]) == .done)
+    #expect(move(.write, 9, frames[1]) == .done)
+    #expect(move(.write, 10, frames[2]) == .failed)
+    #expect(move(.read, UInt32.max, frames[2]) == .failed)
     #expect(machine.memory.byte(at: frames[2].address.raw) == 3)
-    #expect(disk.transfer(.read, block: 9, frame: frames[2]) == .done)
+    #expect(move(.read, 9, frames[2]) == .done)
     #expect(machine.memory.bytes(at: frames[2].address.raw, byteCount: 4096) == [UInt8](repeating: 2, count: 4096))
-    #expect(disk.transfer(.read, block: 0, frame: frames[2]) == .done)
+    #expect(move(.read, 0, frames[2]) == .done)
     #expect(machine.memory.byte(at: frames[2].address.raw + 4095) == 1)
   }
 
@@ -119,6 +132,7 @@ struct SwapTests {
   @Test
   func `a page that cannot be read stays in swap, and the next who asks may be luckier`() throws {
     let machine = SimulatedHardware(swapBlocks: 20)
+    machine.swap?.mostPagesPerTransfer = 1
     let system = machine.system
     let object = try filled(machine, 2)
     pageOut(machine)

@@ -209,7 +209,7 @@ final class TestKernel {
 
   /// Lets the device work while the kernel waits for it.
   private func finishTransfers() {
-    while context == nil, isIdle, let next = hardware.swap?.nextCompletion {
+    while context == nil, isIdle, let next = hardware.nextCompletion {
       hardware.clock.advance(to: next)
       _ = hardware.deliverTransfers()
       kernel.watch(.deviceInterrupt)

@@ -60,7 +60,7 @@ extension MemorySystem {
 
   /// The frames that programs' pages have or can have: all but those that the kernel keeps (FreeBSD's wired) and the reserve.
   private var pageableFrameCount: UInt64 {
-    let pages = queues.active.count + queues.inactive.count + queues.laundry.count
+    let pages = queues.pageCount
     let busy = queues.pendingWriteCount + queues.pendingReadCount
     return UInt64(max(0, freeFrameCount + pages + busy - reserveFrameCount))
   }

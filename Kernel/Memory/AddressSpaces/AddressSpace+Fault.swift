@@ -63,6 +63,7 @@ extension AddressSpace {
   private func enter(
     _ frame: FrameNumber, at page: UInt64, _ protection: Protection, _ access: AccessType, _ isWired: Bool
   ) -> FaultOutcome {
+    if system.frames[frame].queue == .unswappable { system.noteUse(ofUnswappable: frame) }
     if tables.enter(frame, at: page, allowing: protection, for: access, isWired: isWired, system) { return .resolved }
     guard system.hasLongestList(frame) else { return .wait(.frames) }
     system.removeAllMappings(of: frame)
@@ -142,7 +143,7 @@ extension AddressSpace {
     if let wait = top.waitForShrinking(topIndex) { return .wait(wait) }
     switch top.pages.lookup(topIndex, system.indexNodes) {
     case .resident(let frame):
-      switch top.readyFrame(frame, topIndex, system) {
+      switch top.readyFrame(frame, system) {
       case .frame: return .own(frame)
       case .wait(let wait): return .wait(wait)
       case .failed, .absent: return .outside
@@ -178,7 +179,7 @@ extension AddressSpace {
       if let wait = object.waitForShrinking(index) { return .wait(wait) }
       var found: PageLookup
       switch object.pages.lookup(index, system.indexNodes) {
-      case .resident(let frame): found = object.readyFrame(frame, index, system)
+      case .resident(let frame): found = object.readyFrame(frame, system)
       case .swapped(let block): found = object.pageIn(index, block, system)
       case .empty:
         // Beyond the end of an object that owns swap there is nothing; without swap the walk goes on (shm.md 3.12).

@@ -7,6 +7,7 @@
 // - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings` lists every page-table
 //   entry that maps it, in `count` records and the list's head; `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
+// - `.store`: linked in the list of one class of compressed pages, or the spare frame.
 // - `.spareTable`: empty, kept for the next table (`SpareTables`).
 // - `.pageTable`: `owner` is the address space, `index` the first virtual address covered, `order` the level, `count` the
 //   entries in use, `usedGroups` tells which groups of eight entries may be (at least those that are), `parentTable` is the
@@ -34,6 +35,8 @@ public enum FrameState: UInt8, BitwiseCopyable, Sendable {
   case pool
   /// A page of a VM object.
   case object
+  /// Holds compressed pages (CompressedStore).
+  case store
   /// No longer a page of an object, but a device is still reading or writing it.
   case orphan
 }
@@ -46,8 +49,12 @@ public enum PageQueue: UInt8, BitwiseCopyable, Sendable {
   case active
   /// Candidates for reuse.
   case inactive
+  /// Candidates that were written out and not used since: the next to go.
+  case laundered
   /// Dirty candidates that wait for being written out.
   case laundry
+  /// Dirty pages that no device takes, and that nobody has used since.
+  case unswappable
 }
 
 /// Conditions of a frame that belongs to an object.
@@ -68,6 +75,10 @@ public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let failed = FrameFlags(rawValue: 8)
   /// The transfer under way writes the frame out.
   public static let writing = FrameFlags(rawValue: 16)
+  /// The transfer under way is there for a page beside this one, which goes along.
+  public static let neighbour = FrameFlags(rawValue: 32)
+  /// No device takes the content, unless it has changed since.
+  public static let refused = FrameFlags(rawValue: 64)
   /// Either of these: the content cannot be used now.
   ///
   /// Not a literal of two elements: where the optimiser does not see through one, it is an array on the heap, and faults

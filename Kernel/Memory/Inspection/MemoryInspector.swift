@@ -81,6 +81,7 @@ public struct MemoryInspector: ~Copyable {
 
   /// Visits what remains of a change of an address space.
   public mutating func visit(_ remainder: MemoryContinuation) {
+    if case .removeSwap(let removal) = remainder { count(removal) }
     guard case .map(let pending, _) = remainder else { return }
     count(pending)
     guard let entry = pending.inspected else { return }
@@ -146,7 +147,7 @@ public struct MemoryInspector: ~Copyable {
     require(charges == system.accounting.reserved, "reserved swap differs from the charges", charges)
     require(entryCount == system.entries.count, "map entries that nothing reaches", UInt64(entryCount))
     if let swap = system.swap {
-      let taken = swap.usableCount - swap.freeCount
+      let taken = swap.takenCount
       require(taken == blocks + orphanBlocks(), "swap blocks that nothing owns", UInt64(taken))
     }
     checkFrames()
@@ -297,13 +298,13 @@ public struct MemoryInspector: ~Copyable {
           "page's frame belongs to another", index)
         if record.swapBlock != .none {
           owned += 1
-          require(system.swap?.has(record.swapBlock) ?? false, "page's swap block is free", index)
+          checkBlock(record.swapBlock, object, index)
         }
         require(!record.flags.contains(.dirty) || record.swapBlock == .none, "dirty page with a swap block", index)
       case .swapped(let block):
         swapped += 1
         owned += 1
-        require(system.swap?.has(block) ?? false, "swapped page's block is free", index)
+        checkBlock(block, object, index)
       case .empty: require(false, "empty entry found", index)
       }
       let mayBeBeyond = object.kind == .anonymous || object.hasPagesBeyondEnd
@@ -319,6 +320,13 @@ public struct MemoryInspector: ~Copyable {
     object.account?.inspectedPageCount += resident + swapped
     count(
       kernelByteCount: object.kernelByteCount + nodes * MemoryLayout<IndexNode>.stride, of: object.account)
+  }
+
+  /// Checks a block that an object owns.
+  private mutating func checkBlock(_ block: SwapBlock, _ object: VMObject, _ index: UInt64) {
+    guard let swap = system.swap, swap.has(block) else { return require(false, "page's swap block is free", index) }
+    let owner = swap.pager(of: block).owner(of: block)
+    require(owner.owner == OwnerReference(object) && owner.index == index, "swap block's owner", UInt64(block.raw))
   }
 
   /// Whether a device is reading or writing a frame.
@@ -339,6 +347,7 @@ public struct MemoryInspector: ~Copyable {
     var tables = 0
     var pages = 0
     var spares = 0
+    var stored = 0
     var listed = 0
     var queued = 0
     for raw in 0..<system.frames.count {
@@ -349,11 +358,13 @@ public struct MemoryInspector: ~Copyable {
       case .free: free += 1 << Int(record.order)
       case .pageTable: tables += 1
       case .spareTable: spares += 1
+      case .store: stored += 1
       case .pool: poolFrameCount += 1
       case .kernel: kernelFrameCount += 1
       case .object:
         pages += 1
         if record.queue != .none { queued += 1 }
+        require(record.queue != .unswappable || record.flags.contains(.refused), "unswappable page", UInt64(raw))
         var own = 0
         system.forEachMapping(of: frame) { _ in
           own += 1
@@ -362,12 +373,15 @@ public struct MemoryInspector: ~Copyable {
         listed += own
         mappingRecordCount += max(0, own - 1)
         require(Int(record.count) == max(0, own - 1), "page's count of mappings", UInt64(raw))
+        require(record.queue != .unswappable || own == 0, "unswappable page that is mapped", UInt64(raw))
       default: break
       }
     }
     require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
     require(
       spares == system.spareTables.tables.count + system.spareTables.roots.count, "spare page tables", UInt64(spares))
+    require(stored == (system.compressedStore?.counts.frames ?? 0), "frames of compressed pages", UInt64(stored))
+    require(system.compressedStore?.isSound() ?? true, "the store of compressed pages", 0)
     require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
     require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
     require(listed == mappings, "mappings that no page table has", UInt64(listed))
@@ -376,7 +390,7 @@ public struct MemoryInspector: ~Copyable {
       mappingRecordCount == system.mappingNodes.count, "mapping records that no page has", UInt64(mappingRecordCount))
     let queues = system.queues
     require(
-      queued == queues.active.count + queues.inactive.count + queues.laundry.count, "paging queues", UInt64(queued))
+      queued == queues.pageCount, "paging queues", UInt64(queued))
   }
 }
 

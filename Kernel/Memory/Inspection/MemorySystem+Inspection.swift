@@ -79,9 +79,11 @@ extension MemorySystem {
 
   /// Swap blocks that are taken, or nil without swap.
   public var inspectedSwapBlockCount: Int? {
-    guard let swap else { return nil }
-    return swap.usableCount - swap.freeCount
+    swap.map { $0.takenCount }
   }
+
+  /// Swap blocks that are free on devices in use.
+  public var inspectedFreeSwapBlockCount: Int { swap?.freeCount ?? 0 }
 
   /// Whether a swap block is taken.
   public func inspectIsTaken(_ block: SwapBlock) -> Bool { swap?.has(block) ?? false }

@@ -49,10 +49,12 @@ extension VMObject {
       if system.frames[frame].swapBlock != .none {
         behind.blockCount -= 1
         blockCount += 1
+        system.setSwapOwner(of: system.frames[frame].swapBlock, self, target)
       }
       system.frames[frame].owner = OwnerReference(self)
       system.frames[frame].index = target
-    case .swapped:
+    case .swapped(let block):
+      system.setSwapOwner(of: block, self, target)
       behind.swappedCount -= 1
       behind.blockCount -= 1
       swappedCount += 1

@@ -43,7 +43,7 @@ extension VMObject {
     let system = system
     switch pages.lookup(index, system.indexNodes) {
     case .resident(let frame):
-      let ready = readyFrame(frame, index, system)
+      let ready = readyFrame(frame, system)
       if case .frame = ready {
         system.frames[frame].flags.insert(.referenced)
         if use == .write { system.markDirty(frame) }
@@ -145,6 +145,7 @@ extension VMObject {
       // A device still uses the frame (and the block): the completion gives both back.
       system.frames[frame].state = .orphan
       system.frames[frame].owner = OwnerReference()
+      if record.swapBlock != .none { system.noteOrphan(frame, of: record.swapBlock) }
     } else {
       if record.swapBlock != .none { system.freeSwapBlock(record.swapBlock) }
       system.frames[frame].swapBlock = .none
@@ -155,44 +156,13 @@ extension VMObject {
 
   /// The frame if its content can be used now.
   @inline(__always)
-  func readyFrame(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) -> PageLookup {
+  func readyFrame(_ frame: FrameNumber, _ system: MemorySystem) -> PageLookup {
     let flags = system.frames[frame].flags
     if flags.isDisjoint(with: .withoutContent) { return .frame(frame) }
     if flags.contains(.busy) { return .wait(.page(frame)) }
     // A read failed: back to swap, so that the next who asks starts a new transfer; this one learns of the failure.
-    let block = system.frames[frame].swapBlock
-    pages.replace(index, with: .swapped(block), system.indexNodes)
-    residentCount -= 1
-    swappedCount += 1
-    system.frames[frame].swapBlock = .none
-    system.queues.remove(frame, system.frames)
-    system.free(frame)
+    returnToSwap(frame, system)
     return .failed
-  }
-
-  /// Starts reading a page from swap.
-  func pageIn(
-    _ index: UInt64, _ block: SwapBlock, _ system: MemorySystem, _ priority: AllocationPriority = .normal
-  ) -> PageLookup {
-    guard let frame = system.allocateFrame(.object, priority) else { return .wait(.frames) }
-    adopt(frame, index, system)
-    system.frames[frame].swapBlock = block
-    pages.replace(index, with: .resident(frame), system.indexNodes)
-    residentCount += 1
-    swappedCount -= 1
-    switch system.startTransfer(.read, block, frame) {
-    case .done:
-      system.counters.swapPagesIn += 1
-      system.queues.append(frame, to: .active, system.frames)
-      return .frame(frame)
-    case .pending:
-      system.frames[frame].flags = .busy
-      system.queues.pendingReadCount += 1
-      return .wait(.page(frame))
-    case .failed:
-      system.frames[frame].flags = .failed
-      return readyFrame(frame, index, system)
-    }
   }
 
   /// Adds a page of zeros where none is; nil when memory cannot be had.
@@ -236,6 +206,7 @@ extension MemorySystem {
   @inline(__always)
   func markDirty(_ frame: FrameNumber) {
     frames[frame].flags.insert(.dirty)
+    if frames[frame].flags.contains(.refused) { noteChange(ofRefused: frame) }
     if frames[frame].swapBlock != .none { dropSwapBlock(of: frame) }
   }
 

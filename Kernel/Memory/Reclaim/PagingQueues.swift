@@ -1,8 +1,11 @@
-// The queues of pages that can be reclaimed: active, inactive and laundry (DESIGN, "Reclaim").
+// The queues of pages that can be reclaimed: active, inactive, laundered, laundry and unswappable
+// (DESIGN, "Reclaim").
 //
 // Invariants
 // - A frame is linked in the queue that its record names; frames of objects that are busy, failed or wired are in none.
 // - `laundry` holds pages that were found dirty when no swap block could be had; they are tried again when one can.
+// - `unswappable` holds pages that no device takes, mapped nowhere; they are tried again when somebody has used them, or a
+//   device has come into use.
 
 import Primitives
 
@@ -10,7 +13,13 @@ import Primitives
 struct PagingQueues {
   private(set) var active = FrameList()
   private(set) var inactive = FrameList()
+  private(set) var laundered = FrameList()
   private(set) var laundry = FrameList()
+  private(set) var unswappable = FrameList()
+  /// Pages of `unswappable` that are to be tried again because a device has come into use.
+  var unswappableRetryCount = 0
+  /// Pages that reclaim has freed since the laundry last did as many ahead of need.
+  var launderDemand = 0
   /// Transfers to the device that are under way.
   var pendingWriteCount = 0
   /// Transfers from the device that are under way.
@@ -32,7 +41,9 @@ struct PagingQueues {
     case .none: break
     case .active: active.append(frame, table)
     case .inactive: inactive.append(frame, table)
+    case .laundered: laundered.append(frame, table)
     case .laundry: laundry.append(frame, table)
+    case .unswappable: unswappable.append(frame, table)
     }
   }
 
@@ -42,10 +53,21 @@ struct PagingQueues {
     case .none: break
     case .active: active.remove(frame, table)
     case .inactive: inactive.remove(frame, table)
+    case .laundered: laundered.remove(frame, table)
     case .laundry: laundry.remove(frame, table)
+    case .unswappable: unswappable.remove(frame, table)
     }
     table[frame].queue = .none
   }
+
+  /// Pages in all queues.
+  var pageCount: Int { candidateCount + laundry.count + unswappable.count }
+
+  /// Pages that can be reclaimed once they had their second chance.
+  var candidateCount: Int { active.count + inactive.count + laundered.count }
+
+  /// Pages that a search for frames looks at.
+  var searchCount: Int { candidateCount + laundry.count + min(unswappableRetryCount, unswappable.count) }
 
   mutating func move(_ frame: FrameNumber, to queue: PageQueue, _ table: FrameTable) {
     remove(frame, table)

@@ -64,7 +64,7 @@ extension MemorySystem {
     while buddy.freeCount < wanted {
       if budget <= 0 { return .unfinished }
       // Every page may get its second chance once before this gives up.
-      let pages = queues.active.count + queues.inactive.count + queues.laundry.count
+      let pages = queues.searchCount
       var search = self.search ?? ReclaimSearch(looks: 2 * pages + 1, lastLooks: pages)
       var looks = search.looks
       let isLast = looks <= search.lastLooks
@@ -106,7 +106,7 @@ extension MemorySystem {
   @discardableResult
   public func reclaim(budget: Int) -> Int {
     if isFutile { return 0 }
-    var looks = min(budget, queues.active.count + queues.inactive.count)
+    var looks = min(budget, queues.candidateCount)
     var budget = budget
     return reclaim(&looks, &budget, until: queues.highWater + keptFrameCount, sparing: .used)
   }
@@ -118,11 +118,10 @@ extension MemorySystem {
       looks -= 1
       budget -= 1
       counters.pagesExamined &+= 1
-      if !queues.laundry.isEmpty, let swap, swap.freeCount > 0 {
-        queues.move(queues.laundry.first, to: .inactive, frames)
-      }
-      if queues.inactive.count * 2 < queues.active.count { ageActive(&budget, sparing: spared) }
-      if queues.inactive.isEmpty {
+      tryAgain()
+      let candidates = queues.inactive.count + queues.laundered.count
+      if candidates * 2 < queues.active.count { ageActive(&budget, sparing: spared) }
+      if queues.inactive.isEmpty && queues.laundered.isEmpty {
         if queues.active.isEmpty {
           // What is left waits in the laundry for a swap block.
           looks = 0
@@ -131,10 +130,25 @@ extension MemorySystem {
         ageActive(&budget, sparing: spared)
         continue
       }
-      budget -= cost(of: queues.inactive.first)
-      if evict(queues.inactive.first, sparing: spared) { gained += 1 }
+      let frame = queues.laundered.isEmpty ? queues.inactive.first : queues.laundered.first
+      budget -= cost(of: frame)
+      if evict(frame, &budget, sparing: spared) { gained += 1 }
     }
     return gained
+  }
+
+  /// Makes a page a candidate again that could not be written out when there is reason to hope that it can.
+  private func tryAgain() {
+    if !queues.laundry.isEmpty, let swap, swap.hasFree {
+      queues.move(queues.laundry.first, to: .inactive, frames)
+    }
+    if queues.unswappableRetryCount > 0 {
+      queues.unswappableRetryCount -= 1
+      guard !queues.unswappable.isEmpty else { return }
+      let frame = queues.unswappable.first
+      frames[frame].flags.remove(.refused)
+      queues.move(frame, to: .inactive, frames)
+    }
   }
 
   /// Moves the longest-unexamined active page to the inactive queue, or to the back when it was used since.
@@ -147,10 +161,10 @@ extension MemorySystem {
   }
 
   /// What the mappings of a page add to the cost of a look at it.
-  private func cost(of frame: FrameNumber) -> Int { Int(frames[frame].count) >> 3 }
+  func cost(of frame: FrameNumber) -> Int { Int(frames[frame].count) >> 3 }
 
   /// Frees an inactive page, or starts writing it out, or moves it where it belongs. Returns whether a frame was gained.
-  private func evict(_ frame: FrameNumber, sparing spared: Spared) -> Bool {
+  private func evict(_ frame: FrameNumber, _ budget: inout Int, sparing spared: Spared) -> Bool {
     guard let object = frames[frame].owner.object else { preconditionFailure("queued frame without object") }
     if frames[frame].waiterCount > 0 || frames[frame].wireCount > 0
       || testAndClearReferenced(frame) && spared == .used
@@ -171,81 +185,17 @@ extension MemorySystem {
         return true
       }
     }
-    return startPageOut(frame, object)
-  }
-
-  /// Frees a clean, unmapped page: its swap block, or nothing at all, stands in its place.
-  private func drop(_ frame: FrameNumber, _ object: VMObject) {
-    let index = frames[frame].index
-    let block = frames[frame].swapBlock
-    queues.remove(frame, frames)
-    object.residentCount -= 1
-    if block != .none {
-      object.pages.replace(index, with: .swapped(block), indexNodes)
-      object.swappedCount += 1
-      frames[frame].swapBlock = .none
-    } else {
-      _ = object.pages.remove(index, indexNodes, self)
-      object.countPages(-1)
-    }
-    free(frame)
-  }
-
-  private func startPageOut(_ frame: FrameNumber, _ object: VMObject) -> Bool {
-    guard let block = takeSwapBlock() else {
-      queues.move(frame, to: .laundry, frames)
-      return false
-    }
-    removeAllMappings(of: frame)
-    queues.remove(frame, frames)
-    markDirty(frame)
-    frames[frame].swapBlock = block
-    object.blockCount += 1
-    frames[frame].flags.remove(.dirty)
-    switch startTransfer(.write, block, frame) {
-    case .done:
-      pageOutCompleted(frame, succeeded: true)
-      return true
-    case .failed:
-      // The block that was just taken is given back: nothing has become better by that.
-      let count = releaseCount
-      pageOutCompleted(frame, succeeded: false)
-      releaseCount = count
-      return false
-    case .pending:
-      frames[frame].flags.formUnion([.busy, .writing])
-      queues.pendingWriteCount += 1
-      return true
-    }
-  }
-
-  func pageOutCompleted(_ frame: FrameNumber, succeeded: Bool) {
-    guard let object = frames[frame].owner.object else { preconditionFailure("page-out without object") }
-    if succeeded {
-      counters.swapPagesOut += 1
-      if frames[frame].waiterCount > 0 || object.referenceCount == 0 {
-        queues.append(frame, to: .inactive, frames)
-      } else {
-        drop(frame, object)
-      }
-    } else {
-      markDirty(frame)
-      queues.append(frame, to: .active, frames)
-    }
-  }
-
-  private func takeSwapBlock() -> SwapBlock? {
-    if services.isToFail(.swapBlock) { return nil }
-    return swap?.allocate()
+    if isRefused(frame) { return false }
+    return startPageOut(frame, object, &budget)
   }
 
   /// Whether a page's content would be lost by dropping it.
-  private func isDirty(_ frame: FrameNumber) -> Bool {
+  func isDirty(_ frame: FrameNumber) -> Bool {
     frames[frame].flags.contains(.dirty) || hasMark(.dirty, frame)
   }
 
   /// Whether a page was used since the last time this was asked.
-  private func testAndClearReferenced(_ frame: FrameNumber) -> Bool {
+  func testAndClearReferenced(_ frame: FrameNumber) -> Bool {
     let wasReferenced = frames[frame].flags.contains(.referenced)
     frames[frame].flags.remove(.referenced)
     return takeMark(.referenced, frame) || wasReferenced

@@ -16,14 +16,28 @@ public final class RAMDisk: BlockDevice {
     self.blockCount = blockCount
   }
 
-  /// Copies a page.
-  public func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus {
-    guard block < blockCount else { return .failed }
-    let place = (start + UInt64(block) * Page.byteCount).frame
-    switch direction {
-    case .read: physical.copy(place, to: frame)
-    case .write: physical.copy(frame, to: place)
+  /// As many pages as page-out and page-in have for one transfer.
+  public var mostPagesPerTransfer: Int { SwapLimits.pageOutCluster }
+  /// Its memory was taken at the start.
+  public var takesMemory: Bool { false }
+  /// Copying a page takes about as long as a few looks.
+  public var writeCost: Int { 4 }
+
+  /// Copies pages.
+  public func transfer(
+    _ direction: TransferDirection, block: UInt32, frames: Span<FrameNumber>
+  ) -> TransferStatus {
+    guard block < blockCount, frames.count <= Int(blockCount - block) else { return .failed }
+    for number in frames.indices {
+      let place = (start + (UInt64(block) + UInt64(number)) * Page.byteCount).frame
+      switch direction {
+      case .read: physical.copy(place, to: frames[number])
+      case .write: physical.copy(frames[number], to: place)
+      }
     }
     return .done
   }
+
+  /// The memory is the disk's whatever it holds.
+  public func discard(block: UInt32) {}
 }

@@ -8,17 +8,6 @@
 
 public import Primitives
 
-/// A block of the swap device, numbered in pages.
-public struct SwapBlock: Equatable, BitwiseCopyable, Sendable {
-  /// The number.
-  public let raw: UInt32
-  /// Wraps a number.
-  @inline(__always)
-  public init(_ raw: UInt32) { self.raw = raw }
-  /// No block.
-  public static let none = SwapBlock(0)
-}
-
 /// The free blocks of one swap device.
 public struct SwapBlockAllocator {
   private static let maximumLevels = 6
@@ -67,20 +56,73 @@ public struct SwapBlockAllocator {
   }
 
   /// Takes the first free block at or behind the last one taken, so that consecutive page-outs lie together.
-  public mutating func allocate() -> SwapBlock? {
-    guard freeCount > 0 else { return nil }
-    guard let block = firstFree(from: cursor) ?? firstFree(from: 0) else { return nil }
-    clear(block)
-    freeCount -= 1
-    cursor = block + 1 == blockCount ? 1 : block + 1
-    return SwapBlock(block)
+  public mutating func allocate() -> UInt32? { allocateRun(upTo: 1)?.first }
+
+  /// Takes consecutive blocks, at most `limit`: the first run that is so long at or behind the last block taken, or the longest
+  /// of the first few runs there.
+  mutating func allocateRun(upTo limit: Int) -> (first: UInt32, count: Int)? {
+    guard freeCount > 0, limit > 0 else { return nil }
+    var best: (first: UInt32, count: Int) = (0, 0)
+    var position = cursor
+    var hasWrapped = false
+    for _ in 0..<SwapLimits.runsPerSearch {
+      guard let first = firstFree(from: position) else {
+        if hasWrapped { break }
+        hasWrapped = true
+        position = 0
+        continue
+      }
+      let count = runLength(from: first, upTo: limit)
+      if count > best.count { best = (first, count) }
+      if count == limit { break }
+      position = first + UInt32(count)
+    }
+    // The search may have ended before it came round.
+    if best.count == 0 {
+      guard let first = firstFree(from: 0) else { return nil }
+      best = (first, runLength(from: first, upTo: limit))
+    }
+    for offset in 0..<UInt32(best.count) { clear(best.first + offset) }
+    freeCount -= UInt32(best.count)
+    let next = best.first + UInt32(best.count)
+    cursor = next == blockCount ? 1 : next
+    return best
+  }
+
+  /// Free blocks from `first` on, at most `limit`.
+  private func runLength(from first: UInt32, upTo limit: Int) -> Int {
+    var count = 0
+    var bit = UInt64(first)
+    while count < limit && bit < UInt64(blockCount) {
+      let left = ~physical.load(word(0, bit)) >> (bit & 63)
+      let length = min(left.trailingZeroBitCount, 64 - Int(bit & 63))
+      count += length
+      bit += UInt64(length)
+      if length == 0 || bit & 63 != 0 { break }
+    }
+    return min(count, limit)
+  }
+
+  /// The first taken block at or behind `start`, block 0 left out; looks at at most `wordLimit` words of the lowest level. Nil
+  /// `block`: none was found before `next`.
+  func nextTaken(from start: UInt32, wordLimit: Int) -> (block: UInt32?, next: UInt32) {
+    var bit = UInt64(max(start, 1))
+    for _ in 0..<wordLimit where bit < UInt64(blockCount) {
+      let left = ~physical.load(word(0, bit)) >> (bit & 63)
+      if left != 0 {
+        let found = bit + UInt64(left.trailingZeroBitCount)
+        return found < UInt64(blockCount) ? (UInt32(found), UInt32(found)) : (nil, blockCount)
+      }
+      bit = (bit | 63) + 1
+    }
+    return (nil, UInt32(min(bit, UInt64(blockCount))))
   }
 
   /// Gives a block back. It must be taken.
-  public mutating func free(_ block: SwapBlock) {
-    precondition(block.raw > 0 && block.raw < blockCount && !isFree(block), "swap block freed twice")
+  public mutating func free(_ block: UInt32) {
+    precondition(block > 0 && block < blockCount && !isFree(block), "swap block freed twice")
     freeCount += 1
-    var bit = UInt64(block.raw)
+    var bit = UInt64(block)
     for level in 0..<levelCount {
       let place = word(level, bit)
       let old = physical.load(place)
@@ -91,8 +133,9 @@ public struct SwapBlockAllocator {
   }
 
   /// Whether a block is free.
-  public func isFree(_ block: SwapBlock) -> Bool {
-    physical.load(word(0, UInt64(block.raw))) >> (UInt64(block.raw) & 63) & 1 == 1
+  public func isFree(_ block: UInt32) -> Bool {
+    precondition(block < blockCount)
+    return physical.load(word(0, UInt64(block))) >> (UInt64(block) & 63) & 1 == 1
   }
 
   private func word(_ level: Int, _ bit: UInt64) -> PhysicalAddress { levels[level] + (bit >> 6) * 8 }

@@ -1,126 +1,110 @@
-// The swap pager: moves pages between frames and the blocks of a device (spec vm.md section 8).
+// One swap device: its blocks, who owns each, and the transfers to and from it (spec vm.md section 8).
 //
 // Invariants
-// - A swap block is free, or named by one entry of one object's index, or by one frame's record.
-// - A frame with `.busy` belongs to the device until `transferCompleted`; its object neither frees nor maps it.
-// - Paging out allocates nothing but the block: the index entry of the page is replaced in place.
+// - A block of the device is free, or named by one entry of one object's index, or by one frame's record.
+// - The owner table says, of every block that an object owns, in which object and at which index; of a block whose transfer is
+//   under way for nobody any more, no object and its frame; of a free one nothing. So swapoff(2) finds every
+//   page by its block, whoever holds the object.
+// - Nothing allocates after `make` but the device itself, which says what it does about that.
 
-public import Primitives
+import Primitives
 
-/// Where absent pages come from and evicted ones go.
-public protocol Pager: AnyObject {
-  /// Starts reading a page.
-  func get(_ block: SwapBlock, into frame: FrameNumber) -> TransferStatus
-  /// Starts writing a page.
-  func put(_ frame: FrameNumber, to block: SwapBlock) -> TransferStatus
-  /// Takes a block.
-  func allocate() -> SwapBlock?
-  /// Whether the block holds a page.
-  func has(_ block: SwapBlock) -> Bool
-  /// Gives a block back.
-  func free(_ block: SwapBlock)
+/// Whose page is in a swap block.
+struct SwapOwner: BitwiseCopyable {
+  var owner = OwnerReference()
+  /// Which page of it; without an owner the frame that a device still uses, or 0.
+  var index: UInt64 = 0
 }
 
-/// A pager on one block device.
-public final class SwapPager: Pager {
-  private let device: any BlockDevice
-  private var blocks: SwapBlockAllocator
+/// What is done with a swap device.
+public enum SwapState: Sendable {
+  /// Pages go to it.
+  case inUse
+  /// What is on it is being brought back.
+  case closing
+  /// It is known, but not used.
+  case off
+}
 
-  init(_ device: any BlockDevice, _ blocks: SwapBlockAllocator) {
+/// A swap device and what is kept about its blocks.
+public final class SwapPager {
+  /// The device.
+  let device: any BlockDevice
+  /// Which one it is of its swap space.
+  let number: Int
+  /// Its path, as swapon(2) and swapoff(2) name it.
+  public let path: [UInt8]
+  /// What is done with it.
+  public internal(set) var state = SwapState.off
+  private var blocks: SwapBlockAllocator
+  private let owners: PhysicalTable<SwapOwner>
+
+  private init(
+    _ device: any BlockDevice, number: Int, path: [UInt8], _ blocks: SwapBlockAllocator,
+    _ owners: PhysicalTable<SwapOwner>
+  ) {
     self.device = device
+    self.number = number
+    self.path = path
     self.blocks = blocks
+    self.owners = owners
+  }
+
+  /// Takes the memory for what is kept about a device's blocks; nil when there is too little, or the device too small or large.
+  static func make(_ device: any BlockDevice, number: Int, path: [UInt8], _ system: MemorySystem) -> SwapPager? {
+    guard device.blockCount > 1, device.blockCount <= SwapBlock.countLimit else { return nil }
+    let bitmapCount = Int(Page.count(covering: SwapBlockAllocator.byteCount(blockCount: device.blockCount)))
+    guard let bitmap = system.allocateKernelFrames(bitmapCount) else { return nil }
+    guard let owners = PhysicalTable<SwapOwner>.make(device.blockCount, system) else {
+      system.freeKernelFrames(bitmap, count: bitmapCount)
+      return nil
+    }
+    let blocks = SwapBlockAllocator(system.physical, at: bitmap.address, blockCount: device.blockCount)
+    return SwapPager(device, number: number, path: path, blocks, owners)
   }
 
   /// Blocks that no page uses.
   public var freeCount: Int { Int(blocks.freeCount) }
   /// Blocks that pages can use.
   public var usableCount: Int { Int(blocks.usableCount) }
+  /// Blocks that pages use.
+  public var takenCount: Int { usableCount - freeCount }
 
-  /// Starts reading a page.
-  public func get(_ block: SwapBlock, into frame: FrameNumber) -> TransferStatus {
-    device.transfer(.read, block: block.raw, frame: frame)
+  /// Starts reading consecutive blocks.
+  func get(_ block: SwapBlock, into frames: Span<FrameNumber>) -> TransferStatus {
+    device.transfer(.read, block: block.number, frames: frames)
   }
 
-  /// Starts writing a page.
-  public func put(_ frame: FrameNumber, to block: SwapBlock) -> TransferStatus {
-    device.transfer(.write, block: block.raw, frame: frame)
+  /// Starts writing consecutive blocks.
+  func put(_ frames: Span<FrameNumber>, to block: SwapBlock) -> TransferStatus {
+    device.transfer(.write, block: block.number, frames: frames)
   }
 
-  /// Takes a block.
-  public func allocate() -> SwapBlock? { blocks.allocate() }
+  /// Takes consecutive blocks, at most `limit`.
+  func allocate(upTo limit: Int) -> SwapRun? {
+    guard let run = blocks.allocateRun(upTo: limit) else { return nil }
+    return SwapRun(first: SwapBlock(device: number, run.first), count: run.count)
+  }
+
   /// Whether the block is taken.
-  public func has(_ block: SwapBlock) -> Bool { !blocks.isFree(block) }
-  /// Gives a block back.
-  public func free(_ block: SwapBlock) { blocks.free(block) }
-}
+  public func has(_ block: SwapBlock) -> Bool { block.number < device.blockCount && !blocks.isFree(block.number) }
 
-extension MemorySystem {
-  /// Makes `device` the swap device. Its bitmap's memory is taken now, so that paging out never allocates.
-  ///
-  /// Returns false when there is a swap device already, the device is too small, or memory for the bitmap is lacking.
-  public func attachSwap(_ device: any BlockDevice) -> Bool {
-    guard swap == nil, device.blockCount > 1 else { return false }
-    let byteCount = SwapBlockAllocator.byteCount(blockCount: device.blockCount)
-    let pages = Page.count(covering: byteCount)
-    var order = 0
-    while UInt64(1) << UInt64(order) < pages { order += 1 }
-    guard order <= BuddyAllocator.maximumOrder, let block = allocateKernelBlock(order: order) else { return false }
-    let blocks = SwapBlockAllocator(physical, at: block.address, blockCount: device.blockCount)
-    swap = SwapPager(device, blocks)
-    accounting.swapTotal = UInt64(blocks.usableCount)
-    return true
+  /// Gives a block back that no object owns any more.
+  func free(_ block: SwapBlock) {
+    setOwner(of: block, SwapOwner())
+    blocks.free(block.number)
+    device.discard(block: block.number)
   }
 
-  func freeSwapBlock(_ block: SwapBlock) {
-    releaseCount &+= 1
-    swap?.free(block)
+  /// The first taken block from a number on, looked for in at most so many words of the bitmap.
+  func nextTaken(from start: UInt32, wordLimit: Int) -> (block: SwapBlock?, next: UInt32) {
+    let found = blocks.nextTaken(from: start, wordLimit: wordLimit)
+    return (found.block.map { SwapBlock(device: number, $0) }, found.next)
   }
 
-  func startTransfer(_ direction: TransferDirection, _ block: SwapBlock, _ frame: FrameNumber) -> TransferStatus {
-    guard let swap else { return .failed }
-    if services.failures.isArmed
-      && (services.isToFail(.transfer) || services.isToFail(direction == .read ? .transferRead : .transferWrite))
-    {
-      return .failed
-    }
-    return direction == .read ? swap.get(block, into: frame) : swap.put(frame, to: block)
-  }
+  /// Whose page a block holds.
+  func owner(of block: SwapBlock) -> SwapOwner { owners[block.number] }
 
-  /// Whether a transfer is under way, even one whose page is gone.
-  @inline(__always)
-  public var hasTransfers: Bool { queues.pendingReadCount + queues.pendingWriteCount > 0 }
-
-  /// The device's word that the transfer of `frame` is over.
-  public func transferCompleted(_ frame: FrameNumber, succeeded: Bool) {
-    let record = frames[frame]
-    releaseCount &+= 1
-    precondition(record.flags.contains(.busy))
-    frames[frame].flags.remove([.busy, .writing])
-    let wasWriting = record.flags.contains(.writing)
-    if wasWriting { queues.pendingWriteCount -= 1 } else { queues.pendingReadCount -= 1 }
-    if record.state == .orphan {
-      if record.swapBlock != .none { freeSwapBlock(record.swapBlock) }
-      frames[frame].swapBlock = .none
-      free(frame)
-    } else if wasWriting {
-      pageOutCompleted(frame, succeeded: succeeded)
-    } else if succeeded {
-      counters.swapPagesIn += 1
-      queues.append(frame, to: .active, frames)
-    } else {
-      frames[frame].flags.insert(.failed)
-    }
-    if record.waiterCount > 0 { wake(.page(frame)) }
-  }
-}
-
-extension MemorySystem {
-  /// Swap blocks in use.
-  public var usedSwapBlockCount: Int {
-    guard let swap else { return 0 }
-    return swap.usableCount - swap.freeCount
-  }
-
-  /// Sets `vm.overcommit` (spec shm.md 2.6).
-  public func setOvercommit(_ value: UInt32) { accounting.overcommit = value }
+  /// Notes whose page a block holds.
+  func setOwner(of block: SwapBlock, _ owner: SwapOwner) { owners[block.number] = owner }
 }

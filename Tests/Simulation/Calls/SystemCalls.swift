@@ -5,6 +5,7 @@ import ABI
 extension SimulatedCalls {
   static let systemCalls: [any SimulatedCall.Type] = [
     SystemControlCall.self, RandomCall.self, ArchitectureCall.self, RestartCall.self,
+    SwapDeviceCall.self,
   ]
 }
 
@@ -221,5 +222,56 @@ struct RestartCall: SimulatedCall {
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     RestartCall(how: generator.random.pick([0, 8, 0x4000]) ?? 0)
+  }
+}
+
+/// swapon(2), or swapoff(2) with flags or without
+struct SwapDeviceCall: SimulatedCall {
+  enum Kind: String, Codable { case on, off, offWithoutFlags }
+
+  var kind: Kind
+  var path: String
+  var flags: UInt32 = 0
+
+  static var examples: [CallExample] {
+    [
+      ("swapon", SwapDeviceCall(kind: .on, path: "/dev/md0")),
+      ("swapoff", SwapDeviceCall(kind: .off, path: "/dev/md1")),
+      ("swapoff that is forced", SwapDeviceCall(kind: .off, path: "/dev/md1", flags: 1)),
+      ("swapoff without flags", SwapDeviceCall(kind: .offWithoutFlags, path: "/dev/md1")),
+    ]
+  }
+
+  var number: SystemCallNumber {
+    switch kind {
+    case .on: .swapon
+    case .off: .swapoff
+    case .offWithoutFlags: .freebsd13Swapoff
+    }
+  }
+  var arguments: [CallArgument] { kind == .off ? [.path(path), .word(flags)] : [.path(path)] }
+  var changesState: Bool { true }
+  var memoryErrors: [Errno] { kind == .on ? [] : [.enomem] }
+  var transferErrors: [Errno] { kind == .on ? [.efault] : [.eio, .efault] }
+
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.changeSwap(process, self, observed)
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    let devices = model.swapIsInUse.count
+    // The others are taken out of use now and then; the memory that the scripts count on is the first's.
+    if process.credentials.effectiveUser == 0, devices > 1, generator.random.chance(oneIn: 2) {
+      let device = 1 + generator.random.number(below: devices - 1)
+      if !model.swapIsInUse[device] { return SwapDeviceCall(kind: .on, path: "/dev/md\(device)") }
+      return SwapDeviceCall(
+        kind: generator.random.chance(oneIn: 3) ? .offWithoutFlags : .off, path: "/dev/md\(device)",
+        flags: generator.random.chance(oneIn: 8) ? 1 : 0)
+    }
+    let kind: Kind = generator.random.chance(oneIn: 2) ? .on : .off
+    let isFirst = kind == .on || process.credentials.effectiveUser != 0
+    let paths = ["/dev/md9", "/dev/null", "/nowhere", "", "/dev/null/x", isFirst ? "/dev/md0" : "/dev/md"]
+    return SwapDeviceCall(
+      kind: kind, path: generator.random.pick(paths) ?? "", flags: generator.random.chance(oneIn: 4) ? 2 : 0)
   }
 }

@@ -71,7 +71,7 @@ extension InvariantChecker {
         expect(record.flags.contains(.busy), "frame \(number) left its object although nothing uses it")
         if record.swapBlock != .none { orphans.append(record.swapBlock) }
       case .spareTable: checkSpareTable(frame)
-      case .pageTable, .kernel, .reserved: break
+      case .pageTable, .kernel, .store, .reserved: break
       }
     }
     for block in orphans {
@@ -126,7 +126,7 @@ extension InvariantChecker {
     let bytes = hardware.memory.bytes(at: frame.address.raw, byteCount: 4096)
     if record.swapBlock == .none {
       expect(bytes == ModelObject.zeroPage, "frame \(frame.raw) is clean, has no swap block and is not zero")
-    } else if let stored = hardware.swap?.content(of: record.swapBlock.raw) {
+    } else if let stored = hardware.content(of: record.swapBlock) {
       expect(bytes == stored, "frame \(frame.raw) is clean and differs from swap block \(record.swapBlock.raw)")
     }
   }

@@ -51,7 +51,7 @@ extension KernelMachine {
     facts.maximumFileCount = kernel.inspectedFiles.maximumFileCount
     facts.maximumFilesPerProcess = kernel.inspectedFiles.maximumFilesPerProcess
     facts.pageCount = hardware.system.managedFrameCount
-    facts.swapPageCount = UInt64(hardware.swap.map { $0.blockCount - 1 } ?? 0)
+    facts.swapPageCounts = hardware.swapPageCounts
     return facts
   }
 

@@ -105,7 +105,9 @@ public final class KernelMachine: SimulatedSystem {
         answerConsole()
       }
     }
-    throw Difference("the machine never comes to run a program")
+    throw Difference(
+      "the machine never comes to run a program; \(hardware.system.freeFrameCount) frames are free, "
+        + "\(hardware.system.inspectedFreeSwapBlockCount) swap blocks")
   }
 
   /// A context got the processor: known, or that of a child just made.
@@ -127,11 +129,11 @@ public final class KernelMachine: SimulatedSystem {
 
   private func idle(_ deadline: UInt64?) throws(Difference) {
     if answerConsole() { return }
-    if deadline == nil && hardware.swap?.nextCompletion == nil {
+    if deadline == nil && hardware.nextCompletion == nil {
       readConsole()
       if answerConsole() { return }
     }
-    let completion = hardware.swap?.nextCompletion
+    let completion = hardware.nextCompletion
     guard let instant = [deadline, completion].compactMap({ $0 }).min() else {
       throw Difference("nothing can run and nothing is under way: a wake-up was forgotten")
     }

@@ -63,8 +63,8 @@ public struct SystemFacts: Sendable {
   public var maximumFilesPerProcess = Int.max
   /// `vm.stats.vm.v_page_count`
   public var pageCount = 0
-  /// `vm.swap_total`, in pages: one block of the device is never used.
-  public var swapPageCount: UInt64 = 0
+  /// Pages that each swap device has room for: one block of it is never used.
+  public var swapPageCounts: [UInt64] = []
 
   /// Whether the console shows later what was written.
   public var consoleIsSlow = false
@@ -180,7 +180,7 @@ public final class MemoryMachine: SimulatedSystem {
   /// Has the machine wait for something that the memory system wants to wait for.
   func wait(_ awaited: Wait) throws(Difference) {
     if awaited == .frames { return try waitForFrames(2) }
-    guard let due = hardware.swap?.nextCompletion else { throw Difference("waits for a page that nobody transfers") }
+    guard let due = hardware.nextCompletion else { throw Difference("waits for a page that nobody transfers") }
     hardware.clock.advance(to: due)
     _ = hardware.deliverTransfers()
   }

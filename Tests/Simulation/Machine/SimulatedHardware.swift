@@ -12,6 +12,10 @@ public struct HardwareConfiguration: Sendable {
   public var recordCount: UInt32 = 0
   /// Blocks of the swap device; 0: none.
   public var swapBlockCount: UInt32 = 2048
+  /// Blocks of a second one; 0: none.
+  public var secondSwapBlockCount: UInt32 = 0
+  /// Pages of a store of compressed pages, which is a swap device as well; 0: none.
+  public var compressedPageCount: UInt32 = 0
   /// What the machine's own choices are drawn from.
   public var seed: UInt64 = 1
   /// One transfer in this many is complete at once.
@@ -27,6 +31,15 @@ public struct HardwareConfiguration: Sendable {
 
   /// A machine that is short of memory only now and then.
   public init() {}
+
+  /// Frames that what is kept about the blocks of the devices takes, as far as it grows with them.
+  var swapTableFrameCount: Int {
+    func frames(_ blocks: UInt32, _ byteCount: Int) -> Int { (Int(blocks) * byteCount + 4095) / 4096 }
+    var count = frames(swapBlockCount, 16)
+    if secondSwapBlockCount > 0 { count += 1 + frames(secondSwapBlockCount, 16) }
+    if compressedPageCount > 0 { count += 4 + frames(compressedPageCount, 16) + frames(compressedPageCount, 8) }
+    return count
+  }
 }
 
 /// What a machine knows of itself at one moment.
@@ -37,6 +50,10 @@ struct MachineFigures {
   var pagesIn: UInt64 = 0
   /// Pages that went to swap.
   var pagesOut: UInt64 = 0
+  /// Transfers from swap.
+  var reads: UInt64 = 0
+  /// Transfers to swap.
+  var writes: UInt64 = 0
 }
 
 /// The hardware of one simulated machine.
@@ -51,8 +68,10 @@ public final class SimulatedHardware {
   public let floatingPoint: SimulatedFloatingPoint
   /// The kernel heap.
   public let heap = SimulatedHeap()
-  /// The swap device, if there is one.
-  public let swap: SimulatedSwap?
+  /// The first swap device that is a disk, if there is one.
+  public var swap: SimulatedSwap? { disks.first }
+  /// The swap devices that are disks; their numbers among all devices are those here.
+  public let disks: [SimulatedSwap]
   /// What the kernel is handed of it.
   public let services: KernelServices
   /// The memory system that runs on it.
@@ -88,14 +107,20 @@ public final class SimulatedHardware {
       available: available.span, kernelRoot: kernelRoot)
     services.heap = heap
     heap.connect(services)
-    if configuration.swapBlockCount > 0 {
+    var disks: [SimulatedSwap] = []
+    for blockCount in [configuration.swapBlockCount, configuration.secondSwapBlockCount] where blockCount > 0 {
       let device = SimulatedSwap(
-        memory: memory, clock: clock, blockCount: configuration.swapBlockCount, seed: configuration.seed ^ 0x5357_4150)
+        memory: memory, clock: clock, blockCount: blockCount,
+        seed: configuration.seed ^ 0x5357_4150 ^ UInt64(disks.count))
       device.behaviour.immediateOneIn = configuration.immediateTransferOneIn
-      swap = device
-      precondition(system.attachSwap(device))
-    } else {
-      swap = nil
+      precondition(system.attachSwap(device, path: Array("/dev/md\(disks.count)".utf8)))
+      disks.append(device)
+    }
+    self.disks = disks
+    if configuration.compressedPageCount > 0 {
+      precondition(
+        system.attachCompressedSwap(
+          blockCount: configuration.compressedPageCount, path: Array("/dev/md\(disks.count)".utf8)))
     }
     initialFreeFrameCount = system.freeFrameCount
     processor.loadPageTable(root: kernelRoot)
@@ -114,9 +139,34 @@ public final class SimulatedHardware {
 
   /// What vm.stats ought to say.
   var figures: MachineFigures {
-    let moved = swap?.movedPageCounts ?? (read: 0, written: 0)
-    return MachineFigures(
-      freeFrameCount: UInt64(system.freeFrameCount), pagesIn: UInt64(moved.read), pagesOut: UInt64(moved.written))
+    var figures = MachineFigures()
+    figures.freeFrameCount = UInt64(system.freeFrameCount)
+    for disk in disks {
+      figures.pagesIn += UInt64(disk.movedPageCounts.read)
+      figures.pagesOut += UInt64(disk.movedPageCounts.written)
+      figures.reads += UInt64(disk.transferCounts.reads)
+      figures.writes += UInt64(disk.transferCounts.writes)
+    }
+    if let counts = system.compressedStore?.counts {
+      figures.pagesIn += UInt64(counts.loads)
+      figures.pagesOut += UInt64(counts.stores)
+      figures.reads += UInt64(counts.loads)
+      figures.writes += UInt64(counts.stores + counts.refusals)
+    }
+    return figures
+  }
+
+  /// Blocks of each swap device that pages can use.
+  var swapPageCounts: [UInt64] {
+    disks.map { UInt64($0.blockCount) - 1 } + (system.compressedStore.map { [UInt64($0.blockCount) - 1] } ?? [])
+  }
+
+  /// The instant at which the next transfer is complete.
+  public var nextCompletion: UInt64? { disks.compactMap(\.nextCompletion).min() }
+
+  /// What a block holds that is the copy of a page, if it is on a disk and complete.
+  func content(of block: SwapBlock) -> [UInt8]? {
+    block.device < disks.count ? disks[block.device].content(of: block.number) : nil
   }
 
   /// Frames that are free or can be made so, the reserve left out, counted one by one.
@@ -136,26 +186,28 @@ public final class SimulatedHardware {
   /// Frames that are free, and those that can be made so as long as swap has room.
   var availableFrameCount: Int {
     let free = Int(system.freeFrameCount)
-    guard isShort, let swap, !swap.behaviour.failsWrites, let taken = system.inspectedSwapBlockCount else {
-      return free
-    }
-    return free + min(Int(swap.blockCount) - taken, max(0, Int(pageableFrameCount) - free))
+    guard isShort, let swap, !swap.behaviour.failsWrites else { return free }
+    return free + min(system.inspectedFreeSwapBlockCount, max(0, Int(pageableFrameCount) - free))
   }
 
   /// Delivers the transfers that are complete by now. Returns whether there were any.
   public func deliverTransfers() -> Bool {
-    guard let swap else { return false }
-    let completed = swap.takeCompleted()
-    for (frame, direction, succeeded) in completed {
-      if succeeded && system.inspect(frame).state != .orphan { swap.noteMoved(direction) }
-      system.transferCompleted(frame, succeeded: succeeded)
+    var wereAny = false
+    for disk in disks {
+      for transfer in disk.takeCompleted() {
+        wereAny = true
+        for frame in transfer.frames where transfer.succeeded && system.inspect(frame).state != .orphan {
+          disk.noteMoved(transfer.direction)
+        }
+        system.transferCompleted(transfer.frames.span, succeeded: transfer.succeeded)
+      }
     }
-    return !completed.isEmpty
+    return wereAny
   }
 
   /// Lets time pass until no transfer is under way any more.
   public func completeTransfers() {
-    while let next = swap?.nextCompletion {
+    while let next = nextCompletion {
       clock.advance(to: next)
       _ = deliverTransfers()
     }
@@ -173,5 +225,5 @@ public final class SimulatedHardware {
   }
 
   /// What the hardware saw that no correct kernel does.
-  public var violations: [String] { processor.memoryUnit.violations + (swap?.violations ?? []) }
+  public var violations: [String] { processor.memoryUnit.violations + disks.flatMap(\.violations) }
 }

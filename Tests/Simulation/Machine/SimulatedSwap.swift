@@ -20,6 +20,8 @@ public final class SimulatedSwap: BlockDevice {
     public var readFailureOneIn = 0
     /// Whether every write fails.
     public var failsWrites = false
+    /// Blocks that cannot be read.
+    public var badBlocks: Set<UInt32> = []
 
     /// Every transfer succeeds at once.
     public init() {}
@@ -29,6 +31,14 @@ public final class SimulatedSwap: BlockDevice {
   public var behaviour = Behaviour()
   /// Transfers started so far.
   public private(set) var transferCount = 0
+  /// The same by direction.
+  public private(set) var transferCounts = (reads: 0, writes: 0)
+  /// Pages that a transfer may move.
+  public var mostPagesPerTransfer = 32
+  /// Its memory is no part of the machine's.
+  public var takesMemory: Bool { false }
+  /// A write takes the processor hardly any time.
+  public var writeCost: Int { 1 }
 
   /// Pages that were read and written for whoever asked for them.
   public private(set) var movedPageCounts = (read: 0, written: 0)
@@ -36,11 +46,13 @@ public final class SimulatedSwap: BlockDevice {
   private struct Transfer {
     var direction: TransferDirection
     var block: UInt32
-    var frame: FrameNumber
+    var frames: [FrameNumber]
     var due: UInt64
     var fails: Bool
     /// What a write moves, when the device took it at the start rather than at the end.
-    var early: [UInt8]?
+    var early: [[UInt8]]?
+
+    var blocks: Range<UInt32> { block..<block + UInt32(frames.count) }
   }
 
   private var pending: [Transfer] = []
@@ -60,37 +72,62 @@ public final class SimulatedSwap: BlockDevice {
   }
 
   /// Starts a transfer.
-  public func transfer(_ direction: TransferDirection, block: UInt32, frame: FrameNumber) -> TransferStatus {
-    SimulatedHeap.outside { start(direction, block, frame) }
+  public func transfer(
+    _ direction: TransferDirection, block: UInt32, frames: Span<FrameNumber>
+  ) -> TransferStatus {
+    SimulatedHeap.outside {
+      var list: [FrameNumber] = []
+      for number in frames.indices { list.append(frames[number]) }
+      return start(direction, block, list)
+    }
   }
 
-  private func start(_ direction: TransferDirection, _ block: UInt32, _ frame: FrameNumber) -> TransferStatus {
+  /// A block is forgotten.
+  public func discard(block: UInt32) {
+    SimulatedHeap.outside {
+      if pending.contains(where: { $0.blocks.contains(block) }) {
+        violations.append("block \(block) is given up while it is being transferred")
+      }
+      contents[block] = nil
+    }
+  }
+
+  private func start(_ direction: TransferDirection, _ block: UInt32, _ frames: [FrameNumber]) -> TransferStatus {
     transferCount += 1
-    if block >= blockCount {
+    if direction == .read { transferCounts.reads += 1 } else { transferCounts.writes += 1 }
+    if frames.isEmpty || frames.count > mostPagesPerTransfer || Set(frames.map(\.raw)).count != frames.count {
+      violations.append("a transfer of \(frames.count) pages")
+    }
+    if block >= blockCount || frames.count > Int(blockCount - block) {
       violations.append("transfer of block \(block) beyond the end of the device")
       return .failed
     }
-    if pending.contains(where: { $0.frame == frame || $0.block == block }) {
-      violations.append("frame \(frame.raw) or block \(block) is already being transferred")
+    var transfer = Transfer(
+      direction: direction, block: block, frames: frames,
+      due: clock.nanoseconds + UInt64(generator.number(below: behaviour.longestNanoseconds)), fails: false)
+    if pending.contains(where: {
+      $0.blocks.overlaps(transfer.blocks) || !Set($0.frames.map(\.raw)).isDisjoint(with: frames.map(\.raw))
+    }) {
+      violations.append("a frame or block of blocks \(transfer.blocks) is already being transferred")
     }
-    if direction == .read && contents[block] == nil {
+    for block in transfer.blocks where direction == .read && contents[block] == nil {
       violations.append("block \(block) is read but was never written")
     }
-    let fails = shouldFail(direction)
-    var transfer = Transfer(
-      direction: direction, block: block, frame: frame,
-      due: clock.nanoseconds + UInt64(generator.number(below: behaviour.longestNanoseconds)), fails: fails)
+    transfer.fails = shouldFail(direction, transfer.blocks)
     if generator.chance(oneIn: behaviour.immediateOneIn) {
-      if fails { return .failed }
+      if transfer.fails { return .failed }
       move(transfer)
-      noteMoved(direction)
+      for _ in frames { noteMoved(direction) }
       return .done
     }
     switch direction {
-    case .read: memory.setBytes([UInt8](repeating: 0xEE, count: 4096), at: frame.address.raw)
+    case .read:
+      for frame in frames { memory.setBytes([UInt8](repeating: 0xEE, count: 4096), at: frame.address.raw) }
     case .write:
-      if generator.chance(oneIn: 2) { transfer.early = memory.bytes(at: frame.address.raw, byteCount: 4096) }
-      contents[block] = nil
+      if generator.chance(oneIn: 2) {
+        transfer.early = frames.map { memory.bytes(at: $0.address.raw, byteCount: 4096) }
+      }
+      for block in transfer.blocks { contents[block] = nil }
     }
     pending.append(transfer)
     return .pending
@@ -104,7 +141,8 @@ public final class SimulatedSwap: BlockDevice {
     }
   }
 
-  private func shouldFail(_ direction: TransferDirection) -> Bool {
+  private func shouldFail(_ direction: TransferDirection, _ blocks: Range<UInt32>) -> Bool {
+    if direction == .read && blocks.contains(where: behaviour.badBlocks.contains) { return true }
     if transferCount == behaviour.failingTransfer { return true }
     if direction == .write && behaviour.failsWrites { return true }
     return direction == .read && behaviour.readFailureOneIn > 0
@@ -112,10 +150,14 @@ public final class SimulatedSwap: BlockDevice {
   }
 
   private func move(_ transfer: Transfer) {
-    let address = transfer.frame.address.raw
-    switch transfer.direction {
-    case .read: memory.setBytes(contents[transfer.block] ?? [UInt8](repeating: 0xDD, count: 4096), at: address)
-    case .write: contents[transfer.block] = transfer.early ?? memory.bytes(at: address, byteCount: 4096)
+    for (number, frame) in transfer.frames.enumerated() {
+      let block = transfer.block + UInt32(number)
+      switch transfer.direction {
+      case .read:
+        memory.setBytes(contents[block] ?? [UInt8](repeating: 0xDD, count: 4096), at: frame.address.raw)
+      case .write:
+        contents[block] = transfer.early?[number] ?? memory.bytes(at: frame.address.raw, byteCount: 4096)
+      }
     }
   }
 
@@ -125,13 +167,20 @@ public final class SimulatedSwap: BlockDevice {
   /// The instant at which the next transfer is complete.
   public var nextCompletion: UInt64? { pending.map(\.due).min() }
 
+  /// A transfer that is over.
+  struct Completion {
+    let frames: [FrameNumber]
+    let direction: TransferDirection
+    let succeeded: Bool
+  }
+
   /// Takes the transfers that are complete by now off the device, oldest first.
-  public func takeCompleted() -> [(frame: FrameNumber, direction: TransferDirection, succeeded: Bool)] {
+  func takeCompleted() -> [Completion] {
     let now = clock.nanoseconds
-    var completed: [(frame: FrameNumber, direction: TransferDirection, succeeded: Bool)] = []
+    var completed: [Completion] = []
     for transfer in pending where transfer.due <= now {
       if !transfer.fails { move(transfer) }
-      completed.append((transfer.frame, transfer.direction, !transfer.fails))
+      completed.append(Completion(frames: transfer.frames, direction: transfer.direction, succeeded: !transfer.fails))
     }
     pending.removeAll { $0.due <= now }
     return completed
@@ -140,8 +189,6 @@ public final class SimulatedSwap: BlockDevice {
   /// What a block holds, or nil when nothing was written to it or a write is under way.
   public func content(of block: UInt32) -> [UInt8]? { contents[block] }
 
-  /// Forgets the content of a block, so that reading it again before it is written is noticed.
-  public func discard(block: UInt32) {
-    contents[block] = nil
-  }
+  /// Loses the content of a block, so that reading it again before it is written is noticed.
+  public func lose(block: UInt32) { contents[block] = nil }
 }

@@ -28,6 +28,7 @@ extension ReferenceModel {
   static let controlNames = [
     "kern.openfiles", "kern.signosys", "kern.features.posix_shm", "vm.swap_total", "vm.swap_reserved",
     "vm.stats.vm.v_page_count", "vm.stats.vm.v_free_count", "vm.stats.vm.v_swappgsin", "vm.stats.vm.v_swappgsout",
+    "vm.stats.vm.v_swapin", "vm.stats.vm.v_swapout",
     "vm.martlet.heap_bytes", "vm.martlet.live_objects",
   ]
   /// Those that tell what memory is like now.
@@ -67,9 +68,11 @@ extension ReferenceModel {
     case "hw.physmem": .number(8, UInt64(facts.pageCount) * 4096...UInt64.max)
     case "hw.pagesize": .int(4096)
     case "vm.overcommit": .int(overcommit)
-    case "vm.swap_total": .long(facts.swapPageCount * 4096)
+    case "vm.swap_total": .long(swapPageCount * 4096)
     case "vm.stats.vm.v_page_count": .int(UInt32(facts.pageCount))
     case "vm.stats.vm.v_free_count": .number(4, freeFrameCounts)
+    case "vm.stats.vm.v_swapin": .number(4, figures.before.reads...figures.after.reads)
+    case "vm.stats.vm.v_swapout": .number(4, figures.before.writes...figures.after.writes)
     case "vm.stats.vm.v_swappgsin": .number(4, figures.before.pagesIn...figures.after.pagesIn)
     case "vm.stats.vm.v_swappgsout": .number(4, figures.before.pagesOut...figures.after.pagesOut)
     default: nil

@@ -86,9 +86,9 @@ extension ReferenceModel {
     }
     guard overcommit & 1 != 0 else { return false }
     let beyondSwap = now.total + pages
-    if overcommit & 4 == 0 { return beyondSwap > facts.swapPageCount ? noteRefusal() : false }
-    if beyondSwap > facts.swapPageCount + pageableFrameCounts.upperBound { return noteRefusal() }
-    if beyondSwap <= facts.swapPageCount + pageableFrameCounts.lowerBound { return false }
+    if overcommit & 4 == 0 { return beyondSwap > swapPageCount ? noteRefusal() : false }
+    if beyondSwap > swapPageCount + pageableFrameCounts.upperBound { return noteRefusal() }
+    if beyondSwap <= swapPageCount + pageableFrameCounts.lowerBound { return false }
     return observed == .error(Errno.enomem.rawValue)
   }
 

@@ -106,4 +106,31 @@ extension ReferenceModel {
     if wanted & 2 == 2 { try check("timezone", output(.second, 8), 0, 8, 0) }
     return .value(0)
   }
+
+  /// `vm.swap_total`, in pages.
+  var swapPageCount: UInt64 { zip(facts.swapPageCounts, swapIsInUse).reduce(0) { $0 + ($1.1 ? $1.0 : 0) } }
+
+  /// swapon(2) and swapoff(2). Whether a device may be taken out of use depends on how much memory is free.
+  func changeSwap(_ process: ModelProcess, _ call: SwapDeviceCall, _ observed: Observation) -> Expectation {
+    guard process.credentials.effectiveUser == 0 else { return .error(.eperm) }
+    if call.kind == .off && call.flags & ~1 != 0 { return .error(.einval) }
+    if !reaches(process, .path, call.path.utf8.count + 1, write: false) { return .error(.efault) }
+    guard let number = (0..<swapIsInUse.count).first(where: { call.path == "/dev/md\($0)" }) else {
+      switch call.path {
+      case "/dev/null": return .error(call.kind == .on ? .enotblk : .einval)
+      case "/dev/null/x": return .error(.enotdir)
+      default: return .error(.enoent)
+      }
+    }
+    if call.kind == .on {
+      if swapIsInUse[number] { return .error(.ebusy) }
+      swapIsInUse[number] = true
+      return .value(0)
+    }
+    guard swapIsInUse[number] else { return .error(.einval) }
+    let isForced = call.kind == .off && call.flags == 1
+    if observed == .error(Errno.enomem.rawValue) && !isForced { return .error(.enomem) }
+    swapIsInUse[number] = false
+    return .value(0)
+  }
 }

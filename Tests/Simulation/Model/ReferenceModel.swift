@@ -56,6 +56,8 @@ public final class ReferenceModel {
   /// What the operation gave.
   var observed = Observation.ended
   let facts: SystemFacts
+  /// Which swap devices are in use.
+  var swapIsInUse: [Bool]
   /// Owners of the devices, by their names.
   var devices = [
     "console": ModelOwnership(), "null": ModelOwnership(), "zero": ModelOwnership(), "full": ModelOwnership(),
@@ -67,6 +69,7 @@ public final class ReferenceModel {
   /// A system with process 1 only, its console on 0, 1 and 2, and its memory as the loader left it.
   init(first: ModelProcess, facts: SystemFacts) {
     self.facts = facts
+    swapIsInUse = facts.swapPageCounts.map { _ in true }
     maximumFileCount = facts.maximumFileCount
     processes[0] = first
     identifiers[0] = first.identifier

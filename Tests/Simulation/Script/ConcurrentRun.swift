@@ -116,7 +116,7 @@ public final class ConcurrentRun {
 
   /// The oldest transfer completes now.
   public func completeTransfer() throws(Difference) {
-    guard machine.report == nil, let due = machine.hardware.swap?.nextCompletion else { return }
+    guard machine.report == nil, let due = machine.hardware.nextCompletion else { return }
     stepCount += 1
     machine.hardware.clock.advance(to: due)
     try machine.deliverInterrupts()

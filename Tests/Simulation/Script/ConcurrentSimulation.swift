@@ -24,6 +24,9 @@ public struct ConcurrentSimulation {
     configuration.seed = seed
     configuration.frameCount = 92 + random.number(below: 110)
     configuration.swapBlockCount = 800
+    if seed % 3 == 1 { configuration.secondSwapBlockCount = 100 }
+    if seed % 5 == 1 { configuration.compressedPageCount = 200 }
+    configuration.frameCount += configuration.swapTableFrameCount
     configuration.immediateTransferOneIn = random.pick([3, 1_000_000]) ?? 3
     configuration.unitsPerTurn = seed % 2 == 0 ? 1 + Int(seed / 2 % 8) : nil
     configuration.turnNanoseconds = seed % 4 == 3 ? 1_000_000 : 0

@@ -155,6 +155,7 @@ public struct ExhaustiveFailure {
       var configuration = HardwareConfiguration()
       configuration.frameCount = 512
       configuration.swapBlockCount = 600
+      configuration.secondSwapBlockCount = 64
       configuration.immediateTransferOneIn = isSlow ? 1_000_000 : 1
       configuration.unitsPerTurn = isSlow ? 1 : nil
       do throws(ScriptFailure) {

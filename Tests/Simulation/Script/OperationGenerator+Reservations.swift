@@ -59,7 +59,7 @@ extension OperationGenerator {
       let limit = min(process.limits[12].soft, 1 << 52) / 4096
       return Int(limit) - Int(reserved.ofUsers[process.credentials.realUser] ?? 0)
     }
-    return Int(model.facts.swapPageCount) + (model.overcommit & 4 != 0 ? pageableFrameCount : 0) - Int(reserved.total)
+    return Int(model.swapPageCount) + (model.overcommit & 4 != 0 ? pageableFrameCount : 0) - Int(reserved.total)
   }
 
   /// Something that needs just what is free, or a page more.
