@@ -147,6 +147,9 @@ public class SharedMemoryFile2008: OpenFile {
 
   /// What 2008's poll(2) reported for any request: the errno EOPNOTSUPP taken for a mask of events.
   public override func poll(_ events: UInt16) -> UInt16 { UInt16(Errno.eopnotsupp.rawValue) }
+
+  /// No filter watches it.
+  override func attach(_ filter: EventFilter) throws(Errno) { throw .eopnotsupp }
 }
 
 /// An open file of a shared memory object as system call 571 gives it.
@@ -195,6 +198,9 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
 
   /// Always ready.
   public override func poll(_ events: UInt16) -> UInt16 { readyPoll(events) }
+
+  /// No filter watches it.
+  override func attach(_ filter: EventFilter) throws(Errno) { throw .einval }
 
   /// posix_fallocate(2) (spec shm.md, 3.25): no page is made.
   ///
