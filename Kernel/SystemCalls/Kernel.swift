@@ -32,6 +32,9 @@ public final class Kernel {
   public internal(set) var nextLookNanoseconds: UInt64 = 0
   /// `kern.logsigexit`: whether it is said what ended a process that something went wrong with.
   var saysWhatDied = true
+  /// Whether a mapping never allows more than what was asked for when it was made, if the program did not say what it may allow
+  /// (vm.imply_prot_max).
+  var impliesMaximumProtection = false
   /// Looks for fail points that let nobody get on.
   var standstill = Standstill()
   /// When `keepHouse` last ran, in nanoseconds since boot.

@@ -22,14 +22,15 @@ private struct MapArguments {
 
   var isAnonymous: Bool { flags.contains(.anonymous) || flags.contains(.guardRange) }
 
-  init(_ arguments: Arguments) throws(Errno) {
+  /// `impliesMaximum`: what is asked for is all that the mapping may ever allow, if nothing else is said.
+  init(_ arguments: Arguments, impliesMaximum: Bool) throws(Errno) {
     let protectionBits = arguments.third.word
     guard protectionBits & ~Protection.argumentMask == 0 else { throw .einval }
     let wanted = Protection(argument: protectionBits)
     let limit = Protection.maximum(inArgument: protectionBits)
     if let limit, !limit.isSuperset(of: wanted) { throw .enotsup }
     protection = wanted
-    maximum = limit ?? .all
+    maximum = limit ?? (impliesMaximum && !wanted.isEmpty ? wanted : .all)
     var flags = MapFlags(rawValue: arguments.fourth.word).subtracting(.ignored)
     descriptor = arguments.fifth.descriptor
     var position = arguments.sixth.raw
@@ -151,7 +152,7 @@ extension SystemCall {
   // MARK: mmap
 
   fileprivate func map() throws(Errno) -> Answer {
-    let map = try MapArguments(arguments)
+    let map = try MapArguments(arguments, impliesMaximum: kernel.impliesMaximumProtection)
     if let answer = waitForEdit() { return answer }
     if map.isAnonymous { return try mapAnonymous(map) }
     let file = try file(map.descriptor, needing: map.rights)

@@ -317,6 +317,9 @@ struct SystemControlTable {
     add(
       "vm.overcommit", memory, SystemControl.VirtualMemory.overcommit,
       { .integer($0.memory.accounting.overcommit) }, .settable({ $0.memory.setOvercommit($1) }))
+    add(
+      "vm.imply_prot_max", memory, nil, { .integer($0.impliesMaximumProtection ? 1 : 0) },
+      .settable({ $0.impliesMaximumProtection = $1 != 0 }))
     add("vm.swap_total", memory, nil, { .long($0.memory.accounting.swapTotal &* Page.byteCount) })
     add("vm.swap_reserved", memory, nil, { .long($0.memory.accounting.reserved &* Page.byteCount) })
     add("vm.stats.vm.v_page_count", memory, nil, { .integer(UInt32($0.memory.managedFrameCount)) })
