@@ -111,6 +111,7 @@ struct SharedMemorySwapTests {
 
   @Test
   func `reads and writes through swap, with a disk that takes its time, lose nothing`() throws {
+    // shows: shm 3.20.pages
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       machine.isDiskSlow = true
       let descriptor = try machine.open2(nil as String?, .readWrite)
@@ -137,7 +138,30 @@ struct SharedMemorySwapTests {
   }
 
   @Test
+  func `a hole that ends in a page which cannot be read from swap is not made`() throws {
+    // shows: shm 3.26.eio
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      let (descriptor, file) = try makeLargeObject(machine)
+      let swapped = try #require((2..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })
+      func punch() throws(Errno) {
+        var punch = Punch(offset: Int64(swapped - 2) << 12, length: 2 << 12 + 100)
+        while try machine.step(file.punch(&punch)) {}
+      }
+      machine.doesDiskFail = true
+      #expect(error { () throws(Errno) in try punch() } == .eio)
+      machine.doesDiskFail = false
+      #expect(try machine.read(descriptor, 4096, at: Int64(swapped - 2) << 12) == [UInt8](repeating: 1, count: 4096))
+      #expect(try machine.status(descriptor).blockCount == Int64(pages))
+      try punch()
+      #expect(try machine.status(descriptor).blockCount == Int64(pages - 2))
+      let bytes = try machine.read(descriptor, 102, at: Int64(swapped) << 12)
+      #expect(bytes == [UInt8](repeating: 0, count: 100) + [1, 1])
+    }
+  }
+
+  @Test
   func `a page that cannot be read from swap gives EIO, and the pieces before it count for the offset`() throws {
+    // shows: shm 3.19.eio
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       let swapped = try #require((0..<pages).first { !file.object.vmObject.isResident(UInt64($0)) })

@@ -35,6 +35,7 @@ import Testing
   }
 
   @Test func `an object takes its name along, over another too`() throws {
+    // shows: shm 3.4.relinks, 3.4.replaced
     let kernel = try TestKernel()
     try make(kernel, "/a", size: 1)
     try make(kernel, "/b", size: 2)
@@ -52,6 +53,7 @@ import Testing
   }
 
   @Test func `flags keep or exchange what is there`() throws {
+    // shows: shm 3.4.eexist, 3.4.exchange, 3.4.exchange-missing
     let kernel = try TestKernel()
     try make(kernel, "/a", size: 1)
     try make(kernel, "/b", size: 2)
@@ -64,6 +66,7 @@ import Testing
   }
 
   @Test func `errors come in their order`() throws {
+    // shows: shm 3.4.flags, 3.4.both-flags, 3.4.anon, 3.4.paths, 3.4.same, 3.4.enoent
     let kernel = try TestKernel()
     try make(kernel, "/a", size: 1)
     let bad: UInt64 = 8
@@ -85,6 +88,7 @@ import Testing
   }
 
   @Test func `both objects have to let themselves be read and written`() throws {
+    // shows: shm 3.4.eacces-from, 3.4.eacces-to
     let kernel = try TestKernel()
     kernel.call(.umask, 0)
     try make(kernel, "/mine", size: 1, mode: 0o644)
@@ -96,6 +100,25 @@ import Testing
     #expect(rename(kernel, "/mine", "/open", 1) == .eexist)
     #expect(rename(kernel, "/open", "/x") == nil)
     #expect(size(kernel, "/x") == 2)
+  }
+
+  @Test func `a new name changes no time`() throws {
+    // shows: shm 3.4.timestamps
+    let kernel = try TestKernel()
+    try make(kernel, "/a", size: 1)
+    try make(kernel, "/b", size: 2)
+    let object = try #require(kernel.call(.shmOpen2, kernel.string("/a", at: first), .readWriteFile, 0, 0, 0)).value
+    func status() -> [UInt8]? {
+      kernel.call(.fstat, object, second)
+      return kernel.load(second, 224)
+    }
+    let before = status()
+    for (name, flags) in [("/c", 0), ("/b", 2), ("/b", 0)] as [(String, UInt64)] {
+      kernel.hardware.clock.advance(by: 1_000_000_000)
+      let from = size(kernel, "/c") == nil ? "/a" : "/c"
+      #expect(rename(kernel, from, name, flags) == nil)
+      #expect(status() == before, "\(name) \(flags)")
+    }
   }
 
   @Test func `objects of one bucket are told apart`() throws {
