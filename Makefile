@@ -52,6 +52,7 @@ help:
 	@echo 'skq          the experiment with SKQ: latency against load, written into Documentation/SKQ.md (a quarter of an hour)'
 	@echo 'stress       BOOTS=… SEED=… CALLS=… JOBS=… boots of random calls, with the data checked, on machines of all kinds'
 	@echo 'heap-table   measure what events take from the heap, and write Documentation/HeapBounds.md'
+	@echo 'support      write Documentation/Support.md: what of the specification is supported, and which tests show it'
 	@echo 'mutants      SAMPLE=… SEED=… changes planted one at a time: which of them does no test notice? (takes hours)'
 	@echo 'format       lay the sources out anew             clean       remove everything that was built'
 	@echo
@@ -205,6 +206,11 @@ mutants:
 .PHONY: heap-table
 heap-table: setup kernel programs
 	@Tests/Tools/heap-table
+
+# Which test shows what of the specification; `make test` looks whether it is up to date.
+.PHONY: support
+support:
+	@Tests/Tools/support-table
 
 .PHONY: clean
 clean:

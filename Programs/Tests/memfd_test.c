@@ -27,6 +27,7 @@ static off_t size_of(int descriptor) {
   CHECK_ERRNO(EACCES, mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0))
 
 TEST(basic) {
+  // shows: shm 3.5.call
   int descriptor = memfd_create("test", 0);
   CHECK(descriptor >= 0);
   CHECK_EQUAL(write(descriptor, "12345678", 8), 8);
@@ -38,6 +39,7 @@ TEST(basic) {
 }
 
 TEST(cloexec) {
+  // shows: shm 3.5.call
   CHECK_EQUAL(fcntl(memfd_create("test", 0), F_GETFD), 0);
   CHECK_EQUAL(fcntl(memfd_create("test", MFD_CLOEXEC), F_GETFD), FD_CLOEXEC);
 }
@@ -101,6 +103,7 @@ TEST(truncate_seals) {
 }
 
 TEST(get_seals) {
+  // shows: shm 3.5.call
   int descriptor = sealable();
   CHECK_EQUAL(fcntl(descriptor, F_GET_SEALS), 0);
   CHECK_EQUAL(fcntl(descriptor, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW), 0);
@@ -127,6 +130,7 @@ TEST(immutable_seals) {
 }
 
 TEST(arguments_of_memfd_create) {
+  // shows: shm 3.5.null, 3.5.long, 3.5.flags, 3.5.huge-bits, 3.5.enotty
   char name[NAME_MAX + 1];
   memset(name, 'n', sizeof name);
   CHECK_ERRNO(EBADF, memfd_create(NULL, 0));

@@ -309,6 +309,7 @@ TEST(errors_of_sending) {
 }
 
 TEST(looking_only_takes_no_descriptors) {
+  // shows: difference peek
   EVERY_TYPE(type) {
     int ends[2], file = object();
     char byte;

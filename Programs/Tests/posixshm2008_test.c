@@ -76,6 +76,7 @@ TEST(open_pathname_too_long) {
 TEST(open_nonexistent_object) { CHECK_ERRNO(ENOENT, open2008("/notreallythere", O_RDONLY, 0777)); }
 
 TEST(o_excl_of_existing_object) {
+  // shows: shm 3.1.482
   const char *path = check_name();
   CHECK(open2008(path, O_RDONLY | O_CREAT, 0777) >= 0);
   CHECK_ERRNO(EEXIST, open2008(path, O_RDONLY | O_CREAT | O_EXCL, 0777));
@@ -83,6 +84,7 @@ TEST(o_excl_of_existing_object) {
 }
 
 TEST(o_trunc_resets_size) {
+  // shows: shm 3.1.482
   const char *path = check_name();
   struct stat status;
   int descriptor = open2008(path, O_RDWR | O_CREAT, 0777);

@@ -159,6 +159,7 @@ struct FileTableTests {
 
   @Test
   func `fork copies descriptors, flags and limit, sharing the files; in steps when cut`() throws {
+    // shows: shm 3.28.descriptors
     try withMachine(frameCount: 8192) { machine throws in
       machine.table.setLimit(500)
       for index in 0..<300 { _ = try machine.table.install(make(machine), closeOnExec: index % 3 == 0) }
@@ -213,6 +214,7 @@ struct FileTableTests {
   @Test
   func `kern.maxfiles: the last twentieth is the superuser's, then ENFILE for all; ENFILE comes before EMFILE`() throws
   {
+    // shows: shm 3.1.descriptor
     try withMachine { machine throws in
       let maximum = machine.files.maximumFileCount
       let object = try machine.open2(nil as String?, .readWrite)

@@ -175,6 +175,7 @@ struct NamespaceTests {
 
   @Test
   func `memory that runs out gives ENFILE, and nothing has changed`() throws {
+    // shows: shm 3.1.descriptor
     try withMachine { machine in
       let path = "/" + String(repeating: "long", count: 100)
       var number: UInt32 = 0

@@ -9,6 +9,7 @@ import Testing
 struct SharedMemory2008Tests {
   @Test
   func `read and write give EOPNOTSUPP, a read of nothing 0; pread, pwrite and lseek ESPIPE`() throws {
+    // shows: shm 3.19.2008, 3.19.2008-pread, 3.20.2008, 3.21.2008
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, generation: .year2008)
       try machine.truncate(descriptor, 100)
@@ -26,6 +27,7 @@ struct SharedMemory2008Tests {
 
   @Test
   func `ioctl and F_SETFL give EOPNOTSUPP although the flags change; poll answers 0x2d; seals are unknown`() throws {
+    // shows: shm 3.22.2008, 3.23.2008-poll, 3.24.setfl, 3.24.2008-add-seals, 3.24.get-seals
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, generation: .year2008)
       let file = try machine.table.file(at: descriptor)

@@ -13,6 +13,8 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `fstat: type and mode, pages in use, references of the VM object, block size; the rest is zero`() throws {
+    // shows: shm 3.8.mode, 3.8.blksize, 3.8.size, 3.8.blocks, 3.8.dev, 3.8.nlink, 3.8.readonly, 3.12.untouched
+    // shows: shm 3.13.drops
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, mode: 0o640)
       try machine.truncate(descriptor, 10_000)
@@ -34,6 +36,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `fchmod: owner or superuser, permission bits only, no umask, also on a read-only descriptor`() throws {
+    // shows: shm 3.9.eperm, 3.9.mode, 3.9.readonly
     try withMachine { machine in
       machine.caller = Credentials(machine.files, user: 5, group: 5)
       machine.mask = FileMode(rawValue: 0o077)
@@ -50,6 +53,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `fchown: what the caller is may be set by anyone, the rest by the superuser; nil leaves a value`() throws {
+    // shows: shm 3.10.minus-one, 3.10.allowed, 3.10.no-ownership
     try withMachine { machine in
       let descriptor = try machine.open2("/o", [.create, .readWrite])
       let file = try machine.table.file(at: descriptor)
@@ -79,6 +83,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `what may be mapped how: sharing, access mode, write seal and the program's own maximum`() throws {
+    // shows: shm 3.11.maxprot, 3.11.eacces, 3.11.limits, 3.11.offset
     try withMachine { machine in
       func ask(
         _ file: OpenFile, _ sharing: Sharing, _ protection: Protection, maximum: Protection = .all
@@ -122,6 +127,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `get_seals, immutable_seals, disallowed_sealing, dup_seals`() throws {
+    // shows: shm 3.2.allow-sealing, 3.24.get-seals, 3.24.seal-eperm, 3.24.seal-unchecked, 3.24.seal
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, .allowSealing)
       let file = try file(machine, descriptor)
@@ -147,6 +153,7 @@ struct SharedMemoryAttributesTests {
   @Test
   func `mmap_write_seal: a shared mapping from a writable descriptor blocks the seal even when it is read-only`() throws
   {
+    // shows: shm 3.11.writable-bytes, 3.13.drops, 3.24.seal-ebusy, 3.24.write
     try withMachine { machine in
       let descriptor = try machine.open2("/s", [.create, .readWrite], .allowSealing)
       let readOnly = try machine.open2("/s", .readOnly, .allowSealing)
@@ -173,6 +180,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `ioctl: FIONBIO and FIOASYNC change the flags, everything else is ENOTTY`() throws {
+    // shows: shm 3.22.fionbio-flag, 3.22.fionbio, 3.22.largepage, 3.22.enotty
     try withMachine { machine in
       let file = try file(machine, try machine.open2(nil as String?, .readWrite))
       var data = [64 of UInt8](repeating: 0)
@@ -194,6 +202,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `F_SETFL changes what it may and leaves the access mode; O_APPEND has no effect on writing`() throws {
+    // shows: shm 3.20.append, 3.24.setfl
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       let file = try file(machine, descriptor)
@@ -209,6 +218,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `poll: always ready for reading and writing, POLLNVAL for unknown bits`() throws {
+    // shows: shm 3.23.poll
     try withMachine { machine in
       let file = try file(machine, try machine.open2(nil as String?, .readWrite))
       #expect(file.poll(0x1ff) == 0x45)
@@ -220,6 +230,7 @@ struct SharedMemoryAttributesTests {
 
   @Test
   func `a mapping keeps the pages when descriptor and name are gone; nothing keeps the object`() throws {
+    // shows: shm 3.11.close, 3.11.refcount
     try withMachine { machine in
       let descriptor = try machine.open2("/l", [.create, .readWrite])
       try machine.truncate(descriptor, 4096)

@@ -11,6 +11,7 @@ import Testing
 struct SharedMemoryTransferTests {
   @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
   func `agrees with a byte array under random operations`(seed: UInt64) throws {
+    // shows: shm 3.19.end, 3.19.offset, 3.20.end, 3.20.grows
     try withMachine { machine in
       var generator = SeededGenerator(seed: seed)
       let grows = seed % 2 == 0
@@ -59,6 +60,7 @@ struct SharedMemoryTransferTests {
 
   @Test
   func `reading what was never written gives zeros and allocates nothing`() throws {
+    // shows: shm 3.19.sparse, 3.20.pages
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 1 << 40)
@@ -71,6 +73,7 @@ struct SharedMemoryTransferTests {
 
   @Test
   func `errors: access, position, length, in that order`() throws {
+    // shows: shm 3.19.ssize-max, 3.19.negative, 3.19.zero-length, 3.19.end, 3.20.ebadf, 3.20.clamp, 3.20.end
     try withMachine { machine in
       #expect(error { () throws(Errno) in _ = try Transfer(address: VirtualAddress(0), byteCount: 1 << 63) } == .einval)
       let descriptor = try machine.open2("/e", [.create, .readOnly])
@@ -90,6 +93,7 @@ struct SharedMemoryTransferTests {
   func `GROW_ON_WRITE: grows first, EFBIG past OFF_MAX, EPERM by seal, all without partial transfer (memfd basic)`()
     throws
   {
+    // shows: shm 3.2.grow-on-write, 3.20.efbig, 3.20.eperm, 3.20.grows, 3.24.grow, 3.24.write
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, [.growOnWrite, .allowSealing])
       try machine.write(descriptor, [UInt8](repeating: 1, count: 8))
@@ -110,6 +114,7 @@ struct SharedMemoryTransferTests {
 
   @Test
   func `lseek: not before the start, not behind the end, no data or holes`() throws {
+    // shows: shm 3.21.whence, 3.21.overflow, 3.21.other, 3.21.range
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 100)
@@ -135,6 +140,7 @@ struct SharedMemoryTransferTests {
 
   @Test
   func `a dup shares the offset, another open does not`() throws {
+    // shows: shm 3.1.fill, 3.19.offset, 3.27.dup
     try withMachine { machine in
       let descriptor = try machine.open2("/o", [.create, .readWrite])
       try machine.truncate(descriptor, 100)
@@ -149,6 +155,7 @@ struct SharedMemoryTransferTests {
 
   @Test
   func `a bad user page half way is EFAULT; the offset has advanced by the whole pieces`() throws {
+    // shows: shm 3.19.efault
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 5 * 4096)

@@ -11,6 +11,7 @@ import Testing
 struct SharedMemoryTurnTests {
   @Test
   func `a transfer of many pages is cut, and others see it as one step`() throws {
+    // shows: shm 3.19.atomic
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite, .allowSealing)
       let pages = 200
@@ -71,6 +72,7 @@ struct SharedMemoryTurnTests {
 
   @Test
   func `a cut pwrite keeps its range, with what it has moved already; a cut write keeps the whole object`() throws {
+    // shows: shm 3.19.atomic, 3.20.lock
     try withMachine { machine in
       let descriptor = try machine.open2(nil as String?, .readWrite)
       try machine.truncate(descriptor, 300 << 12)

@@ -92,6 +92,7 @@ struct MappingTests {
 
   @Test
   func `protection is bounded by the maximum, which can only be lowered`() throws {
+    // shows: shm 3.14.eacces, 3.14.prot-max
     let machine = SimulatedHardware()
     let space = try AddressSpace.make(machine.system)
     space.activate()

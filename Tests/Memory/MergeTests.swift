@@ -200,6 +200,7 @@ struct MergeTests {
 
   @Test
   func `a change of protection that is refused leaves the entry whole`() throws {
+    // shows: shm 3.14.enomem
     let machine = SimulatedHardware()
     let system = machine.system
     let space = try AddressSpace.make(system)

@@ -45,6 +45,7 @@ struct SwapClusterTests {
 
   @Test
   func `pages in order go out 32 at a time and come in 16 at a time`() throws {
+    // shows: shm 3.12.read-around
     let machine = SimulatedHardware(frameCount: 4096, swapBlocks: 1024)
     let system = machine.system
     let object = try filled(machine, 128)

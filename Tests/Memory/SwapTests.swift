@@ -131,6 +131,7 @@ struct SwapTests {
 
   @Test
   func `a page that cannot be read stays in swap, and the next who asks may be luckier`() throws {
+    // shows: shm 3.12.swap-error
     let machine = SimulatedHardware(swapBlocks: 20)
     machine.swap?.mostPagesPerTransfer = 1
     let system = machine.system
@@ -214,6 +215,7 @@ struct SwapTests {
 
   @Test
   func `pages wait in the laundry while there is no block, and are written when there is one again`() throws {
+    // shows: shm 3.20.pages
     let machine = SimulatedHardware(swapBlocks: 4)
     let system = machine.system
     let object = try filled(machine, 6)

@@ -27,6 +27,7 @@ import Testing
   // MARK: msync
 
   @Test func `msync takes translations away only if it is told to`() throws {
+    // shows: shm 3.15.zero-length
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 3, shared: true)
     for index in 0..<3 { kernel.store([9], at: area + UInt64(index) * page) }
@@ -44,6 +45,7 @@ import Testing
   }
 
   @Test func `msync has its errors in order`() throws {
+    // shows: shm 3.15.flags, 3.15.async-invalidate, 3.15.enomem
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 3)
     #expect(kernel.call(.msync, area, 0 &- page, 3)?.errno == .einval)
@@ -61,6 +63,7 @@ import Testing
   // MARK: madvise
 
   @Test func `MADV_FREE gives private memory back and keeps what is shared`() throws {
+    // shows: shm 3.17.free
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 4)
     let shared = try map(kernel, pages: 2, shared: true)
@@ -81,6 +84,7 @@ import Testing
   }
 
   @Test func `MADV_WILLNEED maps what is in memory, and nothing else`() throws {
+    // shows: shm 3.17.willneed
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 3, shared: true)
     kernel.store([5], at: area)
@@ -93,6 +97,7 @@ import Testing
   }
 
   @Test func `MADV_DONTNEED keeps the content`() throws {
+    // shows: shm 3.17.dontneed
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 2)
     kernel.store([5], at: area)
@@ -101,6 +106,7 @@ import Testing
   }
 
   @Test func `madvise has its errors, and skips holes`() throws {
+    // shows: shm 3.17.range, 3.17.unknown, 3.17.holes, 3.17.zero-length, 3.17.protect
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 2)
     kernel.call(.munmap, area + page, page)
@@ -119,6 +125,7 @@ import Testing
   }
 
   @Test func `advice that is kept cuts mappings, and taken back joins them`() throws {
+    // shows: shm 3.17.recorded
     let kernel = try TestKernel()
     let object = try #require(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)).value
     #expect(kernel.call(.ftruncate, object, 4 * page)?.integer == 0)
@@ -142,6 +149,7 @@ import Testing
   // MARK: minherit
 
   @Test func `a child has nothing, zeros, or the same memory`() throws {
+    // shows: shm 3.18.none, 3.18.zero, 3.18.share
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 4)
     for index in 0..<4 { kernel.store([UInt8(index) + 1], at: area + UInt64(index) * page) }
@@ -162,6 +170,7 @@ import Testing
   }
 
   @Test func `a copy of shared memory is one on both sides`() throws {
+    // shows: shm 3.18.copy
     let kernel = try TestKernel()
     let object = try #require(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 1, 0)).value
     #expect(kernel.call(.ftruncate, object, page)?.integer == 0)
@@ -185,6 +194,7 @@ import Testing
   }
 
   @Test func `minherit has its errors`() throws {
+    // shows: shm 3.18.value
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 1)
     #expect(kernel.call(.minherit, area, 0 &- page, 4)?.errno == .einval)

@@ -12,6 +12,7 @@ import Testing
   private let minusOne = UInt64.max
 
   @Test func `shared memory is shared with a child`() throws {
+    // shows: shm 3.11.entry-shared
     let kernel = try TestKernel()
     let name = kernel.string("/object")
     let descriptor = try #require(kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0))
@@ -43,6 +44,10 @@ import Testing
   }
 
   @Test func `mmap checks its arguments in order`() throws {
+    // shows: shm 3.11.prot-max, 3.11.zero-length, 3.11.anon, 3.11.stack-einval, 3.11.unknown-flags
+    // shows: shm 3.11.excl-alone, 3.11.shared-private, 3.11.guard, 3.11.wrap, 3.11.alignment, 3.11.fixed
+    // shows: shm 3.11.fixed-32bit, 3.11.ebadf, 3.11.no-space, 3.11.fixed-excl, 3.14.prot
+    // shows: shm 3.14.zero-length
     let kernel = try TestKernel()
     func map(
       _ address: UInt64, _ count: UInt64, _ protection: UInt64, _ flags: UInt64, _ descriptor: UInt64, _ offset: UInt64
@@ -101,6 +106,7 @@ import Testing
   }
 
   @Test func `protection takes effect`() throws {
+    // shows: shm 3.12.accerr
     let kernel = try TestKernel()
     kernel.store([1], at: TestKernel.data + 8192)
     #expect(kernel.call(.mprotect, TestKernel.data + 8192, 4096, 1)?.integer == 0)
@@ -111,6 +117,7 @@ import Testing
   }
 
   @Test func `the break moves`() throws {
+    // shows: shm 3.12.maperr
     let kernel = try TestKernel()
     let start = TestKernel.data + 65536
     #expect(kernel.call(.break, start + 10000)?.value == start + 12288)

@@ -71,6 +71,7 @@ import Testing
   }
 
   @Test func `every call asks for its right, after what it checks before the descriptor`() throws {
+    // shows: shm 3.7.caps
     let kernel = try TestKernel()
     let place = TestKernel.data + 0x100
     let cases: [(CapabilityRights, SystemCallNumber, [UInt64])] = [
@@ -110,6 +111,7 @@ import Testing
   }
 
   @Test func `a mapping gets no more than the rights give`() throws {
+    // shows: shm 3.11.caps, 3.11.limits
     let kernel = try TestKernel()
     func map(_ file: UInt64, _ protection: UInt64, _ flags: UInt64) -> Errno? {
       kernel.call(.mmap, 0, 4096, protection, flags, file, 0)?.errno
@@ -263,6 +265,7 @@ import Testing
   // MARK: Capability mode
 
   @Test func `capability mode lasts, is inherited, and knows no names`() throws {
+    // shows: shm 3.1.ecapmode, 3.3.ecapmode
     let kernel = try TestKernel()
     #expect(kernel.call(.capGetmode, words)?.failed == false && kernel.loadWord(words) & 0xFF == 0)
     #expect(kernel.call(.capGetmode, 8)?.errno == .efault)

@@ -22,6 +22,7 @@ import Testing
   }
 
   @Test func `fcntl duplicates`() throws {
+    // shows: shm 3.24.dupfd, 3.27.dup
     let kernel = try TestKernel()
     #expect(kernel.call(.fcntl, 0, 0, 70)?.integer == 70)
     #expect(kernel.call(.fcntl, 0, 17, 70)?.integer == 71)
@@ -68,6 +69,7 @@ import Testing
   }
 
   @Test func `ioctl of descriptor and file`() throws {
+    // shows: shm 3.22.cloexec
     let kernel = try TestKernel()
     let close: UInt64 = 0x2000_6601
     let keep: UInt64 = 0x2000_6602
@@ -187,6 +189,7 @@ import Testing
   }
 
   @Test func `an object grows up to the last offset and not beyond`() throws {
+    // shows: shm 3.20.efbig, 3.20.clamp
     let kernel = try TestKernel()
     let last = UInt64(Int64.max)
     // SHM_GROW_ON_WRITE

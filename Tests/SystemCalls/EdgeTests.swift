@@ -47,6 +47,7 @@ import Testing
   }
 
   @Test(arguments: [0, 1, 2, 3]) func `a descriptor that is not used in the end leaves nothing`(which: Int) throws {
+    // shows: shm 3.1.failure-closes
     let kernel = try TestKernel()
     let name = kernel.string("/name")
     #expect(kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 0, 0)?.value == 3)

@@ -41,6 +41,8 @@ import Testing
   // MARK: fcntl
 
   @Test func `fcntl answers by command and kind of file`() throws {
+    // shows: shm 3.24.getfd, 3.24.getfl, 3.24.own, 3.24.locks, 3.24.readahead, 3.24.unknown, 3.24.lock-efault
+    // shows: shm 3.24.ogetlk, 3.24.isunionstack, 3.24.kinfo-efault, 3.24.add-seals
     let kernel = try machine()
     let (ebadf, einval, enotty, efault) = (-9, -22, -25, -14)
     /// Command, argument, and what the kinds answer.
@@ -96,6 +98,7 @@ import Testing
   }
 
   @Test func `locks for another machine are for the superuser`() throws {
+    // shows: shm 3.24.setlk-remote
     let kernel = try machine()
     kernel.store([UInt8](repeating: 1, count: 64), at: data)
     #expect(answer(kernel.call(.fcntl, 3, 14, data)) == -9)
@@ -131,6 +134,7 @@ import Testing
   // MARK: ioctl
 
   @Test func `ioctl checks the request then the parameter then the descriptor`() throws {
+    // shows: shm 3.22.malformed, 3.22.efault
     let kernel = try machine()
     // Malformed: no direction, void with a length that is no int's, a direction without a length.
     for request in [0x0000_6601, 0x2008_6601, 0x4000_6601, 0x8000_6601] as [UInt64] {
@@ -162,6 +166,7 @@ import Testing
   }
 
   @Test func `ioctl answers by request and kind of file`() throws {
+    // shows: shm 3.22.cloexec, 3.22.2008, 3.22.largepage
     let kernel = try machine()
     let (ebadf, enotty, none) = (-9, -25, -45)
     /// Request, the word that it reads, and what the kinds answer.
@@ -235,6 +240,7 @@ import Testing
   // MARK: Size, offset, mode and owner
 
   @Test func `every call answers by kind of file`() throws {
+    // shows: shm 3.8.errors, 3.9.ebadf, 3.19.ebadf, 3.21.ebadf
     let (ebadf, einval, espipe, none, efault) = (-9, -22, -29, -45, -14)
     let rofs = -30
     let negative = UInt64(bitPattern: -5)
@@ -314,6 +320,7 @@ import Testing
   // MARK: fsync and copy_file_range
 
   @Test func `fsync is for files and devices`() throws {
+    // shows: shm 3.30.fsync
     let kernel = try machine()
     for (kind, wanted) in zip(Kind.allCases, [0, -22, -22, 0, 0, 0, 0, 0, -9]) {
       #expect(answer(kernel.call(.fsync, kind.rawValue)) == wanted, "\(kind)")
@@ -322,6 +329,7 @@ import Testing
   }
 
   @Test func `copy file range says what makes programs copy themselves`() throws {
+    // shows: shm 3.30.copy-file-range
     let kernel = try machine()
     /// Source, target, bytes, flags, and the answer.
     let table: [(UInt64, UInt64, UInt64, UInt64, Int)] = [
@@ -355,6 +363,7 @@ import Testing
   // MARK: Sealing
 
   @Test func `every open without sealing ends the sealing of an object`() throws {
+    // shows: shm 3.2.adds-seal
     for is2008 in [false, true] {
       for flags in [0, 2, 0x402] as [UInt64] {
         let kernel = try TestKernel()

@@ -123,6 +123,7 @@ import Testing
   }
 
   @Test func `F_KINFO tells the whole structure of one descriptor`() throws {
+    // shows: shm 3.1.fill, 3.24.kinfo
     let kernel = try TestKernel()
     openEverything(kernel)
     kernel.storeWord(1392, at: place)

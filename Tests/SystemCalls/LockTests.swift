@@ -27,6 +27,7 @@ import Testing
   private func wired(_ kernel: TestKernel) -> UInt64 { kernel.hardware.system.wiredPageCount }
 
   @Test func `locking brings pages in, and unlocking lets go of them`() throws {
+    // shows: shm 3.30.mlock
     let kernel = try TestKernel()
     let (object, area) = try mapObject(kernel, pages: 4)
     #expect(kernel.call(.mlock, area + 5, 3 * page)?.integer == 0)
@@ -57,6 +58,7 @@ import Testing
   }
 
   @Test func `a locked page survives that its object shrinks, as zeros`() throws {
+    // shows: shm 3.12.wired
     let kernel = try TestKernel()
     let (object, area) = try mapObject(kernel, pages: 4)
     kernel.store([7], at: area + page)
@@ -69,6 +71,7 @@ import Testing
   }
 
   @Test func `errors come in their order`() throws {
+    // shows: shm 3.15.wired, 3.30.mlock
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 4)
     #expect(kernel.call(.mlock, area, UInt64.max)?.errno == .einval)
@@ -100,6 +103,7 @@ import Testing
   }
 
   @Test func `RLIMIT_MEMLOCK holds for what is locked and for what comes`() throws {
+    // shows: shm 3.11.memlock, 3.30.mlock
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 8)
     #expect(kernel.setLimit(memoryLock, 4 * page)?.failed == false)

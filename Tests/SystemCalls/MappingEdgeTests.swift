@@ -30,6 +30,7 @@ import Testing
   // MARK: munmap
 
   @Test func `munmap answers by the rounded range`() throws {
+    // shows: shm 3.13.zero-length, 3.13.rounded, 3.13.wrap, 3.13.low, 3.13.holes, 3.13.2008
     let kernel = try TestKernel()
     let fine: [(UInt64, UInt64)] = [
       (0x10_0000, UInt64.max), (0x10_0000, UInt64.max - 4094), (0x10_0001, UInt64.max), (0x10_0001, UInt64.max - 1),
@@ -49,6 +50,7 @@ import Testing
   }
 
   @Test func `munmap reaches every page that the range touches`() throws {
+    // shows: shm 3.12.kernel-access, 3.13.rounded
     let kernel = try TestKernel()
     #expect(map(kernel, area, pages: 8, 3, 0x1012) == area)
     for index in 0..<8 as Range<UInt64> { #expect(kernel.store([7], at: area + index * page)) }
@@ -61,6 +63,7 @@ import Testing
   // MARK: Hints
 
   @Test func `a hint is rounded up to a page`() throws {
+    // shows: shm 3.11.hint, 3.11.result
     let kernel = try TestKernel()
     for offset in [1, 0x123, 0xFFF, 0x1000] as [UInt64] {
       #expect(map(kernel, area + offset, pages: 1) == area + page)
@@ -76,6 +79,7 @@ import Testing
   }
 
   @Test func `a hint that cannot be leads behind the data segment`() throws {
+    // shows: shm 3.11.hint, 3.11.hint-data
     let kernel = try TestKernel()
     let behindData = TestKernel.data + UserSpace.maximumDataByteCount
     // In reach of the data segment; too high; so high that rounding wraps.
@@ -105,6 +109,7 @@ import Testing
   // MARK: Guards
 
   @Test func `guards do not count for the address space limit`() throws {
+    // shows: shm 3.11.vmem
     let kernel = try TestKernel()
     #expect(kernel.setLimit(10, 1 << 30)?.integer == 0)
     let large: UInt64 = 900 << 8
@@ -133,6 +138,7 @@ import Testing
   }
 
   @Test func `guards stay guards when protection changes around them`() throws {
+    // shows: shm 3.14.guards
     let kernel = try TestKernel()
     #expect(map(kernel, area, pages: 9, 3, 0x1012) == area)
     for first in [3, 6] as [UInt64] {
@@ -159,6 +165,7 @@ import Testing
   // MARK: mprotect
 
   @Test func `mprotect rounds its range as FreeBSD does`() throws {
+    // shows: shm 3.14.rounded, 3.14.zero-length
     let kernel = try TestKernel()
     #expect(map(kernel, area, pages: 4, 3, 0x1012) == area)
     func isWritable(_ index: UInt64) -> Bool { kernel.call(.clockGettime, 0, area + index * page)?.integer == 0 }

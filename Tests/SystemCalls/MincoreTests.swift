@@ -27,6 +27,7 @@ import Testing
   }
 
   @Test func `a page is told as the caller's own translations have it`() throws {
+    // shows: shm 3.16.own
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 4)
     kernel.store([1], at: area)
@@ -40,6 +41,7 @@ import Testing
   }
 
   @Test func `what was written by write and what lies behind the end is not there`() throws {
+    // shows: shm 3.11.no-size-check, 3.16.own, 3.16.beyond
     let kernel = try TestKernel()
     let object = try #require(kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0o600, 0, 0)).value
     #expect(kernel.call(.ftruncate, object, 2 * page)?.integer == 0)
@@ -53,6 +55,7 @@ import Testing
   }
 
   @Test func `holes come before a bad vector`() throws {
+    // shows: shm 3.16.range, 3.16.hole, 3.16.efault, 3.16.rounded, 3.16.before-store
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 3)
     func error(_ address: UInt64, _ byteCount: UInt64, _ vector: UInt64) -> Errno? {
@@ -72,6 +75,7 @@ import Testing
   }
 
   @Test func `an empty range stores nothing but has to begin in a mapping`() throws {
+    // shows: shm 3.16.rounded
     let kernel = try TestKernel()
     let area = try map(kernel, pages: 1)
     #expect(kernel.call(.mincore, area, 0, 8)?.integer == 0)

@@ -44,6 +44,7 @@ private final class DenyingPolicy: SharedMemoryPolicy {
   private let name = TestKernel.data + 0x80
 
   @Test func `each hook refuses for itself`() throws {
+    // shows: shm 3.1.enoent, 3.8.mac, 3.11.mac
     let kernel = try TestKernel()
     let policy = DenyingPolicy()
     kernel.kernel.files.policy = policy
@@ -83,6 +84,7 @@ private final class DenyingPolicy: SharedMemoryPolicy {
   // MARK: Calls for files of a file system
 
   @Test func `shared memory is no file of a file system`() throws {
+    // shows: shm 3.24.locks, 3.30.fchflags, 3.30.fpathconf
     let kernel = try TestKernel()
     kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
     let file = kernel.result.value
@@ -124,6 +126,7 @@ private final class DenyingPolicy: SharedMemoryPolicy {
   }
 
   @Test func `kcmp tells the same from others`() throws {
+    // shows: shm 3.30.kcmp
     let kernel = try TestKernel()
     kernel.call(.shmOpen2, kernel.string("/compared", at: name), .createReadWrite, 0o600, 0, 0)
     let first = kernel.result.value

@@ -19,6 +19,7 @@ import Testing
   }
 
   @Test(arguments: [1, 3]) func `more than memory is written and read back`(immediateOneIn: Int) throws {
+    // shows: shm 3.12.swap
     let kernel = try TestKernel(frames: 256, swapBlocks: 1024)
     kernel.hardware.swap?.behaviour.immediateOneIn = immediateOneIn
     let pages: UInt64 = 400
@@ -54,6 +55,7 @@ import Testing
   }
 
   @Test func `the largest process is killed when nothing else helps`() throws {
+    // shows: shm 3.12.no-memory
     let kernel = try TestKernel(frames: 256)
     let child = kernel.fork()
     let (identifier, status) = kernel.wait {
@@ -106,6 +108,7 @@ import Testing
   }
 
   @Test func `process 1 alone ends with SIGBUS`() throws {
+    // shows: shm 3.12.no-memory
     let kernel = try TestKernel(frames: 256)
     let address = mapShared(kernel, pages: 1000)
     for page in 0..<UInt64(1000) {

@@ -60,6 +60,7 @@ import Testing
   }
 
   @Test func `bytes of an object, between headers and trailers`() throws {
+    // shows: shm 3.30.sendfile
     let kernel = try TestKernel()
     mapRoom(kernel)
     let file = object(kernel, 6000)

@@ -41,6 +41,7 @@ import Testing
   private func left(_ kernel: TestKernel) -> [UInt64] { [kernel.loadWord(rest), kernel.loadWord(rest + 8)] }
 
   @Test func `posix_fallocate grows and never shrinks`() throws {
+    // shows: shm 3.25.grows, 3.25.eperm, 3.25.nothing
     let kernel = try TestKernel()
     let object = try makeObject(kernel, size: 5000)
     #expect(kernel.call(.posixFallocate, object, 100, 4000)?.integer == 0)
@@ -54,6 +55,7 @@ import Testing
   }
 
   @Test func `its errors are values and come in their order`() throws {
+    // shows: shm 3.25.value, 3.25.einval, 3.25.efbig, 3.25.ebadf
     let kernel = try TestKernel()
     let object = try makeObject(kernel, size: 1)
     func value(_ descriptor: UInt64, _ offset: Int64, _ length: Int64) -> Errno? {
@@ -77,6 +79,7 @@ import Testing
   }
 
   @Test func `a hole reads as zeros and gives its pages back`() throws {
+    // shows: shm 3.26.zeroes, 3.26.whole, 3.26.rest, 3.26.past-end
     let kernel = try TestKernel()
     let object = try makeObject(kernel, size: 6 * page)
     let flags = UInt64(MapFlags.shared.rawValue)
@@ -99,6 +102,7 @@ import Testing
   }
 
   @Test func `what is left is told with an error too`() throws {
+    // shows: shm 3.26.efault, 3.26.einval, 3.26.ebadf, 3.26.eperm, 3.26.rest, 3.26.rest-on-error, 3.24.write
     let kernel = try TestKernel()
     let object = try makeObject(kernel, size: 2 * page)
     #expect(punch(kernel, object, -1, 1) == .einval && left(kernel) == [UInt64.max, 1])

@@ -32,6 +32,7 @@ import Testing
 
   /// shm.md 3.11, step 13.
   @Test func `only hints from the program to its farthest data are moved behind that`() throws {
+    // shows: shm 3.11.hint-data
     let kernel = try TestKernel()
     let behindData = data + UserSpace.maximumDataByteCount
     func place(_ hint: UInt64) -> UInt64? {

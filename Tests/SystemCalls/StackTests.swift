@@ -38,6 +38,7 @@ import Testing
   // MARK: MAP_STACK
 
   @Test func `a stack has a guard at its low end`() throws {
+    // shows: shm 3.11.stack, 3.11.stack-one-page, 3.11.stack-einval
     let kernel = try TestKernel()
     #expect(map(kernel, 0, pages: 1, stack)?.errno == .einval)
     for pages in [2, 3, 16, 32, 33, 34, 256] as [UInt64] {
@@ -56,6 +57,7 @@ import Testing
   }
 
   @Test func `only what has grown of a stack is reserved`() throws {
+    // shows: shm 3.11.stack, 3.11.stack-reserves
     let kernel = try TestKernel()
     let system = kernel.hardware.system
     let before = system.accounting.reserved

@@ -114,6 +114,7 @@ import Testing
   }
 
   @Test func `the limit of swap applies only when asked for and not to the superuser`() throws {
+    // shows: difference overcommit-limit
     let kernel = try TestKernel()
     #expect(kernel.setLimit(12, 1000 * 4096)?.integer == 0)
     let first = runAsUser(kernel)
