@@ -37,6 +37,8 @@ public final class MemorySystem: Nameable {
   var swap: SwapSpace?
   /// The swap device that keeps pages compressed, if there is one.
   public internal(set) var compressedStore: CompressedStore?
+  /// See `takeLongWork`.
+  public internal(set) var hasWorkedLong = false
   var teardown = TeardownList()
   var spareTables = SpareTables()
   /// Counts what can make a page reclaimable: frames and swap blocks given back, transfers and waits that ended.

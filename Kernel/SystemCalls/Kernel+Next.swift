@@ -19,11 +19,11 @@ extension Kernel {
   private static let stepsBeforeInterrupts = 16
   /// … unless they have taken so long by then.
   private static let nanosecondsBeforeInterrupts: UInt64 = 300_000
-  /// What is long for making room: a page was compressed.
-  private static let nanosecondsOfLongWork: UInt64 = 20_000
 
   /// Decides what runs next; does the work that is due between events first, and comes back for interrupts while it does.
   public func next() -> Next {
+    // A page that was compressed, or brought back, is enough for one event.
+    if memory.takeLongWork() { return .again }
     let begin = processes.lookAtClock()
     if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
@@ -34,10 +34,7 @@ extension Kernel {
     while true {
       if let next = step(isFirst: steps == 0) { return next }
       steps += 1
-      if room.tookLong {
-        room.tookLong = false
-        return .again
-      }
+      if memory.takeLongWork() { return .again }
       if steps % Kernel.stepsBeforeLook != 0 { continue }
       let now = processes.lookAtClock()
       if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
@@ -126,12 +123,11 @@ extension Kernel {
       memory.reclaim(budget: SystemCallLimits.reclaimLooks)
     }
     // One long piece of work at a time.
-    if services.nanoseconds &- begin < Kernel.nanosecondsOfLongWork { serveShortage() }
+    if !memory.hasWorkedLong { serveShortage() }
     if !hasTaken { processes.forgiveWork() }
     room.freeFrameCount = memory.freeFrameCount
     let end = processes.lookAtClock()
     room.dueNanoseconds = end &+ (end &- begin)
-    room.tookLong = end &- begin >= Kernel.nanosecondsOfLongWork
   }
 
   // MARK: Teardown

@@ -24,8 +24,6 @@ struct Room {
   var freeFrameCount = 0
   /// When it is due although nobody has, in nanoseconds since boot.
   var dueNanoseconds: UInt64 = 0
-  /// Whether it has just taken so long that interrupts are to be let in.
-  var tookLong = false
 }
 
 /// What is going on about memory that has run out.

@@ -21,12 +21,21 @@ extension MemorySystem {
       return .failed
     }
     let pager = swap.pager(of: block)
+    if pager.device.takesMemory { hasWorkedLong = true }
     if direction == .read {
       counters.swapReads += 1
       return pager.get(block, into: cluster)
     }
     counters.swapWrites += 1
     return pager.put(cluster, to: block)
+  }
+
+  /// Whether a page was compressed, or brought back from that, since this was asked last: what takes so long that interrupts are
+  /// to be let in before anything else.
+  public func takeLongWork() -> Bool {
+    guard hasWorkedLong else { return false }
+    hasWorkedLong = false
+    return true
   }
 
   /// Whether a transfer is under way, even one whose page is gone.
