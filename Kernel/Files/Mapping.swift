@@ -38,14 +38,19 @@ public struct FileMapping: ~Copyable {
   public let pageOffset: UInt64
   /// What mprotect(2) may allow at most.
   public let maximumProtection: Protection
+  /// Whether it is shown by large pages, so that it has to lie between two of them (spec shm.md, 3.11).
+  public let hasLargePages: Bool
   /// Whether the mapping counts among the writable ones that forbid F_SEAL_WRITE.
   public let countsAsWritable: Bool
 
-  init(object: consuming VMObjectReference?, pageOffset: UInt64, maximumProtection: Protection, countsAsWritable: Bool)
-  {
+  init(
+    object: consuming VMObjectReference?, pageOffset: UInt64, maximumProtection: Protection, countsAsWritable: Bool,
+    hasLargePages: Bool = false
+  ) {
     self.object = object
     self.pageOffset = pageOffset
     self.maximumProtection = maximumProtection
     self.countsAsWritable = countsAsWritable
+    self.hasLargePages = hasLargePages
   }
 }

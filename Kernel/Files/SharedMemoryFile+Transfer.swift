@@ -47,6 +47,7 @@ extension SharedMemoryFile {
   func beginWrite(_ transfer: inout Transfer) throws(Errno) -> Progress {
     if transfer.isStarted { return .complete }
     if let wait = waitForTurn(&transfer, .writing) { return .wait(wait) }
+    guard !object.isLarge || object.largePageSize != 0 else { throw .einval }
     let start = UInt64(transfer.offset)
     var end = start + transfer.remaining
     if end > UInt64(Int64.max) {
@@ -55,7 +56,12 @@ extension SharedMemoryFile {
     }
     guard !object.seals.contains(.write) else { throw .eperm }
     if object.flags.contains(.growOnWrite) && end > UInt64(object.size) {
-      try object.grow(to: Int64(end))
+      if object.isLarge {
+        let progress = try object.setLargeSize(Int64(end))
+        if progress != .complete { return progress }
+      } else {
+        try object.grow(to: Int64(end))
+      }
     }
     end = min(end, UInt64(object.size))
     transfer.remaining = start < end ? end - start : 0

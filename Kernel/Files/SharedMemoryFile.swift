@@ -78,6 +78,10 @@ public class SharedMemoryFile2008: OpenFile {
     stat.size = object.size
     stat.blockCount = Int64(object.vmObject.allocatedPageCount)
     stat.preferredBlockByteCount = UInt32(Page.byteCount)
+    if object.vmObject.hasLargePages {
+      stat.preferredBlockByteCount = UInt32(VMObject.largeByteCount)
+      stat.blockCount = stat.size / Int64(VMObject.largeByteCount)
+    }
     return stat
   }
 
@@ -101,6 +105,7 @@ public class SharedMemoryFile2008: OpenFile {
       }
     }
     maximum.formIntersection(query.maximumProtection)
+    if object.isLarge { try checkLargeMapping(query) }
     guard query.offset >= 0, query.byteCount <= UInt64(Int64.max),
       query.offset <= Int64.max - Int64(query.byteCount)
     else { throw .einval }
@@ -110,7 +115,15 @@ public class SharedMemoryFile2008: OpenFile {
     object.accessNanoseconds = object.timestamp
     return FileMapping(
       object: object.reference(), pageOffset: UInt64(query.offset) >> Page.shift, maximumProtection: maximum,
-      countsAsWritable: countsAsWritable)
+      countsAsWritable: countsAsWritable, hasLargePages: object.isLarge)
+  }
+
+  /// Throws EINVAL for what is no mapping of large pages; the rest is checked where the address is.
+  private func checkLargeMapping(_ query: MappingQuery) throws(Errno) {
+    let mask = VMObject.largeByteCount - 1
+    guard object.largePageSize != 0, query.sharing == .shared, UInt64(bitPattern: query.offset) & mask == 0,
+      query.byteCount & mask == 0
+    else { throw .einval }
   }
 
   /// fchmod(2): the owner or the superuser sets the permission bits (spec shm.md, 3.9).
@@ -176,7 +189,11 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   override var keepsRefusedFlags: Bool { false }
 
   override func performControl(_ request: InputOutputControl, _ data: inout [64 of UInt8]) throws(Errno) {
-    guard request == .nonBlocking || request == .asynchronous else { throw .enotty }
+    switch request {
+    case .nonBlocking, .asynchronous: return
+    case .setLargePageConfiguration, .getLargePageConfiguration: try object.configureLargePages(request, &data)
+    default: throw .enotty
+    }
   }
 
   /// F_ADD_SEALS (spec shm.md, 3.24): any bits are kept, and the descriptor need not be writable.
@@ -186,6 +203,7 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
     if let wait = awaitRange(.whole, &place) { return .wait(wait) }
     guard !object.seals.contains(.seal) else { throw .eperm }
     if seals.contains(.write) && !object.seals.contains(.write) {
+      guard !object.isLarge else { throw .eopnotsupp }
       guard object.vmObject.writableMappingByteCount == 0 else { throw .ebusy }
     }
     object.seals.formUnion(seals)
@@ -208,7 +226,16 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   override func performAllocate(to length: Int64, _ place: inout TransferHold?) throws(Errno) -> Progress {
     if let wait = awaitRange(.whole, &place) { return .wait(wait) }
     if length > object.size {
-      do throws(Errno) { try object.grow(to: length) } catch { throw error == .enomem ? .enospc : error }
+      do throws(Errno) {
+        if object.isLarge {
+          let progress = try object.setLargeSize(length)
+          if progress != .complete { return progress }
+        } else {
+          try object.grow(to: length)
+        }
+      } catch {
+        throw error == .enomem ? .enospc : error
+      }
     }
     place = nil
     return .complete
@@ -219,6 +246,7 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
   /// Throws EPERM when a seal forbids to write, EIO when a page that is partly in the hole cannot be read from swap; then
   /// nothing has changed.
   override func performPunch(_ punch: inout Punch) throws(Errno) -> Progress {
+    guard !object.isLarge else { throw .eopnotsupp }
     let range = punch.range
     if let wait = awaitRange(range, &punch.hold) { return .wait(wait) }
     while true {

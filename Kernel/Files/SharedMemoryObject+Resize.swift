@@ -41,6 +41,7 @@ extension SharedMemoryObject {
   /// cannot be read from swap, ENOMEM when swap for the growth is refused; then nothing has changed.
   func setSize(_ resize: inout Resize) throws(Errno) -> Progress {
     let length = resize.length
+    if isLarge { return try setLargeSize(length) }
     if length < size {
       if !resize.hasBegun {
         switch try beginShrinking(to: UInt64(length)) {

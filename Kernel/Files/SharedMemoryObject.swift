@@ -27,6 +27,10 @@ public final class SharedMemoryObject: VMObjectHolder {
   var changeNanoseconds: UInt64
   /// What shm_open2(2) was given at creation.
   let flags: SharedMemoryFlags
+  /// How a large page object is configured (FIOSSHMLPGCNF): the size of its pages by its place among the sizes there are, 0
+  /// until it is; and what is done when there is no memory for one.
+  var largePageSize: Int32 = 0
+  var largePagePolicy = LargePagePolicy.usual
   /// What may no longer be done.
   var seals: Seals
   /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).

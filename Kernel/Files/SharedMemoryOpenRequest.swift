@@ -19,8 +19,7 @@ public struct SharedMemoryOpenRequest: BitwiseCopyable, Sendable {
 
   /// Checks the arguments. System call 482 has no `sharedMemoryFlags` and always closes on exec.
   ///
-  /// Throws EINVAL for unknown bits and for access modes other than O_RDONLY and O_RDWR, ENOTTY for SHM_LARGEPAGE, which
-  /// this machine does not have.
+  /// Throws EINVAL for unknown bits and for access modes other than O_RDONLY and O_RDWR.
   public init(
     generation: SharedMemoryGeneration, flags: OpenFlags, mode: FileMode, sharedMemoryFlags: SharedMemoryFlags = []
   ) throws(Errno) {
@@ -28,7 +27,6 @@ public struct SharedMemoryOpenRequest: BitwiseCopyable, Sendable {
     let access = flags.accessMode
     guard access == .readOnly || access == .readWrite else { throw .einval }
     guard flags.isSubset(of: SharedMemoryOpenRequest.accepted) else { throw .einval }
-    guard !sharedMemoryFlags.contains(.largePage) else { throw .enotty }
     self.generation = generation
     self.flags = generation == .year2008 ? flags.union(.closeOnExec) : flags
     self.mode = mode

@@ -82,6 +82,8 @@ public final class MemorySystem: Nameable {
   public internal(set) var wiredPageCount: UInt64 = 0
   /// The most of them that there may be: `vm.max_user_wired`.
   public var mostWiredPageCount: UInt64 = 0
+  /// Objects of 2 MiB pages.
+  public internal(set) var largeObjectCount = 0
   /// Counts the shrinkings of objects, to number them.
   var shrinkCount: UInt32 = 0
   /// Counts the objects that were named to sleepers, to number them (`VMObject.placeNumber`).

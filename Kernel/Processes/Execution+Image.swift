@@ -167,7 +167,7 @@ extension Execution {
       return 8 * vector.count
     case 1:
       put(Page.byteCount, at: 0)
-      put(0, at: 1)
+      put(VMObject.largeByteCount, at: 1)
       put(0, at: 2)
       return Int(InitialStack.pageSizesByteCount)
     case 2:

@@ -53,6 +53,7 @@ extension SystemCall {
     // What lies outside is a hole, but for what is below everything.
     let first = min(max(start, ABI.UserSpace.start), ABI.UserSpace.end)
     let last = min(max(end, first), ABI.UserSpace.end)
+    if flags.contains(.invalidate), let range = userPart(first, last), space.cutsLargePage(range) { throw .ebusy }
     return try goOn(
       .advise(PendingAdvice(synchronizing: first, to: last, invalidates: flags.contains(.invalidate))))
   }
@@ -85,6 +86,7 @@ extension SystemCall {
     case .free: return try goOn(.advise(PendingAdvice(.free, range)))
     default:
       if let answer = waitForEdit() { return answer }
+      if space.cutsLargePage(range) { throw .einval }
       return try goOn(.mark(PendingMark(range, .advice(advice))))
     }
   }
@@ -98,6 +100,7 @@ extension SystemCall {
     }
     guard let range = userPart(start, end) else { return .value(0) }
     if let answer = waitForEdit() { return answer }
+    if space.cutsLargePage(range) { throw .einval }
     return try goOn(.mark(PendingMark(range, .inheritance(inheritance))))
   }
 
@@ -136,6 +139,7 @@ extension SystemCall {
     if pages == 0 { return .value(0) }
     let range = try lockedRange(start, byteCount)
     if let answer = waitForEdit() { return answer }
+    if space.cutsLargePage(range) { throw .einval }
     return try goOn(.wire(PendingWiring(range), value: 0))
   }
 
@@ -145,6 +149,7 @@ extension SystemCall {
     if byteCount == 0 { return .value(0) }
     let range = try lockedRange(start, byteCount)
     if let answer = waitForEdit() { return answer }
+    if space.cutsLargePage(range) { throw .einval }
     return try goOn(.unwire(PendingUnwiring(range)))
   }
 

@@ -171,7 +171,28 @@ extension SystemCall {
       sharing: sharing, object: answer.object.take())
     request.offset = answer.pageOffset
     request.countsAsWritable = answer.countsAsWritable
+    if answer.hasLargePages {
+      try checkLarge(map)
+      request.alignment = VMObject.largeByteCount
+    }
     return try place(request, map)
+  }
+
+  /// What a mapping of large pages has to be like (spec shm.md, 3.11).
+  ///
+  /// Throws EINVAL, ENOSPC for one that must not replace another.
+  private func checkLarge(_ map: MapArguments) throws(Errno) {
+    let allowed: MapFlags = [.shared, .fixed, .exclusive, .noCore, .low32Bit]
+    let (end, overflow) = map.address.addingReportingOverflow(map.byteCount)
+    guard map.flags.subtracting(.alignmentMask).isSubset(of: allowed),
+      map.address == 0 && map.placement == .anywhere
+        || map.address % VMObject.largeByteCount == 0 && !overflow && end <= ABI.UserSpace.end
+    else { throw .einval }
+    if map.placement == .exclusive,
+      let range = AddressRange(covering: VirtualAddress(map.address), byteCount: map.byteCount), !space.isFree(range)
+    {
+      throw .enospc
+    }
   }
 
   private func mapAnonymous(_ map: MapArguments) throws(Errno) -> Answer {
@@ -187,9 +208,15 @@ extension SystemCall {
 
   private func place(_ request: consuming MapRequest, _ map: MapArguments) throws(Errno) -> Answer {
     try checkAddressSpaceLimit(map.byteCount)
-    request.alignment = map.alignment
+    request.alignment = max(request.alignment, map.alignment)
     let space = self.space
     choosePlace(&request, map, space.program, process.limit(.data))
+    if map.placement == .fixed,
+      let range = AddressRange(covering: VirtualAddress(request.address), byteCount: map.byteCount),
+      space.cutsLargePage(range)
+    {
+      throw .einval
+    }
     if map.flags.contains(.low32Bit) { request.limit = MapArguments.low32BitEnd }
     var budget = kernel.unitsPerTurn
     if space.wiresFuture && !map.flags.contains(.guardRange) {
@@ -253,6 +280,7 @@ extension SystemCall {
     guard start >= ABI.UserSpace.start, start <= end, end <= ABI.UserSpace.end else { throw .einval }
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: end - start) else { return .value(0) }
     if let answer = waitForEdit() { return answer }
+    if space.cutsLargePage(range) { throw .einval }
     return try goOn(.unmap(range, dataEnd: nil))
   }
 
@@ -270,6 +298,7 @@ extension SystemCall {
     let byteCount = min(size, ABI.UserSpace.end - start)
     guard let range = AddressRange(covering: VirtualAddress(start), byteCount: byteCount) else { return .value(0) }
     if let answer = waitForEdit() { return answer }
+    if space.cutsLargePage(range) { throw .einval }
     var pending = PendingProtection(range, protection, maximum: maximum)
     var budget = kernel.unitsPerTurn
     let progress = try spaceReference.tryBorrow { space throws(Errno) in try space.protect(&pending, &budget) }

@@ -143,10 +143,13 @@ extension SystemCall {
       let file = try file(arguments.first.descriptor, needing: .positionedWrite)
       guard hasReserve() else { return .restart }
       var place = thread.place.take()
-      if case .wait(let awaited) = try file.allocate(to: offset + length, &place) {
-        return stand(in: place, on: awaited)
+      switch try file.allocate(to: offset + length, &place) {
+      case .complete: return .value(0)
+      case .wait(let awaited): return stand(in: place, on: awaited)
+      case .again:
+        thread.place = place
+        return goOnLater(.phase(.whole))
       }
-      return .value(0)
     } catch {
       return .value(UInt64(error.rawValue))
     }

@@ -199,6 +199,11 @@ extension SystemCall {
     case .long(let number):
       stage(number)
       return 8
+    case .pageSizes:
+      stage(Page.byteCount, at: 0)
+      stage(VMObject.largeByteCount, at: 8)
+      stage(UInt64(0), at: 16)
+      return 24
     case .clockRate(let rate):
       stage(rate.ticksPerSecond, at: 0)
       stage(rate.tickMicroseconds, at: 4)

@@ -17,6 +17,8 @@ enum SystemControlValue {
   case long(UInt64)
   /// A string; its NUL is added.
   case text(String)
+  /// The sizes of pages, as many longs as there can be sizes.
+  case pageSizes
   /// struct clockinfo.
   case clockRate(ClockRate)
 }
@@ -290,6 +292,7 @@ struct SystemControlTable {
     add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
     add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
     add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
+    add("hw.pagesizes", hardware, nil, { _ in .pageSizes })
     add("hw.pagesize", hardware, Hardware.pageSize, { _ in .integer(UInt32(Page.byteCount)) })
   }
 

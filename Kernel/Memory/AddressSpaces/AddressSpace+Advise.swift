@@ -130,7 +130,10 @@ extension AddressSpace {
 
   private func enterPages(of handle: Handle<MapEntry>, _ range: AddressRange, _ budget: inout Int) -> UInt64 {
     let protection = system.entries[handle].protection.subtracting(.write)
-    guard protection.contains(.read) else { return range.end }
+    // (Large pages are entered whole, when they are used.)
+    guard protection.contains(.read), !(system.entries[handle].objectOrNil?.hasLargePages ?? false) else {
+      return range.end
+    }
     var hasRoom = true
     let position = forEachPage(of: handle, range, &budget) { frame, address in
       if hasRoom && tables.translate(address, .read, system) == nil {

@@ -47,6 +47,9 @@ extension AddressSpace {
     let readable = protection.subtracting(.write)
     let mayWrite = !entries[handle].needsCopy
     system.counters.faults &+= 1
+    if object.borrow({ $0.hasLargePages }), let large = object.instance {
+      return resolveLarge(handle, large, at: page, access)
+    }
     // The entry keeps its object: nothing on the way changes the map.
     let index = entries[handle].index(of: page)
     let isWired = entries[handle].wiring != .none

@@ -58,7 +58,8 @@ extension AddressSpace {
   /// Goes on marking every mapping in a range; holes are skipped. Takes the entries that it looks at off
   /// `budget`. An entry that is done becomes one with the one in front of it if it is like it now.
   ///
-  /// - Throws: `ENOMEM` when memory for a cut cannot be had. Nothing has changed then.
+  /// - Throws: `ENOMEM` when memory for a cut cannot be had. Nothing has changed then. `EINVAL` for large pages that fork(2) is
+  ///   to copy.
   public func mark(_ pending: inout PendingMark, _ budget: inout Int) throws(Errno) -> Progress {
     let entries = system.entries
     var handle = findFirst(endingAfter: pending.position) ?? .none
@@ -76,6 +77,7 @@ extension AddressSpace {
       if budget <= 0 { return .again }
       budget -= 1
       let next = entry.value.next
+      if case .inheritance(.copy) = pending.mark, entry.value.objectOrNil?.hasLargePages ?? false { throw .einval }
       set(pending, of: entry)
       pending.position = entry.value.end
       mergeWithPrevious(handle, entry)

@@ -76,11 +76,15 @@ public final class VMObject: AnyOwner {
   /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
   /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
   var isSeenOnce = false
+  /// Whether it consists of 2 MiB pages (VMObject+Large.swift).
+  public internal(set) var hasLargePages = false
   /// References found by the inspection in progress, and which inspection that is.
   var inspectedReferences: Int32 = 0
   var inspection: UInt32 = 0
   /// The size of a process in which the object was counted last (`MemorySystem.beginSize`).
   var countedIn: UInt32 = 0
+  /// While a large page is being made: one more than its pages that are ready; otherwise 0.
+  var preparedPageCount: UInt16 = 0
 
   init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64, account: UserAccount? = nil) {
     self.kind = kind
@@ -175,6 +179,7 @@ public final class VMObject: AnyOwner {
     charge = 0
     account?.countKernelMemory(-kernelByteCount)
     system.counters.liveObjects &-= 1
+    if hasLargePages { system.largeObjectCount -= 1 }
     if number != 0 && !system.placeWatcher.isEmpty { system.placeWatcher.borrow { $0.placesEnded(number) } }
   }
 

@@ -41,7 +41,48 @@ int memfd_create(const char *name, unsigned flags) {
   }
   int shm_flags = is_huge ? SHM_LARGEPAGE : SHM_GROW_ON_WRITE;
   if ((flags & MFD_ALLOW_SEALING) != 0) shm_flags |= SHM_ALLOW_SEALING;
-  return shm_open2(SHM_ANON, O_RDWR | ((flags & MFD_CLOEXEC) != 0 ? O_CLOEXEC : 0), 0, shm_flags, NULL);
+  int descriptor = shm_open2(SHM_ANON, O_RDWR | ((flags & MFD_CLOEXEC) != 0 ? O_CLOEXEC : 0), 0, shm_flags, NULL);
+  if (descriptor == -1 || (flags & MFD_HUGE_MASK) == 0) return descriptor;
+  size_t sizes[4];
+  int count = getpagesizes(sizes, 4), index = 0;
+  while (index < count && sizes[index] >> ((flags & MFD_HUGE_MASK) >> MFD_HUGE_SHIFT) != 1) index++;
+  struct shm_largepage_conf configuration = {.psind = index, .alloc_policy = SHM_LARGEPAGE_ALLOC_DEFAULT};
+  if (index == count) {
+    errno = EOPNOTSUPP;
+  } else if (ioctl(descriptor, FIOSSHMLPGCNF, &configuration) == 0) {
+    return descriptor;
+  }
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return -1;
+}
+
+int shm_create_largepage(const char *path, int flags, int index, int policy, mode_t mode) {
+  int descriptor = shm_open2(path, flags | O_CREAT, mode, SHM_LARGEPAGE, NULL);
+  if (descriptor == -1) return -1;
+  struct shm_largepage_conf configuration = {.psind = index, .alloc_policy = policy};
+  if (ioctl(descriptor, FIOSSHMLPGCNF, &configuration) == 0) return descriptor;
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return -1;
+}
+
+// The sizes of pages, or only how many there are.
+int getpagesizes(size_t *sizes, int count) {
+  if (count < 0 || (sizes == NULL && count != 0)) {
+    errno = EINVAL;
+    return -1;
+  }
+  size_t known[4] = {0}, length = sizeof known;
+  if (sysctlbyname("hw.pagesizes", known, &length, NULL, 0) != 0) return -1;
+  int found = 0;
+  while (found < (int)(length / sizeof known[0]) && known[found] != 0) {
+    if (found < count) sizes[found] = known[found];
+    found++;
+  }
+  return sizes == NULL || found < count ? found : count;
 }
 
 pid_t waitpid(pid_t pid, int *status, int options) {

@@ -83,8 +83,17 @@ int shm_open(const char *, int, mode_t);
 int shm_open2(const char *, int, mode_t, int, const char *);
 int shm_unlink(const char *);
 int shm_rename(const char *, const char *, int);
-// Large pages (MFD_HUGETLB) do not exist here.
 int memfd_create(const char *, unsigned);
+
+// How shared memory of large pages is configured: by the place of their size among those of getpagesizes(3).
+struct shm_largepage_conf {
+  int psind, alloc_policy, pad[10];
+};
+#define SHM_LARGEPAGE_ALLOC_DEFAULT 0
+#define SHM_LARGEPAGE_ALLOC_NOWAIT 1
+#define SHM_LARGEPAGE_ALLOC_HARD 2
+int shm_create_largepage(const char *, int, int, int, mode_t);
+int getpagesizes(size_t *, int);
 // The call of 2008, number 482 (DESIGN.md, "Two generations of shared memory").
 int freebsd12_shm_open(const char *, int, mode_t);
 __END_DECLS
