@@ -119,7 +119,7 @@ $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 
 .PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
 test: setup kernel programs iso go-programs
-	@Tests/Tools/test format host simulation boot stress
+	@Tests/Tools/test format optimised simulation boot stress
 
 test-host:
 	@Tests/Tools/test host

@@ -100,7 +100,10 @@ default:
   func tests(_ name: String, _ dependencies: [String]) -> Target {
     .testTarget(
       name: "\(name)Tests", dependencies: dependencies.map { .byName(name: $0) }, path: "Tests/\(name)",
-      swiftSettings: strict)
+      // What is tested is optimised where all of it is run; the tests themselves are not worth the time that this takes.
+      swiftSettings: strict + [
+        .unsafeFlags(["-Onone", "-no-whole-module-optimization"], .when(configuration: .release))
+      ])
   }
   targets += [
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),

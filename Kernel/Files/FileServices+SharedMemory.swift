@@ -71,7 +71,7 @@ extension FileServices {
   ) throws(Errno) -> OpenOutcome {
     do throws(Errno) {
       guard request.flags.contains(.create) else { throw .enoent }
-      try policy?.checkCreation(of: path, by: caller)
+      if hasPolicy { try policy?.checkCreation(of: path, by: caller) }
       try admitName(caller)
       let object = try makeObject(request, caller, creationMask)
       guard names.insert(key, path, object, memory) else { throw .enfile }
@@ -124,7 +124,7 @@ extension FileServices {
     let key = NameKey(path)
     var search = NamePath()
     guard let entry = names.find(key, path, &search) else { throw .enoent }
-    try policy?.checkRemoval(of: names.entries[entry].object, by: caller)
+    if hasPolicy { try policy?.checkRemoval(of: names.entries[entry].object, by: caller) }
     try names.entries[entry].object.ownership.check([.read, .write], by: caller)
     // Dropped here, when the table is in order again.
     _ = names.remove(entry, key, &search, memory)
@@ -136,7 +136,7 @@ extension FileServices {
   ) throws(Errno) {
     guard !request.flags.isSuperset(of: [.create, .exclusive]) else { throw .eexist }
     guard request.sharedMemoryFlags.isEmpty || request.sharedMemoryFlags == object.flags else { throw .einval }
-    if let policy { try policy.checkOpening(of: object, writes: request.writes, by: caller) }
+    if hasPolicy { try policy?.checkOpening(of: object, writes: request.writes, by: caller) }
     try object.ownership.check(request.accessRequest, by: caller)
   }
 

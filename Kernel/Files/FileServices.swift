@@ -75,7 +75,9 @@ public final class FileServices: Nameable {
   public private(set) var openFileCount = 0
 
   /// What has a say about shared memory beside its permissions; nobody, unless it is set.
-  public var policy: SharedMemoryPolicy?
+  public var policy: SharedMemoryPolicy? { didSet { hasPolicy = policy != nil } }
+  /// Whether there is one.
+  private(set) var hasPolicy = false
   /// Who signals the owners of files; set by the kernel.
   public var ownerSignals = BackReference<OwnerSignals>()
   /// Who watches what (kqueue(2)).

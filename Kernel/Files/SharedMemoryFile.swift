@@ -78,7 +78,7 @@ public class SharedMemoryFile2008: OpenFile {
     stat.size = object.size
     stat.blockCount = Int64(object.vmObject.allocatedPageCount)
     stat.preferredBlockByteCount = UInt32(Page.byteCount)
-    if object.vmObject.hasLargePages {
+    if object.isLarge && object.largePageSize != 0 {
       stat.preferredBlockByteCount = UInt32(VMObject.largeByteCount)
       stat.blockCount = stat.size / Int64(VMObject.largeByteCount)
     }

@@ -38,7 +38,7 @@ extension SharedMemoryObject {
     _ ask: (SharedMemoryPolicy, Credentials) throws(Errno) -> Void
   ) throws(Errno) {
     try fileServicesReference.tryBorrow { services throws(Errno) in
-      if services.policy == nil { return }
+      guard services.hasPolicy else { return }
       try services.askPolicy(ask)
     }
   }

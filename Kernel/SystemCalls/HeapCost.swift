@@ -64,7 +64,8 @@ enum HeapCost {
   static var message: HeapAmount { send + transferVector + socketControlInput }
   /// sendfile(2)
   static var sendFile: HeapAmount {
-    object(512) + transferVector + transferVector + socketPlace + socketPlace + socketControl
+    // (What optimised code for the host keeps in an object of its own counts, too.)
+    object(512) + object(64) * 2 + transferVector + transferVector + socketPlace + socketPlace + socketControl
   }
   /// pipe2(2)
   static var pipe: HeapAmount { pipeFile + pipeFile + vmObject + vmObject }

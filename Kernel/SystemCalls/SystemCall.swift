@@ -134,7 +134,9 @@ extension SystemCall {
   /// Throws EBADF when the descriptor is not open, ENOTCAPABLE when it is limited to other rights.
   @inline(__always)
   func file(_ descriptor: Descriptor, needing rights: CapabilityRights) throws(Errno) -> OpenFile {
-    try table.file(at: descriptor.number, needing: rights)
+    try BackReference(table).tryBorrow { table throws(Errno) in
+      try table.file(at: descriptor.number, needing: rights)
+    }
   }
 
   /// The same, to be borrowed by a call that does not close it.
@@ -142,7 +144,9 @@ extension SystemCall {
   func fileReference(
     _ descriptor: Descriptor, needing rights: CapabilityRights
   ) throws(Errno) -> BackReference<OpenFile> {
-    try table.reference(at: descriptor.number, needing: rights)
+    try BackReference(table).tryBorrow { table throws(Errno) in
+      try table.reference(at: descriptor.number, needing: rights)
+    }
   }
 
   /// Lends the identity and the descriptors of the process to a call that leaves them in place.

@@ -141,6 +141,7 @@ TEST(arguments_of_memfd_create) {
   CHECK(memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING) >= 0);
   static const unsigned bad[] = {8, 0x100, ~0u, 0x80000000, ~MFD_CLOEXEC, ~MFD_ALLOW_SEALING};
   for (size_t index = 0; index < nitems(bad); index++) CHECK_ERRNO(EINVAL, memfd_create("test", bad[index]));
+  // shows: shm 3.5.hugetlb
   CHECK(memfd_create("test", MFD_HUGETLB) >= 0);
   CHECK_ERRNO(EOPNOTSUPP, memfd_create("test", MFD_HUGETLB | 30u << MFD_HUGE_SHIFT));
 }

@@ -192,6 +192,7 @@ TEST(largepage_pipe) {
 }
 
 TEST(largepage_reopen) {
+  // shows: shm 3.6.call
   read_sizes();
   static const char path[] = "/largepage_reopen";
   shm_unlink(path);

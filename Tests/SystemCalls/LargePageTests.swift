@@ -38,6 +38,7 @@ import Testing
   }
 
   @Test func `an object is configured once, and tells how`() throws {
+    // shows: shm 3.2.largepage, 3.20.large, 3.22.largepage-index, 3.22.largepage-get
     let kernel = try machine()
     let ordinary = { () -> UInt64 in
       kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
@@ -60,6 +61,7 @@ import Testing
   }
 
   @Test func `it grows by whole pages, never shrinks, and keeps its times`() throws {
+    // shows: shm 3.7.large, 3.8.large-blocks, 3.24.seal-large, 3.25.large
     let kernel = try machine()
     let file = object(kernel, pages: 0)
     kernel.call(.fstat, file, place)
@@ -122,6 +124,7 @@ import Testing
   }
 
   @Test func `mmap refuses what is no mapping of large pages`() throws {
+    // shows: shm 3.11.large, 3.11.large-cut, 3.13.large, 3.14.large, 3.15.large, 3.17.large, 3.18.large
     let kernel = try machine()
     let file = object(kernel, pages: 2)
     #expect(map(kernel, file, flags: 2)?.errno == .einval)
@@ -174,6 +177,21 @@ import Testing
     #expect(kernel.kernel.isSound())
     #expect(free - kernel.kernel.memory.freeFrameCount < 64)
     #expect(kernel.kernel.memory.largeObjectCount == 0)
+  }
+
+  @Test func `opening with O_TRUNC does not shrink it`() throws {
+    // shows: shm 3.1.trunc-large
+    let kernel = try machine()
+    let name = kernel.string("/large", at: TestKernel.data + 0x80)
+    kernel.call(.shmOpen2, name, .createReadWrite, 0o600, 4, 0)
+    let file = kernel.result.value
+    #expect(configure(kernel, file) == nil)
+    #expect(kernel.call(.shmOpen2, name, .truncateReadWrite, 0, 0, 0)?.failed == false)
+    #expect(kernel.call(.ftruncate, file, Self.size)?.failed == false)
+    #expect(kernel.call(.shmOpen2, name, .truncateReadWrite, 0, 0, 0)?.errno == .eopnotsupp)
+    kernel.call(.fstat, file, place)
+    #expect(kernel.loadWord(place + StatField.size) == Self.size)
+    kernel.call(.shmUnlink, name)
   }
 
   @Test func `what a child has added stays when it ends`() throws {
