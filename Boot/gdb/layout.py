@@ -1,7 +1,7 @@
 """Where the parts of Swift's values lie, from what the debug information says of their types.
 
 The places that it gives for members are not used: Swift 6.3.1 counts bytes there without aligning them, and without the header
-of an object (findings/swift-member-locations.sh). Sizes and the order of members are right, and Swift lays out in order, each
+of an object (Documentation/Toolchain.md). Sizes and the order of members are right, and Swift lays out in order, each
 member aligned as its type asks for. Where a structure's size is told, it is compared: what does not come out the same is an
 error, and never a guess.
 """

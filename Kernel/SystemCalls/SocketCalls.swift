@@ -100,7 +100,7 @@ extension SystemCall {
   /// Throws what socket(2) throws, in another order, then EFAULT; then nothing is left open.
   fileprivate func makeSocketPair() throws(Errno) -> Answer {
     let arguments = self.arguments
-    try FileServices.checkSocketType(
+    _ = try FileServices.socketType(
       domain: arguments.first.integer, arguments.second.word, protocol: arguments.third.integer)
     // The memory is looked for before there is anything that would have to be taken back.
     var isReachable = true
