@@ -17,7 +17,9 @@ public class SharedMemoryFile2008: OpenFile {
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
     if let wait = awaitRange(.whole, &resize.hold) { return .wait(wait) }
-    try object.consultPolicy { policy, caller throws(Errno) in try policy.checkTruncation(of: object, by: caller) }
+    if object.hasPolicy {
+      try object.consultPolicy { policy, caller throws(Errno) in try policy.checkTruncation(of: object, by: caller) }
+    }
     while true {
       let progress = try object.setSize(&resize)
       if let progress = keepPlace(.whole, &resize.hold, after: progress) { return progress }
@@ -63,7 +65,7 @@ public class SharedMemoryFile2008: OpenFile {
 
   /// fstat(2), in full for both generations (spec shm.md, 3.8).
   public final override func status() throws(Errno) -> Stat {
-    try object.consultPolicy { policy, caller throws(Errno) in try policy.checkStatus(of: object, by: caller) }
+    if object.hasPolicy { try consultPolicyOnStatus() }
     var stat = Stat()
     stat.device = FileLimits.sharedMemoryDevice
     stat.inode = object.inode
@@ -83,6 +85,11 @@ public class SharedMemoryFile2008: OpenFile {
       stat.blockCount = stat.size / Int64(VMObject.largeByteCount)
     }
     return stat
+  }
+
+  @inline(never)
+  private func consultPolicyOnStatus() throws(Errno) {
+    try object.consultPolicy { policy, caller throws(Errno) in try policy.checkStatus(of: object, by: caller) }
   }
 
   /// What may be mapped how (spec shm.md, 3.11, step 16). The size of the object does not matter.
@@ -109,8 +116,10 @@ public class SharedMemoryFile2008: OpenFile {
     guard query.offset >= 0, query.byteCount <= UInt64(Int64.max),
       query.offset <= Int64.max - Int64(query.byteCount)
     else { throw .einval }
-    try object.consultPolicy { policy, caller throws(Errno) in
-      try policy.checkMapping(of: object, query, by: caller)
+    if object.hasPolicy {
+      try object.consultPolicy { policy, caller throws(Errno) in
+        try policy.checkMapping(of: object, query, by: caller)
+      }
     }
     object.accessNanoseconds = object.timestamp
     return FileMapping(

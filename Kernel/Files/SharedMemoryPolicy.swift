@@ -32,21 +32,19 @@ open class SharedMemoryPolicy: Nameable {
 }
 
 extension SharedMemoryObject {
-  /// Asks the policy, if there is one, for the caller of the event.
+  /// Whether there is a policy, which is to be looked at before it is consulted.
   @inline(__always)
-  func consultPolicy(
-    _ ask: (SharedMemoryPolicy, Credentials) throws(Errno) -> Void
-  ) throws(Errno) {
-    try fileServicesReference.tryBorrow { services throws(Errno) in
-      guard services.hasPolicy else { return }
-      try services.askPolicy(ask)
-    }
+  var hasPolicy: Bool { fileServicesReference.borrow { $0.hasPolicy } }
+
+  /// Asks the policy for the caller of the event.
+  @inline(never)
+  func consultPolicy(_ ask: (SharedMemoryPolicy, Credentials) throws(Errno) -> Void) throws(Errno) {
+    try fileServices.askPolicy(ask)
   }
 }
 
 extension FileServices {
   /// Asks the policy for the caller of the event.
-  @inline(never)
   fileprivate func askPolicy(_ ask: (SharedMemoryPolicy, Credentials) throws(Errno) -> Void) throws(Errno) {
     guard let policy, let caller = services.caller.instance as? FileCaller, let credentials = caller.credentials else {
       return
