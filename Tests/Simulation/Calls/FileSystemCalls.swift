@@ -99,8 +99,8 @@ struct CompareResourcesCall: SimulatedCall {
   var arguments: [CallArgument] { [.int(identifier), .int(identifier), .int(100), .word(first), .word(second)] }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
-    if identifier != process.identifier { return .error(.esrch) }
-    guard let one = process.file(first), let other = process.file(second) else { return .error(.ebadf) }
+    guard let subject = model.process(identifier), subject.state == .running else { return .error(.esrch) }
+    guard let one = subject.file(first), let other = subject.file(second) else { return .error(.ebadf) }
     // How two differ is for nobody to know.
     return one === other ? .value(0) : .anything
   }

@@ -131,6 +131,7 @@ struct AllocateSpaceCall: SimulatedCall {
   var number: SystemCallNumber { .posixFallocate }
   var arguments: [CallArgument] { [.int(descriptor), .word(offset), .word(length)] }
   var changesState: Bool { true }
+  var memoryErrors: [Errno] { [.enospc] }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
     model.allocateSpace(process, descriptor, offset, length)

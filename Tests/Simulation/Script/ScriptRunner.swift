@@ -70,6 +70,8 @@ public final class ScriptRunner {
     switch observed {
     case .error(let error): error
     case .ended: step.failure?.point.isTransfer == true ? -1 : nil
+    // Its errors are values.
+    case .value(let value) where step.operation.call is AllocateSpaceCall && value > 0: Int32(value)
     default: nil
     }
   }
