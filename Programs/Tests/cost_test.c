@@ -406,7 +406,7 @@ TEST(no_frequent_call_has_become_dearer) {
   volatile char *memory = map_shared(descriptor, size);
   memory[0] = page[0] = 1;
   CHECK_COST("getpid", LEAST(50, getpid(), ), 131);
-  CHECK_COST("fstat", LEAST(50, fstat(descriptor, &status), ), 367);
+  CHECK_COST("fstat", LEAST(50, fstat(descriptor, &status), ), 380);
   CHECK_COST("lseek", LEAST(50, lseek(descriptor, 0, SEEK_SET), ), 185);
   CHECK_COST("dup", LEAST(50, copy = dup(descriptor), close(copy)), 198);
   CHECK_COST("pread of a page", LEAST(50, pread(descriptor, page, PAGE_SIZE, 0), ), 1464);

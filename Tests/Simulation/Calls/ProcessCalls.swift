@@ -165,7 +165,11 @@ struct ExecuteCall: SimulatedCall {
     let observation = try machine.call(process, number, registers)
     guard observation == .value(0) else { return observation }
     guard try machine.schedule(process) else { return .ended }
-    if machine.register(.rip) != Program.text { throw Difference("a program starts at the wrong place") }
+    let start = machine.register(.rip)
+    // (An interrupt may have let it run, and it may have passed time since.)
+    if start != Program.text && start != Program.text + 2 {
+      throw Difference("a program starts at 0x\(String(start, radix: 16))")
+    }
     let count = try machine.load(process, machine.register(.rdi), byteCount: 8)
     if let count, count != KernelMachine.bytes(of: UInt64(argumentCount)) {
       throw Difference("argc is \(count), expected \(argumentCount)")

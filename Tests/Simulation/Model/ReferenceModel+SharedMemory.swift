@@ -24,7 +24,6 @@ extension ReferenceModel {
     let access = flags & 3
     if access != 0 && access != 2 { return .error(.einval) }
     if flags & ~(3 | 0x200 | 0x400 | 0x800 | 0x10_0000) != 0 { return .error(.einval) }
-    if extra & 4 != 0 { return .error(.enotty) }
     if let name {
       if let error = pathError(process, name) { return .error(error) }
       if name.utf8.first != 0x2F { return .error(.einval) }
