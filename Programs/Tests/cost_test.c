@@ -407,8 +407,8 @@ TEST(no_frequent_call_has_become_dearer) {
   memory[0] = page[0] = 1;
   CHECK_COST("getpid", LEAST(50, getpid(), ), 131);
   CHECK_COST("fstat", LEAST(50, fstat(descriptor, &status), ), 380);
-  CHECK_COST("lseek", LEAST(50, lseek(descriptor, 0, SEEK_SET), ), 185);
-  CHECK_COST("dup", LEAST(50, copy = dup(descriptor), close(copy)), 198);
+  CHECK_COST("lseek", LEAST(50, lseek(descriptor, 0, SEEK_SET), ), 195);
+  CHECK_COST("dup", LEAST(50, copy = dup(descriptor), close(copy)), 202);
   CHECK_COST("pread of a page", LEAST(50, pread(descriptor, page, PAGE_SIZE, 0), ), 1464);
   CHECK_COST("pwrite of a page", LEAST(50, pwrite(descriptor, page, PAGE_SIZE, 0), ), 1473);
   CHECK_COST("ftruncate", LEAST(50, ftruncate(descriptor, size + 1), ftruncate(descriptor, size)), 560);
