@@ -13,7 +13,7 @@ PROGRAMS_LDFLAGS := --target=x86_64-unknown-freebsd -nostdlib -static -fuse-ld=l
 
 PROGRAMS_LIBRARY_SOURCES := $(wildcard Programs/C/library/*.c Programs/C/library/*.S)
 PROGRAMS_LIBRARY := $(patsubst Programs/C/library/%,$(PROGRAMS_OBJECTS)/library/%.o,$(PROGRAMS_LIBRARY_SOURCES))
-PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h Programs/C/library/*.h Programs/Tests/*.h)
+PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h Programs/C/include/vm/*.h Programs/C/library/*.h Programs/Tests/*.h)
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \

@@ -1,4 +1,4 @@
-// swapon(2) and swapoff(2): for the superuser.
+// swapon(2) and swapoff(2): for the superuser; and what everybody may know of a device (vm.swap_info).
 //
 // The devices are those of the kernel option `swap=`, /dev/md0 and so on in its order; they are known by these paths to these calls
 // alone.
@@ -57,5 +57,18 @@ extension SystemCall {
   fileprivate func removeSwap(isForced: Bool) throws(Errno) -> Answer {
     let pager = try swapDevice(orElse: .einval)
     return try goOn(.removeSwap(SwapRemoval(kernel.memory, pager, isForced: isForced)))
+  }
+
+  /// Puts the struct xswdev of one of the devices in use, counted from 0, into the buffer; how many bytes it has.
+  ///
+  /// Throws ENOENT where there are not so many.
+  func stageSwapDevice(_ place: UInt32) throws(Errno) -> Int {
+    guard let pager = kernel.memory.usedSwapDevice(place) else { throw .enoent }
+    zero(SwapDeviceInformation.byteCount)
+    SwapDeviceInformation(
+      device: SwapDeviceInformation.firstDevice + UInt64(pager.number), isClosing: pager.state == .closing,
+      pageCount: pager.blockCount, usedPageCount: UInt32(pager.takenCount)
+    ).forEachWord { stage($1, at: $0) }
+    return SwapDeviceInformation.byteCount
   }
 }

@@ -35,6 +35,8 @@ enum SystemControlTarget {
   case failurePoint(FailurePoint)
   /// Something of a process; nil where none is named.
   case process(SystemControl.Process, Int32?, withThreads: Bool)
+  /// One of the swap devices; nil where more than one number names it.
+  case swapDevice(UInt32?)
   /// {0, 3}: from a name, given as the new value, to numbers.
   case numbersOfName
 }
@@ -63,10 +65,15 @@ extension SystemCall {
       guard count >= 3 else { throw .enoent }
       return try processNode(Int32(bitPattern: stagedWord(at: 8)), count)
     }
-    guard count == 2 else { throw .enoent }
-    if let point = FailurePoint(first, second) { return .failurePoint(point) }
+    if let point = FailurePoint(first, second) {
+      guard count == 2 else { throw .enotdir }
+      return .failurePoint(point)
+    }
     guard let node = kernel.controls.node(first, second) else { throw .enoent }
-    return .node(node)
+    guard count > 2 else { return .node(node) }
+    // Below a value there is nothing.
+    guard case .swapDevice = node.content else { throw .enotdir }
+    return .swapDevice(count == 3 ? stagedWord(at: 8) : nil)
   }
 
   /// What a number below KERN_PROC leads to, in a name of so many.
@@ -116,6 +123,10 @@ extension SystemCall {
     case .process(let node, let identifier, let tellsThreads):
       return node.listsProcesses
         ? try listProcesses(node, identifier, tellsThreads, room) : try control(node, of: identifier, room)
+    case .swapDevice(let place):
+      guard arguments.fifth.isNull else { throw .eperm }
+      guard let place else { throw .einval }
+      return try giveValue(try stageSwapDevice(place), room)
     case .numbersOfName: return try numbersOfName(room)
     }
   }
@@ -129,7 +140,7 @@ extension SystemCall {
     case .numbersOfName: break
     case .process(_, let identifier, _):
       guard identifier == process.identifier || identifier == -1 else { throw .eperm }
-    case .failurePoint: throw .eperm
+    case .failurePoint, .swapDevice: throw .eperm
     }
   }
 
@@ -145,6 +156,7 @@ extension SystemCall {
     switch node.content {
     case .value(let read): size = stage(read(kernel))
     case .random: size = stageRandom(room, limit: SystemCallLimits.randomNodeByteCount)
+    case .swapDevice: throw .einval  // Of no place.
     case .nameList:
       return try continueListing(PendingListing(.names(NameListing(), isAtName: false), room: room))
     case .inspection:
@@ -235,7 +247,7 @@ extension SystemCall {
     case .process(let node, _, _):
       stage(node.rawValue, at: 8)
       return try giveValue(stage(SystemControl.Top.kern, SystemControl.Kern.process) + 4, room)
-    case .numbersOfName: throw .enoent
+    case .swapDevice, .numbersOfName: throw .enoent
     }
   }
 

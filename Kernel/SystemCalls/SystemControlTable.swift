@@ -31,6 +31,8 @@ enum SystemControlContent {
   case random
   /// A record for every name of shared memory.
   case nameList
+  /// A struct xswdev for the swap device whose place the third number of the name is.
+  case swapDevice
   /// 0, after an inspection of the whole kernel; only to the superuser.
   case inspection
 }
@@ -333,6 +335,7 @@ struct SystemControlTable {
     addCounter("vm.stats.vm.v_swapout", { $0.memory.counters.swapWrites })
     addCounter("vm.stats.vm.v_swappgsin", { $0.memory.counters.swapPagesIn })
     addCounter("vm.stats.vm.v_swappgsout", { $0.memory.counters.swapPagesOut })
+    add("vm.swap_info", memory, nil, content: .swapDevice)
     add("vm.nswapdev", memory, nil, { .integer(UInt32($0.memory.swapDeviceCount)) })
     addStore("pages", { $0.pages })
     addStore("zero_pages", { $0.zeroPages })

@@ -1,6 +1,8 @@
 // swap_device_test: swapon(2) and swapoff(2) with their errors, also under load; how few transfers and instructions it costs to
 // read what was paged out in order; and transfers that fail. For a machine with two disks, kernel options swap=SIZE swap=SIZE.
 
+#include <vm/vm_param.h>
+
 #include "check.h"
 
 int swapon(const char *device);
@@ -86,6 +88,42 @@ TEST(the_total_follows) {
   CHECK_EQUAL(syscall(424, second), 0);
   CHECK_EQUAL(check_sysctl("vm.swap_total"), less);
   CHECK_EQUAL(swapon(second), 0);
+}
+
+// The error of asking for the device at a place, or 0.
+static int tell(int place, struct xswdev *device) {
+  int name[3] = {0};
+  size_t count = 2, size = sizeof *device;
+  CHECK_EQUAL(sysctlnametomib("vm.swap_info", name, &count), 0);
+  CHECK_EQUAL(count, 2);
+  name[2] = place;
+  return sysctl(name, 3, device, &size, NULL, 0) == 0 && size == sizeof *device ? 0 : errno;
+}
+
+TEST(each_is_told_of) {
+  struct xswdev device, other;
+  uint64_t total = check_sysctl("vm.swap_total");
+  CHECK_EQUAL(tell(0, &device), 0);
+  CHECK_EQUAL(tell(1, &other), 0);
+  CHECK_EQUAL(tell(2, &device), ENOENT);
+  CHECK(device.xsw_version == XSWDEV_VERSION && other.xsw_version == XSWDEV_VERSION);
+  CHECK(device.xsw_dev != other.xsw_dev && device.xsw_flags == 0 && device.xsw_used >= 0);
+  CHECK(device.xsw_nblks == other.xsw_nblks && device.xsw_nblks >= (int)(total / PAGE_SIZE / 2));
+  // The second is the first when the first is off.
+  CHECK_EQUAL(swapoff(first, 0), 0);
+  CHECK_EQUAL(tell(0, &device), 0);
+  CHECK_EQUAL(device.xsw_dev, other.xsw_dev);
+  CHECK_EQUAL(tell(1, &device), ENOENT);
+  CHECK_EQUAL(swapon(first), 0);
+  // What is on it is counted.
+  volatile uint64_t *memory = map(500);
+  fill(memory, 500, 9);
+  push_out(500);
+  CHECK_EQUAL(tell(0, &device), 0);
+  CHECK_EQUAL(tell(1, &other), 0);
+  CHECK(device.xsw_used + other.xsw_used > 100);
+  verify(memory, 500, 9);
+  unmap(memory, 500);
 }
 
 TEST(everything_comes_back) {

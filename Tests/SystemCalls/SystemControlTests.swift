@@ -128,6 +128,45 @@ import Testing
     #expect(path([1, 14, 12, UInt32(child)])?.errno == .esrch)
   }
 
+  @Test func `every swap device is told of by its place`() throws {
+    let kernel = try TestKernel(swapBlocks: 256)
+    let name = kernel.string("vm.swap_info")
+    kernel.storeWord(64, at: length)
+    kernel.storeWord(3 << 32, at: new)
+    #expect(kernel.call(.sysctl, new, 2, out, length, name, 12)?.integer == 0)
+    #expect(kernel.loadWord(length) == 8)
+    let node = kernel.loadWord(out)
+    func tell(_ numbers: Int, of place: UInt64 = 0, room: UInt64 = 64, new value: UInt64 = 0) -> CallResult? {
+      kernel.storeWord(node, at: new)
+      kernel.storeWord(place, at: new + 8)
+      kernel.storeWord(room, at: length)
+      kernel.store([UInt8](repeating: 0xFF, count: 48), at: out)
+      return kernel.call(.sysctl, new, UInt64(numbers), out, length, value, 4)
+    }
+    #expect(tell(3)?.integer == 0)
+    #expect(kernel.loadWord(length) == 32)
+    // The version, the device, flags and size, what is used of it.
+    #expect(kernel.loadWord(out) == 2 && kernel.loadWord(out + 8) == 0x400)
+    #expect(kernel.loadWord(out + 16) == 256 << 32 && kernel.loadWord(out + 24) == 0)
+    #expect(kernel.loadWord(out + 32) == UInt64.max)
+    // A short buffer gets what fits.
+    #expect(tell(3, room: 4)?.errno == .enomem && kernel.load(out, 5) == [2, 0, 0, 0, 0xFF])
+    // Of no place, of one that nobody has, of too much, and never set.
+    #expect(tell(2)?.errno == .einval)
+    #expect(control(kernel, old: 0, oldLength: 0, new: 0, newLength: 0, name: "vm.swap_info") == .einval)
+    #expect(tell(3, of: 1)?.errno == .enoent && tell(3, of: UInt64(UInt32.max))?.errno == .enoent)
+    #expect(tell(4)?.errno == .einval)
+    #expect(tell(3, new: out)?.errno == .eperm)
+  }
+
+  @Test func `below a value there is nothing`() throws {
+    let kernel = try TestKernel()
+    kernel.storeWord(1 << 32 | 1, at: new)
+    kernel.storeWord(1, at: new + 8)
+    #expect(kernel.call(.sysctl, new, 2, 0, 0, 0, 0)?.integer == 0)
+    #expect(kernel.call(.sysctl, new, 3, 0, 0, 0, 0)?.errno == .enotdir)
+  }
+
   @Test func `errors come in FreeBSD's order`() throws {
     let kernel = try TestKernel()
     kernel.storeWord(4, at: length)

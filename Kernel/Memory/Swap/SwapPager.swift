@@ -31,7 +31,7 @@ public final class SwapPager {
   /// The device.
   let device: any BlockDevice
   /// Which one it is of its swap space.
-  let number: Int
+  public let number: Int
   /// Its path, as swapon(2) and swapoff(2) name it.
   public let path: [UInt8]
   /// What is done with it.
@@ -63,6 +63,8 @@ public final class SwapPager {
     return SwapPager(device, number: number, path: path, blocks, owners)
   }
 
+  /// The size of the device in blocks, those included that no page can use.
+  public var blockCount: UInt32 { device.blockCount }
   /// Blocks that no page uses.
   public var freeCount: Int { Int(blocks.freeCount) }
   /// Blocks that pages can use.

@@ -134,6 +134,17 @@ extension MemorySystem {
   /// Swap devices in use: `vm.nswapdev`.
   public var swapDeviceCount: Int { swap?.pagers.count { $0.state == .inUse } ?? 0 }
 
+  /// One of the swap devices in use, of those that are being emptied too, counted from 0.
+  public func usedSwapDevice(_ place: UInt32) -> SwapPager? {
+    guard let swap else { return nil }
+    var left = place
+    for pager in swap.pagers where pager.state != .off {
+      if left == 0 { return pager }
+      left -= 1
+    }
+    return nil
+  }
+
   /// Swap blocks that pages use.
   public var usedSwapBlockCount: Int { swap?.takenCount ?? 0 }
 

@@ -103,6 +103,8 @@ extension ReferenceModel {
       if numbers.starts(with: Self.processPathNumbers) {
         return try pathControl(process, numbers.count == 4 ? numbers[3] : nil, room, isQuery, newValue)
       }
+      // Below a value there is nothing.
+      if numbers.count > 2 && Self.controlNumbers.values.contains(Array(numbers[..<2])) { return .error(.enotdir) }
       text = Self.controlNumbers.first { $0.value == numbers }?.key ?? ""
     }
     guard var value = value(of: text) else { return .error(.enoent) }
