@@ -35,6 +35,19 @@ import Testing
     #expect(kernel.report?.isClean == true, "\(String(describing: kernel.report))")
   }
 
+  @Test func `a changed page gives its old block back where swap is full`() throws {
+    // All that is written fits into memory and swap together, but not into swap alone.
+    let kernel = try TestKernel(frames: 256, swapBlocks: 200)
+    let pages: UInt64 = 300
+    let address = mapShared(kernel, pages: pages)
+    for round in 0..<8 as Range<UInt64> {
+      for page in 0..<pages { kernel.storeWord(page + round, at: address + page * 4096) }
+    }
+    for page in 0..<pages { #expect(kernel.loadWord(address + page * 4096) == page + 7) }
+    kernel.exit()
+    #expect(kernel.report?.isClean == true, "\(String(describing: kernel.report))")
+  }
+
   @Test func `what fails no more is tried again`() throws {
     let kernel = try TestKernel(frames: 256, swapBlocks: 1024)
     let system = kernel.hardware.system

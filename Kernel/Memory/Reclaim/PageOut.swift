@@ -30,6 +30,11 @@ extension MemorySystem {
 
   /// Starts writing a page out; takes what that costs off `budget`. Returns whether its frame was gained, or will be.
   func startPageOut(_ frame: FrameNumber, _ object: VMObject, _ budget: inout Int) -> Bool {
+    if frames[frame].swapBlock != .none {
+      // The block of what it was before it was changed through a mapping; where swap is full, this one is its place again.
+      removeAllMappings(of: frame)
+      markDirty(frame)
+    }
     var tried: UInt32 = 0
     var wasRefused = false
     while let pager = swap?.nextPager(tried), !services.isToFail(.swapBlock) {
