@@ -159,14 +159,6 @@ import Testing
     #expect(tell(3, new: out)?.errno == .eperm)
   }
 
-  @Test func `below a value there is nothing`() throws {
-    let kernel = try TestKernel()
-    kernel.storeWord(1 << 32 | 1, at: new)
-    kernel.storeWord(1, at: new + 8)
-    #expect(kernel.call(.sysctl, new, 2, 0, 0, 0, 0)?.integer == 0)
-    #expect(kernel.call(.sysctl, new, 3, 0, 0, 0, 0)?.errno == .enotdir)
-  }
-
   @Test func `errors come in FreeBSD's order`() throws {
     let kernel = try TestKernel()
     kernel.storeWord(4, at: length)
