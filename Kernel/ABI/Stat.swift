@@ -44,6 +44,9 @@ extension Stat {
 
   /// What follows this value in memory to make it today's structure: st_gen and the spare words, which are zero.
   public typealias Rest = [11 of UInt64]
+  /// The same, as zeros. (`init(repeating:)` would be a call and two copies.)
+  @inline(__always)
+  public static var noRest: Rest { [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] }
 
   /// Writes today's structure at the start of `bytes`.
   public func encode(into bytes: inout MutableRawSpan) {

@@ -5,8 +5,11 @@ internal import MachineSupport
 internal import Primitives
 public import SystemCalls
 
+/// Keeps alive what the processor record names.
+nonisolated(unsafe) var dispatcher: Dispatcher?
+
 /// Hands events to the kernel. There is one, and it lives as long as the machine runs.
-final class Dispatcher {
+public final class Dispatcher {
   private let kernel: Kernel
   private let features: ProcessorFeatures
   private var ticker: Ticker
@@ -28,7 +31,7 @@ final class Dispatcher {
 
   /// An exception of ring 3, or an interrupt from ring 3 or idling. Returns true when the same thread goes on at once.
   @inline(__always)
-  func trap(_ vector: UInt64, _ errorCode: UInt64, isWatched: Bool) -> Bool {
+  public func trap(_ vector: UInt64, _ errorCode: UInt64, isWatched: Bool) -> Bool {
     switch vector {
     case 0..<32:
       let event = Dispatcher.exception(vector, errorCode)
@@ -98,7 +101,7 @@ final class Dispatcher {
   /// Prepares what runs next. Returns false when nothing can and the processor is to wait for an interrupt, or to answer
   /// those that are pending and ask again.
   @inline(__always)
-  func resume(isWatched: Bool) -> Bool {
+  public func resume(isWatched: Bool) -> Bool {
     while true {
       switch isWatched ? kernel.watchNext() : kernel.next() {
       case .run(let context):

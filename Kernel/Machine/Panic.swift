@@ -3,7 +3,7 @@
 // This path allocates nothing and counts no references: it uses constant text, numbers, and the serial line. The addresses
 // of the backtrace are given their file and line by Boot/Tools/symbolize, on the host.
 
-internal import MachineSupport
+public import MachineSupport
 internal import RuntimeSupport
 
 /// Set while a panic is being reported, so that a fault on the way ends the run at once.
@@ -44,8 +44,7 @@ private func beginPanic() {
 }
 
 /// A fault in the kernel, NMI, double fault or machine check, from Entry.S; `frame` lies on the stack that it arrived on.
-@c(machine_panic_trap)
-func panicTrap(_ frame: UnsafePointer<trap_frame>) -> Never {
+public func panicTrap(_ frame: UnsafePointer<trap_frame>) -> Never {
   // SAFETY: Entry.S passes the frame that it has just pushed.
   let frame = unsafe frame.pointee
   let address = read_control2()
@@ -133,8 +132,7 @@ private func writeRegister(_ name: StaticString, _ value: UInt64) {
 }
 
 /// What the runtime below this module cannot go on after.
-@c(runtime_failed)
-func runtimeFailed(_ kind: UInt32) -> Never {
+public func panic(runtimeFailure kind: UInt32) -> Never {
   switch kind {
   case runtime_failure_stack_smashed.rawValue: panic("a stack frame was overrun")
   case runtime_failure_heap_empty.rawValue: panic("the kernel heap's reserve is used up")

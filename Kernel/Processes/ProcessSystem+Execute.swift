@@ -30,7 +30,7 @@ extension ProcessSystem {
     process.imageStart = layout.image.start
     space.program = layout.extent
     setName(process, execution.path, execution.pathByteCount - 1)
-    if floatingPointOwner == thread.slot { floatingPointOwner = .none }
+    if processor.floatingPointOwner == thread.slot { processor.floatingPointOwner = .none }
     reset(&thread.context, layout, stack)
   }
 

@@ -47,7 +47,7 @@ extension ProcessSystem {
     _ parent: Process, _ thread: Thread, _ options: ForkOptions = ForkOptions()
   ) throws(Errno) -> PendingFork {
     try checkProcessLimits(parent)
-    if floatingPointOwner == thread.slot { saveFloatingPoint() }
+    if processor.floatingPointOwner == thread.slot { saveFloatingPoint() }
     guard
       let record = records.allocate(copyOf: thread.record, byteCount: ThreadRecord.inheritedByteCount, memory)
     else { throw .enomem }

@@ -123,7 +123,7 @@ extension ProcessSystem {
     if isRunning {
       charge()
       // Somebody may go first now.
-      needsAttention = true
+      processor.needsAttention = true
     }
     scheduler.setPriority(thread.slot, priority, isRunning: isRunning)
   }

@@ -66,7 +66,7 @@ extension ProcessSystem {
     _ process: Process, like other: Thread, identifier: Int32? = nil
   ) throws(Errno) -> Thread {
     try checkThreadLimits(process)
-    if floatingPointOwner == other.slot { saveFloatingPoint() }
+    if processor.floatingPointOwner == other.slot { saveFloatingPoint() }
     guard
       let record = records.allocate(
         copyOf: other.record, byteCount: ThreadRecord.inheritedByteCount, memory)
@@ -201,7 +201,7 @@ extension ProcessSystem {
     } else {
       // What it woke for, and went before others, was its signal.
       scheduler.calmDown()
-      needsAttention = true
+      processor.needsAttention = true
     }
   }
 
@@ -223,7 +223,7 @@ extension ProcessSystem {
     discard(.all, process, thread)
     thread.continuation = .none
     thread.place = nil
-    if floatingPointOwner == thread.slot { floatingPointOwner = .none }
+    if processor.floatingPointOwner == thread.slot { processor.floatingPointOwner = .none }
     leaveTurn(thread)
     scheduler.giveBack(thread.slot)
     if thread.isSuspended { process.suspendedThreadCount -= 1 }

@@ -1,7 +1,7 @@
 // Giving the processor to threads, and charging them for the time in which they have it (the rule is in Scheduler.swift).
 //
 // Invariants
-// - `chargedNanoseconds` is when the last charge was made, or nobody was ready any more; every way of leaving the processor
+// - `processor.chargedNanoseconds` is when the last charge was made, or nobody was ready any more; every way of leaving the processor
 //   charges the thread first. So switching is paid for by the thread that gets the processor, and all time that was not idle
 //   is charged to somebody.
 // - Work that a thread's events left on the list of what is being torn down is counted in its `teardownDebt` before it leaves
@@ -16,8 +16,7 @@ extension ProcessSystem {
   public func takeTurn() -> Bool {
     guard let slot = scheduler.dequeue(), let thread = threads[slot] else { return false }
     guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
-    currentThreadReference = BackReference(thread)
-    currentProcessReference = BackReference(process)
+    setCurrent(thread, of: process)
     return true
   }
 
@@ -32,7 +31,7 @@ extension ProcessSystem {
     if scheduler.fireTimers(now: now) {
       fireProcessTimers(now)
       watchers.instance?.fireTimers(now)
-      chargedNanoseconds = services.nanoseconds
+      processor.chargedNanoseconds = services.nanoseconds
     }
     return now
   }
@@ -41,39 +40,39 @@ extension ProcessSystem {
   public func charge() { charge(services.nanoseconds) }
 
   /// What was done since the last charge is nobody's.
-  public func forgiveWork() { chargedNanoseconds = services.nanoseconds }
+  public func forgiveWork() { processor.chargedNanoseconds = services.nanoseconds }
 
   private func charge(_ now: UInt64) {
     scheduler.now = now
-    if isIdle {
-      isIdle = false
-      chargedNanoseconds = now
+    if processor.isIdle {
+      processor.isIdle = false
+      processor.chargedNanoseconds = now
     }
-    guard !currentThreadReference.isEmpty else { return }
-    let elapsed = now &- chargedNanoseconds
-    chargedNanoseconds = now
+    guard !processor.thread.isEmpty else { return }
+    let elapsed = now &- processor.chargedNanoseconds
+    processor.chargedNanoseconds = now
     scheduler.use(nanoseconds: elapsed)
-    currentThreadReference.borrow { $0.frame.value.attributes.usage.charge(elapsed, asSystem: isChargedAsSystem) }
-    currentProcessReference.borrow { process in
-      process.usage.charge(elapsed, asSystem: isChargedAsSystem)
+    processor.thread.borrow { $0.frame.value.attributes.usage.charge(elapsed, asSystem: processor.isChargedAsSystem) }
+    processor.process.borrow { process in
+      process.usage.charge(elapsed, asSystem: processor.isChargedAsSystem)
       if process.timers.countsUse { noteUse(process) }
     }
   }
 
   /// What follows is done by the kernel between events.
-  public func beginKernelWork() { isChargedAsSystem = true }
+  public func beginKernelWork() { processor.isChargedAsSystem = true }
 
   /// Nobody has the processor until somebody looks at the clock again.
   public func beginIdling() {
-    isIdle = true
+    processor.isIdle = true
     scheduler.beginRound()
   }
 
   /// The current thread goes on in ring 3. Returns when to look at the clock again at the latest, in nanoseconds since boot.
   public func endKernelWork() -> UInt64 {
-    isChargedAsSystem = false
-    let look = currentThreadReference.borrow { scheduler.nextLook($0.slot) }
-    return currentProcessReference.borrow { process in
+    processor.isChargedAsSystem = false
+    let look = processor.thread.borrow { scheduler.nextLook($0.slot) }
+    return processor.process.borrow { process in
       guard process.timers.countsUse else { return look }
       return min(look, scheduler.now &+ max(useUntilTimer(process), ProcessLimits.shortestRunNanoseconds))
     }
@@ -114,7 +113,7 @@ extension ProcessSystem {
 
   /// Ends the current thread's turn if it is used up and another thread is ready.
   public func endUsedTurn() {
-    guard !currentThreadReference.isEmpty, currentThreadReference.borrow({ scheduler.hasUsedTurn($0.slot) }),
+    guard !processor.thread.isEmpty, processor.thread.borrow({ scheduler.hasUsedTurn($0.slot) }),
       let thread = current
     else { return }
     countSwitch(of: thread, isVoluntary: false)
@@ -128,8 +127,8 @@ extension ProcessSystem {
   /// - Parameter isCharged: whether the clock was looked at just now.
   @inline(__always)
   public func giveWay(isCharged: Bool) {
-    guard !currentThreadReference.isEmpty, scheduler.mayHaveBetter else { return }
-    currentThreadReference.borrow { giveWay($0, isCharged) }
+    guard !processor.thread.isEmpty, scheduler.mayHaveBetter else { return }
+    processor.thread.borrow { giveWay($0, isCharged) }
   }
 
   private func giveWay(_ thread: Thread, _ isCharged: Bool) {
@@ -143,12 +142,12 @@ extension ProcessSystem {
   /// The current thread gives the processor away.
   func countSwitch(of thread: Thread, isVoluntary: Bool) {
     thread.frame.value.attributes.usage.countSwitch(isVoluntary: isVoluntary)
-    currentProcessReference.borrow { $0.usage.countSwitch(isVoluntary: isVoluntary) }
+    processor.process.borrow { $0.usage.countSwitch(isVoluntary: isVoluntary) }
   }
 
   /// The thread is not the current one any more.
   func leaveTurn(_ thread: Thread, isCharged: Bool = false) {
-    guard currentThreadReference == BackReference(thread) else { return }
+    guard processor.thread == BackReference(thread) else { return }
     releaseAwaitedFrameAfterTurn(thread)
     if !isCharged { charge() }
     scheduler.settle(thread.slot)
@@ -169,7 +168,7 @@ extension ProcessSystem {
 
   /// Forgets what the processor still holds of threads that are gone.
   public func leaveProcessor() {
-    floatingPointOwner = .none
+    processor.floatingPointOwner = .none
   }
 
   /// Gives back every frame that is only kept for speed, so that frames can be counted exactly.

@@ -82,36 +82,15 @@ public final class ProcessSystem: Nameable {
   /// Children that are being made and have their place kept.
   public internal(set) var pendingForkCount = 0
 
-  /// The thread whose event is being handled; the table of threads owns it until `next()` ends it.
-  public internal(set) var currentThreadReference = BackReference<Thread>()
-  /// The process of that thread.
-  public internal(set) var currentProcessReference = BackReference<Process>() {
-    didSet {
-      if currentProcessReference.isEmpty { return memory.setCaller(isPrivileged: true, user: 0) }
-      currentProcessReference.borrow {
-        memory.setCaller(isPrivileged: $0.credentials.isSuperuser, user: $0.credentials.user)
-      }
-    }
-  }
-  /// Set when the current thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.
-  public var needsAttention = false
+  /// The processor.
+  public var processor = ProcessorState()
   /// Set once process 1 is ending: nothing is created any more and nothing waits to be asked for its status.
   public internal(set) var isEnding = false
   /// How process 1 ended, once it has.
   public internal(set) var initialStatus: WaitStatus?
 
-  /// When the current thread was charged last for the time that it used, in nanoseconds since boot.
-  var chargedNanoseconds: UInt64 = 0
-  /// Whether nobody has had the processor since the clock was looked at.
-  var isIdle = true
-  /// Whether the time since then was spent in the kernel, as far as one knows without looking at the clock at every entry.
-  var isChargedAsSystem = false
   /// Processes that are giving back what they own.
   var endingCount = 0
-  /// The thread whose floating point state is in the processor, or `.none`.
-  var floatingPointOwner = ThreadSlot.none
-  /// The address of its context.
-  var floatingPointContext: UInt64 = 0
   var slots: [Process?]
   var threads: ThreadTable
   /// Threads beyond one of each process.
@@ -165,13 +144,23 @@ public final class ProcessSystem: Nameable {
   }
 
   /// The thread whose event is being handled.
-  public var current: Thread? { currentThreadReference.instance }
+  public var current: Thread? { processor.thread.instance }
   /// The process of `current`.
-  public var currentProcess: Process? { currentProcessReference.instance }
+  public var currentProcess: Process? { processor.process.instance }
 
+  /// Gives the processor to a thread of a process.
+  @inline(__always)
+  func setCurrent(_ thread: Thread, of process: Process) {
+    processor.thread = BackReference(thread)
+    processor.process = BackReference(process)
+    memory.setCaller(isPrivileged: process.credentials.isSuperuser, user: process.credentials.user)
+  }
+
+  /// Nobody has the processor.
   func forgetCurrent() {
-    currentThreadReference = BackReference()
-    currentProcessReference = BackReference()
+    processor.thread = BackReference()
+    processor.process = BackReference()
+    memory.setCaller(isPrivileged: true, user: 0)
   }
 
   /// The process in a slot, if there is one.
@@ -346,13 +335,13 @@ public final class ProcessSystem: Nameable {
       thread.hasRun = false
     }
     if thread === current {
-      let actsFirst = currentProcessReference.borrow { process in
+      let actsFirst = processor.process.borrow { process in
         // It looks at the signal before anything else.
         (thread.hasOwnWake || hasDueSignal(thread, process)) && isKeptAwake(thread, process, by: channel)
           || !channel.comesByItself && isToLeave(thread, process)
       }
       if actsFirst {
-        needsAttention = true
+        processor.needsAttention = true
         return
       }
       countSwitch(of: thread, isVoluntary: true)

@@ -103,7 +103,7 @@ extension Scheduler {
     // Whatever it is in the middle of.
     if rank.isIdle { turns[slot.index].standing.insert(.raised) }
     enqueue(slot)
-    system.instance?.needsAttention = true
+    system.instance?.processor.needsAttention = true
   }
 
   /// Changes what a thread is charged.
@@ -182,7 +182,7 @@ extension Scheduler {
     if turns[slot.index].rank.isIdle { turns[slot.index].standing.insert(.raised) }
     guard isOutside(slot) else { return false }
     enterLevel(slot)
-    system.instance?.needsAttention = true
+    system.instance?.processor.needsAttention = true
     return true
   }
 
@@ -197,7 +197,7 @@ extension Scheduler {
     leave(slot)
     raise(running: slot)
     enqueue(slot)
-    system.instance?.needsAttention = true
+    system.instance?.processor.needsAttention = true
   }
 
   /// The running thread is not raised any more; whether somebody goes before it now.

@@ -117,11 +117,11 @@ extension Scheduler {
     let isHurried = waited <= ProcessLimits.shortWaitNanoseconds && turn.burstNanoseconds <= waited
     let precedence = isHurried ? Precedence.hurried : .woken
     guard turn.left + allowance(precedence) > 0 else {
-      if runningRank.isIdle { system.instance?.needsAttention = true }
+      if runningRank.isIdle { system.instance?.processor.needsAttention = true }
       return enter(slot, queue(awakeBehindOthers, isSpent: true))
     }
     enter(slot, queue(precedence))
-    system.instance?.needsAttention = true
+    system.instance?.processor.needsAttention = true
   }
 
   /// Where there are no turns, only the order of coming counts.

@@ -185,7 +185,7 @@ extension SystemCall {
       return .entered
     }
     // The machine loads the bases only on the way out of `next()`.
-    kernel.processes.needsAttention = true
+    kernel.processes.processor.needsAttention = true
     return .left
   }
 

@@ -27,8 +27,8 @@ extension Kernel {
   public func handle(_ event: Event) -> Bool {
     switch event {
     case .systemCall:
-      return processes.currentThreadReference.borrow { thread in
-        processes.currentProcessReference.borrow { process in systemCall(thread, process) }
+      return processes.processor.thread.borrow { thread in
+        processes.processor.process.borrow { process in systemCall(thread, process) }
       }
     case .exception(let exception): return self.exception(exception)
     case .timerTick: timerTick()

@@ -229,7 +229,7 @@ extension SystemCall {
     let status = try fileReference(arguments.first.descriptor, needing: .status).tryBorrow { file throws(Errno) in
       try file.status()
     }
-    if store(status, Stat.Rest(repeating: 0), at: arguments.second.address) { return .value(0) }
+    if store(status, Stat.noRest, at: arguments.second.address) { return .value(0) }
     encode { status.encode(into: &$0) }
     return deliver(Stat.byteCount, to: arguments.second.address)
   }

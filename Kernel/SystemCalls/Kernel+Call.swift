@@ -135,7 +135,7 @@ extension Kernel {
       succeed(&thread.context, first)
       thread.context.rdx = second
       return mayGoOn
-    case .deliver: return processes.currentProcessReference.borrow { deliver(thread, $0) }
+    case .deliver: return processes.processor.process.borrow { deliver(thread, $0) }
     case .wait(let awaited): processes.park(thread, on: awaited)
     case .waitForDeadline(let awaited):
       processes.park(thread, on: awaited, deadlineNanoseconds: thread.deadlineNanoseconds)
@@ -144,7 +144,7 @@ extension Kernel {
       processes.park(thread, on: thread.wanted)
     case .later:
       // Who wakes takes the processor in `next()`.
-      processes.needsAttention = true
+      processes.processor.needsAttention = true
       processes.lookAtClock()
       processes.endUsedTurn()
     case .left: break
@@ -199,7 +199,7 @@ extension Kernel {
 
   /// Whether the current thread may return to ring 3 at once.
   @inline(__always)
-  var mayGoOn: Bool { !processes.needsAttention && !memory.isShort && (!memory.hasTeardown || payQuickly()) }
+  var mayGoOn: Bool { !processes.processor.needsAttention && !memory.isShort && (!memory.hasTeardown || payQuickly()) }
 
   /// Works off what the event released if it is little; returns whether nothing is owed for it. More is left to `next()`.
   @inline(never)

@@ -27,8 +27,8 @@ extension Kernel {
     let begin = processes.lookAtClock()
     if begin &- houseKeptNanoseconds >= ProcessLimits.turnNanoseconds { keepHouse(now: begin) }
     processes.beginKernelWork()
-    if !processes.currentThreadReference.isEmpty {
-      processes.currentThreadReference.borrow { processes.releaseAwaitedFrameAfterTurn($0) }
+    if !processes.processor.thread.isEmpty {
+      processes.processor.thread.borrow { processes.releaseAwaitedFrameAfterTurn($0) }
     }
     var steps = 0
     while true {
@@ -45,7 +45,7 @@ extension Kernel {
   private func step(isFirst: Bool) -> Next? {
     processes.noteTeardown()
     makeRoom()
-    processes.needsAttention = false
+    processes.processor.needsAttention = false
     processes.giveWay(isCharged: isFirst)
     if processes.current == nil && !processes.takeTurn() {
       if processes.isEmpty {
@@ -73,9 +73,9 @@ extension Kernel {
   /// nothing here ends a thread.
   @inline(__always)
   private func contextToEnter() -> PhysicalAddress? {
-    if processes.currentThreadReference.isEmpty { return nil }
-    return processes.currentThreadReference.borrow { thread in
-      processes.currentProcessReference.borrow { process in
+    if processes.processor.thread.isEmpty { return nil }
+    return processes.processor.thread.borrow { thread in
+      processes.processor.process.borrow { process in
         guard thread.teardownDebt <= 0, thread.continuation.isNone, !thread.isEnding, !process.isStopped,
           thread.signals.sleepEnd == .none, !thread.signals.hasSuspendedMask, !process.timers.useIsDue,
           !processes.hasDueSignal(thread, process),
@@ -91,7 +91,7 @@ extension Kernel {
   private func enter(_ thread: Thread, _ process: Process) -> PhysicalAddress {
     process.space.borrow { $0.activate() }
     processes.takeFloatingPoint(for: thread)
-    processes.needsAttention = false
+    processes.processor.needsAttention = false
     nextLookNanoseconds = processes.endKernelWork()
     thread.hasRun = false
     return thread.record.address

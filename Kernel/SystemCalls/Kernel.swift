@@ -95,7 +95,7 @@ public final class Kernel {
 
   /// Where the thread that `next()` has said runs lies, and its process: what entry code hands to `systemCall`.
   public var current: (thread: UInt, process: UInt) {
-    (processes.currentThreadReference.rawAddress, processes.currentProcessReference.rawAddress)
+    (processes.processor.thread.rawAddress, processes.processor.process.rawAddress)
   }
 
   // MARK: Events
@@ -122,8 +122,8 @@ public final class Kernel {
   /// An exception of the current thread. Returns what `systemCall()` returns.
   @discardableResult
   public func exception(_ event: ProcessorException) -> Bool {
-    processes.currentThreadReference.borrow { thread in
-      processes.currentProcessReference.borrow { process in exception(event, thread, process) }
+    processes.processor.thread.borrow { thread in
+      processes.processor.process.borrow { process in exception(event, thread, process) }
     }
   }
 

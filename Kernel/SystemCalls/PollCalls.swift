@@ -143,7 +143,7 @@ extension SystemCall {
     guard let mask else { return }
     kernel.processes.suspendMask(mask, of: thread, process)
     // It is put back between events.
-    kernel.processes.needsAttention = true
+    kernel.processes.processor.needsAttention = true
   }
 
   /// When the time that the program gave is over: 0 for no time at all.

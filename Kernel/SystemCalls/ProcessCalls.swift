@@ -219,7 +219,7 @@ extension SystemCall {
         var budget = FileLimits.descriptorsPerStep
         guard table.closeOnExec(budget: &budget) else { return goOnLater(.process(.execute(execution))) }
         kernel.processes.commit(execution, process, thread)
-        kernel.processes.needsAttention = true
+        kernel.processes.processor.needsAttention = true
         return .left
       }
     }

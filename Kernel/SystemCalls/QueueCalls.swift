@@ -137,7 +137,7 @@ extension SystemCall {
       failure = error
     }
     // When to look at the clock again is another time now.
-    if change.filter == .timer { kernel.processes.needsAttention = true }
+    if change.filter == .timer { kernel.processes.processor.needsAttention = true }
     guard failure != nil || wantsReceipt else { return nil }
     guard pending.eventsLeft > 0 else {
       if let failure { throw failure }
@@ -206,7 +206,7 @@ extension SystemCall {
     {
       stage(event, pending, at: count)
       count += 1
-      if event.filter == .timer { kernel.processes.needsAttention = true }
+      if event.filter == .timer { kernel.processes.processor.needsAttention = true }
     }
     if count > 0 {
       pending.stagedCount = count

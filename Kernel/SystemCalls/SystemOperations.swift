@@ -54,7 +54,7 @@ extension SystemCall {
     case .setGSBase: thread.context.gsBase = staged
     }
     // The machine reloads the bases only on the way out of `next()`.
-    kernel.processes.needsAttention = true
+    kernel.processes.processor.needsAttention = true
     return leave(with: 0)
   }
 

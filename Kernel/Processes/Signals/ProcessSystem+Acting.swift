@@ -145,7 +145,7 @@ extension ProcessSystem {
   /// What was held back by the word is due again.
   public func endFastBlock(_ thread: Thread, _ process: Process) {
     thread.signals.isFastBlocked = false
-    if hasDueSignal(thread, process) { needsAttention = true }
+    if hasDueSignal(thread, process) { processor.needsAttention = true }
   }
 
   // MARK: Handlers

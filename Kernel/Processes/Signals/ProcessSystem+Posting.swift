@@ -133,7 +133,7 @@ extension ProcessSystem {
 
   /// Makes a thread look at its signals soon, whatever it waits for.
   func attend(_ thread: Thread) {
-    if thread === current { needsAttention = true }
+    if thread === current { processor.needsAttention = true }
     scheduler.unpark(thread.slot)
     scheduler.raise(ready: thread.slot)
   }
@@ -149,7 +149,7 @@ extension ProcessSystem {
   /// Takes a thread out of a sleep that a signal which is caught may end.
   private func endSleep(of thread: Thread, _ signal: Signal, _ process: Process) {
     if thread === current {
-      needsAttention = true
+      processor.needsAttention = true
       return
     }
     guard let channel = scheduler.parkedChannel(thread.slot), mayEndSleep(of: thread, on: channel) else { return }
@@ -185,7 +185,7 @@ extension ProcessSystem {
   public func setMask(_ mask: SignalSet, of thread: Thread, _ process: Process) {
     let old = thread.signals.mask
     thread.signals.mask = mask.subtracting(.unblockable)
-    if hasDueSignal(thread, process) { needsAttention = true }
+    if hasDueSignal(thread, process) { processor.needsAttention = true }
     if process.threadCount > 1 { passOn(mask.subtracting(old), of: process) }
   }
 

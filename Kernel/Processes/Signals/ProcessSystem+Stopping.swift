@@ -19,7 +19,7 @@ extension ProcessSystem {
     process.stopIsAhead = true
     forEachThread(of: process) { thread in
       if thread === current {
-        needsAttention = true
+        processor.needsAttention = true
       } else if !thread.continuation.outlastsStop && !thread.isEnding {
         setAside(thread, process)
       }

@@ -40,7 +40,7 @@ extension ProcessSystem {
     }
     process.timers.noteWhetherUseCounts()
     // When to look at the clock again is another time now.
-    needsAttention = true
+    processor.needsAttention = true
   }
 
   private func timer(_ kind: IntervalTimerKind, of process: Process) -> ProcessTimer {
@@ -98,7 +98,7 @@ extension ProcessSystem {
       || process.timers.limit.isDue(process.usage.nanoseconds)
     {
       process.timers.useIsDue = true
-      needsAttention = true
+      processor.needsAttention = true
     }
   }
 
@@ -231,7 +231,7 @@ extension ProcessSystem {
     catchUp(timer)
     timer.timer = ProcessTimer(value: value, interval: interval, now: isAbsolute ? 0 : now(timer))
     scheduleTimers(of: process)
-    needsAttention = true
+    processor.needsAttention = true
   }
 
   /// Counts what a timer that needs no attention has gone off meanwhile.

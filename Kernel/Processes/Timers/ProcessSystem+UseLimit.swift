@@ -16,7 +16,7 @@ extension ProcessSystem {
     process.timers.isUsed = true
     process.timers.limit.deadlineNanoseconds = soft
     process.timers.noteWhetherUseCounts()
-    needsAttention = true
+    processor.needsAttention = true
   }
 
   /// Warns a process that has run for longer than it should, or ends it.
