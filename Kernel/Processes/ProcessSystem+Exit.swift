@@ -131,8 +131,10 @@ extension ProcessSystem {
     guard !isEnding else { return }
     isEnding = true
     initialStatus = status
-    for index in slots.indices {
-      guard let process = slots[index] else { continue }
+    var next = 0
+    while case let slot = usedSlots.next(from: next), slot < slots.count {
+      next = slot + 1
+      guard let process = slots[slot] else { continue }
       if process.state == .zombie {
         if let parent = self[process.parent] { unlink(process, from: parent) }
         forget(process)

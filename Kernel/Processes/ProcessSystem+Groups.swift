@@ -105,8 +105,9 @@ extension ProcessSystem {
   /// reached all.
   func hangUp(_ group: inout OrphanedGroup) -> Bool {
     var budget = ProcessLimits.childrenPerTurn
-    while group.slot < slots.count {
+    while case let slot = usedSlots.next(from: group.slot), slot < slots.count {
       guard budget > 0 else { return false }
+      group.slot = slot
       if let member = slots[group.slot], member.groupIdentifier == group.identifier, !member.hasLeftGroup {
         post(.sighup, to: member)
         post(.sigcont, to: member)

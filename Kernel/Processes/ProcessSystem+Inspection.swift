@@ -18,6 +18,7 @@ extension ProcessSystem {
   ) -> (frameCount: Int, waiterCount: Int) {
     var counts = ProcessCounts()
     for index in slots.indices {
+      memory.require(usedSlots.contains(index) == (slots[index] != nil), "places of processes", UInt64(index))
       guard let process = slots[index] else { continue }
       counts.processes += 1
       memory.require(Int(process.slot.raw) == index, "process in the wrong slot", UInt64(index))

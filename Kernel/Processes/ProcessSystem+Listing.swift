@@ -44,20 +44,24 @@ public struct ProcessListing: BitwiseCopyable, Sendable {
   /// Whether only one process is told of.
   public var isOfOne: Bool { if case .one = selection { true } else { false } }
 
-  /// Goes on to the next place of the table, of which there are so many.
-  fileprivate mutating func skip(_ count: Int) {
-    slot = isOfOne ? UInt32(count) : slot + 1
+  /// Goes on to the next place of the table, of which there are so many, or to a later one.
+  fileprivate mutating func skip(_ count: Int, to place: Int? = nil) {
+    slot = isOfOne ? UInt32(count) : place.map { UInt32($0) } ?? slot + 1
     thread = .none
   }
 }
 
 extension ProcessSystem {
-  /// The next process of a listing; nil at the end. Takes places of the table off `budget`, and is not complete when that is used
+  /// The next process of a listing; nil at the end. Takes the processes that it looks at off `budget`, and is not complete when that is used
   /// up before.
   public func next(
     _ listing: inout ProcessListing, _ budget: inout Int
   ) -> (isComplete: Bool, information: ProcessInformation?) {
     while Int(listing.slot) < slots.count {
+      if slots[Int(listing.slot)] == nil {
+        listing.skip(slots.count, to: usedSlots.next(from: Int(listing.slot)))
+        continue
+      }
       if budget <= 0 { return (false, nil) }
       budget -= 1
       if let process = slots[Int(listing.slot)], process.matches(listing.selection) {

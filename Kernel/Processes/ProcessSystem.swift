@@ -4,6 +4,7 @@
 // - The tables never grow: a process needs a free slot of each, or fork(2) gives EAGAIN.
 // - Every process that is not `nil` in `slots` is in the index of identifiers, of groups and of sessions, zombies included,
 //   so that no identifier is given out again while something still goes by it.
+// - `usedSlots` are those of `slots` that are not `nil`.
 // - `current` is the thread whose registers the machine saved last; it is in no list of the scheduler.
 
 public import ABI
@@ -92,6 +93,8 @@ public final class ProcessSystem: Nameable {
   /// Processes that are giving back what they own.
   var endingCount = 0
   var slots: [Process?]
+  /// Where there are processes.
+  private(set) var usedSlots: SlotSet
   var threads: ThreadTable
   /// Threads beyond one of each process.
   var extraThreadCount = 0
@@ -127,6 +130,7 @@ public final class ProcessSystem: Nameable {
     signalRecords = Pool(memory.physical, .signalRecord)
     actionRecords = Pool(memory.physical, .signalActions)
     slots = Array(repeating: nil, count: maximumProcessCount)
+    usedSlots = SlotSet(slotCount: maximumProcessCount)
     nextFreeSlots = Array(repeating: 0, count: maximumProcessCount)
     for index in 0..<maximumProcessCount { nextFreeSlots[index] = UInt32(index + 1) }
     firstFreeSlot = 0
@@ -226,6 +230,7 @@ public final class ProcessSystem: Nameable {
     processNumber += 1
     firstFreeSlot = nextFreeSlots[Int(slot)]
     slots[Int(slot)] = process
+    usedSlots.insert(Int(slot))
     identifiers.insert(slot, key: process.identifier)
     groups.insert(slot, key: process.groupIdentifier)
     sessions.insert(slot, key: process.sessionIdentifier)
@@ -240,6 +245,7 @@ public final class ProcessSystem: Nameable {
     groups.remove(slot)
     sessions.remove(slot)
     slots[Int(slot)] = nil
+    usedSlots.remove(Int(slot))
     nextFreeSlots[Int(slot)] = firstFreeSlot
     firstFreeSlot = slot
     process.credentials.account.processCount -= 1

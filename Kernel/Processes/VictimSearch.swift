@@ -85,7 +85,8 @@ extension ProcessSystem {
       search.isMeasuring = true
       search.slot = 0
     }
-    while search.slot < slots.count {
+    while case let slot = usedSlots.next(from: search.slot), slot < slots.count {
+      search.slot = slot
       if budget <= 0 { return .again }
       budget -= 1
       guard let process = slots[search.slot], isCandidate(process, in: search.scope), isChosen(process, search) else {
@@ -142,11 +143,10 @@ extension ProcessSystem {
 
   /// Finds the lowest rank and, among users, the one who has most; whether every process was looked at.
   private func rank(_ search: inout VictimSearch, _ budget: inout Int) -> Bool {
-    while search.slot < slots.count {
+    while case let slot = usedSlots.next(from: search.slot), slot < slots.count {
       if budget <= 0 { return false }
       budget -= 1
-      let slot = search.slot
-      search.slot += 1
+      search.slot = slot + 1
       guard let process = slots[slot], isCandidate(process, in: search.scope) else { continue }
       let rank = rank(of: process).rawValue
       let account = process.credentials.account

@@ -71,9 +71,11 @@ extension ProcessSystem {
     while true {
       while pending.slot < slots.count {
         guard signals < ProcessLimits.signalsPerTurn else { return false }
-        if let process = slots[pending.slot], process !== caller, process.number >= pending.start,
-          pending.isFor(process)
-        {
+        guard let process = slots[pending.slot] else {
+          pending.slot = usedSlots.next(from: pending.slot)
+          continue
+        }
+        if process !== caller, process.number >= pending.start, pending.isFor(process) {
           send(pending.signal, to: process, from: caller, &pending.reach)
           signals += 1
         }

@@ -9,8 +9,10 @@ extension ProcessSystem {
   /// nobody can free, or that the user may not have: what they were to do cannot be done. Whether there was one.
   public func endKilledWaiter(of user: UInt32? = nil) -> Bool {
     guard scheduler.frameWaiterCount + scheduler.limitWaiterCount > 0 else { return false }
-    for index in slots.indices {
-      guard let process = slots[index], process.state != .zombie,
+    var next = 0
+    while case let slot = usedSlots.next(from: next), slot < slots.count {
+      next = slot + 1
+      guard let process = slots[slot], process.state != .zombie,
         process.state == .exiting || process.pendingSignals.contains(.sigkill),
         user == nil || process.credentials.user == user, endFrameWaiters(of: process)
       else { continue }
