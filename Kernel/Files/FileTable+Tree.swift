@@ -170,7 +170,7 @@ extension FileTable {
   }
 
   /// Gives back the nodes on the way to a descriptor that hold nothing any more.
-  private func prune(_ descriptor: Int) {
+  func prune(_ descriptor: Int) {
     let system = fileServices.memory
     if let branch = branch(of: descriptor) {
       let leaf = fileServices.branches[branch].children[descriptor >> 6 & 63]
@@ -192,7 +192,7 @@ extension FileTable {
     trunk = .none
   }
 
-  private func setFull(_ isFull: Bool, _ descriptor: Int) {
+  func setFull(_ isFull: Bool, _ descriptor: Int) {
     guard let branch = branch(of: descriptor) else { preconditionFailure("no such descriptor") }
     fileServices.branches[branch].setFull(isFull, at: descriptor >> 6 & 63)
     fileServices.trunks[trunk].setFull(fileServices.branches[branch].full == UInt64.max, at: descriptor >> 12)
