@@ -71,7 +71,7 @@ extension AddressSpace {
 
   /// Brings entries up to date from one upwards, as far as something changes. The height of what is below has changed by one
   /// at most.
-  private func restore(from lowest: Handle<MapEntry>) {
+  func restore(from lowest: Handle<MapEntry>) {
     var handle = lowest
     while !handle.isNone {
       let node = nodes.pin(handle)
@@ -98,7 +98,7 @@ extension AddressSpace {
 
   /// Computes height and gap of an entry from its children. Returns by how much the left one is higher.
   @inline(__always)
-  private func update(_ node: PinnedRecord<MapEntry>) -> Int {
+  func update(_ node: PinnedRecord<MapEntry>) -> Int {
     var gap = gap(before: node)
     var left: UInt8 = 0
     var right: UInt8 = 0
@@ -157,12 +157,12 @@ extension AddressSpace {
 
   // MARK: Links
 
-  private func setLeft(_ child: Handle<MapEntry>, of handle: Handle<MapEntry>, _ node: PinnedRecord<MapEntry>) {
+  func setLeft(_ child: Handle<MapEntry>, of handle: Handle<MapEntry>, _ node: PinnedRecord<MapEntry>) {
     node.value.left = child
     if !child.isNone { nodes.pin(child).value.parent = handle }
   }
 
-  private func setRight(_ child: Handle<MapEntry>, of handle: Handle<MapEntry>, _ node: PinnedRecord<MapEntry>) {
+  func setRight(_ child: Handle<MapEntry>, of handle: Handle<MapEntry>, _ node: PinnedRecord<MapEntry>) {
     node.value.right = child
     if !child.isNone { nodes.pin(child).value.parent = handle }
   }
@@ -179,7 +179,7 @@ extension AddressSpace {
     if above.value.left == handle { above.value.left = other } else { above.value.right = other }
   }
 
-  private func height(_ handle: Handle<MapEntry>) -> UInt8 { handle.isNone ? 0 : nodes.pin(handle).value.height }
+  func height(_ handle: Handle<MapEntry>) -> UInt8 { handle.isNone ? 0 : nodes.pin(handle).value.height }
 
   // MARK: Inspection
 

@@ -6,6 +6,7 @@
 // do to translations and pages meanwhile is of no consequence: a translation that was restricted stays
 // so until the thread runs again, and the entries that the child has hold their objects themselves.
 public import ABI
+import Primitives
 
 /// How far the copying of an address space is.
 public struct ForkPosition: BitwiseCopyable, Sendable {
@@ -17,6 +18,8 @@ public struct ForkPosition: BitwiseCopyable, Sendable {
   fileprivate var makesPrivate = false
   /// Whether the child has all entries.
   fileprivate var isCopied = false
+  /// The child's map.
+  fileprivate var assembly = MapAssembly()
 
   /// The beginning.
   public init() {}
@@ -38,6 +41,7 @@ extension AddressSpace {
     if !position.isCopied {
       do throws(Errno) {
         guard try copyEntries(into: child, from: &position, &budget) else { return false }
+        child.finish(&position.assembly)
       } catch {
         if position.makesPrivate { takeReservationsBack() }
         throw error
@@ -53,19 +57,22 @@ extension AddressSpace {
   ) throws(Errno) -> Bool {
     var handle = position.entry == 0 ? first : findFirst(endingAfter: position.entry) ?? .none
     while !handle.isNone {
-      position.entry = system.entries[handle].start
+      let entry = system.entries.pin(handle)
+      position.entry = entry.value.start
       if budget <= 0 { return false }
-      if system.entries[handle].inheritance != .none {
-        guard makeCopyOnWrite(handle, &position, &budget) else { return false }
-        if system.entries[handle].sharing == .shared && system.entries[handle].inheritance == .copy {
+      switch entry.value.inheritance {
+      case .share: try prepareSharing(handle, entry)
+      case .copy:
+        guard makeCopyOnWrite(entry, &position, &budget) else { return false }
+        if entry.value.sharing == .shared {
           try prepareToBePrivate(handle)
           position.makesPrivate = true
         }
-        try prepareSharing(handle)
-        try forkEntry(handle, into: child)
+      default: break
       }
+      if entry.value.inheritance != .none { try forkEntry(entry, into: child, &position.assembly) }
       budget -= AddressSpace.unitsPerForkedEntry
-      handle = system.entries[handle].next
+      handle = entry.value.next
     }
     return true
   }
@@ -89,28 +96,25 @@ extension AddressSpace {
   /// Takes the right to store from the translations of an entry that is to be copied, and then notes that it needs copying;
   /// false when the budget is used up before.
   private func makeCopyOnWrite(
-    _ handle: Handle<MapEntry>, _ position: inout ForkPosition, _ budget: inout Int
+    _ entry: PinnedRecord<MapEntry>, _ position: inout ForkPosition, _ budget: inout Int
   ) -> Bool {
-    let entries = system.entries
-    guard entries[handle].inheritance == .copy, !entries[handle].needsCopy else { return true }
-    guard entries[handle].objectOrNil != nil else { return true }
-    let end = entries[handle].end
-    let start = max(entries[handle].start, position.page)
+    guard !entry.value.needsCopy, !entry.value.objectReference.isEmpty else { return true }
+    let end = entry.value.end
+    let start = max(entry.value.start, position.page)
     if start < end {
       position.page = tables.restrict(
         AddressRange(uncheckedStart: start, end: end), taking: .write, &budget, system)
       guard position.page >= end else { return false }
     }
     // A shared one is the last to change: nothing has, if the fork fails.
-    if entries[handle].sharing == .private { entries[handle].needsCopy = true }
+    if entry.value.sharing == .private { entry.value.needsCopy = true }
     return true
   }
 
   /// Private memory that a child is to share (minherit(2)) needs an object that both see. It is reserved for each of them.
-  private func prepareSharing(_ handle: Handle<MapEntry>) throws(Errno) {
-    let entries = system.entries
-    guard entries[handle].inheritance == .share, !entries[handle].isGuard else { return }
-    if entries[handle].needsCopy || entries[handle].objectOrNil == nil {
+  private func prepareSharing(_ handle: Handle<MapEntry>, _ entry: PinnedRecord<MapEntry>) throws(Errno) {
+    if entry.value.isGuard { return }
+    if entry.value.needsCopy || entry.value.objectReference.isEmpty {
       guard system.hasHeapReserve else { throw .enomem }
       ownObject(of: handle)
     }
@@ -165,35 +169,38 @@ extension AddressSpace {
     return true
   }
 
-  private func forkEntry(_ handle: Handle<MapEntry>, into child: AddressSpace) throws(Errno) {
-    let entries = system.entries
-    let inheritance = entries[handle].inheritance
+  private func forkEntry(
+    _ entry: PinnedRecord<MapEntry>, into child: AddressSpace, _ assembly: inout MapAssembly
+  ) throws(Errno) {
+    let object = entry.value.objectReference
+    let inheritance = entry.value.inheritance
+    let isGuard = entry.value.isGuard
     // Fresh memory is private, whatever it is in place of; so is a copy.
-    let isFresh = inheritance == .zero && !entries[handle].isGuard
-    let isCopy = inheritance == .copy && !entries[handle].isGuard
+    let isFresh = inheritance == .zero && !isGuard
+    let isCopy = inheritance == .copy && !isGuard
     let isPrivate = isFresh || isCopy
     let charge =
-      isFresh && entries[handle].sharing == .shared && entries[handle].protection.contains(.write)
-      ? entries[handle].pageCount : entries[handle].charge
+      isFresh && entry.value.sharing == .shared && entry.value.protection.contains(.write)
+      ? entry.value.pageCount : entry.value.charge
     guard child.mayHaveMoreEntries else { throw .enomem }
-    try system.reserve(charge, for: child.account)
-    if !isFresh { entries[handle].objectOrNil?.isSeenOnce = false }
-    let countsAsWritable = entries[handle].countsAsWritable && !isPrivate
+    if charge != 0 { try system.reserve(charge, for: child.account) }
+    if !isFresh && !object.isEmpty { object.borrow { $0.isSeenOnce = false } }
+    let countsAsWritable = entry.value.countsAsWritable && !isPrivate
     let new = MapEntry(
-      start: entries[handle].start, end: entries[handle].end, offset: entries[handle].offset,
-      object: isFresh ? nil : entries[handle].copyReference(), charge: charge,
-      account: charge == 0 ? nil : child.account, protection: entries[handle].protection,
-      maximum: entries[handle].maximum, kind: entries[handle].kind,
-      sharing: isPrivate ? .private : entries[handle].sharing, inheritance: inheritance,
-      needsCopy: isFresh ? false : entries[handle].needsCopy || isCopy && entries[handle].objectOrNil != nil,
-      countsAsWritable: countsAsWritable, advice: entries[handle].advice)
-    guard let copy = entries.allocate(new, system) else {
-      system.release(charge, of: child.account)
+      start: entry.value.start, end: entry.value.end, offset: entry.value.offset,
+      object: isFresh ? nil : entry.value.copyReference(), charge: charge,
+      account: charge == 0 ? nil : child.account, protection: entry.value.protection,
+      maximum: entry.value.maximum, kind: entry.value.kind,
+      sharing: isPrivate ? .private : entry.value.sharing, inheritance: inheritance,
+      needsCopy: isFresh ? false : entry.value.needsCopy || isCopy && !object.isEmpty,
+      countsAsWritable: countsAsWritable, advice: entry.value.advice)
+    guard let copy = system.entries.allocate(new, system) else {
+      if charge != 0 { system.release(charge, of: child.account) }
       throw .enomem
     }
-    child.append(copy)
-    if countsAsWritable, let object = entries[handle].objectOrNil {
-      object.writableMappingByteCount += entries[handle].end - entries[handle].start
+    child.append(copy, to: &assembly)
+    if countsAsWritable && !object.isEmpty {
+      object.borrow { $0.writableMappingByteCount += entry.value.end - entry.value.start }
     }
   }
 }

@@ -136,13 +136,6 @@ extension AddressSpace {
     insert(handle, between: previous, next)
   }
 
-  /// Puts an entry behind all others into a map that is made in ascending order: the one before was the last.
-  func append(_ handle: Handle<MapEntry>) {
-    let last = lastFound
-    precondition(last.isNone ? first.isNone : nodes[last].next.isNone, "a map that is not made in order")
-    insert(handle, between: last, .none)
-  }
-
   /// Puts an entry into the map between two that are neighbours.
   func insert(_ handle: Handle<MapEntry>, between previous: Handle<MapEntry>, _ next: Handle<MapEntry>) {
     let node = nodes.pin(handle)
