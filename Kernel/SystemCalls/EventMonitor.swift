@@ -1,4 +1,5 @@
-// Watches events: what each of them takes from the heap, against what it declares, and when an inspection is due.
+// Watches events: what each of them takes from the heap, against what it declares, how long interrupts wait for it, and when an
+// inspection is due.
 //
 // There is one only where it was asked for (the simulation; the kernel option `inspect`), and only the watched entries of
 // Kernel+Watching.swift know of it, so that a kernel without one pays nothing.
@@ -66,6 +67,10 @@ public final class EventMonitor {
   /// Set by tests: the next event of this kind takes one object more than it declares.
   var plantedExcess: EventKind?
 
+  /// When the kernel was entered last, in nanoseconds since boot, and for what, while it is in there.
+  private var stretch: (start: UInt64, kind: EventKind)?
+  private var longest = [256 of UInt64](repeating: 0)
+
   private let inspectionInterval: UInt64
   private var eventsUntilInspection: UInt64
 
@@ -108,6 +113,30 @@ public final class EventMonitor {
     largest[index] = largest[index].maximum(use)
     if !bounds[index].covers(use) && excess == nil {
       excess = EventHeapUse(name: name(index), count: counts[index], largest: use, bound: bounds[index])
+    }
+  }
+
+  /// From now on interrupts wait, because of an event of this kind, unless they do so already.
+  func beginStretch(_ kind: EventKind) {
+    if stretch == nil { stretch = (memory.services.nanoseconds, kind) }
+  }
+
+  /// Interrupts are let in.
+  func endStretch() {
+    guard let (start, kind) = stretch else { return }
+    longest[kind.index] = max(longest[kind.index], memory.services.nanoseconds &- start)
+    stretch = nil
+  }
+
+  /// Calls `body` with the kinds of events for which interrupts have waited longest, and for how many nanoseconds.
+  func forEachLongStretch(_ count: Int, _ body: (String, UInt64) -> Void) {
+    var left = longest
+    for _ in 0..<count {
+      var most = 0
+      for index in 0..<EventKind.count where left[index] > left[most] { most = index }
+      if left[most] == 0 { return }
+      body(name(most), left[most])
+      left[most] = 0
     }
   }
 

@@ -27,6 +27,7 @@ extension Kernel {
   @discardableResult
   public func watch(_ event: Event) -> Bool {
     let trace = tracer.flatMap { begin(event, $0) }
+    monitor?.beginStretch(kind(of: event))
     monitor?.begin(kind(of: event))
     var isCall = false
     if case .systemCall = event { isCall = true }
@@ -35,6 +36,7 @@ extension Kernel {
     // A thread that would go on at once with every register set goes the long way, where it is seen what became of it.
     if isCall, goesOn, let thread = processes.current, thread.context.returnPath != 0 { goesOn = false }
     monitor?.end()
+    if goesOn { monitor?.endStretch() }
     if let trace { end(trace, goesOn: goesOn) }
     if goesOn { eventEnded() }
     return goesOn
@@ -78,9 +80,11 @@ extension Kernel {
 
   /// `next()`, watched.
   public func watchNext() -> Next {
+    monitor?.beginStretch(.betweenEvents)
     monitor?.begin(.betweenEvents)
     let result = next()
     monitor?.end()
+    monitor?.endStretch()
     if case .finished = result { return result }
     if case .run = result, let tracer, let thread = processes.current, let process = processes.currentProcess {
       tracer.end(thread, process)
@@ -117,6 +121,15 @@ extension Kernel {
 
   /// The last event was handled: says what was measured.
   func endMonitoring() {
+    monitor?.forEachLongStretch(SystemCallLimits.longStretchesShown) { name, nanoseconds in
+      report { line in
+        line.append("interrupts waited ")
+        line.append(nanoseconds)
+        line.append(" nanoseconds at most in ")
+        line.append(name)
+        line.append(" and what follows it")
+      }
+    }
     monitor?.forEachKind { use in
       guard use.count > 0 else { return }
       report { line in

@@ -21,6 +21,8 @@ enum SystemCallLimits {
   static let reclaimLooks = 64
   /// The same before somebody is killed, at each tick.
   static let lastReclaimLooks = 2048
+  /// Kinds of events that a kernel which is watched names at the end, because interrupts waited longest for them.
+  static let longStretchesShown = 10
   /// Frames that must be free, beyond what is kept, before those who wait for some are woken.
   static let frameBatch = 32
   /// How long a sleeper on a word waits before it looks again at a clock that may stand still.
