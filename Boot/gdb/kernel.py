@@ -20,7 +20,7 @@ TYPES = {
     "Scheduler": ("$e9Processes9SchedulerCD", None), "Node": ("$e9Processes9SchedulerC4NodeVD", None),
     "ThreadRecord": ("$e9Processes12ThreadRecordVD", None), "ThreadContext": ("$e9Processes13ThreadContextVD", None),
     "UserSleep": ("$e9Processes9UserSleepVD", None), "MemorySystem": ("$e6Memory0A6SystemCD", None),
-    "PageFrame": ("$e6Memory9PageFrameVD", None), "AnyOwner": ("$e6Memory8AnyOwnerCD", None),
+    "BuddyAllocator": ("$e6Memory14BuddyAllocatorVD", None), "PageFrame": ("$e6Memory9PageFrameVD", None), "AnyOwner": ("$e6Memory8AnyOwnerCD", None),
     "AddressSpace": ("$e6Memory12AddressSpaceCD", "AnyOwner"), "VMObject": ("$e6Memory8VMObjectCD", "AnyOwner"),
     "MapEntry": ("$e6Memory8MapEntryVD", None), "PageTables": ("$e6Memory10PageTablesVD", None),
 }
@@ -171,9 +171,21 @@ class Kernel:
             handle, seen = entry.number("next"), seen + 1
 
     def frames(self):
-        """The records of all frames, as one piece of memory, and the size of one."""
+        """The records of the frames that have one, how many others are free, and how many are no memory."""
         memory = self.root.object("memory", "MemorySystem")
         address = memory.place("frames")[0]
         size = self.size("PageFrame")
         count = self.number(address + 8, 4)
-        return self.bytes(self.number(address, 8), size * count), size, count
+        table = self.bytes(self.number(address, 8), size * count)
+        buddy = memory.part("buddy", "BuddyAllocator")
+        made, untouched = (int.from_bytes(self.bytes(words, 8 * length), "little")
+                           for words, length in (buddy.array("made"), buddy.array("untouched")))
+        # Records are made by groups of 4096.
+        records, free = [], 0
+        for first in range(0, count, 4096):
+            end = min(count, first + 4096)
+            if made >> first // 4096 & 1:
+                records += [table[frame * size:(frame + 1) * size] for frame in range(first, end)]
+            elif untouched >> first // 4096 & 1:
+                free += end - first
+        return records, free, count - len(records) - free

@@ -201,18 +201,19 @@ def show_channels(kernel, _):
 
 
 def show_frames(kernel, _):
-    records, size, count = kernel.frames()
+    records, free, unused = kernel.frames()
     places = kernel.places("PageFrame")
     states, queues = {}, {}
-    for start in range(0, size * count, size):
-        state = records[start + places["state"][0]]
+    for record in records:
+        state = record[places["state"][0]]
         states[state] = states.get(state, 0) + 1
         if kernel.types.case(places["state"][1], state) == "object":
-            queue = records[start + places["queue"][0]]
+            queue = record[places["queue"][0]]
             queues[queue] = queues.get(queue, 0) + 1
     rows = [("FRAMES", "USED FOR")]
     for name in STATES:
         frames = sum(number for state, number in states.items() if kernel.types.case(places["state"][1], state) in STATES[name])
+        frames += free if name == "free" else unused if "reserved" in STATES[name] else 0
         rows.append((str(frames), name))
         if name == "pages of objects":
             rows += [(str(queues[queue]), f"  in the queue {kernel.types.case(places['queue'][1], queue)}")

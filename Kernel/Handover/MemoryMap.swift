@@ -60,6 +60,17 @@ public struct MemoryMap {
   /// The frame behind the highest.
   public var frameCount: UInt32 { memory.last?.end ?? 0 }
 
+  /// Where there is no memory below the highest frame.
+  public var holes: [FrameRange] {
+    var list: [FrameRange] = []
+    var end: UInt32 = 0
+    for range in memory {
+      if end < range.start { list.append(FrameRange(start: end, end: range.start)) }
+      end = range.end
+    }
+    return list
+  }
+
   private static func roundedUp(_ address: UInt64) -> UInt64 { Page.count(covering: address) }
 
   private static func covering(_ region: ByteRange) -> FrameRange {

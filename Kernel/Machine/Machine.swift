@@ -65,8 +65,7 @@ public final class Machine {
     let processor = MachineProcessor(startedAt: start, features)
     memory = MemorySystem(
       physical, KernelServices(processor), frameTable: frameTable.address, frameCount: map.frameCount,
-      available: map.ranges.span,
-      kernelRoot: tables.root)
+      available: map.ranges.span, holes: map.holes.span, kernelRoot: tables.root)
     memory.services.heap = FrameBackedHeap(memory, directMapBase: AddressLayout.directMapBase)
     Machine.attachSwap(options, disks, memory)
 

@@ -28,7 +28,7 @@ public final class MemorySystem: Nameable {
 
   /// The records of all frames.
   let frames: FrameTable
-  var buddy = BuddyAllocator()
+  var buddy: BuddyAllocator
   let indexNodes: Pool<IndexNode>
   let mappingNodes: Pool<MappingNode>
   let entries: Pool<MapEntry>
@@ -84,6 +84,8 @@ public final class MemorySystem: Nameable {
   public var mostWiredPageCount: UInt64 = 0
   /// Objects of 2 MiB pages.
   public internal(set) var largeObjectCount = 0
+  /// Counts the looks at pages with many mappings, of which each sees a part.
+  var mappingTurn: UInt64 = 0
   /// Counts the shrinkings of objects, to number them.
   var shrinkCount: UInt32 = 0
   /// Counts the objects that were named to sleepers, to number them (`VMObject.placeNumber`).
@@ -97,20 +99,26 @@ public final class MemorySystem: Nameable {
   ///   - frameTable: where the frame records go; outside `available`, `FrameTable.byteCount(frameCount:)` bytes.
   ///   - frameCount: frames from physical address 0 to the end of memory.
   ///   - available: what the allocator may hand out, ascending and without overlap.
+  ///   - holes: where there is no memory, and never will be: what the table has for it is handed out too.
   ///   - kernelRoot: a page-table root whose upper half (entries 128 to 511) every address space shares.
   public init(
     _ physical: PhysicalMemory, _ services: KernelServices, frameTable: PhysicalAddress, frameCount: UInt32,
-    available: Span<FrameRange>, kernelRoot: FrameNumber
+    available: Span<FrameRange>, holes: Span<FrameRange>, kernelRoot: FrameNumber
   ) {
     self.physical = physical
     self.services = services
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
+    buddy = BuddyAllocator(frameCount: frameCount)
     indexNodes = Pool(physical, .indexNode)
     mappingNodes = Pool(physical, .mappingRecord)
     entries = Pool(physical, .mapEntry)
-    var total = 0
-    for index in available.indices { total += Int(available[index].end - available[index].start) }
+    for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
+    for index in holes.indices {
+      let unused = frames.frames(recording: holes[index], of: frameTable)
+      buddy.add(unused.start, unused.end, frames)
+    }
+    let total = buddy.freeCount
     managedFrameCount = total
     // FreeBSD: four fifths.
     mostWiredPageCount = UInt64(total) * 4 / 5
@@ -119,7 +127,6 @@ public final class MemorySystem: Nameable {
     allocationFloor = reserveFrameCount
     lowWater = 0
     accounts.kernelPageLimit = max(64, total / 4)
-    for index in available.indices { buddy.add(available[index].start, available[index].end, frames) }
     queues.setTargets(managed: total, reserve: reserveFrameCount)
     lowWater = queues.lowWater
   }

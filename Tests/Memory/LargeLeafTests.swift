@@ -128,14 +128,13 @@ import Testing
     tables.finish()
   }
 
-  @Test func `a run that is mapped too often for one of its frames is not entered, and leaves nothing behind`() throws {
+  @Test func `a run for one of whose frames there is no record is not entered, and leaves nothing behind`() throws {
     let tables = try TableMachine()
     let run = tables.run(.large)
-    for page in 0...UInt64(MappingList.longest) {
-      #expect(tables.enter(FrameNumber(run.raw + 5), at: 0x1000 + page << 12))
-    }
-    #expect(tables.system.hasLongestList(FrameNumber(run.raw + 5)))
+    #expect(tables.enter(FrameNumber(run.raw + 5), at: 0x1000))
+    tables.system.services.failures.fail(.mappingRecord, number: 1)
     #expect(!tables.enter(run, .large))
+    tables.system.services.failures.disarm()
     #expect(tables.system.frames[run].mappings.isEmpty && tables.space.tables.largeLeafCount == 0)
     tables.finish()
   }

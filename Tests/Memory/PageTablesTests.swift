@@ -29,10 +29,11 @@ final class TableMachine {
   func run(_ size: PageSize) -> FrameNumber {
     let first =
       size == .huge ? FrameNumber(1 << 18) : system.allocateKernelBlock(order: 9 * size.rawValue) ?? FrameNumber(0)
+    if size == .huge { system.frames.make(first.raw..<first.raw + size.frameCount) }
     for offset in 0..<size.frameCount {
       let frame = FrameNumber(first.raw + offset)
-      system.frames[frame].mappings = MappingList()
-      system.frames[frame].count = 0
+      system.frames[frame].mappings = MappingSet()
+      system.frames[frame].mappingRoot = .none
       system.frames[frame].flags = []
       system.frames[frame].swapBlock = .none
     }

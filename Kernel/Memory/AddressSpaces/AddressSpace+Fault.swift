@@ -61,16 +61,13 @@ extension AddressSpace {
     }
   }
 
-  /// Enters a page into the page tables. A page that is mapped too often loses its other mappings, and with them perhaps tables
-  /// of this space.
+  /// Enters a page into the page tables.
   private func enter(
     _ frame: FrameNumber, at page: UInt64, _ protection: Protection, _ access: AccessType, _ isWired: Bool
   ) -> FaultOutcome {
     if system.frames[frame].queue == .unswappable { system.noteUse(ofUnswappable: frame) }
-    if tables.enter(frame, at: page, allowing: protection, for: access, isWired: isWired, system) { return .resolved }
-    guard system.hasLongestList(frame) else { return .wait(.frames) }
-    system.removeAllMappings(of: frame)
-    return enter(frame, at: page, protection, access, isWired)
+    let isEntered = tables.enter(frame, at: page, allowing: protection, for: access, isWired: isWired, system)
+    return isEntered ? .resolved : .wait(.frames)
   }
 
   /// A fault in an entry that does not allow the access: a stack may grow into its gap.
@@ -123,8 +120,10 @@ extension AddressSpace {
       }
       entries[handle].object = consume reference
       entries[handle].offset = 0
-      // The object behind may be nearly covered already: look whether the chain can be shortened.
-      if object.backingObject != nil { system.teardown.append(shadow) }
+      // The object behind gets no more pages of its own: what it hides by now is not looked through any more. So the chain
+      // does not grow with the children who keep each link of it alive.
+      if object.mayShortenChain { system.teardown.append(object) }
+      if object.allocatedPageCount == 0 && object.backing != nil { system.teardown.append(shadow) }
     }
     entries[handle].needsCopy = false
   }
@@ -203,12 +202,12 @@ extension AddressSpace {
 
   /// Copies a page of an object behind into the top one.
   private func copy(_ source: FrameNumber, to index: UInt64, _ top: VMObject) -> Location {
+    // Whoever shares the top object must see the copy from now on. (Where many map the page this is tried again.)
+    if top.referenceCount > 1 && !system.removeSomeMappings(of: source) { return .wait(.frames) }
     guard let frame = top.addFrame(at: index, system) else { return .wait(.frames) }
     system.physical.copy(source, to: frame)
     system.markDirty(frame)
     system.frames[source].flags.insert(.referenced)
-    // Whoever shares the top object must see the copy from now on.
-    if top.referenceCount > 1 { system.removeAllMappings(of: source) }
     return .own(frame)
   }
 }

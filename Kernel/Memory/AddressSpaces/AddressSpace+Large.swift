@@ -35,10 +35,7 @@ extension AddressSpace {
     }
     let start = page - offset << Page.shift
     let protection = system.entries[handle].protection
-    while !tables.enter(frame, at: start, .large, allowing: protection, for: access, system) {
-      guard system.hasLongestList(frame) else { return .wait(.frames) }
-      system.removeAllMappings(of: frame)
-    }
-    return .resolved
+    let isEntered = tables.enter(frame, at: start, .large, allowing: protection, for: access, system)
+    return isEntered ? .resolved : .wait(.frames)
   }
 }

@@ -4,8 +4,8 @@
 // - A frame is in exactly one state; `state` says which of the other fields mean something.
 // - `.free`: in the buddy allocator's list of `order`; only the first frame of a block is in this state, the others are
 //   `.freeTail`.
-// - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings` lists every page-table
-//   entry that maps it, in `count` records and the list's head; `queue` names the paging queue it is linked in.
+// - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings`, and the tree that begins at
+//   `mappingRoot`, name every page-table entry that maps it (MappingSet.swift); `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
 // - `.store`: linked in the list of one class of compressed pages, or the spare frame.
 // - `.spareTable`: empty, kept for the next table (`SpareTables`).
@@ -87,15 +87,15 @@ public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
   static var withoutContent: FrameFlags { FrameFlags(rawValue: busy.rawValue | failed.rawValue) }
 }
 
-/// The record of one frame. Records are made by `FrameTable` as a whole, all bytes zero.
+/// The record of one frame. Records are made by `FrameTable`, all bytes zero, before they mean anything.
 public struct PageFrame: BitwiseCopyable {
   var owner: OwnerReference
   var index: UInt64
-  var mappings: MappingList
+  var mappings: MappingSet
   var next: FrameNumber
   var previous: FrameNumber
   var swapBlock: SwapBlock
-  var wireCount: UInt16
+  private var lowWireCount: UInt16
   var waiterCount: UInt16
   var count: UInt16
   var firstFree: UInt16
@@ -103,9 +103,22 @@ public struct PageFrame: BitwiseCopyable {
   var order: UInt8
   var queue: PageQueue
   var flags: FrameFlags
+
+  /// Of a page: the leaves that keep it in memory. The upper part stands where other frames have an order.
+  var wireCount: UInt32 {
+    @inline(__always)
+    get { UInt32(lowWireCount) | UInt32(order) &<< 16 }
+    @inline(__always)
+    set {
+      precondition(newValue >> 24 == 0, "a page is wired too often")
+      lowWireCount = UInt16(truncatingIfNeeded: newValue)
+      order = UInt8(truncatingIfNeeded: newValue &>> 16)
+    }
+  }
 }
 
-/// The records of all frames, indexed by frame number.
+/// The records of all frames, indexed by frame number. Which of them have been made, `BuddyAllocator` knows: none is looked at
+/// before.
 @safe
 public struct FrameTable {
   private let records: UnsafeMutablePointer<PageFrame>
@@ -117,18 +130,42 @@ public struct FrameTable {
     UInt64(frameCount) * UInt64(MemoryLayout<PageFrame>.stride)
   }
 
-  /// Makes the table in physical memory from `address` on, every frame reserved.
+  /// A table in physical memory from `address` on, without any record.
   init(physical: PhysicalMemory, at address: PhysicalAddress, frameCount: UInt32) {
-    let byteCount = FrameTable.byteCount(frameCount: frameCount)
-    // SAFETY: the range is checked by `unsafePointer`, belongs to the table alone, and all-zero bytes with the links set
-    // when they are first used are a valid record: every field is an integer or an enum with a case 0.
-    let pointer = unsafe physical.unsafePointer(to: address, byteCount: byteCount)
-    unsafe pointer.initializeMemory(as: UInt8.self, repeating: 0, count: Int(byteCount))
+    // SAFETY: the range is checked by `unsafePointer` and belongs to the table alone.
+    let pointer = unsafe physical.unsafePointer(to: address, byteCount: FrameTable.byteCount(frameCount: frameCount))
     unsafe records = pointer.assumingMemoryBound(to: PageFrame.self)
     count = frameCount
+  }
+
+  /// The frames of the table, which begins at `address`, that hold nothing but records of whole groups in a range of frames.
+  func frames(recording range: FrameRange, of address: PhysicalAddress) -> FrameRange {
+    let groupFrameCount = UInt64(1) << UInt64(BuddyAllocator.maximumOrder)
+    let first = (UInt64(range.start) + groupFrameCount - 1) & ~(groupFrameCount - 1)
+    let end = max(first, UInt64(min(range.end, count)) & ~(groupFrameCount - 1))
+    let stride = UInt64(MemoryLayout<PageFrame>.stride)
+    let start = Page.count(covering: address.raw + first * stride)
+    return FrameRange(start: UInt32(start), end: UInt32(max(start, (address.raw + end * stride) >> Page.shift)))
+  }
+
+  /// Makes the records of some frames, which are reserved.
+  func make(_ frames: Range<UInt32>) {
+    precondition(frames.upperBound <= count)
+    // SAFETY: the records lie in the table, and all-zero bytes with the links set when they are first used are a valid one: every
+    // field is an integer or an enum with a case 0.
+    let first = unsafe UnsafeMutableRawPointer(records + Int(frames.lowerBound))
+    unsafe first.initializeMemory(
+      as: UInt8.self, repeating: 0, count: frames.count * MemoryLayout<PageFrame>.stride)
     #if !hasFeature(Embedded)
-      for frame in 0..<frameCount { FrameList.markFree(FrameNumber(frame), self) }
+      for frame in frames { FrameList.markFree(FrameNumber(frame), self) }
     #endif
+  }
+
+  /// Marks frames whose records have been made as those behind the first of a free block.
+  func markTail(_ frames: Range<UInt32>) {
+    precondition(frames.upperBound <= count)
+    // SAFETY: the records lie in the table.
+    for frame in frames { unsafe records[Int(frame)].state = .freeTail }
   }
 
   /// The record of `frame`.

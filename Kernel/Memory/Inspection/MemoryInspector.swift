@@ -334,7 +334,7 @@ public struct MemoryInspector: ~Copyable {
 
   private func orphanBlocks() -> Int {
     var count = 0
-    for raw in 0..<system.frames.count {
+    for raw in 0..<system.frames.count where system.buddy.state(of: FrameNumber(raw)) == .made {
       let record = system.frames[FrameNumber(raw)]
       if record.state == .orphan && record.swapBlock != .none { count += 1 }
     }
@@ -352,6 +352,9 @@ public struct MemoryInspector: ~Copyable {
     var queued = 0
     for raw in 0..<system.frames.count {
       let frame = FrameNumber(raw)
+      let state = system.buddy.state(of: frame)
+      if state == .untouched { free += 1 }
+      guard state == .made else { continue }
       let record = system.frames[frame]
       waiterCount += Int(record.waiterCount)
       switch record.state {
@@ -372,7 +375,7 @@ public struct MemoryInspector: ~Copyable {
         }
         listed += own
         mappingRecordCount += max(0, own - 1)
-        require(Int(record.count) == max(0, own - 1), "page's count of mappings", UInt64(raw))
+        require(system.furtherMappingCount(of: frame) == max(0, own - 1), "page's count of mappings", UInt64(raw))
         require(record.queue != .unswappable || own == 0, "unswappable page that is mapped", UInt64(raw))
       default: break
       }
@@ -392,9 +395,4 @@ public struct MemoryInspector: ~Copyable {
     require(
       queued == queues.pageCount, "paging queues", UInt64(queued))
   }
-}
-
-extension MemorySystem {
-  /// Frames that hold this module's records.
-  public var recordFrameCount: Int { indexNodes.frameCount + mappingNodes.frameCount + entries.frameCount }
 }

@@ -27,6 +27,15 @@ public struct FrameInspection {
   public let wireCount: Int
 }
 
+extension FrameInspection {
+  /// A frame that nobody has used yet.
+  fileprivate init(state: FrameState) {
+    self.init(
+      state: state, object: nil, space: nil, index: 0, count: 0, swapBlock: .none, flags: [], queue: .none,
+      waiterCount: 0, wireCount: 0)
+  }
+}
+
 /// What a pool holds.
 public struct PoolInspection {
   /// Records in use.
@@ -36,6 +45,8 @@ public struct PoolInspection {
 }
 
 extension MemorySystem {
+  /// Frames that hold this module's records.
+  public var recordFrameCount: Int { indexNodes.frameCount + mappingNodes.frameCount + entries.frameCount }
   /// How many free frames reclaim aims for: with fewer, memory is short.
   public var inspectedFreeFrameGoal: Int { queues.highWater }
   /// Frames that have a record.
@@ -46,6 +57,11 @@ extension MemorySystem {
 
   /// The record of a frame.
   public func inspect(_ frame: FrameNumber) -> FrameInspection {
+    switch buddy.state(of: frame) {
+    case .made: break
+    case .untouched: return FrameInspection(state: frame.raw.trailingZeroBitCount >= 12 ? .free : .freeTail)
+    case .unused: return FrameInspection(state: .reserved)
+    }
     let record = frames[frame]
     return FrameInspection(
       state: record.state, object: record.state == .object ? record.owner.object : nil,

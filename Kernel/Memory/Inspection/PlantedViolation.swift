@@ -16,7 +16,7 @@ extension MemorySystem {
       // It counts as alive, but nothing refers to it.
       counters.liveObjects += 1
     } else if name.spells("record") {
-      _ = mappingNodes.allocate(MappingNode(entry: PhysicalAddress(0), rest: MappingList()), self)
+      _ = mappingNodes.allocate(MappingNode(PhysicalAddress(0)), self)
     } else {
       return services.heap?.plantDamage(name) ?? false
     }

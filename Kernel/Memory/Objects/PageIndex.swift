@@ -28,9 +28,9 @@ struct IndexNode: BitwiseCopyable {
 
 /// The pages of one object.
 struct PageIndex {
-  private static let bitsPerLevel: UInt64 = 6
-  private var root: UInt64 = 0
-  private var height: UInt64 = 0
+  static let bitsPerLevel: UInt64 = 6
+  private(set) var root: UInt64 = 0
+  private(set) var height: UInt64 = 0
   /// Who pays for the nodes; whoever has the index keeps the account.
   var payer = BackReference<UserAccount>()
 
@@ -66,10 +66,10 @@ struct PageIndex {
   }
 
   @inline(__always)
-  private static func node(_ word: UInt64) -> Handle<IndexNode> { Handle(raw: UInt32(truncatingIfNeeded: word)) }
+  static func node(_ word: UInt64) -> Handle<IndexNode> { Handle(raw: UInt32(truncatingIfNeeded: word)) }
 
   @inline(__always)
-  private func covers(_ index: UInt64) -> Bool {
+  func covers(_ index: UInt64) -> Bool {
     let bits = height &* PageIndex.bitsPerLevel
     return bits >= 64 || index >> bits == 0
   }
@@ -161,16 +161,21 @@ struct PageIndex {
   }
 
   /// Removes entries `start ..< end` of the first leaf that has any, at most `budget` of them, calling `body` with each,
-  /// which must leave this index alone and says what it cost more than one unit. Returns where to go on, or nil when nothing is left in the range.
+  /// which must leave this index alone and says what it cost more than one unit, or that the entry stays for now: then the budget
+  /// is used up. Returns where to go on, or nil when nothing is left in the range.
   @inline(__always)
   mutating func removeRun(
     from start: UInt64, to end: UInt64, _ budget: inout Int, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
-    _ body: (IndexEntry) -> Int
+    _ body: (IndexEntry) -> Int?
   ) -> UInt64? {
     guard let (first, entry) = next(from: start, nodes), first < end else { return nil }
     if height == 0 {
+      guard let cost = body(entry) else {
+        budget = min(budget, 0)
+        return first
+      }
       root = 0
-      budget -= 1 + body(entry)
+      budget -= 1 + cost
       return nil
     }
     let path = path(to: first, nodes)
@@ -182,11 +187,14 @@ struct PageIndex {
       position = first & ~63 | slot
       if position >= end { break }
       left &= left &- 1
-      let word = nodes[leaf].entries[Int(slot)]
+      guard let cost = body(PageIndex.decode(nodes[leaf].entries[Int(slot)])) else {
+        budget = min(budget, 0)
+        break
+      }
       nodes[leaf].entries[Int(slot)] = 0
       nodes[leaf].occupied &= ~(1 << slot)
       position += 1
-      budget -= 1 + body(PageIndex.decode(word))
+      budget -= 1 + cost
     }
     if nodes[leaf].occupied == 0 { prune(path, first, nodes, system) }
     return position

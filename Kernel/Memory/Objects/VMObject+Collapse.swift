@@ -5,6 +5,13 @@
 // from the teardown list in bounded steps; between steps the chain is whole and shows the same content.
 
 extension VMObject {
+  /// Whether it is worth looking if the object behind can be taken over or passed by.
+  @inline(__always)
+  var mayShortenChain: Bool {
+    guard let behind = backingObject, behind.kind == .anonymous else { return false }
+    return behind.referenceCount == 1 || behind.allocatedPageCount <= allocatedPageCount
+  }
+
   /// Does at most `budget` steps; returns whether nothing more can be done now.
   func collapse(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     while budget > 0, let behind = backingObject, behind.kind == .anonymous {
@@ -78,15 +85,20 @@ extension VMObject {
     if let next { attachBacking(next, offset: offset) }
   }
 
-  /// Whether every page of `behind` in this object's window is hidden by a page of this object. Gives up when there are
-  /// more pages than `budget`, or than this object could hide.
+  /// Whether every page of `behind` in this object's window is hidden by a page of this object. Looks at 64 places at a time, and
+  /// gives up when there is more to look at than `budget` is for, or there are more pages than this object could hide.
   private func covers(_ behind: VMObject, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     if behind.allocatedPageCount > allocatedPageCount { return false }
+    let nodes = system.indexNodes
     var position = backingOffset
-    while let (index, _) = behind.pages.next(from: position, system.indexNodes), index - backingOffset < pageCount {
+    while let (index, _) = behind.pages.next(from: position, nodes), index - backingOffset < pageCount {
       budget -= 1
-      if budget <= 0 || pages.lookup(index - backingOffset, system.indexNodes) == .empty { return false }
-      position = index + 1
+      if budget <= 0 { return false }
+      let first = max(index & ~63, backingOffset)
+      let places = min((index | 63) + 1 - first, pageCount - (first - backingOffset))
+      let wanted = behind.pages.presence(from: first, nodes) & (~0 >> (64 - places))
+      if wanted & ~pages.presence(from: first - backingOffset, nodes) != 0 { return false }
+      position = first + places
     }
     return true
   }

@@ -85,11 +85,14 @@ extension VMObject {
 
   /// Removes the pages `start ..< end` with their swap; they read as zeros afterwards.
   func removePages(from start: UInt64, to end: UInt64, _ system: MemorySystem) {
-    var budget = Int.max
-    removePages(from: start, to: end, &budget, system)
+    var isDone = false
+    while !isDone {
+      var budget = Int.max
+      isDone = removePages(from: start, to: end, &budget, system)
+    }
   }
 
-  /// Removes at most `budget` pages of a range. Returns whether none is left in it.
+  /// Removes at most `budget` pages of a range, and fewer before one with many mappings. Returns whether none is left in it.
   @discardableResult
   func removePages(from start: UInt64, to end: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     var position = start
@@ -106,25 +109,26 @@ extension VMObject {
     return pages.next(from: position, system.indexNodes).map { $0.index >= end } ?? true
   }
 
-  /// Removes one page from the object and every address space. Returns what that cost more than a unit of work.
-  @discardableResult
-  func removePage(at index: UInt64, _ system: MemorySystem) -> Int {
+  /// Removes one page from the object and every address space.
+  func removePage(at index: UInt64, _ system: MemorySystem) {
     let entry = pages.remove(index, system.indexNodes, system)
     if entry != .empty { countPages(-1) }
-    return release(entry, system)
+    if case .resident(let frame) = entry { system.removeAllMappings(of: frame) }
+    _ = release(entry, system)
   }
 
-  /// Gives back what an entry named that was taken out of the index, whose page the caller counts. Returns what that cost more than a unit of work.
+  /// Gives back what an entry named that goes from the index, and whose page the caller counts. Returns what that cost more than a
+  /// unit of work; nil when the entry has to stay for now, because its page still has mappings.
   @inline(__always)
-  private func release(_ entry: IndexEntry, _ system: MemorySystem) -> Int {
+  private func release(_ entry: IndexEntry, _ system: MemorySystem) -> Int? {
     var cost = 0
     switch entry {
     case .resident(let frame):
-      residentCount -= 1
       if !system.frames[frame].mappings.isEmpty {
-        cost = Int(system.frames[frame].count) >> 1
-        system.removeAllMappings(of: frame)
+        cost = system.furtherMappingCount(of: frame) >> 1
+        guard system.removeSomeMappings(of: frame) else { return nil }
       }
+      residentCount -= 1
       releaseFrame(frame, system)
     case .swapped(let block):
       swappedCount -= 1
@@ -192,8 +196,8 @@ extension VMObject {
   func adopt(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) {
     system.frames[frame].owner = OwnerReference(self)
     system.frames[frame].index = index
-    system.frames[frame].mappings = MappingList()
-    system.frames[frame].count = 0
+    system.frames[frame].mappings = MappingSet()
+    system.frames[frame].mappingRoot = .none
     system.frames[frame].swapBlock = .none
     system.frames[frame].wireCount = 0
     system.frames[frame].flags = []

@@ -55,7 +55,7 @@ extension VMObject {
         // A whole leaf of the index at a time.
         removePages(from: max(newCount, last & ~63), to: UInt64.max, &budget, system)
       } else {
-        budget -= 1 + removePage(at: last, system)
+        removePages(from: last, to: UInt64.max, &budget, system)
       }
     }
     return true
@@ -67,13 +67,13 @@ extension VMObject {
     shrinkPosition = max(shrinkPosition, newCount)
     while let page = pages.next(from: shrinkPosition, system.indexNodes) {
       if budget <= 0 { return false }
-      budget -= 1
       if case .resident(let frame) = page.entry, system.frames[frame].wireCount > 0 {
+        budget -= 1
         system.physical.zero(frame)
         system.markDirty(frame)
         hasPagesBeyondEnd = true
-      } else {
-        budget -= removePage(at: page.index, system)
+      } else if !removePages(from: page.index, to: page.index + 1, &budget, system) {
+        return false
       }
       shrinkPosition = page.index + 1
     }
@@ -93,7 +93,8 @@ extension VMObject {
 
   private func removeMappings(ofPage index: UInt64, _ system: MemorySystem) {
     guard case .resident(let frame) = pages.lookup(index, system.indexNodes) else { return }
-    if !system.frames[frame].mappings.isEmpty { system.removeAllMappings(of: frame) }
+    // Where there are very many, each step takes some: nobody gets new ones meanwhile.
+    if !system.frames[frame].mappings.isEmpty { _ = system.removeSomeMappings(of: frame) }
   }
 
   // MARK: Holes

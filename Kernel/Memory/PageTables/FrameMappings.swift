@@ -22,6 +22,19 @@ extension MemorySystem {
     }
   }
 
+  /// Removes translations of a frame, `MappingSet.batch` of them at most. Returns whether none is left.
+  func removeSomeMappings(of frame: FrameNumber) -> Bool {
+    guard furtherMappingCount(of: frame) >= MappingSet.batch else {
+      removeAllMappings(of: frame)
+      return true
+    }
+    for _ in 0..<MappingSet.batch {
+      guard let slot = anyMapping(of: frame) else { return true }
+      frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
+    }
+    return frames[frame].mappings.isEmpty
+  }
+
   /// Whether a leaf of a frame has a mark.
   func hasMark(_ mark: LeafMark, _ frame: FrameNumber) -> Bool {
     var isMarked = false
@@ -32,17 +45,16 @@ extension MemorySystem {
     return isMarked
   }
 
-  /// Takes a mark from all leaves of a frame. Returns whether one had it.
+  /// Takes a mark from the leaves of a frame, where there are many from a part of them. Returns whether one had it.
   func takeMark(_ mark: LeafMark, _ frame: FrameNumber) -> Bool {
     var wasMarked = false
-    forEachMapping(of: frame) { slot in
-      guard physical.load(slot) & mark.bit != 0 else { return true }
+    forSomeMappings(of: frame) { slot in
+      guard physical.load(slot) & mark.bit != 0 else { return }
       wasMarked = true
       _ = physical.clear(bits: mark.bit, at: slot)
       let table = slot.frame
       let processors = frames[table].owner.borrowSpace { $0.tables.processors }
       if !processors.isEmpty { issue(page: address(of: slot, level: Int(frames[table].order)), to: processors) }
-      return true
     }
     return wasMarked
   }
@@ -60,8 +72,8 @@ extension MemorySystem {
     if entry & PageTableEntry.accessed != 0 { frames[frame].flags.insert(.referenced) }
   }
 
-  /// Adds a leaf to the lists of the frames that it maps from `first` on. Returns false, and changes nothing, when one of them
-  /// cannot take it.
+  /// Adds a leaf to the sets of the frames that it maps from `first` on. Returns false, and changes nothing, when there is no
+  /// memory for that.
   @inline(__always)
   func addMapping(_ slot: PhysicalAddress, to first: FrameNumber, _ size: PageSize) -> Bool {
     size == .small ? addMapping(slot, to: first) : addMappings(slot, to: first, size.frameCount)
@@ -75,31 +87,30 @@ extension MemorySystem {
     return true
   }
 
-  /// Takes a leaf that is gone off the lists of its frames, and notes its marks for them. Returns how many units of work (a page,
+  /// Takes a leaf that is gone off the sets of its frames, and notes its marks for them. Returns how many units of work (a page,
   /// a translation) that was more than usual.
   @inline(__always)
   @discardableResult
   func removeMapping(_ slot: PhysicalAddress, from first: FrameNumber, _ size: PageSize, _ entry: UInt64) -> Int {
     if size != .small { return removeMappings(slot, from: first, size.frameCount, entry) }
-    let cost = removeMapping(slot, from: first)
+    removeMapping(slot, from: first)
     noteMarks(entry, first)
     if entry & PageTableEntry.wired != 0 { unwire(first) }
-    return cost
+    return 0
   }
 
   private func removeMappings(
     _ slot: PhysicalAddress, from first: FrameNumber, _ count: UInt32, _ entry: UInt64
   ) -> Int {
-    var cost = Int(count >> 3)
     for offset in 0..<count {
       let frame = FrameNumber(first.raw + offset)
-      cost += removeMapping(slot, from: frame)
+      removeMapping(slot, from: frame)
       noteMarks(entry, frame)
     }
-    return cost
+    return Int(count >> 3)
   }
 
-  /// Has another entry stand for a leaf in the lists of a number of frames that both map from `first` on.
+  /// Has another entry stand for a leaf in the sets of a number of frames that both map from `first` on.
   func replaceMapping(
     _ old: PhysicalAddress, by new: PhysicalAddress, of first: FrameNumber, _ size: PageSize
   ) {

@@ -4,8 +4,7 @@ import Primitives
 
 extension PageTables {
   /// Maps a page of `size` from `frame` on at `address`, both aligned to it, in place of what is mapped there now. Returns
-  /// false, and changes nothing visible, when memory cannot be had or a frame is mapped too often
-  /// (`MemorySystem.hasLongestList`).
+  /// false, and changes nothing visible, when memory cannot be had.
   @inline(__always)
   mutating func enter(
     _ frame: FrameNumber, at address: UInt64, _ size: PageSize = .small, allowing protection: Protection,

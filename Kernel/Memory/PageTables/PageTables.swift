@@ -6,7 +6,7 @@
 // - `root` and every table below it (user half) are frames in state `.pageTable` with the space as owner; the frame's record
 //   holds the first address covered, the level, the table above and the number of entries in use (user half, for the root).
 // - A leaf maps as many frames, aligned, as its size says, with no more rights than the map entry grants, and stands in the
-//   list of mappings of each of them.
+//   set of mappings of each of them.
 // - What concerns a part of a leaf splits it first, or, where there is no memory for that, takes all of it away.
 // - Only `processors` have translations of these tables. Whatever goes or loses a right or a mark is forgotten by all of them
 //   before the operation ends, so before a frame or a table can be reused.

@@ -120,7 +120,7 @@ extension MemorySystem {
   private func goesAlong(_ index: UInt64, _ object: VMObject) -> Bool {
     guard case .resident(let frame) = object.pages.lookup(index, indexNodes),
       frames[frame].queue != .none, frames[frame].queue != .unswappable,
-      frames[frame].waiterCount == 0, frames[frame].count < 8,
+      frames[frame].waiterCount == 0, furtherMappingCount(of: frame) < 8,
       frames[frame].flags.isDisjoint(
         with: FrameFlags(rawValue: FrameFlags.referenced.rawValue | FrameFlags.refused.rawValue))
     else { return false }
@@ -186,7 +186,7 @@ extension MemorySystem {
       budget -= cost(of: frame)
       guard let object = frames[frame].owner.object else { preconditionFailure("queued frame without object") }
       if frames[frame].waiterCount > 0 || object.referenceCount == 0 || frames[frame].flags.contains(.refused)
-        || testAndClearReferenced(frame)
+        || furtherMappingCount(of: frame) >= MappingSet.batch || testAndClearReferenced(frame)
       {
         queues.move(frame, to: .active, frames)
       } else if !isDirty(frame) {

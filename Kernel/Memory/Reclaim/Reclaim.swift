@@ -161,7 +161,7 @@ extension MemorySystem {
   }
 
   /// What the mappings of a page add to the cost of a look at it.
-  func cost(of frame: FrameNumber) -> Int { Int(frames[frame].count) >> 3 }
+  func cost(of frame: FrameNumber) -> Int { min(furtherMappingCount(of: frame), MappingSet.batch) >> 3 }
 
   /// Frees an inactive page, or starts writing it out, or moves it where it belongs. Returns whether a frame was gained.
   private func evict(_ frame: FrameNumber, _ budget: inout Int, sparing spared: Spared) -> Bool {
@@ -175,6 +175,11 @@ extension MemorySystem {
     if object.referenceCount == 0 {
       // Its object is being torn down and frees it soon.
       queues.move(frame, to: .active, frames)
+      return false
+    }
+    if furtherMappingCount(of: frame) >= MappingSet.batch && !removeSomeMappings(of: frame) {
+      // Those who use it map it again; if nobody does, a few looks more are enough.
+      queues.move(frame, to: .inactive, frames)
       return false
     }
     if !isDirty(frame) {

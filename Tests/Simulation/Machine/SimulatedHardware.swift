@@ -101,10 +101,11 @@ public final class SimulatedHardware {
       next += UInt32((content.count + 4095) / 4096)
     }
     let available = [FrameRange(start: next, end: UInt32(configuration.frameCount))]
+    let holes: [FrameRange] = []
     services = KernelServices(processor)
     system = MemorySystem(
       memory.physical, services, frameTable: table.address, frameCount: recordCount,
-      available: available.span, kernelRoot: kernelRoot)
+      available: available.span, holes: holes.span, kernelRoot: kernelRoot)
     services.heap = heap
     heap.connect(services)
     var disks: [SimulatedSwap] = []
