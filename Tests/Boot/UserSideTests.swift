@@ -83,6 +83,7 @@ struct UserSideTests {
     Batch(
       name: "users who take all, and root, with swap", programs: ["shortage_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "what calls and faults cost", programs: ["cost_test"]),
+    Batch(name: "costs that do not grow", programs: ["scale_test"]),
     Batch(name: "fail points", programs: ["fail_point_test"], others: ["end"]),
     Batch(
       name: "a part of all allocations and transfers fails", programs: ["adversity_test"], others: ["end"],
