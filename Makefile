@@ -39,7 +39,7 @@ help:
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
 	@echo 'iso          build/martlet.iso, which boots through GRUB'
-	@echo 'test         everything: format, host tests, simulation, booted tests'
+	@echo 'test         format, host tests, simulation, booted tests            test-all     the same with what takes long'
 	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
 	@echo 'test-optimised, test-address, test-thread         the first kind at -O, under AddressSanitizer, ThreadSanitizer'
@@ -117,9 +117,13 @@ iso: $(BUILD)/martlet.iso
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	@Boot/Tools/make-iso $@
 
-.PHONY: test test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
+.PHONY: test test-all test-host test-quick test-optimised test-boot test-machines test-format test-address test-thread
 test: setup kernel programs iso go-programs
 	@Tests/Tools/test format optimised simulation boot stress
+
+# The same with all seeds, orders and failures, and with the booted programs that take long.
+test-all: setup kernel programs iso go-programs
+	@WHOLE=1 Tests/Tools/test format optimised simulation boot stress
 
 test-host:
 	@Tests/Tools/test host

@@ -81,6 +81,8 @@ enum BootFiles {
 
   /// Booted tests need what make builds first, so they run only when it asks for them.
   static var areBooted: Bool { ProcessInfo.processInfo.environment["MARTLET_BOOT_TESTS"] != nil }
+  /// Whether those are booted, too, that take long.
+  static var areWhole: Bool { ProcessInfo.processInfo.environment["MARTLET_WHOLE"].map { $0 != "0" } ?? false }
 }
 
 /// The processor that tests measure instructions on.

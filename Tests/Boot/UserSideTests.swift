@@ -14,6 +14,8 @@ struct UserSideTests {
     var memory = "128M"
     var append = ""
     var processor: String? = measuredProcessor
+    /// Whether it takes long, and is run by `make test-all` only.
+    var isLong = false
     var testDescription: String { name }
   }
 
@@ -41,17 +43,17 @@ struct UserSideTests {
       programs: ["library_text_test", "library_stream_test", "library_queue_test", "pthread_test", "pthread_lock_test"]),
     Batch(
       name: "the C library's threads in turns as short as there are", programs: ["pthread_test", "pthread_lock_test"],
-      append: "turn=20"),
+      append: "turn=20", isLong: true),
     Batch(name: "pipes", programs: ["pipe_test"]),
-    Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M"),
+    Batch(name: "pipes that are in swap", programs: ["pipe_test"], memory: "64M", append: "swap=24M", isLong: true),
     Batch(
       name: "sockets",
       programs: [
         "socket_test", "socket_end_test", "socket_message_test", "socket_name_test", "socket_path_test",
         "socket_credential_test", "passing_test", "passing_cycle_test",
       ]),
-    Batch(name: "sockets, by FreeBSD's own cases", programs: ["unix_seqpacket_test", "unix_dgram_test"]),
-    Batch(name: "cycles of sockets", programs: ["cycles_test"], memory: "256M"),
+    Batch(name: "sockets, by FreeBSD's own cases", programs: ["unix_seqpacket_test", "unix_dgram_test"], isLong: true),
+    Batch(name: "cycles of sockets", programs: ["cycles_test"], memory: "256M", isLong: true),
     Batch(
       name: "signals and queues of events",
       programs: [
@@ -65,21 +67,25 @@ struct UserSideTests {
       name: "threads and what they wait for",
       programs: ["threads_test", "umtx_test", "libthr_test", "libthr_signal_test"]),
     Batch(name: "hand-overs in turns as short as there are", programs: ["handover_test"], append: "turn=20"),
-    Batch(name: "two thousand threads at random", programs: ["storm_test"], memory: "256M"),
+    Batch(name: "two thousand threads at random", programs: ["storm_test"], memory: "256M", isLong: true),
     Batch(name: "hostile programs", programs: ["hostile_test", "bad_arguments_test"]),
     Batch(
       name: "hostile programs on a processor without SMEP and SMAP", programs: ["hostile_test", "system_test"],
-      processor: nil),
-    Batch(name: "taking without end", programs: ["exhaustion_test"], memory: "64M"),
+      processor: nil, isLong: true),
+    Batch(name: "taking without end", programs: ["exhaustion_test"], memory: "64M", isLong: true),
     Batch(name: "swap", programs: ["swap_test"], memory: "64M", append: "swap=24M"),
     Batch(name: "swap devices", programs: ["swap_device_test"], memory: "96M", append: "swap=24M swap=24M"),
     Batch(name: "swap, compressed", programs: ["swap_test"], memory: "64M", append: "swap=compressed:128M"),
     Batch(
       name: "more text than memory, compressed", programs: ["swap_text_test"], memory: "128M",
-      append: "swap=compressed:256M"),
-    Batch(name: "more text than memory, on a disk", programs: ["swap_text_test"], memory: "384M", append: "swap=256M"),
-    Batch(name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M"),
-    Batch(name: "users who take all, and root", programs: ["shortage_test"], memory: "64M"),
+      append: "swap=compressed:256M", isLong: true),
+    Batch(
+      name: "more text than memory, on a disk", programs: ["swap_text_test"], memory: "384M", append: "swap=256M",
+      isLong: true),
+    Batch(
+      name: "taking without end, with swap", programs: ["exhaustion_test"], memory: "64M", append: "swap=16M",
+      isLong: true),
+    Batch(name: "users who take all, and root", programs: ["shortage_test"], memory: "64M", isLong: true),
     Batch(
       name: "users who take all, and root, with swap", programs: ["shortage_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "what calls and faults cost", programs: ["cost_test"]),
@@ -87,7 +93,7 @@ struct UserSideTests {
     Batch(name: "fail points", programs: ["fail_point_test"], others: ["end"]),
     Batch(
       name: "a part of all allocations and transfers fails", programs: ["adversity_test"], others: ["end"],
-      memory: "32M", append: "swap=8M seed=8 " + everyFailure("0.3%return")),
+      memory: "32M", append: "swap=8M seed=8 " + everyFailure("0.3%return"), isLong: true),
     Batch(
       name: "few allocations and transfers fail", programs: ["adversity_test"], others: ["end"],
       memory: "32M", append: "swap=8M " + everyFailure("0.02%return")),
@@ -97,19 +103,21 @@ struct UserSideTests {
       programs: ["shared_object_test", "mapping_test", "swap_test", "hostile_test"],
       memory: "64M",
       append: "swap=24M fail=page_frame:5%return fail=index_node:5%return fail=mapping_record:5%return "
-        + "fail=swap_block:5%return fail=transfer_write:5%return"),
+        + "fail=swap_block:5%return fail=transfer_write:5%return", isLong: true),
     Batch(name: "shares of the processor", programs: ["turn_test", "priority_test"]),
     Batch(
-      name: "how late a sleeper is beside long calls", programs: ["latency_test"], others: ["large"], memory: "512M"),
+      name: "how late a sleeper is beside long calls", programs: ["latency_test"], others: ["large"], memory: "512M",
+      isLong: true),
     Batch(
       name: "shares of the processor, without a local interrupt controller", programs: ["turn_test"],
-      processor: measuredProcessor + ",-apic"),
-    Batch(name: "much work holds nobody up", programs: ["stall_test"], memory: "1300M"),
-    Batch(name: "page-out holds nobody up", programs: ["stall_swap_test"], memory: "192M", append: "swap=64M"),
-    Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"]),
+      processor: measuredProcessor + ",-apic", isLong: true),
+    Batch(name: "much work holds nobody up", programs: ["stall_test"], memory: "1300M", isLong: true),
+    Batch(
+      name: "page-out holds nobody up", programs: ["stall_swap_test"], memory: "192M", append: "swap=64M", isLong: true),
+    Batch(name: "ten thousand rounds without a leak", programs: ["leak_test"], isLong: true),
   ]
 
-  @Test(arguments: batches)
+  @Test(arguments: batches.filter { !$0.isLong || BootFiles.areWhole })
   func `Every case passes and nothing is left behind`(_ batch: Batch) throws {
     let result = try boot(
       program: "run-tests", arguments: batch.programs.joined(separator: " "), modules: batch.programs + batch.others,
