@@ -138,8 +138,10 @@ extension Process {
     }
     if caughtSignals.contains(signal) {
       result.handler = actions?.handler(signal) ?? 0
-    } else if ignoredSignals.contains(signal) {
-      result.handler = SignalAction.ignore
+    } else {
+      // Gone with a handler that was for one signal, or for another program.
+      result.flags.remove(.information)
+      if ignoredSignals.contains(signal) { result.handler = SignalAction.ignore }
     }
     if signal == .sigchld {
       if forgetsChildren { result.flags.insert(.noChildWait) }
