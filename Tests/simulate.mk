@@ -1,6 +1,6 @@
 # The simulation by itself, optimised. KIND: kernel or memory (random scripts on the simulated machine, compared with the
-# reference model), concurrent (processes that act at once), orders (every order of small scenarios), exhaustive (the nth
-# allocation of every call fails).
+# reference model), concurrent (processes that act at once), pairs (two threads that act at once), orders (every order of small
+# scenarios), exhaustive (the nth allocation of every call fails).
 # A failing seed prints the shortest script found that fails; FIRST=SEED SEEDS=1 repeats it.
 
 KIND ?= kernel

@@ -27,4 +27,10 @@ import Testing
       #expect(problem == nil)
     }
   }
+
+  @Test(arguments: share(of: 1..<24))
+  func `two threads see what an order of whole actions gives`(seed: Int) {
+    let seed = UInt64(seed)
+    #expect(Scenario.drawn(seed: seed).problem(orderCount: 6, seed: seed) == nil)
+  }
 }

@@ -110,6 +110,18 @@ import Testing
     ])
   }
 
+  @Test func `an action that is no handler any more asks for no information`() throws {
+    try run([
+      ScriptStep(0, ForkCall(child: 1)),
+      ScriptStep(1, SignalActionCall(signal: 30, handler: Program.text, flags: 0x44)),
+      ScriptStep(1, SignalActionCall(signal: 31, handler: Program.text, flags: 0x50, mask: [1])),
+      ScriptStep(0, KillCall(target: .process(1), signal: 30)),
+      ScriptStep(1, SignalActionCall(signal: 30, handler: nil)),
+      ScriptStep(1, ExecuteCall()),
+      ScriptStep(1, SignalActionCall(signal: 31, handler: nil)),
+    ])
+  }
+
   @Test func `executing a program saves the effective user and group`() throws {
     try run([
       ScriptStep(0, ForkCall(child: 1)),

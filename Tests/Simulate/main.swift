@@ -1,6 +1,6 @@
 // Runs simulations from the command line: `simulate KIND FIRST-SEED SEED-COUNT STEPS`, KIND being `kernel`, `calls` or
-// `memory` (random scripts against the model), `concurrent` (processes that act at once), `orders` or `exhaustive`; or
-// `heap`, which runs all of them for a while and prints what every kind of event took from the heap.
+// `memory` (random scripts against the model), `concurrent` (processes that act at once), `pairs` (two threads that act at once,
+// every scenario in STEPS orders), `orders` or `exhaustive`; or `heap`, which runs all of them for a while and prints what every kind of event took from the heap.
 //
 // Every seed runs in a process of its own, so that a trap of the kernel is an ordinary failure and shrinks like one.
 import Foundation
@@ -52,6 +52,11 @@ func run(_ seed: UInt64, logging: Bool) -> Int32 {
   return 1
 }
 
+/// A number from 1 to 120 for what went wrong, whoever it happened to: a script that is cut down still fails in the same way.
+func signature(_ reason: String) -> Int32 {
+  1 + Int32(reason.utf8.lazy.filter { $0 < 48 || $0 > 57 }.reduce(0) { ($0 * 31 + Int($1)) % 120 })
+}
+
 /// Shrinks a failing seed; every attempt runs in a child.
 func shrink(_ seed: UInt64) {
   _ = FileManager.default.createFile(atPath: logPath, contents: nil)
@@ -60,9 +65,11 @@ func shrink(_ seed: UInt64) {
   let steps = lines.compactMap { try? JSONDecoder().decode(ScriptStep.self, from: Data($0.utf8)) }
   let simulation = RandomSimulation(kind, seed: seed)
   unsafe dup2(open("/dev/null", O_WRONLY), 2)
+  let wanted = isolated { simulation.replay(steps).map { signature($0.reason) } ?? 0 }
   let shrinker = ScriptShrinker { candidate in
-    let status = isolated { simulation.replay(candidate) == nil ? 0 : 1 }
-    return status == 0 ? nil : ScriptFailure(index: candidate.count - 1, reason: "status \(status)", steps: candidate)
+    let status = isolated { simulation.replay(candidate).map { signature($0.reason) } ?? 0 }
+    return status == 0 || status != wanted
+      ? nil : ScriptFailure(index: candidate.count - 1, reason: "status \(status)", steps: candidate)
   }
   let small = shrinker.shrink(ScriptFailure(index: steps.count - 1, reason: "", steps: steps))
   print("frames \(simulation.hardware.frameCount), swap \(simulation.hardware.swapBlockCount)")
@@ -109,6 +116,10 @@ func runOther(_ name: String) {
         }
         return nil
       }
+    }
+  case "pairs":
+    for seed in first..<first + count {
+      check("seed \(seed)") { Scenario.drawn(seed: seed).problem(orderCount: min(stepCount, 1000), seed: seed) }
     }
   case "concurrent":
     for seed in first..<first + count {

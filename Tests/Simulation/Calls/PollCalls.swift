@@ -49,7 +49,18 @@ struct PollCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     if entries.contains(where: { model.readinessIsOpen(process, $0.descriptor) }) { return true }
-    return milliseconds == -1 && model.pollEvents(process, entries).allSatisfy { $0 == 0 }
+    return waits(model, process) && !mayWait(process)
+  }
+
+  func waits(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    milliseconds == -1 && model.pollEvents(process, entries).allSatisfy { $0 == 0 }
+  }
+
+  /// Whether somebody else can make it go on, and nobody changes what its descriptors mean meanwhile.
+  private func mayWait(_ process: ModelProcess) -> Bool {
+    process.number != 0 && process.threads.count == 1
+      && entries.contains { $0.descriptor >= 0 && $0.events & 0x45 != 0 }
+      && entries.allSatisfy { $0.descriptor < 0 || process.file($0.descriptor)?.pipe != nil }
   }
 
   func answer(
@@ -59,6 +70,7 @@ struct PollCall: SimulatedCall {
     if hasTime && !model.reaches(process, .second, 16, write: false) { return .error(.efault) }
     if byteCount > 0 && !model.reaches(process, .input, byteCount, write: true) { return .error(.efault) }
     let found = model.pollEvents(process, entries)
+    if waits(model, process) { return .blocked }
     if !entries.isEmpty {
       let told = try model.output(.input, byteCount)
       for (index, entry) in entries.enumerated() {
@@ -74,7 +86,7 @@ struct PollCall: SimulatedCall {
     guard let registers = try machine.prepare(arguments, by: process) else { return .ended }
     let start = machine.hardware.clock.nanoseconds
     let observation = try machine.call(process, number, registers)
-    try machine.fetch(process, observation, .input, byteCount)
+    try collect(machine, by: process, observation)
     let taken = machine.hardware.clock.nanoseconds - start
     if observation == .value(0) && taken < UInt64(max(0, milliseconds)) * 1_000_000 {
       throw Difference("poll returned too early")
@@ -82,7 +94,17 @@ struct PollCall: SimulatedCall {
     return observation
   }
 
+  func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
+    try machine.fetch(process, observation, .input, byteCount)
+  }
+
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    let pipes = process.descriptors.filter { $0.value.file.pipe != nil }.keys.sorted()
+    if generator.mayBlock(model, process), generator.random.chance(oneIn: 3), let pipe = generator.random.pick(pipes) {
+      return PollCall(
+        entries: [PollEntry(descriptor: pipe, events: generator.random.pick([1, 0x40, 0x45]) ?? 1)], milliseconds: -1,
+        isPrecise: generator.random.chance(oneIn: 3))
+    }
     let isLong = generator.random.chance(oneIn: 12)
     let entries = (0..<generator.random.number(below: isLong ? 129 : 6)).map { _ in
       PollEntry(

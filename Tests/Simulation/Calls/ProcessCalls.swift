@@ -37,6 +37,7 @@ struct ForkCall: SimulatedCall {
       return observation
     }
     machine.identifiers[child] = Int32(truncatingIfNeeded: identifier)
+    machine.interruptedCalls[child] = machine.interruptedCalls[process]
     // The child has to be met before another can be made.
     guard try machine.schedule(child) else { throw Difference("a child ended before it began") }
     return observation
@@ -86,7 +87,8 @@ struct WaitCall: SimulatedCall {
   }
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
-    process.number == 0 && waits(model, process)
+    // Which of two threads is told of a child is open.
+    waits(model, process) && (process.number == 0 || process.blockedCalls.contains { $0 is WaitCall })
   }
 
   func waits(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
@@ -273,8 +275,8 @@ struct MakeSessionCall: SimulatedCall {
 extension ReferenceModel {
   /// Whether somebody waits for a group: a waiter whose child leaves it stays asleep on FreeBSD.
   fileprivate var isGroupAwaited: Bool {
-    running.contains {
-      guard let target = ($0.blocked?.call as? WaitCall)?.target else { return false }
+    running.flatMap(\.blockedCalls).contains {
+      guard let target = ($0 as? WaitCall)?.target else { return false }
       return identifier(target) <= 0 && target != .all
     }
   }

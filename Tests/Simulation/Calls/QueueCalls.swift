@@ -1,5 +1,5 @@
 // kqueue(2), kqueuex(2), kevent(2): a queue that a step makes, uses and closes, so that scripts need not know of queues. And
-// sigfastblock(2) and wait6(2), as they are refused.
+// sigfastblock(2), and wait6(2) as it is refused.
 
 import ABI
 
@@ -113,22 +113,54 @@ struct QueueEventsCall: SimulatedCall {
   }
 }
 
-/// sigfastblock(2) where nothing was set, or with what cannot be a word
+/// sigfastblock(2) where nothing was set, or with what cannot be a word; or while a word is set that says this, which is taken away
+/// again afterwards
 struct FastBlockCall: SimulatedCall {
   var operation: Int32
+  var word: UInt32?
 
   static var weight: Int { 1 }
-  static var examples: [CallExample] { [("sigfastblock", FastBlockCall(operation: 2))] }
+  static var examples: [CallExample] {
+    [("sigfastblock", FastBlockCall(operation: 2)), ("sigfastblock of a word", FastBlockCall(operation: 2, word: 1))]
+  }
 
   var number: SystemCallNumber { .sigfastblock }
   var arguments: [CallArgument] { [.int(operation), .register(operation == 1 ? 0x1001 : 0)] }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
-    .error(.einval)
+    guard let word else { return .error(.einval) }
+    switch operation {
+    case 1: return .error(.ebusy)
+    case 2: return word == 1 ? .value(0) : .error(.ebusy)
+    case 3: return word <= 1 ? .value(0) : .error(.ebusy)
+    default: return .error(.einval)
+    }
+  }
+
+  func make(_ machine: KernelMachine, by process: Int) throws(Difference) -> Observation {
+    guard let word else { return try machine.call(process, number, machine.prepare(arguments, by: process) ?? []) }
+    func call(_ operation: UInt64) throws(Difference) -> Observation {
+      try machine.call(process, number, [operation, operation == 1 ? Program.place(.third) : 0])
+    }
+    func put(_ word: UInt32) throws(Difference) -> Bool {
+      try machine.prepare(process, KernelMachine.bytes(of: word), at: .third)
+    }
+    guard try call(1) == .value(0), try put(word) else { return .ended }
+    let observation = try call(UInt64(operation))
+    if operation == 2 && observation == .value(0) {
+      guard try machine.load(process, Program.place(.third), byteCount: 4) == [0, 0, 0, 0] else {
+        throw Difference("the word of sigfastblock is not 0")
+      }
+    }
+    guard try put(0) else { return .ended }
+    if operation != 3 || observation != .value(0) { _ = try call(3) }
+    return observation
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    FastBlockCall(operation: generator.random.pick([1, 2, 3, 4, 0]) ?? 0)
+    FastBlockCall(
+      operation: generator.random.pick([1, 2, 2, 3, 3, 4, 0]) ?? 0,
+      word: generator.random.pick([nil, 0, 1, 1, 16, 17]) ?? nil)
   }
 }
 

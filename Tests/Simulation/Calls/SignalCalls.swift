@@ -6,7 +6,7 @@ extension SimulatedCalls {
   static let signalCalls: [any SimulatedCall.Type] = [
     KillCall.self, SignalActionCall.self, ControlProcessCall.self, UnknownCall.self, SignalMaskCall.self,
     PendingSignalsCall.self, TakeSignalCall.self, QueueSignalCall.self, ThreadKillCall.self, AlternateStackCall.self,
-    SuspendCall.self, ContextCall.self,
+    SuspendCall.self, ContextCall.self, SignalReturnCall.self,
   ]
 }
 
@@ -23,11 +23,15 @@ struct KillCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     let all = model.targets(of: process, target)
-    // Process 1 stops or ends itself; a signal that two things follow from, with a parent that waits for either.
+    // Process 1 stops or ends itself; a signal that two things follow from, with a parent that waits for either; several
+    // threads, of which any may look first.
     if process.number == 0 && all.contains(where: { $0 === process }) && signal != 0 { return true }
-    let isAmbiguous = all.contains {
-      $0.signals.isStopped && !$0.signals.pending.isEmpty && model.processes[$0.parent]?.blocked != nil
+    let isAmbiguous = all.contains { target in
+      let isPending = !target.signals.pending.isEmpty || target.threads.contains { !$0.queue.isEmpty }
+      return target.signals.isStopped && isPending
+        && (model.processes[target.parent]?.isBlocked == true || target.threads.count > 1)
     }
+    if signal != 0 && all.contains(where: \.hasManySignals) { return true }
     // Whether a child ends before its parent decides who could ask for its status.
     let initialIgnores = model.processes[0]?.signals.ignored.contains(20) == true
     let orphans = all.contains { child in
@@ -41,7 +45,7 @@ struct KillCall: SimulatedCall {
   }
 
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
-    try machine.settleDoomed()
+    try machine.settleSignals()
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
@@ -60,11 +64,23 @@ struct KillCall: SimulatedCall {
   }
 }
 
+extension ModelProcess {
+  /// Whether more frames of handlers might not find room on its stacks.
+  var hasManySignals: Bool {
+    signals.queue.count + threads.reduce(0) { $0 + $1.queue.count } >= 3 || threads.contains { $0.frames.count > 2 }
+  }
+}
+
 /// sigaction(2); no handler leaves the action as it is
 struct SignalActionCall: SimulatedCall {
   var signal: Int32
   var handler: UInt64?
+  var flags: UInt32 = 0
+  var mask: Set<Int32> = []
   var wantsOld = true
+
+  /// Where handlers are.
+  static let handlers: [UInt64] = [Program.text, Program.text + 64, 0x2a]
 
   static var weight: Int { 4 }
   static var examples: [CallExample] {
@@ -77,21 +93,46 @@ struct SignalActionCall: SimulatedCall {
   var number: SystemCallNumber { .sigaction }
   var memoryErrors: [Errno] { [.enomem] }
   var arguments: [CallArgument] {
-    let action = handler.map { KernelMachine.bytes(of: $0) + [UInt8](repeating: 0, count: 24) }
+    let action = handler.map { handler in
+      KernelMachine.bytes(of: handler) + KernelMachine.bytes(of: flags)
+        + ModelSignals.words(of: mask).flatMap { KernelMachine.bytes(of: $0) } + [0, 0, 0, 0]
+    }
     return [.int(signal), action.map { .input($0) } ?? .null, wantsOld ? .output(32) : .null]
   }
 
   func answer(
     _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
-    try model.signalAction(process, signal, handler, wantsOld)
+    try model.signalAction(
+      process, signal, handler.map { ModelAction(handler: $0, flags: flags, mask: mask) }, wantsOld)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    if process.number != 0 && generator.catchesSignals && generator.random.chance(oneIn: 2) {
+      return catching(&generator)
+    }
     let handlers: [UInt64?] = [nil, 0, 1, 1]
     return SignalActionCall(
       signal: generator.random.pick([20, 20, 12, 15, 30, 1, 9, 17, 18, 19, 128, 0, 129, -1]) ?? 20,
       handler: generator.random.pick(handlers) ?? nil, wantsOld: !generator.random.chance(oneIn: 4))
+  }
+}
+
+extension SignalActionCall {
+  /// Something that is caught, with flags of all kinds.
+  fileprivate static func catching(_ generator: inout OperationGenerator) -> Self {
+    var call = SignalActionCall(
+      signal: generator.random.pick([30, 30, 31, 1, 15, 16, 18, 19, 28, 65, 128, 11, 10, 12, 13, 9]) ?? 30,
+      handler: generator.random.pick(handlers))
+    for flag in [1, 2, 2, 4, 0x10, 0x40, 0x40] as [UInt32] where generator.random.chance(oneIn: 3) {
+      call.flags |= flag
+    }
+    if generator.random.chance(oneIn: 30) { call.flags |= 0x80 }
+    for signal in [1, 15, 16, 30, 65, 9, 17] as [Int32] where generator.random.chance(oneIn: 5) {
+      call.mask.insert(signal)
+    }
+    call.wantsOld = generator.random.chance(oneIn: 2)
+    return call
   }
 }
 
@@ -146,11 +187,13 @@ struct UnknownCall: SimulatedCall {
   /// One that does not exist in FreeBSD raises SIGSYS; one that only does not exist here does not.
   func raisesSignal(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     model.unknownCallsRaiseSignal && !Self.missing.contains(rawNumber)
-      && !process.signals.ignored.contains(12)
   }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
-    raisesSignal(model, process) ? model.exit(process, .terminated(.sigsys)) : .error(.enosys)
+    if raisesSignal(model, process) {
+      model.post(ModelSignal(number: 12, code: 0x10006), to: process, process.thread, isItsOwn: true)
+    }
+    return process.state == .running ? .error(.enosys) : .ended
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {

@@ -1,5 +1,5 @@
 // sigprocmask(2), sigpending(2), sigtimedwait(2) and its like, sigqueue(2), thr_kill(2), sigaltstack(2), sigsuspend(2), and
-// contexts, as far as programs without handlers see them.
+// contexts.
 
 import ABI
 
@@ -41,12 +41,13 @@ struct SignalMaskCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     // Process 1 stops or ends itself; two things that the parent waits for follow from one call.
-    let due = process.signals.pending.subtracting(ModelSignals.harmless)
-    return !due.isEmpty && (process.number == 0 || model.processes[process.parent]?.blocked != nil)
+    let due = process.signals.pending.union(process.thread.pending).subtracting(ModelSignals.harmless)
+      .subtracting(process.signals.caught)
+    return !due.isEmpty && (process.number == 0 || model.processes[process.parent]?.isBlocked == true)
   }
 
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
-    try machine.settleDoomed()
+    try machine.settleSignals()
     if case .ended = observation { return }
     if wantsOld { try machine.fetch(process, observation, .output, 16) }
   }
@@ -77,7 +78,7 @@ struct PendingSignalsCall: SimulatedCall {
   }
 }
 
-/// sigtimedwait(2) with a time that is over at once; sigwaitinfo(2) and sigwait(2) where a signal is there
+/// sigtimedwait(2) with a time that is over at once; sigwaitinfo(2) and sigwait(2), which wait for a signal that is not there
 struct TakeSignalCall: SimulatedCall {
   enum Kind: String, Codable {
     case timed, informed, plain
@@ -117,6 +118,12 @@ struct TakeSignalCall: SimulatedCall {
     return try model.takeSignal(process, set, kind == .timed ? nanoseconds : nil, isPlain: kind == .plain)
   }
 
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard let set, kind != .timed else { return false }
+    return process.number == 0
+      && process.signals.pending.union(process.thread.pending).intersection(set.subtracting([9, 17])).isEmpty
+  }
+
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
     try machine.fetch(process, observation, .output, kind == .plain ? 4 : 80)
   }
@@ -126,8 +133,9 @@ struct TakeSignalCall: SimulatedCall {
       return TakeSignalCall(kind: generator.random.chance(oneIn: 2) ? .informed : .plain)
     }
     let set = generator.signals()
-    let isThere = !process.signals.pending.intersection(set.subtracting([9, 17])).isEmpty
-    let kind = isThere ? generator.random.pick([Kind.timed, .informed, .plain]) ?? .timed : .timed
+    let isThere = !process.signals.pending.union(process.thread.pending).intersection(set.subtracting([9, 17])).isEmpty
+    let mayWait = generator.mayBlock(model, process) && generator.random.chance(oneIn: 3)
+    let kind = isThere || mayWait ? generator.random.pick([Kind.timed, .informed, .plain]) ?? .timed : .timed
     return TakeSignalCall(
       kind: kind, set: set, nanoseconds: generator.random.pick([0, 0, -1, 1_000_000_000]) ?? 0)
   }
@@ -157,7 +165,7 @@ struct QueueSignalCall: SimulatedCall {
   }
 
   func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
-    try machine.settleDoomed()
+    try machine.settleSignals()
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
@@ -186,6 +194,10 @@ struct ThreadKillCall: SimulatedCall {
   var number: SystemCallNumber { ofProcess ? .thrKill2 : .thrKill }
   var arguments: [CallArgument] {
     ofProcess ? [.processes(.caller), .word(identifier), .int(signal)] : [.word(identifier), .int(signal)]
+  }
+
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    identifier == -1 && process.threads.count > 1
   }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
@@ -226,25 +238,86 @@ struct AlternateStackCall: SimulatedCall {
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     AlternateStackCall(
-      stack: generator.random.pick([nil, [0x1000, 4096, 0], [0x1000, 2047, 0], [0, 0, 4], [1, 9, 1]]) ?? nil,
+      stack: generator.random.pick(stacks(process, generator.random.chance(oneIn: 20))) ?? nil,
       wantsOld: !generator.random.chance(oneIn: 4))
   }
 }
 
-/// sigsuspend(2) with a mask that cannot be read: without handlers it never returns
+extension AlternateStackCall {
+  /// Stacks that are there, too small, or switched off, and one that is nowhere.
+  fileprivate static func stacks(_ process: ModelProcess, _ mayBeBad: Bool) -> [[UInt64]?] {
+    let (start, size) = (Program.alternateStack(process.thread.stackSlot), Program.alternateStackByteCount)
+    var stacks: [[UInt64]?] = [
+      nil, [start, size, 0], [start, size, 0], [start + 64, size - 64, 0], [start, 2047, 0], [0, 0, 4], [1, 9, 1],
+    ]
+    // A handler would end the process.
+    if mayBeBad && process.number != 0 { stacks.append([ReferenceModel.badStack, 4096, 0]) }
+    return stacks
+  }
+}
+
+/// sigsuspend(2) until a handler has run; nil: with a mask that cannot be read
 struct SuspendCall: SimulatedCall {
-  static var weight: Int { 1 }
+  var mask: Set<Int32>?
+
+  static var weight: Int { 4 }
   static var examples: [CallExample] { [("sigsuspend with a bad mask", SuspendCall())] }
 
   var number: SystemCallNumber { .sigsuspend }
-  var arguments: [CallArgument] { [.register(8)] }
+  var arguments: [CallArgument] { [mask.map { .input(bytes(of: $0)) } ?? .register(8)] }
+
+  /// What would end or stop the process, or would do either later; process 1 does not wait.
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard mask != nil else { return false }
+    return process.number == 0
+      || !process.signals.pending.union(process.thread.pending).isSubset(of: process.signals.caught)
+  }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
-    .error(.efault)
+    guard let mask, model.reaches(process, .input, 16, write: false) else { return .error(.efault) }
+    let thread = process.thread
+    thread.suspendedMask = thread.mask
+    thread.mask = mask.subtracting([9, 17])
+    return model.due(process, thread).isEmpty ? .blocked : .error(.eintr)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    SuspendCall()
+    if generator.random.chance(oneIn: 6) { return SuspendCall() }
+    guard generator.mayBlock(model, process), !process.signals.caught.isEmpty else { return nil }
+    return SuspendCall(mask: generator.signals().subtracting(process.signals.caught))
+  }
+}
+
+/// sigreturn(2) of the innermost handler, which may have put another mask into its frame
+struct SignalReturnCall: SimulatedCall {
+  var mask: Set<Int32>?
+
+  static var weight: Int { 0 }
+  static var examples: [CallExample] { [] }
+
+  var number: SystemCallNumber { .sigreturn }
+  var arguments: [CallArgument] { [] }
+
+  /// What the mask lets through may do no more than to run handlers.
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    guard let frame = process.thread.frames.last else { return true }
+    if let restarting = frame.restarting, model.leavesOpen(restarting, process) { return true }
+    let pending = process.signals.pending.union(process.thread.pending).subtracting(mask ?? frame.savedMask)
+    return !pending.isSubset(of: process.signals.caught)
+  }
+
+  func answer(
+    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) -> Expectation {
+    try model.returnFromHandler(process, mask, observed)
+  }
+
+  func make(_ machine: KernelMachine, by process: Int) throws(Difference) -> Observation {
+    try machine.returnFromHandler(process, mask: mask.map { bytes(of: $0) })
+  }
+
+  static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
+    SignalReturnCall(mask: generator.random.chance(oneIn: 6) ? generator.signals() : nil)
   }
 }
 
@@ -290,7 +363,7 @@ struct ContextCall: SimulatedCall {
     if kind == .get {
       if !model.reaches(process, .output, 816, write: true) { return .error(.efault) }
       let bytes = try model.output(.output, 816)
-      for (index, word) in ModelSignals.words(of: process.signals.mask).enumerated() {
+      for (index, word) in ModelSignals.words(of: process.thread.mask).enumerated() {
         try model.check("uc_sigmask", bytes, 8 * index, 8, word)
       }
       try model.check("mc_len", bytes, 216, 8, 800)

@@ -59,6 +59,10 @@ enum CallArgument: Equatable {
   case int(Int32)
   /// A process or processes, as an int.
   case processes(ProcessTarget)
+  /// A thread of the script (`Actor`), by the kernel's number for it.
+  case thread(Int)
+  /// A thread of the caller's process, by its number in the script.
+  case ownThread(Int)
   /// Whatever is in the register.
   case anything
   /// The address of a string.

@@ -180,7 +180,8 @@ struct SendFileCall: SimulatedCall {
   func make(_ machine: KernelMachine, by process: Int) throws(Difference) -> Observation {
     try make(on: setting, type, machine, by: process, first: descriptor) { process, _ throws(Difference) in
       // The flags are on the stack, above the slot of a return address, or above the sixth argument.
-      _ = try machine.store(process, [UInt8](repeating: 0, count: 16), at: machine.register(.rsp) + 8)
+      _ = try machine.store(
+        process, [UInt8](repeating: 0, count: machine.indirection == nil ? 8 : 16), at: machine.register(.rsp) + 8)
     }
   }
 

@@ -190,10 +190,10 @@ struct ArchitectureCall: SimulatedCall {
     if sets {
       if !model.reaches(process, .input, 8, write: false) { return .error(.efault) }
       if word >= ReferenceModel.userEnd { return .error(.einval) }
-      process.segmentBases[index] = word
+      process.thread.segmentBases[index] = word
     } else {
       if !model.reaches(process, .output, 8, write: true) { return .error(.efault) }
-      try model.check("base", model.output(.output, 8), 0, 8, process.segmentBases[index])
+      try model.check("base", model.output(.output, 8), 0, 8, process.thread.segmentBases[index])
     }
     return .value(0)
   }

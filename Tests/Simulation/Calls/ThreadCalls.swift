@@ -1,4 +1,4 @@
-// Threads: thr_self(2), thr_new(2), thr_exit(2) and their like, as far as the one thread sees them that a process of a script has.
+// Threads: thr_self(2), thr_exit(2), thr_suspend(2) and their like, and calls on threads as they are refused.
 
 import ABI
 
@@ -6,7 +6,8 @@ extension SimulatedCalls {
   static let threadCalls: [any SimulatedCall.Type] = [
     ThreadIdentifierCall.self, NewThreadCall.self, CreateThreadCall.self, ThreadExitCall.self, ThreadNameCall.self,
     ThreadSuspensionCall.self,
-    ThreadWakeCall.self, AffinityCall.self, SetAffinityCall.self, UserMutexCall.self,
+    ThreadWakeCall.self, AffinityCall.self, SetAffinityCall.self, UserMutexCall.self, MakeThreadCall.self,
+    ThreadSignalCall.self, WakeThreadCall.self, WordWaitCall.self, WordWakeCall.self,
   ]
 }
 
@@ -75,15 +76,17 @@ struct CreateThreadCall: SimulatedCall {
   }
 }
 
-/// thr_exit(2) of the last thread, which stays
+/// thr_exit(2); the last thread of a process stays
 struct ThreadExitCall: SimulatedCall {
-  static var weight: Int { 1 }
+  static var weight: Int { 2 }
   static var examples: [CallExample] { [("thr_exit", ThreadExitCall())] }
 
   var number: SystemCallNumber { .thrExit }
   var arguments: [CallArgument] { [.null] }
 
-  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation { .value(0) }
+  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+    model.exitThread(process)
+  }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     ThreadExitCall()
@@ -103,36 +106,53 @@ struct ThreadNameCall: SimulatedCall {
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
     if !model.reaches(process, .path, min(19, name.utf8.count + 1), write: false) { return .error(.efault) }
-    return identifier == process.threadIdentifier ? .value(0) : .error(.esrch)
+    return process.threads.contains { $0.identifier == identifier } ? .value(0) : .error(.esrch)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
     ThreadNameCall(
-      identifier: generator.random.chance(oneIn: 4) ? 7 : process.threadIdentifier ?? UInt64.max,
+      identifier: generator.random.chance(oneIn: 4) ? 7 : process.thread.identifier ?? UInt64.max,
       name: generator.random.pick(["", "worker", "a name of more than nineteen bytes"]) ?? "")
   }
 }
 
-/// thr_suspend(2), until its time is over
+/// thr_suspend(2), until its time is over or, without one, another thread wakes it
 struct ThreadSuspensionCall: SimulatedCall {
   var seconds: Int64 = 0
   var nanoseconds: Int64
+  var isEndless = false
 
   static var weight: Int { 1 }
   static var examples: [CallExample] { [("thr_suspend", ThreadSuspensionCall(nanoseconds: 1_000_000))] }
 
   var number: SystemCallNumber { .thrSuspend }
   var arguments: [CallArgument] {
-    [.input([seconds, nanoseconds].flatMap { KernelMachine.bytes(of: UInt64(bitPattern: $0)) })]
+    if isEndless { return [.null] }
+    return [.input([seconds, nanoseconds].flatMap { KernelMachine.bytes(of: UInt64(bitPattern: $0)) })]
+  }
+
+  func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
+    isEndless && process.number == 0 && !process.thread.hasWake
   }
 
   func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
-    if !model.reaches(process, .input, 16, write: false) { return .error(.efault) }
-    return seconds < 0 || nanoseconds < 0 || nanoseconds >= 1_000_000_000 ? .error(.einval) : .error(.etimedout)
+    if !isEndless {
+      if !model.reaches(process, .input, 16, write: false) { return .error(.efault) }
+      if seconds < 0 || nanoseconds < 0 || nanoseconds >= 1_000_000_000 { return .error(.einval) }
+    }
+    if process.thread.hasWake {
+      process.thread.hasWake = false
+      return .value(0)
+    }
+    return isEndless
+      ? .blocked : seconds < 0 || nanoseconds < 0 || nanoseconds >= 1_000_000_000 ? .error(.einval) : .error(.etimedout)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {
-    ThreadSuspensionCall(
+    if generator.mayBlock(model, process) && generator.random.chance(oneIn: 2) {
+      return ThreadSuspensionCall(nanoseconds: 0, isEndless: true)
+    }
+    return ThreadSuspensionCall(
       seconds: generator.random.pick([0, 0, 0, -1]) ?? 0,
       nanoseconds: generator.random.pick([0, 1, 20_000_000, -1, 1_000_000_000]) ?? 0)
   }

@@ -31,7 +31,7 @@ struct ReadCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     process.bufferIsOpen(descriptor, address, byteCount, writesMemory: true)
-      || waits(model, process) && (process.number == 0 || model.hasReader)
+      || waits(model, process) && (process.number == 0 || process.threads.count > 1 || model.hasReader)
       || pipeIsOpen(model, process, descriptor, byteCount, writes: false)
   }
 
@@ -166,7 +166,7 @@ extension ModelProcess {
 
 extension ReferenceModel {
   /// Whether a process waits for input already: which of two gets it is open.
-  fileprivate var hasReader: Bool { running.contains { $0.blocked?.call is ReadCall } }
+  fileprivate var hasReader: Bool { running.contains { $0.blockedCalls.contains { $0 is ReadCall } } }
 }
 
 /// lseek(2)

@@ -12,33 +12,46 @@ extension KernelMachine {
   public func perform(_ step: ScriptStep) throws(Difference) -> Observation? {
     outputs = []
     inputs = []
+    arrivals = []
+    faultedActors = []
     noise = SeededGenerator(seed: step.noise)
     if noise.chance(oneIn: 3) { hardware.processor.memoryUnit.speculate() }
     hardware.clock.advance(by: UInt64(noise.number(below: 100_000)))
     try deliverInterrupts()
     if noise.chance(oneIn: 6) { try tick() }
     if noise.chance(oneIn: 12) { hardware.system.reclaim(budget: 1 + noise.number(below: 8)) }
-    guard try schedule(step.process) else { return .ended }
+    guard try schedule(step.actor) else { return .ended }
     failureHappened = false
     if let failure = step.failure { hardware.inject(failure) }
     defer { if let failure = step.failure { failureHappened = hardware.withdraw(failure) } }
-    let observation = try perform(step.operation, step.process)
-    if observation == .ended { try settle(step.process) }
-    if observation == .blocked { blockedOperations[step.process] = step.operation }
+    var observation = try perform(step.operation, step.actor)
+    if observation == .ended && faultedActors.remove(step.actor) != nil { observation = .handled }
+    if observation == .ended { try settle(step.actor) }
+    if observation == .blocked && blockedOperations[step.actor] == nil {
+      blockedOperations[step.actor] = step.operation
+    }
+    try settleSignals()
     return observation
   }
 
   /// Whether the call that a process was blocked in has returned, unasked.
-  public func hasReturned(_ process: Int) -> Bool { returnedCalls[process] != nil }
+  public func hasReturned(_ actor: Int) -> Bool { returnedCalls[actor] != nil }
 
-  /// Waits for the call that a process is blocked in.
-  public func finishBlocked(_ process: Int) throws(Difference) -> Observation {
+  /// Waits for the call that a thread is blocked in.
+  public func finishBlocked(_ actor: Int) throws(Difference) -> Observation {
     outputs = []
-    let observation = try awaitReturn(process)
-    guard let operation = blockedOperations[process] else { throw Difference("process \(process) is not blocked") }
+    let observation = try awaitReturn(actor)
+    guard let operation = blockedOperations[actor] else { throw Difference("\(actor) is not blocked") }
     if observation == .blocked { return .blocked }
-    blockedOperations[process] = nil
-    try collect(operation, process, observation)
+    blockedOperations[actor] = nil
+    if observation == .handled {
+      // It goes on when the handler has returned.
+      for (address, call) in interruptedCalls[actor] ?? [:] where call.operation == nil {
+        interruptedCalls[actor]?[address]?.operation = operation
+      }
+      return .handled
+    }
+    try collect(operation, actor, observation)
     return observation
   }
 
@@ -94,7 +107,7 @@ extension KernelMachine {
   }
 
   /// Reads back what a call stored that may have been blocked.
-  private func collect(_ operation: Operation, _ number: Int, _ observation: Observation) throws(Difference) {
+  func collect(_ operation: Operation, _ number: Int, _ observation: Observation) throws(Difference) {
     if case .misplaced(let pointer, let address, _) = operation { places[pointer] = address }
     defer { places = [:] }
     try operation.call?.collect(self, by: number, observation)
@@ -108,6 +121,10 @@ extension KernelMachine {
       case .register(let value): registers.append(value)
       case .int(let value): registers.append(Self.word(value))
       case .processes(let target): registers.append(Self.word(identifier(target)))
+      case .thread(let actor): registers.append(UInt64(threadIdentifiers[actor] ?? 99_999))
+      case .ownThread(let thread):
+        let actor = Actor.number(process: Actor.process(number), thread: thread)
+        registers.append(UInt64(threadIdentifiers[actor] ?? 99_999))
       case .anything: registers.append(noise.next())
       case .path(let text):
         guard try prepare(number, Array(text.utf8) + [0], at: .path) else { return nil }

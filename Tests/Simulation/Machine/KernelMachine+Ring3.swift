@@ -8,7 +8,14 @@ extension KernelMachine {
   /// A call that has begun: what the registers must still hold when it returns.
   struct PendingCall {
     var call: SystemCallNumber
+    /// What is in rax when it begins.
+    var entry: UInt64
     var kept: [(Register, UInt64)]
+    /// What it is of, where it is to be made again.
+    var operation: Operation?
+    /// The frame from which sigreturn(2) returns, and where it lies.
+    var frame: [UInt8]?
+    var frameAddress: UInt64 = 0
   }
 
   /// Makes a system call and waits until it returns, the process is gone, or only another process can make it go on.
@@ -20,11 +27,12 @@ extension KernelMachine {
       guard try schedule(number) else { return .ended }
     }
     var kept: [(Register, UInt64)] = []
-    for register in [.rbx, .rbp, .r12, .r13, .r14, .r15] as [Register] {
+    for register in Self.keptRegisters {
       let value = noise.next()
       setRegister(register, value)
       kept.append((register, value))
     }
+    knownRegisters[number] = kept
     kept.append((.rsp, register(.rsp)))
     var words = arguments
     if indirection != nil { words = [UInt64(call.rawValue)] + arguments.prefix(5) }
@@ -32,21 +40,28 @@ extension KernelMachine {
       setRegister(place, index < words.count ? words[index] : noise.next())
     }
     for place in [.rdi, .rsi, .rdx] as [Register] { kept.append((place, register(place))) }
-    pendingCalls[number] = PendingCall(call: call, kept: kept)
-    setRegister(.rax, UInt64((indirection ?? call).rawValue))
+    let entry = UInt64((indirection ?? call).rawValue)
+    pendingCalls[number] = PendingCall(call: call, entry: entry, kept: kept)
+    setRegister(.rax, entry)
+    try enterForCall(number)
+    return try awaitReturn(number)
+  }
+
+  /// The thread that has the processor enters the kernel with what is in its registers.
+  func enterForCall(_ actor: Int) throws(Difference) {
     enterKernel()
     if kernel.watch(.systemCall) {
       hardware.processor.eventEnded()
-      try capture(number)
+      try arrive(actor)
     } else {
       try advance()
     }
-    return try awaitReturn(number)
   }
 
   /// Lets the machine go on until the call that a process is in has returned.
   func awaitReturn(_ number: Int) throws(Difference) -> Observation {
     for _ in 0..<5000 {
+      try readFrames()
       if let returned = returnedCalls.removeValue(forKey: number) { return returned }
       guard report == nil, isAlive(number) else {
         forget(number)
@@ -58,9 +73,11 @@ extension KernelMachine {
     throw Difference("the call of process \(number) never returns: a wake-up was forgotten")
   }
 
-  /// The process has the processor: if it was in a call, that has returned, and its registers are checked now.
-  func capture(_ number: Int) throws(Difference) {
+  /// The thread is in ring 3, or in a handler that interrupted it there: if it was in a call, that has returned, and its
+  /// registers are checked now.
+  func capture(_ number: Int, _ register: (Register) -> UInt64) throws(Difference) {
     guard let pending = pendingCalls.removeValue(forKey: number) else { return }
+    if pending.frame != nil { return try checkReturned(number, pending, register) }
     let failed = register(.rflags) & 1 != 0
     if pending.call == .execve && !failed {
       returnedCalls[number] = .value(0)
@@ -87,8 +104,13 @@ extension KernelMachine {
 
   /// Makes an access possible, faulting as often as it takes; false when the process is gone.
   func access(_ number: Int, _ address: UInt64, _ access: MemoryAccess) throws(Difference) -> Bool {
+    let handlerCount = arrivals.count { $0.actor == number && $0.isHandler }
     for _ in 0..<1000 {
       guard try schedule(number) else { return false }
+      if arrivals.count(where: { $0.actor == number && $0.isHandler }) > handlerCount {
+        faultedActors.insert(number)
+        return false
+      }
       do throws(PageFault) {
         _ = try hardware.processor.memoryUnit.translate(address, access)
         return true
@@ -96,7 +118,12 @@ extension KernelMachine {
         setRegister(.rip, Program.text)
         let event = ProcessorException(vector: 14, errorCode: error.code.rawValue, address: error.address)
         let goesOn = kernel.watch(.exception(event))
-        if goesOn { hardware.processor.eventEnded() } else { try advance() }
+        if goesOn {
+          hardware.processor.eventEnded()
+          try arrive(number)
+        } else {
+          try advance()
+        }
       }
     }
     throw Difference("the fault at \(hexadecimal(address)) comes again and again")

@@ -30,23 +30,41 @@ public final class KernelMachine: SimulatedSystem {
 
   /// The context of the thread that has the processor; nil: not known yet, ask `next()`.
   var current: UInt64?
-  /// Which process of the script a context belongs to.
+  /// Which thread of the script (`Actor`) a context belongs to, and the kernel's number of each.
   var contexts: [UInt64: Int] = [:]
+  var threadIdentifiers: [Int: Int32] = [:]
   /// The kernel's number of each process of the script.
   var identifiers: [Int: Int32] = [0: 1]
-  /// The number that the script gives to the child that is being made.
+  /// The number that the script gives to the child, or the thread, that is being made.
   var childBeingMade: Int?
-  /// The calls that processes of the script are in, and those that returned and were not asked for yet.
+  /// The calls that threads of the script are in, and those that returned and were not asked for yet.
   var pendingCalls: [Int: PendingCall] = [:]
   var returnedCalls: [Int: Observation] = [:]
   /// The second results of calls that have one.
   var secondResults: [Int: UInt64] = [:]
-  /// What blocked processes are doing.
+  /// What blocked threads are doing.
   var blockedOperations: [Int: Operation] = [:]
+  /// Who came to ring 3 during the step, and which of them have frames that were not read yet.
+  var arrivals: [Arrival] = []
+  var unreadFrames: [Int] = []
+  /// Whether everybody acts on what is due, at the end of a step.
+  var isSettling = false
+  /// The stack pointer of every thread, and registers that nothing changes between its calls.
+  var stackPointers: [Int: UInt64] = [:]
+  var knownRegisters: [Int: [(Register, UInt64)]] = [:]
+  /// Calls that are to be made again when the handler whose frame lies there has returned, and now.
+  var interruptedCalls: [Int: [UInt64: PendingCall]] = [:]
+  var callsToMakeAgain: Set<Int> = []
+  /// What those calls are.
+  var resumedOperations: [Int: Operation] = [:]
+  /// Threads whose access has been answered with a handler.
+  var faultedActors: Set<Int> = []
   /// Through which call the next one goes, if not directly, and which of its pointers point elsewhere.
   var indirection: SystemCallNumber?
   var places: [CallPointer: UInt64] = [:]
   var noise = SeededGenerator(seed: 0)
+  /// What the thread that is being made finds in its registers; nil: a child is being made.
+  var threadStart: ThreadStart?
   /// Whether processes act whenever the kernel lets them, so that a thread may turn up unannounced.
   var runsFreely = false
 
@@ -72,6 +90,8 @@ public final class KernelMachine: SimulatedSystem {
     try advance()
     guard let current else { throw Difference("the first process does not run") }
     contexts[current] = 0
+    threadIdentifiers[0] = kernel.inspectedProcesses.current?.identifier
+    stackPointers[0] = register(.rsp)
     for offset in [0, 8, 16, 32, 40] as [UInt64] where offset != 40 {
       if hardware.memory.word(at: current + offset) != 0 { throw Difference("a register is not zero at start") }
     }
@@ -113,18 +133,25 @@ public final class KernelMachine: SimulatedSystem {
   /// A context got the processor: known, or that of a child just made.
   private func meet(_ context: UInt64) throws(Difference) {
     current = context
-    if let number = contexts[context] {
-      try capture(number)
+    let actor = contexts[context]
+    if runsFreely {
+      if let actor { try capture(actor) { register($0) } }
       return
     }
+    let identifier = kernel.inspectedProcesses.current?.identifier
+    if let actor, threadIdentifiers[actor] == identifier { return try arrive(actor) }
     if contexts.isEmpty { return }
-    if runsFreely { return }
     guard let child = childBeingMade else { throw Difference("a thread runs that nobody made") }
     contexts[context] = child
+    threadIdentifiers[child] = identifier
     childBeingMade = nil
-    if register(.rax) != 0 || register(.rdx) != 1 || register(.rflags) & 1 != 0 {
+    if let start = threadStart {
+      threadStart = nil
+      try start.check(knownRegisters[start.maker] ?? []) { register($0) }
+    } else if register(.rax) != 0 || register(.rdx) != 1 || register(.rflags) & 1 != 0 {
       throw Difference("a child starts with the wrong result of fork")
     }
+    stackPointers[child] = register(.rsp)
   }
 
   private func idle(_ deadline: UInt64?) throws(Difference) {
@@ -194,6 +221,9 @@ public final class KernelMachine: SimulatedSystem {
     hardware.clock.advance(by: UInt64(10_000 + noise.number(below: 200_000)))
     try deliverInterrupts()
     if report != nil { return }
+    if let current, let actor = contexts[current], callsToMakeAgain.remove(actor) != nil {
+      return try enterForCall(actor)
+    }
     if noise.chance(oneIn: 3) {
       hardware.processor.memoryUnit.speculate()
       try tick()
@@ -204,66 +234,62 @@ public final class KernelMachine: SimulatedSystem {
     }
   }
 
-  /// Whether the kernel still knows the process as one that can run.
-  func isAlive(_ number: Int) -> Bool {
-    guard let identifier = identifiers[number] else { return childBeingMade == number }
-    guard let process = kernel.inspectedProcesses.process(identifier) else { return false }
-    return process.state == .running
+  /// Whether the kernel still knows the thread, and its process as one that can run.
+  func isAlive(_ actor: Int) -> Bool {
+    guard let identifier = identifiers[Actor.process(actor)] else { return childBeingMade == actor }
+    let processes = kernel.inspectedProcesses
+    guard let process = processes.process(identifier), process.state == .running else { return false }
+    guard let thread = threadIdentifiers[actor] else { return childBeingMade == actor }
+    return processes.thread(thread)?.process == process.slot
   }
 
-  /// Waits until a process that is ending has given back everything.
-  func settle(_ number: Int) throws(Difference) {
-    guard let identifier = identifiers[number] else { return }
+  /// Waits until a thread that ends is gone, and its process has given back everything if that ends.
+  func settle(_ actor: Int) throws(Difference) {
+    guard let identifier = identifiers[Actor.process(actor)] else { return }
     for _ in 0..<5000 {
       if report != nil { break }
       guard let process = kernel.inspectedProcesses.process(identifier), process.state != .zombie else { break }
-      if contexts.first(where: { $0.value == number })?.key == current {
+      if process.state == .running && !isAlive(actor) { break }
+      if current.map({ contexts[$0] == actor }) == true {
         // A signal acts when the thread is about to return to ring 3, at the latest after its next event.
         try tick()
       } else {
         try burnTime()
       }
     }
-    forget(number)
+    forget(actor)
   }
 
-  /// Waits for every process that a signal is about to end, or has ended already.
-  func settleDoomed() throws(Difference) {
-    for number in Set(contexts.values).sorted() where isDoomed(number) { try settle(number) }
-  }
-
-  private func isDoomed(_ number: Int) -> Bool {
-    guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier) else {
-      return true
-    }
-    switch process.state {
-    case .zombie, .exiting: return true
-    case .running:
-      let processes = kernel.inspectedProcesses
-      guard let thread = processes.firstThread(of: process), let signal = processes.fatalSignal(thread, process) else {
-        return false
-      }
-      return signal == .sigkill || !process.isStopped
-    }
-  }
-
-  /// Whether the process cannot go on before another does something.
-  func isBlocked(_ number: Int) -> Bool {
-    guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier),
-      let thread = kernel.inspectedProcesses.firstThread(of: process)
+  /// Whether the thread cannot go on before another does something.
+  func isBlocked(_ actor: Int) -> Bool {
+    let processes = kernel.inspectedProcesses
+    guard let identifier = threadIdentifiers[actor], let thread = processes.thread(identifier),
+      let process = processes[thread.process]
     else { return false }
     if process.isStopped { return true }
-    let scheduler = kernel.inspectedProcesses.scheduler
-    return scheduler.isParked(thread.slot, on: .child(ofSlot: process.slot.raw))
-      || scheduler.isParked(thread.slot, on: .consoleInput)
-      || scheduler.parkedChannel(thread.slot)?.isForPipe ?? false
+    guard let channel = processes.scheduler.parkedChannel(thread.slot), thread.signals.sleepEnd == .none else {
+      return false
+    }
+    if channel.comesByItself || channel.isTurn { return false }
+    if channel.isForChildren || channel == .consoleInput || channel.isForPipe { return true }
+    return switch thread.continuation {
+    case .process(.suspend), .process(.awaitSignal(nil)), .process(.suspension(UInt64.max)): true
+    case .file(.poll): thread.frame.value.polling.deadline == .max
+    case .process(.userSleep(.asleep)): thread.frame.value.userSleep.deadline == nil
+    default: false
+    }
   }
 
-  func forget(_ number: Int) {
-    contexts = contexts.filter { $0.value != number }
-    pendingCalls[number] = nil
-    returnedCalls[number] = nil
-    blockedOperations[number] = nil
+  func forget(_ actor: Int) {
+    contexts = contexts.filter { $0.value != actor }
+    threadIdentifiers[actor] = nil
+    pendingCalls[actor] = nil
+    returnedCalls[actor] = nil
+    blockedOperations[actor] = nil
+    stackPointers[actor] = nil
+    knownRegisters[actor] = nil
+    interruptedCalls[actor] = nil
+    callsToMakeAgain.remove(actor)
   }
 
   // MARK: Registers

@@ -21,10 +21,10 @@ public protocol SimulatedSystem: AnyObject {
   func problems(withContents: Bool) -> [String]
   /// Ends every process and says what is left behind.
   func shutDown() -> [String]
-  /// Whether the call that a process was blocked in has returned, unasked.
-  func hasReturned(_ process: Int) -> Bool
-  /// Waits for the call that a process is blocked in.
-  func finishBlocked(_ process: Int) throws(Difference) -> Observation
+  /// Whether the call that a thread (`Actor`) was blocked in has returned, unasked.
+  func hasReturned(_ actor: Int) -> Bool
+  /// Waits for the call that a thread is blocked in.
+  func finishBlocked(_ actor: Int) throws(Difference) -> Observation
   /// What the reference model has to know about the machine.
   var facts: SystemFacts { get }
 }

@@ -89,19 +89,20 @@ final class ModelProcess {
   /// The real user whose swap is reserved for the initial stack.
   var stackUser: UInt32 = 0
   var breakAddress = Program.dataEnd
-  var segmentBases: [UInt64] = [0, 0]
   var signals = ModelSignals()
+  /// Its threads, the oldest first; none once it has ended.
+  var threads = [ModelThread(number: 0)]
+  /// The thread whose step is looked at.
+  var thread: ModelThread
+  /// Whether it ever had several.
+  var hasHadThreads = false
   var usage = ModelUsage()
   var childUsage = ModelUsage()
-  /// Learnt from thr_self(2).
-  var threadIdentifier: UInt64?
   /// The timers of ktimer_create(2).
   var timers: Set<Int32> = []
   /// The nice value, and the level in the normal class.
   var niceness: Int32 = 0
   var level: UInt16 = 0
-  /// The call that it is blocked in.
-  var blocked: Operation?
 
   init(number: Int, identifier: Int32, parent: Int) {
     self.number = number
@@ -109,6 +110,7 @@ final class ModelProcess {
     self.parent = parent
     group = identifier
     session = identifier
+    thread = threads[0]
   }
 
   /// What fork(2) gives to a child.
@@ -116,6 +118,9 @@ final class ModelProcess {
     self.number = number
     self.identifier = identifier
     parent = other.number
+    group = other.group
+    session = other.session
+    thread = threads[0]
     descriptors = other.descriptors
     other.prepareInheritance()
     memory = other.inheritedMemory()
@@ -126,18 +131,19 @@ final class ModelProcess {
     credentials = other.credentials
     mask = other.mask
     limits = other.limits
-    group = other.group
-    session = other.session
     isTainted = other.isTainted
     niceness = other.niceness
     level = other.level
     stackByteCount = other.stackByteCount
     breakAddress = other.breakAddress
-    segmentBases = other.segmentBases
     signals.ignored = other.signals.ignored
-    signals.touched = other.signals.touched
-    signals.mask = other.signals.mask
-    signals.alternateStack = other.signals.alternateStack
+    signals.caught = other.signals.caught
+    signals.actions = other.signals.actions
+    thread.segmentBases = other.thread.segmentBases
+    thread.mask = other.thread.mask
+    thread.alternateStack = other.thread.alternateStack
+    thread.frames = other.thread.frames
+    thread.stackSlot = other.thread.stackSlot
   }
 
   /// What is to be copied to a child of a shared mapping is a private one from then on, in both.
@@ -169,7 +175,14 @@ final class ModelProcess {
   }
 
   /// Whether it can take a step.
-  var isRunnable: Bool { state == .running && blocked == nil && !signals.isStopped }
+  var isRunnable: Bool { state == .running && !signals.isStopped && threads.contains(where: \.isRunnable) }
+  /// Whether one of its threads is blocked.
+  var isBlocked: Bool { threads.contains { $0.blocked != nil } }
+  /// The calls that threads are blocked in.
+  var blockedCalls: [any SimulatedCall] { threads.compactMap { $0.blocked?.call } }
+
+  /// The thread with this number of the script.
+  func thread(_ number: Int) -> ModelThread? { threads.first { $0.number == number } }
 
   /// What counts for RLIMIT_AS, in bytes.
   var virtualByteCount: UInt64 { UInt64(memory.values.count { !$0.isGuard }) * 4096 + stackByteCount }

@@ -1,16 +1,14 @@
 // Signals, and what processes used, in the reference model.
 
-/// What signals have done to a process (only default actions and SIG_IGN).
+/// What signals have done to a process.
 struct ModelSignals {
   var ignored: Set<Int32> = []
-  /// Those whose action was ever set, with flags that are all clear: the others restart calls.
-  var touched: Set<Int32> = []
-  /// Posted, and held back or to a stopped process, which looks at them when it is continued; in their order.
+  /// Those that are caught.
+  var caught: Set<Int32> = []
+  /// What was asked for, of every signal whose action was ever set.
+  var actions: [Int32: ModelAction] = [:]
+  /// Posted to the process, and held back or to a stopped process, which looks at them when it is continued; in their order.
   var queue: [ModelSignal] = []
-  /// Held back (sigprocmask(2)).
-  var mask: Set<Int32> = []
-  /// The stack that sigaltstack(2) has set: address, size, flags.
-  var alternateStack: [UInt64] = [0, 0, 4]
   var isStopped = false
   var stopSignal: Int32 = 0
   var stopIsUnreported = false
@@ -18,15 +16,6 @@ struct ModelSignals {
 
   /// The signals of the queue.
   var pending: Set<Int32> { Set(queue.map(\.number)) }
-  /// Those of them that are not held back.
-  var due: Set<Int32> { pending.subtracting(mask) }
-
-  /// Takes the first instance of the lowest of some signals out of the queue.
-  mutating func take(_ set: Set<Int32>) -> ModelSignal? {
-    guard let number = pending.intersection(set).min(), let index = queue.firstIndex(where: { $0.number == number })
-    else { return nil }
-    return queue.remove(at: index)
-  }
 
   /// The two words of a sigset_t.
   static func words(of set: Set<Int32>) -> [UInt64] {
@@ -55,6 +44,8 @@ struct ModelSignal {
   var sender: Int32 = 0
   var user: UInt32 = 0
   var value: UInt64 = 0
+  /// The address of an access that faulted.
+  var address: UInt64 = 0
 }
 
 /// What a process used, as far as the model knows: at least this, and exactly this if `isExact`.
@@ -63,13 +54,16 @@ struct ModelUsage {
   /// at a time in KiB.
   var values: [UInt64] = [0, 0, 0, 0, 0, 0]
   var isExact = true
+  /// Handlers that ran, which is known always.
+  var signalCount: UInt64 = 0
   /// By how much the user time may differ from the sum of rounded times.
   var roundingMicroseconds: UInt64 = 0
 
   /// Reads `struct rusage`; the fields that nothing is counted in must be zero.
   init(decoding bytes: [UInt8]) throws(Difference) {
     let counted = [64, 72, 128, 136, 32]
-    for offset in stride(from: 16, to: 144, by: 8) where !counted.contains(offset) {
+    signalCount = littleEndian(bytes, 120)
+    for offset in stride(from: 16, to: 144, by: 8) where !counted.contains(offset) && offset != 120 {
       if littleEndian(bytes, offset) != 0 { throw Difference("rusage has \(littleEndian(bytes, offset)) at \(offset)") }
     }
     values = [littleEndian(bytes, 0) * 1_000_000 + littleEndian(bytes, 8)] + counted.map { littleEndian(bytes, $0) }
@@ -79,6 +73,9 @@ struct ModelUsage {
 
   /// Checks a usage that was told against what is known, and takes it over.
   mutating func learn(_ told: ModelUsage) throws(Difference) {
+    if told.signalCount != signalCount {
+      throw Difference("\(told.signalCount) handlers are said to have run, expected \(signalCount)")
+    }
     for index in values.indices {
       let slack = index == 0 ? roundingMicroseconds : 0
       if told.values[index] < values[index] || isExact && told.values[index] > values[index] + slack {
@@ -93,6 +90,7 @@ struct ModelUsage {
   mutating func add(_ child: ModelUsage) {
     for index in 0..<5 { values[index] += child.values[index] }
     values[5] = max(values[5], child.values[5])
+    signalCount += child.signalCount
     roundingMicroseconds += 1
   }
 }

@@ -87,12 +87,17 @@ extension ReferenceModel {
   func threadIdentifier(_ process: ModelProcess) throws(Difference) -> Expectation {
     if !reaches(process, .output, 8, write: true) { return .error(.efault) }
     let value = littleEndian(try output(.output, 8), 0)
-    let isNew = process.threadIdentifier == nil
-    let isTaken = processes.values.contains { $0 !== process && $0.threadIdentifier == value }
-    if value <= 100_000 || value > UInt64(Int32.max) || isTaken || !isNew && process.threadIdentifier != value {
-      throw Difference("thr_self gave \(value)")
-    }
-    process.threadIdentifier = value
+    try learn(identifier: value, of: process.thread)
     return .value(0)
+  }
+
+  /// The kernel tells the identifier of a thread.
+  func learn(identifier: UInt64, of thread: ModelThread) throws(Difference) {
+    let isTaken = processes.values.contains { $0.threads.contains { $0 !== thread && $0.identifier == identifier } }
+    let isOther = thread.identifier.map { $0 != identifier } ?? false
+    if identifier <= 100_000 || identifier > UInt64(Int32.max) || isTaken || isOther {
+      throw Difference("the identifier of a thread is \(identifier)")
+    }
+    thread.identifier = identifier
   }
 }

@@ -170,7 +170,7 @@ extension ReferenceModel {
     _ process: ModelProcess, _ file: ModelFile, _ own: ModelPipeEnd, _ pieces: [ModelPiece], _ byteCount: Int
   ) -> Expectation {
     guard let end = own.peer else {
-      post(ModelSignal(number: 13, code: 0x10006), to: process, isItsOwn: true)
+      post(ModelSignal(number: 13, code: 0x10006), to: process, process.thread, isItsOwn: true)
       return process.state == .running ? .error(.epipe) : .ended
     }
     if byteCount > 0 {

@@ -36,7 +36,7 @@ extension ReferenceModel {
     process.state = .zombie(status.rawValue)
     process.descriptors = [:]
     process.memory = [:]
-    process.blocked = nil
+    process.threads = []
     process.signals.isStopped = false
     // SIG_IGN for SIGCHLD: nobody wants the status.
     for child in processes.values where child.parent == process.number {
@@ -67,12 +67,21 @@ extension ReferenceModel {
     process.stackByteCount = stackByteCount
     process.stackUser = user
     process.breakAddress = Program.dataEnd
-    process.segmentBases = [0, 0]
     process.hasExecuted = true
     process.timers = []
     // Of what is ignored, only the ends of children are not any more.
     process.signals.ignored.remove(20)
-    process.signals.alternateStack = [0, 0, 4]
+    for signal in process.signals.caught {
+      process.signals.actions[signal]?.flags &= ~0x40
+      if ModelSignals.harmless.contains(signal) { discard([signal], of: process) }
+    }
+    process.signals.caught = []
+    let thread = process.thread
+    thread.segmentBases = [0, 0]
+    thread.alternateStack = [0, 0, 4]
+    thread.frames = []
+    thread.stackSlot = 0
+    process.threads = [thread]
     let who = process.credentials
     if who.realUser == who.effectiveUser && who.realGroup == who.effectiveGroup { process.isTainted = false }
     process.credentials.savedUser = who.effectiveUser
@@ -144,7 +153,12 @@ extension ReferenceModel {
   private func take(_ child: ModelProcess, _ options: UInt32, _ told: ModelUsage?, _ process: ModelProcess) {
     if options & 8 != 0 { return }
     if case .zombie = child.state {
-      if let told { process.childUsage.add(told) } else { process.childUsage.isExact = false }
+      if let told {
+        process.childUsage.add(told)
+      } else {
+        process.childUsage.isExact = false
+        process.childUsage.signalCount += child.usage.signalCount + child.childUsage.signalCount
+      }
       processes[child.number] = nil
     } else if options & 2 != 0 && child.signals.isStopped && child.signals.stopIsUnreported {
       child.signals.stopIsUnreported = false
@@ -153,15 +167,27 @@ extension ReferenceModel {
     }
   }
 
-  /// Whether the call that a process is blocked in goes on now.
+  /// Whether the call that a thread is blocked in goes on now.
   func isReady(_ process: ModelProcess) -> Bool {
-    if process.signals.isStopped { return false }
-    switch process.blocked?.call {
+    let thread = process.thread
+    guard !process.signals.isStopped, let operation = thread.blocked else { return false }
+    return thread.sleepEnd != .none || isSatisfied(process, thread, operation)
+  }
+
+  /// Whether what a call waits for is there.
+  func isSatisfied(_ process: ModelProcess, _ thread: ModelThread, _ operation: Operation) -> Bool {
+    switch operation.call {
     case let wait as WaitCall:
       return children(of: process, wait.target).isEmpty || !reporting(to: process, wait.target, wait.options).isEmpty
     case let read as ReadCall:
       guard let end = process.file(read.descriptor)?.pipe else { return !consoleInput.isEmpty }
       return !end.bytes.isEmpty || end.peer == nil
+    case is WordWaitCall: return thread.isWoken
+    case let poll as PollCall: return !poll.waits(self, process)
+    case let call as ThreadSuspensionCall where call.isEndless: return thread.hasWake
+    case is TakeSignalCall:
+      return !process.signals.pending.union(thread.pending).isDisjoint(with: thread.awaited)
+    case is SuspendCall: return false
     default: return true
     }
   }

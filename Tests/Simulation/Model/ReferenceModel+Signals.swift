@@ -2,7 +2,7 @@
 import ABI
 
 extension ReferenceModel {
-  private func maySend(_ signal: Int32, from sender: ModelProcess, to target: ModelProcess) -> Bool {
+  func maySend(_ signal: Int32, from sender: ModelProcess, to target: ModelProcess) -> Bool {
     let from = sender.credentials
     let to = target.credentials
     if sender === target || from.effectiveUser == 0 { return true }
@@ -40,38 +40,61 @@ extension ReferenceModel {
       to: target, isItsOwn: target === sender)
   }
 
-  /// Posts a signal, and does what follows.
-  func post(_ signal: ModelSignal, to target: ModelProcess, isItsOwn: Bool) {
+  /// Posts a signal to a process, or to one of its threads, and does what follows (spec signals.md section 1.6).
+  func post(_ signal: ModelSignal, to target: ModelProcess, _ thread: ModelThread? = nil, isItsOwn: Bool) {
     let number = signal.number
     guard target.state == .running else { return }
-    let isHarmless = ModelSignals.harmless.contains(number) && number != 19
+    let isCaught = target.signals.caught.contains(number)
+    let isHarmless = ModelSignals.harmless.contains(number) && number != 19 && !isCaught
     if (isHarmless || target.signals.ignored.contains(number) && number != 19) && number != 9 && number != 17 { return }
     // Process 1 is spared what others send.
-    if target.number == 0 && !isItsOwn {
+    if target.number == 0 && !isItsOwn && !isCaught {
       if number == 19 { resume(target, tells: true) }
       return
     }
-    if number == 19 { target.signals.queue.removeAll { ModelSignals.stopping.contains($0.number) } }
+    if number == 19 { discard(ModelSignals.stopping, of: target) }
     if ModelSignals.stopping.contains(number) {
-      target.signals.queue.removeAll { $0.number == 19 }
+      discard([19], of: target)
       target.signals.continuationIsUnreported = false
-      if number != 17 && isOrphaned(target.group) { return }
+      if !isCaught && number != 17 && isOrphaned(target.group) { return }
     }
-    if target.signals.mask.contains(number) {
-      target.signals.queue.append(signal)
-      if number == 19 { resume(target, tells: true) }
+    let decider = thread ?? decidingThread(number, target)
+    func enqueue() { if let thread { thread.queue.append(signal) } else { target.signals.queue.append(signal) } }
+    if number == 9 {
+      _ = exit(target, .terminated(.sigkill))
     } else if number == 19 {
+      if isCaught || decider.holdsBack(19) || decider.awaited.contains(19) { enqueue() }
+      let wasStopped = target.signals.isStopped
       resume(target, tells: true)
-    } else if ModelSignals.stopping.contains(number) {
+      if !wasStopped && isCaught && !decider.holdsBack(19) { endSleep(of: decider, number, target) }
+    } else if decider.awaited.contains(number) {
+      enqueue()
+    } else if decider.holdsBack(number) {
+      enqueue()
+    } else if !isCaught && ModelSignals.stopping.contains(number) {
       stop(target, number)
-    } else if number == 9 || !target.signals.isStopped {
-      _ = exit(target, .terminated(Signal(rawValue: number)))
+    } else if target.signals.isStopped {
+      enqueue()
+    } else if isCaught {
+      enqueue()
+      endSleep(of: decider, number, target)
     } else {
-      target.signals.queue.append(signal)
+      _ = exit(target, .terminated(Signal(rawValue: number)))
     }
   }
 
-  private func stop(_ target: ModelProcess, _ signal: Int32) {
+  /// The thread whose mask decides what becomes of a signal for a process.
+  private func decidingThread(_ number: Int32, _ target: ModelProcess) -> ModelThread {
+    if target === acting, !target.thread.holdsBack(number) { return target.thread }
+    return target.threads.first { !$0.holdsBack(number) } ?? target.threads[0]
+  }
+
+  func discard(_ signals: Set<Int32>, of target: ModelProcess) {
+    target.signals.queue.removeAll { signals.contains($0.number) }
+    for thread in target.threads { thread.queue.removeAll { signals.contains($0.number) } }
+  }
+
+  func stop(_ target: ModelProcess, _ signal: Int32) {
     guard !target.signals.isStopped else { return }
     target.signals.isStopped = true
     target.signals.stopSignal = signal
@@ -79,15 +102,13 @@ extension ReferenceModel {
     target.signals.continuationIsUnreported = false
   }
 
-  /// A process looks at the signals that are due, the lowest first.
+  /// A process looks at the signals that are due.
   private func look(_ target: ModelProcess) {
-    while target.state == .running, !target.signals.isStopped, let signal = target.signals.take(target.signals.due) {
-      let number = signal.number
-      if target.signals.ignored.contains(number) || ModelSignals.harmless.contains(number) { continue }
-      if ModelSignals.stopping.contains(number) {
-        if number == 17 || !isOrphaned(target.group) { stop(target, number) }
+    for thread in target.threads where target.state == .running && !target.signals.isStopped {
+      if thread.blocked.map({ interruption(of: $0) != .none }) == true {
+        lookInCall(target, thread)
       } else {
-        _ = exit(target, .terminated(Signal(rawValue: number)))
+        cross(target, thread)
       }
     }
   }
@@ -99,17 +120,18 @@ extension ReferenceModel {
     _ process: ModelProcess, _ how: Int32, _ set: Set<Int32>?, _ wantsOld: Bool
   ) throws(Difference) -> Expectation {
     if set != nil && !reaches(process, .input, 16, write: false) { return .error(.efault) }
-    let old = process.signals.mask
+    let thread = process.thread
+    let old = thread.mask
     if let set {
       switch how {
-      case 1: process.signals.mask.formUnion(set)
-      case 2: process.signals.mask.subtract(set)
-      case 3: process.signals.mask = set
+      case 1: thread.mask.formUnion(set)
+      case 2: thread.mask.subtract(set)
+      case 3: thread.mask = set
       default: return .error(.einval)
       }
-      process.signals.mask.subtract([9, 17])
+      thread.mask.subtract([9, 17])
     }
-    look(process)
+    cross(process, thread)
     if process.state != .running { return .ended }
     if process.signals.isStopped { return .blocked }
     guard wantsOld else { return .value(0) }
@@ -121,7 +143,7 @@ extension ReferenceModel {
   /// sigpending(2)
   func pendingSignals(_ process: ModelProcess) throws(Difference) -> Expectation {
     if !reaches(process, .output, 16, write: true) { return .error(.efault) }
-    try checkSet("what is pending", process.signals.pending)
+    try checkSet("what is pending", process.signals.pending.union(process.thread.pending))
     return .value(0)
   }
 
@@ -131,14 +153,18 @@ extension ReferenceModel {
     for index in 0..<2 { try check(name, bytes, 8 * index, 8, words[index]) }
   }
 
-  /// sigtimedwait(2) and its like, which never wait in scripts: a signal is there, or the time is over at once.
+  /// sigtimedwait(2) and its like: a signal is there, or the time is over at once; without a time it waits.
   func takeSignal(
     _ process: ModelProcess, _ set: Set<Int32>, _ nanoseconds: Int64?, isPlain: Bool
   ) throws(Difference) -> Expectation {
     if nanoseconds != nil && !reaches(process, .second, 16, write: false) { return .error(.efault) }
     if !reaches(process, .input, 16, write: false) { return .error(.efault) }
-    guard let signal = process.signals.take(set.subtracting([9, 17])) else {
-      guard let nanoseconds else { return .anything }
+    process.thread.awaited = []
+    guard let signal = take(set.subtracting([9, 17]), process, process.thread) else {
+      guard let nanoseconds else {
+        process.thread.awaited = set.subtracting([9, 17])
+        return .blocked
+      }
       return .error(nanoseconds < 0 || nanoseconds >= 1_000_000_000 ? .einval : .eagain)
     }
     let byteCount = isPlain ? 4 : 80
@@ -176,11 +202,13 @@ extension ReferenceModel {
     _ process: ModelProcess, _ stack: [UInt64]?, _ wantsOld: Bool
   ) throws(Difference) -> Expectation {
     if stack != nil && !reaches(process, .input, 24, write: false) { return .error(.efault) }
-    let old = process.signals.alternateStack
+    let thread = process.thread
+    let old = [thread.alternateStack[0], thread.alternateStack[1], thread.stackFlags]
     if let stack {
+      if old[2] == 1 { return .error(.eperm) }
       if stack[2] & ~4 != 0 { return .error(.einval) }
       if stack[2] == 0 && stack[1] < 2048 { return .error(.enomem) }
-      process.signals.alternateStack = stack[2] == 0 ? stack : [old[0], old[1], 4]
+      thread.alternateStack = stack[2] == 0 ? stack : [old[0], old[1], 4]
     }
     guard wantsOld else { return .value(0) }
     if !reaches(process, .output, 24, write: true) { return .error(.efault) }
@@ -190,7 +218,7 @@ extension ReferenceModel {
   }
 
   /// Whether nobody in the session outside a group is the parent of a member. Process 1 counts as somebody's child.
-  private func isOrphaned(_ group: Int32) -> Bool {
+  func isOrphaned(_ group: Int32) -> Bool {
     processes.values.allSatisfy { member in
       guard member.group == group, member.state == .running else { return true }
       if member.number == 0 { return false }
@@ -207,31 +235,49 @@ extension ReferenceModel {
     if !tells { return }
     target.signals.continuationIsUnreported = true
     look(target)
+    // Who slept looks again at what it waited for.
+    guard target.state == .running, !target.signals.isStopped else { return }
+    for thread in target.threads {
+      if let first = due(target, thread).intersection(target.signals.caught).min() {
+        endSleep(of: thread, first, target)
+      }
+    }
   }
 
-  /// sigaction(2) with SIG_DFL and SIG_IGN.
+  /// sigaction(2)
   func signalAction(
-    _ process: ModelProcess, _ signal: Int32, _ handler: UInt64?, _ wantsOld: Bool
+    _ process: ModelProcess, _ signal: Int32, _ new: ModelAction?, _ wantsOld: Bool
   ) throws(Difference) -> Expectation {
-    if handler != nil && !reaches(process, .input, 32, write: false) { return .error(.efault) }
+    if new != nil && !reaches(process, .input, 32, write: false) { return .error(.efault) }
     if signal <= 0 || signal > 128 { return .error(.einval) }
-    let old: UInt64 = process.signals.ignored.contains(signal) ? 1 : 0
-    let oldFlags: UInt64 = process.signals.touched.contains(signal) ? 0 : 2
-    if let handler {
-      if handler != 0 && (signal == 9 || signal == 17) { return .error(.einval) }
-      process.signals.touched.insert(signal)
+    if let new, new.handler > 1, new.flags & ~0x7F != 0 { return .error(.einval) }
+    var old = process.signals.actions[signal] ?? ModelAction(handler: 0, flags: 2, mask: [])
+    let isCaught = process.signals.caught.contains(signal)
+    if !isCaught { old.handler = process.signals.ignored.contains(signal) ? 1 : 0 }
+    // Those of SIGCHLD alone.
+    old.flags &= signal == 20 ? 0x7F : 0x57
+    if var new {
+      if new.handler != 0 && (signal == 9 || signal == 17) { return .error(.einval) }
+      new.mask.subtract([9, 17])
+      if new.handler <= 1 { new.flags &= ~0x40 }
+      process.signals.actions[signal] = new
+      process.signals.caught.remove(signal)
+      process.signals.ignored.remove(signal)
+      if new.handler == 1 { process.signals.ignored.insert(signal) }
+      if new.handler > 1 { process.signals.caught.insert(signal) }
       // What is of no interest any more goes, pending or not.
-      if handler == 1 || ModelSignals.harmless.contains(signal) {
-        process.signals.queue.removeAll { $0.number == signal }
+      if new.handler == 1 || new.handler == 0 && ModelSignals.harmless.contains(signal) {
+        discard([signal], of: process)
       }
-      if handler == 1 { process.signals.ignored.insert(signal) } else { process.signals.ignored.remove(signal) }
     }
     if wantsOld {
       if !reaches(process, .output, 32, write: true) { return .error(.efault) }
       let bytes = try output(.output, 32)
-      try check("sa_handler", bytes, 0, 8, old)
-      try check("sa_flags", bytes, 8, 8, oldFlags)
-      for offset in [16, 24] { try check("sa_mask", bytes, offset, 8, 0) }
+      try check("sa_handler", bytes, 0, 8, old.handler)
+      try check("sa_flags", bytes, 8, 4, UInt64(old.flags))
+      for (index, word) in ModelSignals.words(of: old.mask).enumerated() {
+        try check("sa_mask", bytes, 12 + 8 * index, 8, word)
+      }
     }
     return .value(0)
   }

@@ -43,6 +43,7 @@ extension ReferenceModel {
     if who < -1 || who > 1 { return .error(.einval) }
     if !reaches(process, .output, 144, write: true) { return .error(.efault) }
     let told = try ModelUsage(decoding: output(.output, 144))
+    if who == 1 && process.hasHadThreads { return .value(0) }
     if who == -1 {
       try process.childUsage.learn(told)
     } else {
@@ -64,7 +65,9 @@ extension ReferenceModel {
     let value = littleEndian(bytes, 0) * 1_000_000_000 + littleEndian(bytes, 8)
     let offset = [0, 9, 10, 13].contains(identifier) ? 0 : SimulatedClock.realTimeAtStart
     var earliest = now.earliest - offset
-    if [1, 2, 14, 15].contains(identifier) { earliest = process.usage.values[0] * 1000 }
+    if [1, 2, 14, 15].contains(identifier) {
+      earliest = identifier == 14 && process.hasHadThreads ? 0 : process.usage.values[0] * 1000
+    }
     if identifier == 13 {
       earliest -= earliest % 1_000_000_000
       if value % 1_000_000_000 != 0 { throw Difference("CLOCK_SECOND shows \(value)") }

@@ -55,6 +55,10 @@ public final class ReferenceModel {
   var refusalCount = 0
   /// What the operation gave.
   var observed = Observation.ended
+  /// Who makes the call that is looked at.
+  var acting: ModelProcess?
+  /// How often a thread fell asleep on a word.
+  var sleepCount = 0
   let facts: SystemFacts
   /// Which swap devices are in use.
   var swapIsInUse: [Bool]
@@ -85,6 +89,11 @@ public final class ReferenceModel {
     processes.values.filter { $0.state == .running }.sorted { $0.number < $1.number }
   }
 
+  /// The threads that are blocked, of processes in the order of their numbers.
+  var blockedThreads: [(ModelProcess, ModelThread)] {
+    running.flatMap { process in process.threads.filter { $0.blocked != nil }.map { (process, $0) } }
+  }
+
   /// The processes that can take a step.
   var runnable: [ModelProcess] { running.filter(\.isRunnable) }
 
@@ -93,6 +102,10 @@ public final class ReferenceModel {
     guard let process = processes[number] else { throw Difference("no process \(number) in the model") }
     places = [:]
     self.observed = observed
+    acting = process
+    defer { acting = nil }
+    let thread = process.thread
+    let hasOthers = process.threads.count > 1
     let expected = try expectation(operation, process, observed)
     places = [:]
     switch (expected, observed) {
@@ -104,16 +117,24 @@ public final class ReferenceModel {
         throw Difference("byte \(at) is \(at < got.count ? String(got[at]) : "missing"), expected \(wanted[at])")
       }
     case (.ended, .ended): return
-    case (.blocked, .blocked): process.blocked = operation
+    case (.handled, .handled): return
+    // Another thread ends the process in its own turn, when the call may have returned.
+    case (.ended, .value(0)) where hasOthers && process.state != .running: return
+    case (.blocked, .blocked):
+      // What sigreturn(2) went on with, or the call itself.
+      thread.blocked = thread.resumed ?? operation
+      thread.resumed = nil
     default: throw Difference("got \(observed), expected \(expected)")
     }
   }
 
-  /// Checks what a call gave that a process had been blocked in.
+  /// Checks what a call gave that a thread had been blocked in.
   func complete(_ process: ModelProcess, _ observed: Observation) throws(Difference) {
-    guard let operation = process.blocked else { throw Difference("process \(process.number) was not blocked") }
-    process.blocked = nil
-    if operation.call is KillCall || operation.call is QueueSignalCall {
+    let thread = process.thread
+    guard let operation = thread.blocked else { throw Difference("process \(process.number) was not blocked") }
+    if try isInterrupted(process, thread, operation, observed) { return }
+    thread.blocked = nil
+    if operation.call is KillCall || operation.call is QueueSignalCall || operation.call is ThreadSignalCall {
       // It had stopped itself, and goes on now.
       if observed != .value(0) { throw Difference("got \(observed), expected 0") }
       return
@@ -128,7 +149,7 @@ public final class ReferenceModel {
     try apply(operation, by: process.number, observed)
   }
 
-  private func expectation(
+  func expectation(
     _ operation: Operation, _ process: ModelProcess, _ observed: Observation
   ) throws(Difference) -> Expectation {
     switch operation {
@@ -182,7 +203,7 @@ public final class ReferenceModel {
       // It leaves the marks of a load.
       _ = process.load(address, 1)
       return .value(0)
-    case .signal(let signal, _): return exit(process, .terminated(Signal(rawValue: signal)))
+    case .signal(let signal, let code): return fault(process, signal, code, address, error: 16)
     case .open: return .anything
     }
   }
@@ -192,7 +213,7 @@ public final class ReferenceModel {
   ) -> Expectation {
     switch process.access(address, byteCount, write: write) {
     case .fine: return effect()
-    case .signal(let signal, _): return exit(process, .terminated(Signal(rawValue: signal)))
+    case .signal(let signal, let code): return fault(process, signal, code, address, error: write ? 2 : 0)
     case .open: return .anything
     }
   }
@@ -204,6 +225,8 @@ enum Expectation {
   case error(Errno)
   case bytes([UInt8])
   case ended
+  /// A handler begins in its place.
+  case handled
   /// The call waits.
   case blocked
   /// Checked already.

@@ -97,6 +97,8 @@ extension FailurePoint: Codable {
 public struct ScriptStep: Equatable, Sendable, Codable {
   /// The process that does it; 0 is process 1.
   public var process: Int
+  /// Which of its threads; 0 is the one it began with.
+  public var thread = 0
   /// What it does.
   public var operation: Operation
   /// What the machine does around it (ticks, evictions, speculation) is drawn from this.
@@ -105,9 +107,12 @@ public struct ScriptStep: Equatable, Sendable, Codable {
   public var failure: InjectedFailure?
 
   /// A step.
-  public init(_ process: Int, _ operation: Operation, noise: UInt64 = 0, failure: InjectedFailure? = nil) {
+  public init(
+    _ process: Int, thread: Int = 0, _ operation: Operation, noise: UInt64 = 0, failure: InjectedFailure? = nil
+  ) {
     self.failure = failure
     self.process = process
+    self.thread = thread
     self.operation = operation
     self.noise = noise
   }
@@ -115,8 +120,10 @@ public struct ScriptStep: Equatable, Sendable, Codable {
 
 extension ScriptStep {
   /// A step that is a system call.
-  init(_ process: Int, _ call: any SimulatedCall, noise: UInt64 = 0, failure: InjectedFailure? = nil) {
-    self.init(process, .call(call), noise: noise, failure: failure)
+  init(
+    _ process: Int, thread: Int = 0, _ call: any SimulatedCall, noise: UInt64 = 0, failure: InjectedFailure? = nil
+  ) {
+    self.init(process, thread: thread, .call(call), noise: noise, failure: failure)
   }
 }
 
@@ -132,6 +139,8 @@ public enum Observation: Equatable, Sendable {
   case ended
   /// The call waits for another process, for input, or to be continued.
   case blocked
+  /// A handler has begun in the place of the access, or before the call begins anew.
+  case handled
 }
 
 extension Operation {
@@ -199,6 +208,7 @@ extension ScriptStep {
     // What reflection prints is nearly source already.
     let text = operation.source.replacing("Optional(", with: "(").replacing(/Simulation\.[A-Za-z]+\./, with: ".")
     let failing = failure.map { ", failure: InjectedFailure(.\($0.point), number: \($0.number))" } ?? ""
-    return "  ScriptStep(\(process), \(text), noise: \(noise)\(failing)),"
+    let who = thread == 0 ? "\(process)" : "\(process), thread: \(thread)"
+    return "  ScriptStep(\(who), \(text), noise: \(noise)\(failing)),"
   }
 }

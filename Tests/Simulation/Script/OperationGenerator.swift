@@ -19,8 +19,11 @@ struct OperationGenerator {
   var pageableFrameCount = 0
   /// One step in this many has something fail; 0: none.
   var failsOneIn = 0
+  /// Whether processes have several threads, and handlers.
+  var catchesSignals = false
   /// The number that the script gives to the next child.
   private(set) var nextProcess = 1
+  private var nextThread = 1
   private var pagesInUse = 0
   private var stepCount = 0
 
@@ -31,11 +34,21 @@ struct OperationGenerator {
   /// The next steps are for a fresh machine.
   mutating func startMachine() {
     nextProcess = 1
+    nextThread = 1
     stepCount = 0
+  }
+
+  /// The number that the script gives to a thread.
+  mutating func takeThreadNumber() -> Int {
+    nextThread += 1
+    return nextThread - 1
   }
 
   /// A step of `process`, or nil when the draw came out as something that the specification leaves open.
   mutating func step(_ model: ReferenceModel, _ process: ModelProcess) -> ScriptStep? {
+    if process.threads.count > 1, let thread = random.pick(process.threads.filter(\.isRunnable)) {
+      process.thread = thread
+    }
     stepCount += 1
     if stepCount % 8 == 1 { pagesInUse = model.contentPageCount }
     guard var operation = operation(model, process) else { return nil }
@@ -45,7 +58,8 @@ struct OperationGenerator {
     if model.endsProcess(operation, process), process.number == 0 || !random.chance(oneIn: 25) { return nil }
     if operation.call is ForkCall { nextProcess += 1 }
     return ScriptStep(
-      process.number, operation, noise: random.next(), failure: failure(operation, model, process))
+      process.number, thread: process.thread.number, operation, noise: random.next(),
+      failure: failure(operation, model, process))
   }
 
   /// Now and then something fails; process 1 is spared what would end it, and so are those who wait for others.
@@ -55,9 +69,11 @@ struct OperationGenerator {
     guard failsOneIn > 0, random.chance(oneIn: failsOneIn), let point = random.pick(FailurePoint.allCases) else {
       return nil
     }
-    if point.isTransfer && (process.number == 0 || !random.chance(oneIn: 8)) { return nil }
+    // What cannot be stored for a handler is the end of its process.
+    let hasHandlers = process.threads.count > 1 || !process.thread.frames.isEmpty || !process.signals.caught.isEmpty
+    if point.isTransfer && (process.number == 0 || hasHandlers || !random.chance(oneIn: 8)) { return nil }
     if case .misplaced = operation { return nil }
-    if model.running.contains(where: { $0.blocked != nil }) { return nil }
+    if model.running.contains(where: \.isBlocked) { return nil }
     // A pipe that cannot grow says nothing, and a console tells how far it got.
     if let write = operation.call as? WriteCall, process.file(write.descriptor)?.pipe != nil { return nil }
     if let vector = operation.call as? VectorCall, let file = process.file(vector.descriptor),
@@ -69,6 +85,7 @@ struct OperationGenerator {
   }
 
   private mutating func operation(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
+    if let call = handling(model, process) { return .call(call) }
     if let call = reserving(model, process) { return .call(call) }
     if drawsEveryCall && random.chance(oneIn: 2) { return various(model, process) }
     if pagesInUse > pageBudget * 5 / 4 || pagesInUse > pageBudget && random.chance(oneIn: 2) {
@@ -120,8 +137,10 @@ struct OperationGenerator {
 
   /// Those who are stopped, or wait for input, are not left alone for long.
   private mutating func rescue(_ model: ReferenceModel, _ process: ModelProcess) -> Operation? {
-    let reader = model.running.first { $0.blocked?.call is ReadCall }
-    if let reader, let read = reader.blocked?.call as? ReadCall, let end = reader.file(read.descriptor)?.pipe {
+    let reader = model.running.first { $0.blockedCalls.contains { $0 is ReadCall } }
+    if let reader, let read = reader.blockedCalls.lazy.compactMap({ $0 as? ReadCall }).first,
+      let end = reader.file(read.descriptor)?.pipe
+    {
       guard random.chance(oneIn: 4) else { return nil }
       let writer = process.descriptors.first { $0.value.file.pipe != nil && $0.value.file.pipe === end.peer }
       if let writer {
@@ -135,6 +154,33 @@ struct OperationGenerator {
     let stopped = model.running.filter(\.signals.isStopped)
     guard random.chance(oneIn: 8), let target = random.pick(stopped) else { return nil }
     return .call(KillCall(target: .process(target.number), signal: random.chance(oneIn: 12) ? 9 : 19))
+  }
+
+  /// Handlers return some time, and so do those who wait for another thread.
+  private mutating func handling(_ model: ReferenceModel, _ process: ModelProcess) -> (any SimulatedCall)? {
+    guard catchesSignals else { return nil }
+    let depth = process.thread.frames.count
+    if depth > 0 && random.chance(oneIn: depth > 3 ? 1 : 8) { return SignalReturnCall.draw(&self, model, process) }
+    guard random.chance(oneIn: 12), let (other, thread) = random.pick(model.blockedThreads) else { return nil }
+    switch thread.blocked?.call {
+    case let call as WordWaitCall where other === process || call.operation != 15:
+      return WordWakeCall(operation: call.operation == 15 ? 16 : 3, address: call.address, count: 1)
+    case is ThreadSuspensionCall where other === process: return WakeThreadCall(thread: thread.number)
+    case let call as PollCall where random.chance(oneIn: 2):
+      let ends = call.entries.compactMap { other.file($0.descriptor)?.pipe }
+      let writer = process.descriptors.first { _, entry in
+        ends.contains { $0 === entry.file.pipe?.peer }
+      }
+      return writer.map { WriteCall(descriptor: $0.key, address: Program.buffer, byteCount: 10 + process.number) }
+    case is PollCall, is SuspendCall, is TakeSignalCall, is WordWaitCall, is ThreadSuspensionCall, is WaitCall,
+      is ReadCall:
+      let awaited = thread.awaited.union(other.signals.caught.subtracting(thread.mask)).subtracting([19])
+      let signal = random.pick(awaited.sorted()) ?? (random.chance(oneIn: 10) ? 9 : 0)
+      return random.chance(oneIn: 2)
+        ? ThreadSignalCall(process: other.number, thread: thread.number, signal: signal, tellsProcess: true)
+        : KillCall(target: .process(other.number), signal: signal)
+    default: return nil
+    }
   }
 
   /// Whether there may be another process.

@@ -1,6 +1,8 @@
 // The program that scripted processes run: one page of text that is never really executed, and a data segment that the
 // driver uses for paths, structures and buffers.
 
+import ABI
+
 /// The program's layout and its executable file.
 public enum Program {
   /// The first byte of the text, and the entry point. The "instruction" there is a system call.
@@ -21,6 +23,20 @@ public enum Program {
   public static let buffer = data + 4096
   /// The end of the data segment, where `break` begins.
   public static let dataEnd = data + dataPageCount * 4096
+  /// Where words are that threads wait for.
+  static let words = buffer + 5 * 4096
+  /// Stacks of further threads, from 1 on, in what is there of the initial stack at first.
+  static let threadStackByteCount: UInt64 = 12_288
+  static let threadLimit = 3
+  static func stack(_ slot: Int) -> UInt64 {
+    UserSpace.stackTop - UserSpace.stackGrowthByteCount + UInt64(slot - 1) * 28_672
+  }
+  /// Their alternate stacks; that of the first thread is behind all others. There is room for the frames of as many handlers as
+  /// scripts have at a time (`hasManySignals`).
+  static let alternateStackByteCount: UInt64 = 12_288
+  static func alternateStack(_ slot: Int) -> UInt64 {
+    slot == 0 ? stack(threadLimit + 1) : stack(slot) + threadStackByteCount
+  }
   /// Where pointers of calls point unless a script says otherwise.
   static func place(_ pointer: CallPointer) -> UInt64 {
     switch pointer {

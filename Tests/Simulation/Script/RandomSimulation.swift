@@ -86,6 +86,14 @@ public struct RandomSimulation {
   public func run(
     stepCount: Int, started: (() -> Void)? = nil, observer: ((ScriptStep) -> Void)? = nil
   ) -> Summary {
+    run(stepCount: stepCount, started: started, observer: observer, meddler: nil)
+  }
+
+  /// The same with mistakes that a test plants (`ScriptRunner.meddler`).
+  func run(
+    stepCount: Int, started: (() -> Void)? = nil, observer: ((ScriptStep) -> Void)? = nil,
+    meddler: ((KernelMachine, ScriptStep) -> Void)?
+  ) -> Summary {
     var summary = Summary()
     var generator = OperationGenerator(seed: seed)
     generator.isMemoryOnly = kind == .memory
@@ -93,6 +101,7 @@ public struct RandomSimulation {
     generator.limitsReservations = limitsReservations
     generator.pageableFrameCount = hardware.frameCount * 3 / 4
     generator.drawsEveryCall = kind == .calls
+    generator.catchesSignals = kind != .memory
     // Every other seed meets failures; without them the kernel never refuses for want of memory.
     generator.failsOneIn = seed % 2 == 0 && kind != .memory ? 12 : 0
     while summary.stepCount < stepCount && summary.failure == nil {
@@ -103,6 +112,7 @@ public struct RandomSimulation {
       }
       let runner = ScriptRunner(machine)
       runner.observer = observer
+      runner.meddler = meddler
       generator.startMachine()
       started?()
       do throws(ScriptFailure) {

@@ -27,13 +27,18 @@ extension ReferenceModel {
   func leavesOpen(_ operation: Operation, _ process: ModelProcess) -> Bool {
     switch operation {
     case .through(_, let inner):
+      // Its last two arguments would lie where the frame of a handler is.
+      if inner.call is SendFileCall && !process.thread.frames.isEmpty { return true }
       switch inner {
       case .systemCall: return leavesOpen(inner, process)
       default: return true
       }
     case .misplaced(let pointer, let address, let inner):
       return misplacementIsOpen(process, pointer, address, inner) || leavesOpen(inner, process)
-    case .systemCall(let made): return made.call.leavesOpen(self, process)
+    case .systemCall(let made):
+      // Priorities are those of threads: of which one is meant, scripts do not know.
+      let isOfThreads = SimulatedCalls.priorityCalls.contains { $0 == type(of: made.call) }
+      return isOfThreads && running.contains(where: \.hasHadThreads) || made.call.leavesOpen(self, process)
     case .load(let address, let byteCount): return process.access(address, byteCount, write: false) == .open
     case .store(let address, let byteCount, _): return process.access(address, byteCount, write: true) == .open
     case .fetch(let address): return process.fetch(address) == .open
@@ -45,13 +50,26 @@ extension ReferenceModel {
   /// Whether a memory access, or a call that does not exist, ends the process.
   func endsProcess(_ operation: Operation, _ process: ModelProcess) -> Bool {
     switch operation.innermost {
-    case .load(let address, let byteCount): process.access(address, byteCount, write: false) != .fine
-    case .store(let address, let byteCount, _): process.access(address, byteCount, write: true) != .fine
-    case .fetch(let address): process.fetch(address) != .fine
+    case .load(let address, let byteCount): isFatal(process.access(address, byteCount, write: false), process)
+    case .store(let address, let byteCount, _): isFatal(process.access(address, byteCount, write: true), process)
+    case .fetch(let address): isFatal(process.fetch(address), process)
     case .systemCall(let made):
-      (made.call as? UnknownCall)?.raisesSignal(self, process) ?? breaksPipe(made.call, process)
+      (made.call as? UnknownCall).map { $0.raisesSignal(self, process) && endsProcess(12, process) }
+        ?? breaksPipe(made.call, process)
     default: false
     }
+  }
+
+  /// Whether an access ends the process, which has no handler for that.
+  private func isFatal(_ access: ModelAccess, _ process: ModelProcess) -> Bool {
+    guard case .signal(let signal, _) = access else { return access != .fine }
+    return !process.signals.caught.contains(signal) || process.thread.mask.contains(signal)
+  }
+
+  /// Whether a signal for the acting thread ends its process.
+  private func endsProcess(_ signal: Int32, _ process: ModelProcess) -> Bool {
+    !process.signals.ignored.contains(signal) && !process.signals.caught.contains(signal)
+      && !process.thread.mask.contains(signal)
   }
 
   /// Whether it is a write into a pipe whose other end is closed, which raises SIGPIPE.
@@ -60,7 +78,7 @@ extension ReferenceModel {
     if let write = call as? WriteCall { descriptor = write.descriptor }
     if let vector = call as? VectorCall, vector.writes { descriptor = vector.descriptor }
     guard let descriptor, let end = process.file(descriptor)?.pipe else { return false }
-    return end.peer == nil && !process.signals.ignored.contains(13) && !process.signals.mask.contains(13)
+    return end.peer == nil && endsProcess(13, process)
   }
 
   /// A pointer that points elsewhere is compared when its first byte cannot be reached, when the kernel fills memory that can
@@ -71,6 +89,7 @@ extension ReferenceModel {
     guard let use = operation.use(of: pointer), use.byteCount > 0 else { return true }
     // Whether the name or the length of sysctl(3) is looked at first.
     if pointer == .second, let control = operation.call as? SystemControlCall, !knows(control.name) { return true }
+    if let poll = operation.call as? PollCall, poll.waits(self, process) { return true }
     if let wait = operation.call as? WaitCall,
       reporting(to: process, wait.target, wait.options).count > 1 || wait.waits(self, process)
     {

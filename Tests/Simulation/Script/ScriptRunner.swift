@@ -39,6 +39,8 @@ public final class ScriptRunner {
   public var refusalCount: Int { model.refusalCount }
   /// Told of every step before it is performed.
   public var observer: ((ScriptStep) -> Void)?
+  /// What a test does behind the kernel's back when a step has been performed, before anybody looks at what it gave.
+  var meddler: ((KernelMachine, ScriptStep) -> Void)?
   /// The contents of clean pages are compared at one step in this many; invariants at all.
   public var contentCheckInterval = 16
   /// Whether the invariants are checked after a step; the comparison with the model always is.
@@ -79,7 +81,10 @@ public final class ScriptRunner {
   /// Performs one step on both and compares.
   public func perform(_ step: ScriptStep) throws(ScriptFailure) {
     if isModelLost { return }
-    guard let process = model.processes[step.process], process.isRunnable else { return }
+    guard let process = model.processes[step.process], process.isRunnable,
+      let thread = process.thread(step.thread), thread.isRunnable
+    else { return }
+    process.thread = thread
     if model.leavesOpen(step.operation, process) { return }
     if step.process == 0 && model.endsProcess(step.operation, process) { return }
     steps.append(step)
@@ -92,6 +97,7 @@ public final class ScriptRunner {
       model.figures.before = system.hardware.figures
       let available = system.hardware.availableFrameCount
       let performed = try system.perform(step)
+      if let meddler, let machine = system as? KernelMachine { meddler(machine, step) }
       if try hasKilledForMemory(available) {
         isModelLost = true
         return
@@ -126,7 +132,12 @@ public final class ScriptRunner {
         if !isRefused { unexpected = rest }
       }
       for output in system.outputs { process.store(output.bytes, at: output.address) }
+      if !isModelLost { try noteArrivals() }
       try finishBlocked()
+      if !isModelLost {
+        try noteArrivals()
+        try model.checkNothingIsDue()
+      }
       if !isModelLost, let reservation = system.reservation { try model.check(reservation) }
       if system.hardware.isShort { shortStepCount += 1 }
       if checksInvariants == .always || step.failure != nil && system.failureHappened {
@@ -167,11 +178,19 @@ public final class ScriptRunner {
     if !others.isEmpty { throw Difference("the console shows \(others.joined(separator: "; "))") }
   }
 
+  /// Handlers that have begun, and threads that came to ring 3 without.
+  private func noteArrivals() throws(Difference) {
+    if let machine = system as? KernelMachine { try model.note(machine.takeArrivals()) }
+  }
+
   /// Calls that were blocked and that the step made go on return now; others must not.
   private func finishBlocked() throws(Difference) {
-    for process in model.running where process.blocked != nil {
+    for (process, thread) in model.blockedThreads {
+      if process.state != .running || thread.blocked == nil { continue }
+      process.thread = thread
+      let actor = Actor.number(process: process.number, thread: thread.number)
       if model.isReady(process) {
-        let observed = try system.finishBlocked(process.number)
+        let observed = try system.finishBlocked(actor)
         // It took effect at some time between the step and now.
         model.now.latest = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
         model.outputs = system.outputs
@@ -179,7 +198,7 @@ public final class ScriptRunner {
         try model.complete(process, observed)
         try checkSilence(model.checkConsole())
         for output in system.outputs { process.store(output.bytes, at: output.address) }
-      } else if system.hasReturned(process.number) {
+      } else if system.hasReturned(actor) {
         throw Difference("the call of process \(process.number) returned although it had to wait")
       }
     }
@@ -195,6 +214,10 @@ public final class ScriptRunner {
     // A system that went wrong cannot be taken apart safely: it is never released.
     // SAFETY: the extra count is never given back, on purpose.
     _ = unsafe Unmanaged<AnyObject>.passRetained(system)
-    return ScriptFailure(index: steps.count - 1, reason: reason, steps: steps)
+    // Of what somebody died the console says.
+    let text = String(decoding: system.hardware.processor.consoleOutput, as: UTF8.self)
+    let deaths = text.replacing("\r\n", with: "\n").split(separator: "\n").filter { $0.contains(" was killed by ") }
+    let said = deaths.isEmpty ? "" : " (\(deaths.joined(separator: "; ")))"
+    return ScriptFailure(index: steps.count - 1, reason: reason + said, steps: steps)
   }
 }
