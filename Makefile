@@ -47,6 +47,7 @@ help:
 	@echo 'go           build programs of Go for FreeBSD and boot each of them          go-tests     tests of its library'
 	@echo 'cycles       CYCLES=100000 of sockets in one another (`make test` does a few of them)'
 	@echo 'handovers    HANDOVERS=1000000 of locks between two processes (`make test` does a few of them)'
+	@echo 'scale        a million names, 100,000 mappings, 1,000 processes on one object, an object of 8 EiB: what each costs'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'skq          the experiment with SKQ: latency against load, written into Documentation/SKQ.md (a quarter of an hour)'
@@ -173,6 +174,11 @@ cycles: setup kernel programs
 HANDOVERS ?= 1000000
 handovers: setup kernel programs
 	@PROGRAM=build/programs/handover_test ARGS="handovers=$(HANDOVERS)" APPEND="quiet turn=20" Boot/Tools/run
+
+# Shared memory at the sizes it is made for: half a minute.
+.PHONY: scale
+scale: setup kernel programs
+	@PROGRAM=build/programs/size_test ARGS="names=1000000 mappings=100000 processes=1000" APPEND=quiet MEMORY=2G Boot/Tools/run
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso

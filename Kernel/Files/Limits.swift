@@ -16,8 +16,8 @@ public enum FileLimits {
   static let leastOpenFileCount = 64
   /// One part in twenty of `kern.maxfiles` is kept for the superuser (spec fd.md, section 3).
   static let privilegedFileShare = 20
-  /// Names of shared memory that all users together may have for each page of memory; one user may have half of them. A name
-  /// with its object takes up to a fifth of a page.
+  /// Names of shared memory that all users together may have for each page of memory; one user may have half of them. A short
+  /// name with its object takes less than a tenth of a page.
   static let namesPerPage = 2
   /// Pages that a transfer moves before it lets others run.
   static let pagesPerTransferStep = 64

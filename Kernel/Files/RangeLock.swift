@@ -76,7 +76,7 @@ final class RangeLockEntry: Nameable {
 /// The parked and waiting holders of ranges of one object.
 struct RangeLock {
   private var last = BackReference<RangeLockEntry>()
-  private var exclusiveCount = 0
+  private var exclusiveCount: Int32 = 0
 
   /// Whether nobody holds or awaits anything.
   @inline(__always)

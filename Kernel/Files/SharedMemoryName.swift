@@ -1,8 +1,8 @@
 // Entries of the name table: what they hold, and how paths are compared.
 //
 // Invariants
-// - A path is kept as words of eight bytes, lowest byte first, the last one padded with zeros: the first eight words in the
-//   entry, the others in the blocks from `rest` on, fifteen to a block.
+// - A path is kept as words of eight bytes, lowest byte first, the last one padded with zeros: the first four words in the
+//   entry, the others in the blocks from `rest` on, seven to a block.
 // - Entries are ordered by hash, then by length, then by the words. Two entries never compare as equal.
 
 import Memory
@@ -80,30 +80,40 @@ enum NameStep {
   case down(Handle<NameEntry>)
 }
 
-/// A name of an object: a node of one bucket's tree.
+/// A name of an object: a node of one bucket's tree. It takes 64 bytes: there may be a million of them.
 struct NameEntry: ~Copyable {
-  static let wordCount = 8
+  static let wordCount = 4
 
   var left = Handle<NameEntry>.none
   var right = Handle<NameEntry>.none
-  let hash: UInt32
-  let length: UInt32
-  /// The height of the subtree.
-  var height: Int32 = 1
   let rest: Handle<NameBlock>
+  let hash: UInt32
+  private let byteCount: UInt16
+  private var levels: UInt8 = 1
   /// What has the name: another object after an exchange (SharedMemoryNamespace+Rename).
   var object: SharedMemoryObject
-  private var words = [8 of UInt64](repeating: 0)
+  private var words = [4 of UInt64](repeating: 0)
 
   init(_ key: NameKey, _ path: Span<UInt8>, _ rest: Handle<NameBlock>, _ object: SharedMemoryObject) {
     hash = key.hash
-    length = key.length
+    byteCount = UInt16(key.length)
     for index in 0..<min(path.wordCount, NameEntry.wordCount) { words[index] = path.paddedWord(index) }
     self.rest = rest
     self.object = object
   }
 
-  /// A word of the path, one of the first eight.
+  /// Bytes of the path.
+  @inline(__always)
+  var length: UInt32 { UInt32(byteCount) }
+
+  /// The height of the subtree.
+  @inline(__always)
+  var height: Int32 {
+    get { Int32(levels) }
+    set { levels = UInt8(truncatingIfNeeded: newValue) }
+  }
+
+  /// A word of the path, one of the first four.
   borrowing func word(_ index: Int) -> UInt64 { words.span[index] }
 
   /// What the name takes of the kernel's memory, its blocks included.
@@ -142,10 +152,10 @@ struct NameEntry: ~Copyable {
   }
 }
 
-/// Fifteen words of a long path.
+/// Seven words of a long path.
 struct NameBlock: BitwiseCopyable {
-  static let wordCount = 15
+  static let wordCount = 7
 
   var next = Handle<NameBlock>.none
-  var words = [15 of UInt64](repeating: 0)
+  var words = [7 of UInt64](repeating: 0)
 }

@@ -14,6 +14,8 @@ public struct Resize {
   let length: Int64
   /// Whether pages have gone: the resize runs to its end, whatever becomes of its process meanwhile.
   public internal(set) var hasBegun = false
+  /// Where a shrinking that spares wired pages goes on.
+  var position: UInt64 = 0
   var hold: TransferHold?
 
   /// Describes a resize that has not begun.
@@ -51,7 +53,7 @@ extension SharedMemoryObject {
       }
       var budget = fileServicesReference.borrow { $0.pagesPerResizeStep }
       let pageCount = Page.count(covering: UInt64(length))
-      guard vmObject.continueShrinking(toPageCount: pageCount, &budget) else { return .again }
+      guard vmObject.continueShrinking(toPageCount: pageCount, &resize.position, &budget) else { return .again }
       noteSize(length)
     } else if length > size {
       try grow(to: length)

@@ -11,6 +11,8 @@ public import Memory
 import Primitives
 
 /// A shared memory object.
+///
+/// There may be a million of these: one takes 128 bytes, to which the order of its parts matters (size_test, `names`).
 public final class SharedMemoryObject: VMObjectHolder {
   let fileServicesReference: BackReference<FileServices>
   private let storage: VMObjectReference
@@ -18,6 +20,9 @@ public final class SharedMemoryObject: VMObjectHolder {
   public internal(set) var size: Int64 = 0
   /// Owner, group and permission bits.
   var ownership: Ownership
+  private let flagBits: UInt8
+  /// The entry of its name, or none.
+  var nameEntry = Handle<NameEntry>.none
   /// Identifies the object in fstat(2); never reused.
   public let inode: UInt64
   /// When the object was created; nanoseconds since 1970, in the precision of that moment.
@@ -25,25 +30,18 @@ public final class SharedMemoryObject: VMObjectHolder {
   var accessNanoseconds: UInt64
   var modificationNanoseconds: UInt64
   var changeNanoseconds: UInt64
-  /// What shm_open2(2) was given at creation.
-  let flags: SharedMemoryFlags
-  /// How a large page object is configured (FIOSSHMLPGCNF): the size of its pages by its place among the sizes there are, 0
-  /// until it is; and what is done when there is no memory for one.
-  var largePageSize: Int32 = 0
-  var largePagePolicy = LargePagePolicy.usual
-  /// What may no longer be done.
-  var seals: Seals
-  /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).
-  var kernelMappingCount = 0
-  /// The entry of its name, or none.
-  var nameEntry = Handle<NameEntry>.none
-  /// Whether it has a name.
-  var isNamed: Bool { !nameEntry.isNone }
   var rangeLock = RangeLock()
+  /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).
+  var kernelMappingCount: Int32 = 0
   /// Counts the writes and changes of size that have begun.
   var contentGeneration: UInt32 = 0
   /// The inspection that visited the object last.
   var inspection: UInt32 = 0
+  private var largePageSizePlace: Int8 = 0
+  /// What is done when there is no memory for a large page.
+  var largePagePolicy = LargePagePolicy.usual
+  /// What may no longer be done.
+  var seals: Seals
 
   /// Makes an object of so many pages, none of them present.
   ///
@@ -56,7 +54,7 @@ public final class SharedMemoryObject: VMObjectHolder {
     size = Int64(pageCount << Page.shift)
     fileServicesReference = BackReference(fileServices)
     self.ownership = ownership
-    self.flags = flags
+    flagBits = UInt8(truncatingIfNeeded: flags.rawValue)
     seals = flags.contains(.allowSealing) ? [] : .seal
     inode = fileServices.nextInode()
     let now = fileServices.timestamp
@@ -72,6 +70,21 @@ public final class SharedMemoryObject: VMObjectHolder {
   deinit {
     storage.object.holder = BackReference()
     fileServicesReference.borrow { $0.liveSharedMemoryObjectCount -= 1 }
+  }
+
+  /// Whether it has a name.
+  @inline(__always)
+  var isNamed: Bool { !nameEntry.isNone }
+
+  /// What shm_open2(2) was given at creation.
+  @inline(__always)
+  var flags: SharedMemoryFlags { SharedMemoryFlags(rawValue: UInt32(flagBits)) }
+
+  /// How a large page object is configured (FIOSSHMLPGCNF): the size of its pages by its place among the sizes there are, 0
+  /// until it is.
+  var largePageSize: Int32 {
+    get { Int32(largePageSizePlace) }
+    set { largePageSizePlace = Int8(newValue) }
   }
 
   /// The kernel's files; whoever holds the object keeps them.

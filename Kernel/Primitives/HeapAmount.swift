@@ -66,5 +66,5 @@ public enum HeapLimits {
   public static var largestObjectByteCount: Int { 2032 }
   /// What resolving one fault allocates, of ring 3 or of the kernel on its way to user memory: the VM object of a mapping
   /// that had none of its own.
-  public static var fault: HeapAmount { HeapAmount(objectCount: 1, byteCount: 256) }
+  public static var fault: HeapAmount { HeapAmount(objectCount: 1, byteCount: 192) }
 }

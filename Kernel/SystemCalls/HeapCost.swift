@@ -14,7 +14,7 @@ enum HeapCost {
   static var vmObject: HeapAmount { HeapLimits.fault }
   static var addressSpace: HeapAmount { object(192) }
   static var openFile: HeapAmount { object(128) }
-  static var sharedMemoryObject: HeapAmount { object(192) }
+  static var sharedMemoryObject: HeapAmount { object(128) }
   static var fileTable: HeapAmount { object(672) }
   static var process: HeapAmount { object(816) }
   static var thread: HeapAmount { object(768) }

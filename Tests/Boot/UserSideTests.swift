@@ -90,6 +90,7 @@ struct UserSideTests {
       name: "users who take all, and root, with swap", programs: ["shortage_test"], memory: "64M", append: "swap=16M"),
     Batch(name: "what calls and faults cost", programs: ["cost_test"]),
     Batch(name: "costs that do not grow", programs: ["scale_test"]),
+    Batch(name: "names, mappings and processes, many of each", programs: ["size_test"], memory: "256M"),
     Batch(name: "fail points", programs: ["fail_point_test"], others: ["end"]),
     Batch(
       name: "a part of all allocations and transfers fails", programs: ["adversity_test"], others: ["end"],

@@ -85,9 +85,9 @@ public enum KernelMemoryCost {
   /// A further thread of a process.
   public static let thread = 4096 + 256
   /// An object of pages.
-  public static let object = 256
+  public static let object = 192
   /// What a shared memory object has besides.
-  public static let sharedMemoryObject = 192
+  public static let sharedMemoryObject = 128
   /// What an object has besides that is found by a place in another.
   public static let keyedObject = 64
   /// The limits of a descriptor.

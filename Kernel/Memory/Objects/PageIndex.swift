@@ -7,7 +7,7 @@
 //   construction has `occupied == 0`. So memory is what is present, not what the size says, and the next present index
 //   is found in at most two steps a level.
 // - Inserting either succeeds or changes nothing.
-// - The payer's kernel memory counts every node of the index.
+// - The kernel memory of whoever pays (`payer`, the same in every call) counts every node of the index.
 
 import Primitives
 
@@ -28,22 +28,27 @@ struct IndexNode: BitwiseCopyable {
 
 /// The pages of one object.
 struct PageIndex {
+  /// Who pays for the nodes; whoever has the index keeps the account.
+  typealias Payer = BackReference<UserAccount>
+
   static let bitsPerLevel: UInt64 = 6
   private(set) var root: UInt64 = 0
-  private(set) var height: UInt64 = 0
-  /// Who pays for the nodes; whoever has the index keeps the account.
-  var payer = BackReference<UserAccount>()
+  private var levelCount: UInt8 = 0
+  private(set) var height: UInt64 {
+    get { UInt64(levelCount) }
+    set { levelCount = UInt8(truncatingIfNeeded: newValue) }
+  }
 
   var isEmpty: Bool { root == 0 }
 
-  /// Counts nodes that the index has got, or, negative, lost, for who pays for them.
+  /// Counts nodes that an index has got, or, negative, lost, for who pays for them.
   @inline(__always)
-  private func count(nodes: Int) {
+  private static func count(nodes: Int, _ payer: Payer) {
     if !payer.isEmpty { payer.borrow { $0.countKernelMemory(nodes &* MemoryLayout<IndexNode>.stride) } }
   }
 
   /// Whether who pays for the nodes may have more of them.
-  private func admits(_ system: MemorySystem, _ priority: AllocationPriority) -> Bool {
+  private static func admits(_ system: MemorySystem, _ priority: AllocationPriority, _ payer: Payer) -> Bool {
     priority == .reserve || payer.isEmpty || payer.borrow { system.admitsKernelMemory(for: $0) }
   }
 
@@ -116,33 +121,37 @@ struct PageIndex {
   /// Puts an entry where none stands. Returns false, and changes nothing, when memory for the nodes cannot be had.
   mutating func insert(
     _ index: UInt64, _ entry: IndexEntry, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
-    _ priority: AllocationPriority = .normal
+    _ priority: AllocationPriority = .normal, paidBy payer: Payer = Payer()
   ) -> Bool {
     let encoded = PageIndex.encode(entry)
     if root == 0 {
       var needed: UInt64 = 0
       while needed * PageIndex.bitsPerLevel < 64 && index >> (needed * PageIndex.bitsPerLevel) != 0 { needed += 1 }
-      guard needed == 0 || admits(system, priority),
+      guard needed == 0 || PageIndex.admits(system, priority, payer),
         let top = PageIndex.chain(index, encoded, levels: needed, nodes, system, priority)
       else { return false }
       root = top
       height = needed
-      if needed > 0 { count(nodes: Int(needed)) }
+      if needed > 0 { PageIndex.count(nodes: Int(needed), payer) }
       return true
     }
     if !covers(index) {
       let oldRoot = root
       let oldHeight = height
-      guard admits(system, priority), raise(toCover: index, nodes, system, priority) else { return false }
-      if insertBelowRoot(index, encoded, nodes, system, priority) { return true }
-      lower(to: oldRoot, height: oldHeight, nodes, system)
+      guard PageIndex.admits(system, priority, payer), raise(toCover: index, nodes, system, priority, payer) else {
+        return false
+      }
+      if insertBelowRoot(index, encoded, nodes, system, priority, payer) { return true }
+      lower(to: oldRoot, height: oldHeight, nodes, system, payer)
       return false
     }
-    return insertBelowRoot(index, encoded, nodes, system, priority)
+    return insertBelowRoot(index, encoded, nodes, system, priority, payer)
   }
 
   /// Removes the entry at `index` and gives it; nodes that become empty go.
-  mutating func remove(_ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem) -> IndexEntry {
+  mutating func remove(
+    _ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, paidBy payer: Payer = Payer()
+  ) -> IndexEntry {
     guard covers(index), root != 0 else { return .empty }
     if height == 0 {
       let entry = PageIndex.decode(root)
@@ -156,7 +165,7 @@ struct PageIndex {
     let word = nodes[leaf].entries[slot]
     nodes[leaf].entries[slot] = 0
     nodes[leaf].occupied &= ~(1 << UInt64(slot))
-    if nodes[leaf].occupied == 0 { prune(path, index, nodes, system) }
+    if nodes[leaf].occupied == 0 { prune(path, index, nodes, system, payer) }
     return PageIndex.decode(word)
   }
 
@@ -166,7 +175,7 @@ struct PageIndex {
   @inline(__always)
   mutating func removeRun(
     from start: UInt64, to end: UInt64, _ budget: inout Int, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
-    _ body: (IndexEntry) -> Int?
+    paidBy payer: Payer = Payer(), _ body: (IndexEntry) -> Int?
   ) -> UInt64? {
     guard let (first, entry) = next(from: start, nodes), first < end else { return nil }
     if height == 0 {
@@ -196,7 +205,7 @@ struct PageIndex {
       position += 1
       budget -= 1 + cost
     }
-    if nodes[leaf].occupied == 0 { prune(path, first, nodes, system) }
+    if nodes[leaf].occupied == 0 { prune(path, first, nodes, system, payer) }
     return position
   }
 
@@ -216,10 +225,10 @@ struct PageIndex {
 
   /// Gives back the empty leaf of a path and every node that becomes empty by it.
   private mutating func prune(
-    _ path: [11 of UInt64], _ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+    _ path: [11 of UInt64], _ index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, _ payer: Payer
   ) {
     _ = nodes.take(PageIndex.node(path[0]), system)
-    count(nodes: -1)
+    PageIndex.count(nodes: -1, payer)
     var level = 1
     while level < Int(height) {
       let node = PageIndex.node(path[level])
@@ -228,7 +237,7 @@ struct PageIndex {
       nodes[node].occupied &= ~(1 << UInt64(slot))
       if nodes[node].occupied != 0 { return }
       _ = nodes.take(node, system)
-      count(nodes: -1)
+      PageIndex.count(nodes: -1, payer)
       level += 1
     }
     root = 0
@@ -300,7 +309,7 @@ struct PageIndex {
 
   private mutating func insertBelowRoot(
     _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
-    _ priority: AllocationPriority
+    _ priority: AllocationPriority, _ payer: Payer
   ) -> Bool {
     precondition(height > 0)
     var word = root
@@ -311,12 +320,12 @@ struct PageIndex {
       let node = PageIndex.node(word)
       word = nodes[node].entries[slot]
       if word == 0 {
-        guard level == 0 || admits(system, priority),
+        guard level == 0 || PageIndex.admits(system, priority, payer),
           let subtree = PageIndex.chain(index, encoded, levels: level, nodes, system, priority)
         else { return false }
         nodes[node].entries[slot] = subtree
         nodes[node].occupied |= 1 << UInt64(slot)
-        if level > 0 { count(nodes: Int(level)) }
+        if level > 0 { PageIndex.count(nodes: Int(level), payer) }
         return true
       }
       precondition(level > 0, "index entry inserted twice")
@@ -356,31 +365,32 @@ struct PageIndex {
   }
 
   private mutating func raise(
-    toCover index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, _ priority: AllocationPriority
+    toCover index: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, _ priority: AllocationPriority,
+    _ payer: Payer
   ) -> Bool {
     let oldRoot = root
     let oldHeight = height
     while !covers(index) {
       guard let node = nodes.allocate(IndexNode(), system, priority) else {
-        lower(to: oldRoot, height: oldHeight, nodes, system)
+        lower(to: oldRoot, height: oldHeight, nodes, system, payer)
         return false
       }
       nodes[node].entries[0] = root
       nodes[node].occupied = 1
       root = UInt64(node.raw)
       height += 1
-      count(nodes: 1)
+      PageIndex.count(nodes: 1, payer)
     }
     return true
   }
 
   private mutating func lower(
-    to oldRoot: UInt64, height oldHeight: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem
+    to oldRoot: UInt64, height oldHeight: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem, _ payer: Payer
   ) {
     while height > oldHeight {
       root = nodes.take(PageIndex.node(root), system).entries[0]
       height -= 1
-      count(nodes: -1)
+      PageIndex.count(nodes: -1, payer)
     }
     precondition(root == oldRoot)
   }

@@ -36,8 +36,10 @@ extension VMObject {
       let isVisible = index >= backingOffset && index - backingOffset < pageCount
       let target = isVisible ? index - backingOffset : 0
       if isVisible && pages.lookup(target, system.indexNodes) == .empty {
-        guard pages.insert(target, entry, system.indexNodes, system, .reserve) else { return false }
-        _ = behind.pages.remove(index, system.indexNodes, system)
+        guard pages.insert(target, entry, system.indexNodes, system, .reserve, paidBy: payerReference) else {
+          return false
+        }
+        _ = behind.pages.remove(index, system.indexNodes, system, paidBy: behind.payerReference)
         move(entry, from: behind, to: target, system)
       } else {
         behind.removePage(at: index, system)

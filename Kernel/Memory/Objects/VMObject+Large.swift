@@ -66,8 +66,13 @@ extension VMObject {
     else { return false }
     for offset in 0..<UInt32(VMObject.largePageCount) {
       let frame = FrameNumber(block.raw + offset)
-      guard pages.insert(pageCount + UInt64(offset), .resident(frame), system.indexNodes, system) else {
-        for added in 0..<UInt64(offset) { _ = pages.remove(pageCount + added, system.indexNodes, system) }
+      guard
+        pages.insert(
+          pageCount + UInt64(offset), .resident(frame), system.indexNodes, system, paidBy: payerReference)
+      else {
+        for added in 0..<UInt64(offset) {
+          _ = pages.remove(pageCount + added, system.indexNodes, system, paidBy: payerReference)
+        }
         for given in 0..<UInt32(VMObject.largePageCount) { system.giveBack(FrameNumber(block.raw + given)) }
         return false
       }

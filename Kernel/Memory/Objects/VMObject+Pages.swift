@@ -102,7 +102,7 @@ extension VMObject {
     while budget > 0 {
       guard
         let next = pages.removeRun(
-          from: position, to: end, &budget, system.indexNodes, system, { release($0, system) })
+          from: position, to: end, &budget, system.indexNodes, system, paidBy: payerReference, { release($0, system) })
       else { return true }
       position = next
     }
@@ -111,7 +111,7 @@ extension VMObject {
 
   /// Removes one page from the object and every address space.
   func removePage(at index: UInt64, _ system: MemorySystem) {
-    let entry = pages.remove(index, system.indexNodes, system)
+    let entry = pages.remove(index, system.indexNodes, system, paidBy: payerReference)
     if entry != .empty { countPages(-1) }
     if case .resident(let frame) = entry { system.removeAllMappings(of: frame) }
     _ = release(entry, system)
@@ -181,7 +181,7 @@ extension VMObject {
   @inline(__always)
   func addFrame(at index: UInt64, _ system: MemorySystem) -> FrameNumber? {
     guard let frame = system.allocateFrame(.object) else { return nil }
-    guard pages.insert(index, .resident(frame), system.indexNodes, system) else {
+    guard pages.insert(index, .resident(frame), system.indexNodes, system, paidBy: payerReference) else {
       system.free(frame)
       return nil
     }

@@ -24,13 +24,13 @@ extension VMObject {
   }
 
   /// Goes on: removes pages from the end, at most about `budget`, which they are taken off. Returns whether the new size is
-  /// reached; only then does anybody see it.
-  public func continueShrinking(toPageCount newCount: UInt64, _ budget: inout Int) -> Bool {
+  /// reached; only then does anybody see it. `position`, 0 at first, is where a shrinking that spares wired pages goes on.
+  public func continueShrinking(toPageCount newCount: UInt64, _ position: inout UInt64, _ budget: inout Int) -> Bool {
     let system = system
     let allocated = residentCount + swappedCount
     let isDone =
       system.wiredPageCount == 0 && !hasPagesBeyondEnd
-      ? removeTail(newCount, &budget, system) : removeUnwiredTail(newCount, &budget, system)
+      ? removeTail(newCount, &budget, system) : removeUnwiredTail(newCount, &position, &budget, system)
     guard isDone else {
       hiddenPageCount += allocated - residentCount - swappedCount
       hideTail(newCount, system)
@@ -39,8 +39,6 @@ extension VMObject {
     system.release(pageCount - newCount, of: account)
     charge -= pageCount - newCount
     pageCount = newCount
-    // Also where it was begun while pages were wired, and ended when none was.
-    shrinkPosition = 0
     hiddenFrom = UInt64.max
     hiddenPageCount = 0
     system.wake(.shrinking(shrinkNumber))
@@ -63,9 +61,11 @@ extension VMObject {
 
   /// The same where pages may be wired: those stay, behind the end, as zeros (spec shm.md 2.4, step d). Returns whether all pages
   /// were looked at.
-  private func removeUnwiredTail(_ newCount: UInt64, _ budget: inout Int, _ system: MemorySystem) -> Bool {
-    shrinkPosition = max(shrinkPosition, newCount)
-    while let page = pages.next(from: shrinkPosition, system.indexNodes) {
+  private func removeUnwiredTail(
+    _ newCount: UInt64, _ position: inout UInt64, _ budget: inout Int, _ system: MemorySystem
+  ) -> Bool {
+    position = max(position, newCount)
+    while let page = pages.next(from: position, system.indexNodes) {
       if budget <= 0 { return false }
       if case .resident(let frame) = page.entry, system.frames[frame].wireCount > 0 {
         budget -= 1
@@ -75,7 +75,7 @@ extension VMObject {
       } else if !removePages(from: page.index, to: page.index + 1, &budget, system) {
         return false
       }
-      shrinkPosition = page.index + 1
+      position = page.index + 1
     }
     return true
   }

@@ -21,6 +21,16 @@ public enum VMObjectKind: Sendable {
   case sharedMemory
 }
 
+/// What is so of an object, or not.
+private struct VMObjectTraits: OptionSet, BitwiseCopyable {
+  var rawValue: UInt8
+
+  static let seenOnce = VMObjectTraits(rawValue: 1)
+  static let destroyed = VMObjectTraits(rawValue: 2)
+  static let pagesBeyondEnd = VMObjectTraits(rawValue: 4)
+  static let largePages = VMObjectTraits(rawValue: 8)
+}
+
 /// What is in front of an object that has a name of its own, for who looks from a mapping.
 open class VMObjectHolder: Nameable {
   /// One that holds nothing yet.
@@ -28,39 +38,32 @@ open class VMObjectHolder: Nameable {
 }
 
 /// A pageable store, chained by shadowing.
+///
+/// There may be a million of these: one takes 192 bytes, to which the order of its parts matters (size_test, `names`).
 public final class VMObject: AnyOwner {
   /// What it is for.
   public let kind: VMObjectKind
+  private var traits: VMObjectTraits = []
+  var shadowCount: Int32 = 0
   /// The size in pages.
   public internal(set) var pageCount: UInt64
-  /// References of any kind: `st_nlink` of a shared memory object (spec shm.md 3.8).
-  public private(set) var referenceCount: Int = 0
   /// Bytes of shared mappings made from writable descriptors (they block `F_SEAL_WRITE`).
   public internal(set) var writableMappingByteCount: UInt64 = 0
   /// The system that the object's pages belong to.
   let system: MemorySystem
   var pages = PageIndex()
-  var residentCount = 0
-  var swappedCount = 0
-  var blockCount = 0
-  /// While the object shrinks, or a hole is made in it: the first page that nobody may see until that is done (VMObject+Shrink);
-  /// otherwise beyond all.
-  var hiddenFrom = UInt64.max
-  /// Where such pages end.
-  var hiddenEnd = UInt64.max
-  /// Pages that are gone but still count meanwhile.
-  var hiddenPageCount = 0
-  /// Where a shrinking that spares wired pages goes on; otherwise 0.
-  var shrinkPosition: UInt64 = 0
-  /// Names the shrinking among wait channels.
-  var shrinkNumber: UInt32 = 0
+  /// While a large page is being made: one more than its pages that are ready; otherwise 0.
+  var preparedPageCount: UInt16 = 0
+  private var hiddenPages: UInt32 = 0
+  private var residents: UInt32 = 0
+  private var pagesInSwap: UInt32 = 0
+  private var blocks: UInt32 = 0
+  private var references: UInt32 = 0
   /// Names the object to those who sleep on a word of it (`SharedPlace`), once somebody has asked; 0 until then.
   private var number: UInt64 = 0
   var charge: UInt64 = 0
-  /// Whose reservation `charge` is, and who pays for the pages: the creator, whoever keeps the object alive.
+  /// Whose reservation `charge` is, and who pays for the pages and their index: the creator, whoever keeps the object alive.
   let account: UserAccount?
-  /// The same, to be borrowed. Not the index's: pages are counted while that is being changed.
-  private let payerReference: BackReference<UserAccount>
   var backing: VMObjectReference?
   var backingOffset: UInt64 = 0
   var firstShadow = BackReference<VMObject>()
@@ -68,35 +71,28 @@ public final class VMObject: AnyOwner {
   var previousShadow = BackReference<VMObject>()
   /// What it belongs to, if that is still there and has a name of its own.
   public var holder = BackReference<VMObjectHolder>()
-  var shadowCount: Int32 = 0
-  /// Whether those who show it are to know that it is no good any more (UMTX_SHM_DESTROY).
-  public var isDestroyed = false
-  /// Whether pages behind the end may be there: they were wired when the object shrank.
-  var hasPagesBeyondEnd = false
-  /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
-  /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
-  var isSeenOnce = false
-  /// Whether it consists of 2 MiB pages (VMObject+Large.swift).
-  public internal(set) var hasLargePages = false
   /// References found by the inspection in progress, and which inspection that is.
   var inspectedReferences: Int32 = 0
   var inspection: UInt32 = 0
   /// The size of a process in which the object was counted last (`MemorySystem.beginSize`).
   var countedIn: UInt32 = 0
-  /// While a large page is being made: one more than its pages that are ready; otherwise 0.
-  var preparedPageCount: UInt16 = 0
+  /// Names the shrinking among wait channels.
+  var shrinkNumber: UInt32 = 0
+  /// While the object shrinks, or a hole is made in it: the first page that nobody may see until that is done (VMObject+Shrink);
+  /// otherwise beyond all.
+  var hiddenFrom = UInt64.max
+  /// Where such pages end.
+  var hiddenEnd = UInt64.max
 
   init(_ system: MemorySystem, _ kind: VMObjectKind, pageCount: UInt64, account: UserAccount? = nil) {
     self.kind = kind
     self.pageCount = pageCount
     self.system = system
     self.account = account
-    payerReference = account.map { BackReference($0) } ?? BackReference()
     backing = nil
     super.init()
     system.counters.liveObjects &+= 1
     guard let account else { return }
-    pages.payer = payerReference
     account.countKernelMemory(kernelByteCount)
   }
 
@@ -104,6 +100,13 @@ public final class VMObject: AnyOwner {
   @inline(__always)
   var kernelByteCount: Int {
     kind == .sharedMemory ? KernelMemoryCost.object + KernelMemoryCost.sharedMemoryObject : KernelMemoryCost.object
+  }
+
+  /// The same, to be borrowed.
+  @inline(__always)
+  var payerReference: BackReference<UserAccount> {
+    guard let account else { return BackReference() }
+    return BackReference(account)
   }
 
   /// Who pays for the pages.
@@ -142,16 +145,16 @@ public final class VMObject: AnyOwner {
 
   @inline(__always)
   fileprivate func addReference() {
-    referenceCount += 1
+    references += 1
   }
 
   @inline(__always)
   fileprivate func dropReference() {
-    referenceCount -= 1
-    if referenceCount == 0 {
+    references -= 1
+    if references == 0 {
       // What is watched goes by the list, because others may go with it.
       if pages.isEmpty && backing == nil && number == 0 && !isQueued { end() } else { system.teardown.append(self) }
-    } else if referenceCount == 1 && shadowCount == 1 {
+    } else if references == 1 && shadowCount == 1 {
       // The one shadow is all that can see this object now: let it take the pages over.
       if let shadow = firstShadow.instance { system.teardown.append(shadow) }
     }
@@ -225,6 +228,72 @@ public final class VMObject: AnyOwner {
     case .some(let reference): reference.object
     case .none: nil
     }
+  }
+}
+
+// MARK: Counts and traits
+
+extension VMObject {
+  /// References of any kind: `st_nlink` of a shared memory object (spec shm.md 3.8).
+  @inline(__always)
+  public var referenceCount: Int { Int(references) }
+
+  @inline(__always)
+  var residentCount: Int {
+    get { Int(residents) }
+    set { residents = UInt32(newValue) }
+  }
+
+  @inline(__always)
+  var swappedCount: Int {
+    get { Int(pagesInSwap) }
+    set { pagesInSwap = UInt32(newValue) }
+  }
+
+  @inline(__always)
+  var blockCount: Int {
+    get { Int(blocks) }
+    set { blocks = UInt32(newValue) }
+  }
+
+  /// Pages that are gone but still count while the object shrinks.
+  @inline(__always)
+  var hiddenPageCount: Int {
+    get { Int(hiddenPages) }
+    set { hiddenPages = UInt32(newValue) }
+  }
+
+  /// Whether no page of an anonymous object is shown by more than one map entry, or through a shadow: then what an entry
+  /// gives up is of no use to anybody (FreeBSD's OBJ_ONEMAPPING).
+  @inline(__always)
+  var isSeenOnce: Bool {
+    get { traits.contains(.seenOnce) }
+    set { set(.seenOnce, newValue) }
+  }
+
+  /// Whether those who show it are to know that it is no good any more (UMTX_SHM_DESTROY).
+  public var isDestroyed: Bool {
+    get { traits.contains(.destroyed) }
+    set { set(.destroyed, newValue) }
+  }
+
+  /// Whether pages behind the end may be there: they were wired when the object shrank.
+  @inline(__always)
+  var hasPagesBeyondEnd: Bool {
+    get { traits.contains(.pagesBeyondEnd) }
+    set { set(.pagesBeyondEnd, newValue) }
+  }
+
+  /// Whether it consists of 2 MiB pages (VMObject+Large.swift).
+  @inline(__always)
+  public internal(set) var hasLargePages: Bool {
+    get { traits.contains(.largePages) }
+    set { set(.largePages, newValue) }
+  }
+
+  @inline(__always)
+  private func set(_ trait: VMObjectTraits, _ isSo: Bool) {
+    if isSo { traits.insert(trait) } else { traits.remove(trait) }
   }
 }
 

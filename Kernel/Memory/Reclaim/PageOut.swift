@@ -22,7 +22,7 @@ extension MemorySystem {
       object.swappedCount += 1
       frames[frame].swapBlock = .none
     } else {
-      _ = object.pages.remove(index, indexNodes, self)
+      _ = object.pages.remove(index, indexNodes, self, paidBy: object.payerReference)
       object.countPages(-1)
     }
     free(frame)

@@ -93,7 +93,8 @@ extension MemoryMachine {
         }
       }
       var budget = 0
-      while !object.continueShrinking(toPageCount: UInt64((length + 4095) / 4096), &budget) { budget = 16 }
+      var position: UInt64 = 0
+      while !object.continueShrinking(toPageCount: UInt64((length + 4095) / 4096), &position, &budget) { budget = 16 }
       file.size = length
       return .value(0)
     }
