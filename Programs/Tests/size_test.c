@@ -117,8 +117,9 @@ TEST(mappings) {
     if (number == few) among_few = LEAST(20, page = map(descriptor, PAGE_SIZE), munmap((void *)page, PAGE_SIZE));
   }
   printf("# mapping: %lu instructions a mapping\n", (time_stamp() - start) / (uint64_t)count);
-  printf("# %lu bytes of memory for a mapping\n",
-         (free_pages - check_sysctl("vm.stats.vm.v_free_count")) * PAGE_SIZE / (uint64_t)count);
+  // (Less than nothing where the names of the case before left frames that serve mappings, too.)
+  printf("# %ld bytes of memory for a mapping\n",
+         ((long)free_pages - (long)check_sysctl("vm.stats.vm.v_free_count")) * PAGE_SIZE / count);
   among_many = LEAST(20, page = map(descriptor, PAGE_SIZE), munmap((void *)page, PAGE_SIZE));
   printf("# mapping: %lu instructions among %d, %lu among %ld\n", among_few, few, among_many, count);
   *pages[0] = 7;
