@@ -130,11 +130,12 @@ import Primitives
     let (space, object) = (page.space, page.object.object)
     guard case .complete = object.beginShrinking(toByteCount: 0) else { throw Errno.efault }
     var steps = 0
+    var position: UInt64 = 0
     var isDone = false
     while !isDone {
       let before = space.residentPageCount
       var budget = 100
-      isDone = object.continueShrinking(toPageCount: 0, &budget)
+      isDone = object.continueShrinking(toPageCount: 0, &position, &budget)
       #expect(before - space.residentPageCount <= MappingSet.batch)
       steps += 1
     }
