@@ -16,6 +16,7 @@ ARRAY_COUNT, ARRAY_ELEMENTS = 16, 32
 TYPES = {
     "Dispatcher": ("$e7Machine10DispatcherCD", None), "Kernel": ("$e11SystemCalls6KernelCD", None),
     "ProcessSystem": ("$e9Processes13ProcessSystemCD", None), "ThreadTable": ("$e9Processes11ThreadTableVD", None),
+    "ProcessorState": ("$e9Processes14ProcessorStateVD", None),
     "Process": ("$e9Processes7ProcessCD", None), "Thread": ("$e9Processes6ThreadCD", None),
     "Scheduler": ("$e9Processes9SchedulerCD", None), "Node": ("$e9Processes9SchedulerC4NodeVD", None),
     "ThreadRecord": ("$e9Processes12ThreadRecordVD", None), "ThreadContext": ("$e9Processes13ThreadContextVD", None),
@@ -142,7 +143,7 @@ class Kernel:
         raise Unreachable(f"there is no thread {identifier}")
 
     def current_thread(self):
-        pointer = self.system.place("currentThreadReference")[0]
+        pointer = self.system.part("processor", "ProcessorState").place("thread")[0]
         return self.number(pointer, 8)
 
     def process_of(self, thread):

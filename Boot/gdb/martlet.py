@@ -167,8 +167,8 @@ def object_chain(entry, kernel):
     while object_ is not None and len(words) < 16:
         size = object_.number("pageCount")
         words.append(f"{object_.case('kind')} {object_.address:#x} ({size} {'page' if size == 1 else 'pages'}, "
-                     f"{object_.number('residentCount')} here, {object_.number('swappedCount')} in swap, "
-                     f"{object_.number('referenceCount')} references)")
+                     f"{object_.number('residents')} here, {object_.number('pagesInSwap')} in swap, "
+                     f"{object_.number('references')} references)")
         object_ = object_.object("backing", "VMObject")
     return words
 
