@@ -102,7 +102,7 @@ public final class VMObject: AnyOwner {
     kind == .sharedMemory ? KernelMemoryCost.object + KernelMemoryCost.sharedMemoryObject : KernelMemoryCost.object
   }
 
-  /// The same, to be borrowed.
+  /// Who pays for the pages, to be borrowed.
   @inline(__always)
   var payerReference: BackReference<UserAccount> {
     guard let account else { return BackReference() }
@@ -238,12 +238,14 @@ extension VMObject {
   @inline(__always)
   public var referenceCount: Int { Int(references) }
 
+  /// Pages in memory.
   @inline(__always)
   var residentCount: Int {
     get { Int(residents) }
     set { residents = UInt32(newValue) }
   }
 
+  /// Pages in swap only.
   @inline(__always)
   var swappedCount: Int {
     get { Int(pagesInSwap) }
