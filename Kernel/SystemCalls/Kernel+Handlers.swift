@@ -54,6 +54,12 @@ extension Kernel {
   func concludeInterrupted(_ end: SleepEnd, _ thread: Thread, _ process: Process) {
     // Who was woken in the meantime does not care.
     if case .process(.userSleep) = thread.continuation, !processes.isAsleep(thread) { return }
+    var isSuspended = false
+    if case .process(.suspend) = thread.continuation {
+      // When another thread took the signal it sleeps on, until a handler of its own runs.
+      guard processes.hasDueHandler(thread, process) else { return }
+      isSuspended = true
+    }
     let interruption = thread.continuation.interruption
     let restarts = interruption == .restarts || interruption == .restartsIfAsked && end == .restart
     switch interruption {
@@ -70,6 +76,8 @@ extension Kernel {
       // The number of the call and its arguments are in their registers still: back to the instruction, of two bytes.
       if restarts { thread.context.rip &-= 2 } else { _ = fail(.eintr, thread) }
       tracer?.end(thread, process, restarts: restarts)
+      // Before another thread can take the signal after all.
+      if isSuspended { _ = actOnSignal(thread, process) }
     }
   }
 

@@ -179,6 +179,40 @@ private func handle(
     #expect(kernel.loadWord(kernel.register(Place.rsp) + 88) == UInt64(Errno.eintr.rawValue))
   }
 
+  @Test func `sigsuspend goes on when another thread took the signal that had ended its sleep`() throws {
+    let kernel = try TestKernel()
+    handle(kernel)
+    let taker = try #require(kernel.current)
+    kernel.setRegister(Place.rsp, TestKernel.data + 0x8000)
+    let sleeper = try kernel.newThread()
+    let (held, nothing) = (data + 0xc00, data + 0xc10)
+    for (address, set) in [(held, UInt64(1) << (user1 - 1)), (nothing, UInt64(0))] {
+      kernel.storeWord(set, at: address)
+      kernel.storeWord(0, at: address + 8)
+    }
+    // Both hold the signal back, the sleeper until it sleeps.
+    kernel.run(sleeper)
+    kernel.call(.sigprocmask, 1, held, 0)
+    kernel.sleep(sleeper, .sigsuspend, nothing)
+    kernel.run(taker)
+    kernel.call(.sigprocmask, 1, held, 0)
+    kernel.call(.kill, 1, user1)
+    // The sleeper is awake, and has not had its turn, when the signal is no longer for it alone.
+    #expect(kernel.context == taker.record.address)
+    kernel.call(.sigprocmask, 3, nothing, 0)
+    #expect(kernel.register(Place.rip) == UserSpace.signalTrampoline)
+    #expect(!kernel.run(sleeper), "it came back")
+    #expect(sleeper.signals.mask.isEmpty && sleeper.signals.hasSuspendedMask)
+    kernel.expectSound()
+    // A signal that is its own ends the call, and the frame has the mask from before it.
+    kernel.call(.thrKill, UInt64(sleeper.identifier), user1)
+    #expect(kernel.run(sleeper))
+    let frame = kernel.register(Place.rsp)
+    #expect(kernel.register(Place.rip) == UserSpace.signalTrampoline)
+    #expect(kernel.loadWord(frame + 88) == UInt64(Errno.eintr.rawValue))
+    #expect(kernel.loadWord(frame + 16) == 1 << (user1 - 1))
+  }
+
   @Test func `a stack that cannot be written ends the process with SIGILL`() throws {
     let kernel = try TestKernel()
     let child = kernel.fork()

@@ -42,6 +42,11 @@ extension ProcessSystem {
   @inline(__always)
   public func hasDueSignal(_ thread: Thread, _ process: Process) -> Bool { !dueSignals(thread, process).isEmpty }
 
+  /// Whether a signal is due to a thread that a handler is for.
+  public func hasDueHandler(_ thread: Thread, _ process: Process) -> Bool {
+    !dueSignals(thread, process).intersection(process.caughtSignals).isEmpty
+  }
+
   /// The signal that ends the process of a thread before that enters ring 3 again, if there is one.
   @inline(__always)
   public func fatalSignal(_ thread: Thread, _ process: Process) -> Signal? {
