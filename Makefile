@@ -38,7 +38,7 @@ help:
 	@echo 'gdb          PROGRAM=FILE: like run, under gdb, which knows the program, the kernel and its data (help martlet)'
 	@echo 'debug        like run, with QEMU waiting for gdb on port 1234'
 	@echo 'profile      like run, and prints how many instructions each function of the kernel took'
-	@echo 'iso          build/martlet.iso, which boots through GRUB'
+	@echo 'iso          build/martlet.iso, which boots through GRUB; with PROGRAM, ARGS and APPEND as for run: build/PROGRAM.iso'
 	@echo 'test         format, host tests, simulation, booted tests            test-all     the same with what takes long'
 	@echo 'test-quick   in a minute: the format, and the host tests that are not random'
 	@echo 'test-host    the tests that need no QEMU          test-boot   the tests that do'
@@ -114,7 +114,12 @@ sdk: setup kernel programs
 	@Programs/SDK/install "$(PREFIX)"
 
 .PHONY: iso
+ifeq ($(PROGRAM),)
 iso: $(BUILD)/martlet.iso
+else
+iso: kernel programs
+	@Boot/Tools/make-iso $(BUILD)/$(notdir $(PROGRAM)).iso && echo $(BUILD)/$(notdir $(PROGRAM)).iso
+endif
 $(BUILD)/martlet.iso: $(KERNEL) programs Boot/grub.cfg Boot/Tools/make-iso
 	@Boot/Tools/make-iso $@
 

@@ -42,6 +42,10 @@ multiboot2_header:
         dd -(MULTIBOOT2_MAGIC + (multiboot2_end - multiboot2_header)) & 0xFFFFFFFF
         dw 6, 0                               ; modules page-aligned
         dd 8
+        dw 4, 1                               ; the screen: text, if there is one (optional)
+        dd 12
+        dd 2
+        dd 0                                  ; tags begin at multiples of eight
         dw 0, 0                               ; end
         dd 8
 multiboot2_end:

@@ -7,6 +7,8 @@ extension BootInformation {
   private static let hasModules: UInt64 = 1 << 3
   private static let hasMemoryMap: UInt64 = 1 << 6
   private static let hasLoaderName: UInt64 = 1 << 9
+  private static let hasFramebuffer: UInt64 = 1 << 12
+  private static let framebufferTypeOffset: UInt64 = 109
   private static let moduleByteCount: UInt64 = 16
 
   mutating func readMultiboot1(
@@ -20,6 +22,9 @@ extension BootInformation {
     }
     if flags & BootInformation.hasLoaderName != 0 {
       loaderName = try memory.text(at: memory.word32(at: address + 64), limit: .max)
+    }
+    if flags & BootInformation.hasFramebuffer != 0 {
+      screen = LoaderScreen(framebufferType: memory.byte(at: address + BootInformation.framebufferTypeOffset))
     }
     if flags & BootInformation.hasModules != 0 {
       try readModules(memory, memory.word32(at: address + 24), count: memory.word32(at: address + 20))

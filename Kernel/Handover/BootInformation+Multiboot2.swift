@@ -7,6 +7,7 @@ extension BootInformation {
   private static let moduleTag: UInt64 = 3
   private static let basicMemoryTag: UInt64 = 4
   private static let memoryMapTag: UInt64 = 6
+  private static let framebufferTag: UInt64 = 8
 
   mutating func readMultiboot2(
     _ memory: some LoaderMemory, _ address: UInt64
@@ -33,6 +34,9 @@ extension BootInformation {
       case BootInformation.memoryMapTag:
         guard size >= 16 else { throw .damagedTable }
         try readMap(memory, tag + 16, end: tag + size, entrySize: memory.word32(at: tag + 8))
+      case BootInformation.framebufferTag:
+        guard size >= 31 else { throw .damagedTable }
+        screen = LoaderScreen(framebufferType: memory.byte(at: tag + 29))
       default: break
       }
       tag += (size + 7) & ~7

@@ -33,6 +33,19 @@ public struct LoadedModule: Equatable, Sendable {
   public var name: [UInt8] { Array(commandLine[ModuleWords(commandLine).name]) }
 }
 
+/// What the boot loader left on the screen.
+public enum LoaderScreen: Equatable, Sendable {
+  /// It does not say.
+  case unsaid
+  /// Text.
+  case text
+  /// A picture of points, in memory of its own.
+  case graphics
+
+  /// What a table's type of framebuffer means; 2 is text, everything else points.
+  init(framebufferType type: UInt8) { self = type == 2 ? .text : .graphics }
+}
+
 /// The boot loader's information.
 public struct BootInformation {
   /// Memory that the loader says is usable.
@@ -45,6 +58,8 @@ public struct BootInformation {
   public internal(set) var commandLine: [UInt8] = []
   /// What the loader calls itself.
   public internal(set) var loaderName: [UInt8] = []
+  /// What it left on the screen.
+  public internal(set) var screen = LoaderScreen.unsaid
   /// Where the information itself lies.
   public internal(set) var occupied = ByteRange(start: 0, end: 0)
   private var textByteCount = 0

@@ -32,6 +32,7 @@ struct BootHandover {
         from: IdentityMap(), at: memory_read64(record + 8), magic: memory_read64(record + 16))
       let options = KernelOptions(information.commandLine, beginsWithFile: information.isLoadedByEmulator)
       unsafe MachineConsole.isQuiet = options.isQuiet
+      Screen.initialize(information.screen)
       if options.inspectionInterval != nil { FrameBackedHeap.startChecking() }
       if let refusal = options.refusal { throw refusal }
       let image = ByteRange(start: AddressLayout.stub.start, end: AddressLayout.image.end)

@@ -75,7 +75,7 @@ public final class Dispatcher {
     switch line {
     case LegacyInterruptController.timerLine:
       timerInterrupt(isWatched: isWatched)
-    case LegacyInterruptController.serialLine:
+    case LegacyInterruptController.serialLine, LegacyInterruptController.keyboardLine:
       _ = isWatched ? kernel.watch(.consoleInterrupt) : kernel.handle(.consoleInterrupt)
     default:
       break

@@ -1,11 +1,12 @@
-// The two 8259 interrupt controllers: moved off the exception vectors, everything masked but the serial line (and the
-// interval timer where there is no local interrupt controller).
+// The two 8259 interrupt controllers: moved off the exception vectors, everything masked but the serial line, the keyboard where
+// there is one, and the interval timer where there is no local interrupt controller.
 
 internal import MachineSupport
 
 /// The 8259 pair.
 enum LegacyInterruptController {
   static let timerLine: UInt8 = 0
+  static let keyboardLine: UInt8 = 1
   static let serialLine: UInt8 = 4
   private static let cascadeLine: UInt8 = 2
   private static let spuriousLine: UInt8 = 7

@@ -35,9 +35,9 @@ public final class Machine {
     start = memory_read64(boot_record_address())
 
     features = ProcessorFeatures.detect()
-    guard features.hasSystemCall else { HostReport.refuseStart("this processor has no SYSCALL instruction") }
     features.enableNoExecute()
     let handover = BootHandover.take()
+    guard features.hasSystemCall else { HostReport.refuseStart("this processor has no SYSCALL instruction") }
     options = handover.options
     modules = handover.modules
     var map = handover.map
@@ -47,6 +47,7 @@ public final class Machine {
     let frameTable = Machine.takeFrameTable(&map)
     tables.load()
     unsafe PowerManagement.tables = tables
+    Screen.move(to: tables)
     map.release(AddressLayout.stub)
     features.enableProtections()
     features.enableSystemCalls()
@@ -62,7 +63,7 @@ public final class Machine {
     let physical = unsafe PhysicalMemory(
       base: UnsafeMutableRawPointer(bitPattern: UInt(AddressLayout.directMapBase)).unsafelyUnwrapped,
       byteCount: UInt64(map.frameCount) * Page.byteCount)
-    let processor = MachineProcessor(startedAt: start, features)
+    let processor = Machine.processor(startedAt: start, features)
     memory = MemorySystem(
       physical, KernelServices(processor), frameTable: frameTable.address, frameCount: map.frameCount,
       available: map.ranges.span, holes: map.holes.span, kernelRoot: tables.root)
@@ -82,6 +83,14 @@ public final class Machine {
     processor.setClock(clock)
     ticker = Ticker(controller, clock)
     LegacyInterruptController.unmask(LegacyInterruptController.serialLine)
+    if unsafe Keyboard.isPresent { LegacyInterruptController.unmask(LegacyInterruptController.keyboardLine) }
+  }
+
+  /// The processor, and what the machine has beside its serial line to read and to type at.
+  private static func processor(startedAt start: UInt64, _ features: ProcessorFeatures) -> MachineProcessor {
+    guard unsafe Screen.isPresent else { return MachineProcessor(startedAt: start, features) }
+    Keyboard.initialize()
+    return TerminalProcessor(startedAt: start, features)
   }
 
   private static func takeFrameTable(_ map: inout MemoryMap) -> FrameNumber {

@@ -1,5 +1,5 @@
-// The console as everything in the kernel writes it: the serial line, with the current column, so that a kernel line always
-// begins at column 0 even when a program left its own line unfinished.
+// The console as everything in the kernel writes it: the serial line, and the screen where there is one, with the current column,
+// so that a kernel line always begins at column 0 even when a program left its own line unfinished.
 //
 // While the kernel answers events, everything goes through its ring (`ConsoleOutput`). What is written here goes out at once:
 // before process 1, at the end of the run, and in a panic; and then what waits in the ring goes first.
@@ -23,9 +23,14 @@ public enum MachineConsole {
 
   /// Sends a byte; a line feed goes out as carriage return and line feed.
   static func write(_ byte: UInt8) {
-    if byte == 0x0A { SerialLine.write(0x0D) }
-    SerialLine.write(byte)
+    if byte == 0x0A { put(0x0D) }
+    put(byte)
     unsafe isInsideLine = byte != 0x0A
+  }
+
+  private static func put(_ byte: UInt8) {
+    SerialLine.write(byte)
+    Screen.write(byte)
   }
 
   /// Sends a text as it is.
@@ -62,6 +67,7 @@ public enum MachineConsole {
     unsafe output.borrow { output in
       while let byte = output.takeByte() {
         SerialLine.write(byte)
+        Screen.writeWaiting(byte)
         unsafe isInsideLine = byte != 0x0A
       }
     }
@@ -113,9 +119,10 @@ public enum MachineConsole {
     write(0x0A)
   }
 
-  /// Begins a kernel line at column 0.
-  static func beginLine() {
+  /// Begins a kernel line at column 0; one of its own failure, and all that follow, have other colours on the screen.
+  static func beginLine(ofFailure isOfFailure: Bool = false) {
     sendWaiting()
+    if isOfFailure { unsafe Screen.showsFailure = true }
     if unsafe isInsideLine { write(0x0A) }
     write("martlet: ")
   }

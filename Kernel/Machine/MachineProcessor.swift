@@ -4,7 +4,7 @@ internal import MachineSupport
 internal import Primitives
 
 /// The real processor.
-final class MachineProcessor: Processor {
+class MachineProcessor: Processor {
   private var clock: Clock
   private let entropy: EntropySource
   /// What to add to `nanoseconds` to get nanoseconds since 1970-01-01 00:00 UTC.

@@ -1,6 +1,6 @@
 // The end of a kernel that cannot go on: cause, registers, backtrace, exit code 0x12.
 //
-// This path allocates nothing and counts no references: it uses constant text, numbers, and the serial line. The addresses
+// This path allocates nothing and counts no references: it uses constant text, numbers, the serial line and the screen. The addresses
 // of the backtrace are given their file and line by Boot/Tools/symbolize, on the host.
 
 public import MachineSupport
@@ -39,7 +39,7 @@ private func beginPanic() {
   }
   unsafe isPanicking = true
   unsafe SerialLine.patience = patience
-  MachineConsole.beginLine()
+  MachineConsole.beginLine(ofFailure: true)
   MachineConsole.write("panic: ")
 }
 

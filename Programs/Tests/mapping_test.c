@@ -344,6 +344,19 @@ TEST(fork_copies_private_memory_both_ways) {
   for (int page = 0; page < PAGES; page++) CHECK_EQUAL(memory[page * PAGE_SIZE], page % 2 ? page : 99);
 }
 
+// The child has an object of its own by the first store; the second page lies in the one behind it, and is only read at first.
+TEST(a_page_of_the_object_behind_is_not_stored_to) {
+  volatile char *memory = anonymous(2);
+  memory[0] = memory[PAGE_SIZE] = 1;
+  CHECK_EXIT(0, {
+    memory[0] = 2;
+    CHECK_EQUAL(memory[PAGE_SIZE], 1);
+    memory[PAGE_SIZE] = 2;
+    CHECK(memory[0] == 2 && memory[PAGE_SIZE] == 2);
+  });
+  CHECK(memory[0] == 1 && memory[PAGE_SIZE] == 1);
+}
+
 TEST(generations_of_copies) {
   volatile char *memory = anonymous(4);
   for (int generation = 0; generation < 50; generation++) {

@@ -1,16 +1,29 @@
-// echo: writes what it reads from descriptor 0 back to descriptor 1, until it reads a line "exit" or the end of its input.
+// echo [COUNT]: writes what it reads from descriptor 0 back to descriptor 1, until it reads a line "exit" or the end of its
+// input. With COUNT it says "waiting", and reads nothing until so many bytes wait for it, and a quarter of a second longer.
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
-int main(void) {
+static void wait_for_input(int wanted) {
+  struct timespec moment = {0, 1000000};
+  write(1, "waiting\n", 8);
+  for (int count = 0; count < wanted; nanosleep(&moment, NULL)) ioctl(0, FIONREAD, &count);
+  moment.tv_nsec = 250000000;
+  nanosleep(&moment, NULL);
+}
+
+int main(int count, char **words) {
   char bytes[256], line[4];
   size_t length = 0;
+  if (count > 1) wait_for_input(atoi(words[1]));
   for (;;) {
-    ssize_t count = read(0, bytes, sizeof bytes);
-    if (count <= 0) return count == 0 ? 0 : 1;
-    write(1, bytes, (size_t)count);
-    for (ssize_t index = 0; index < count; index++) {
+    ssize_t taken = read(0, bytes, sizeof bytes);
+    if (taken <= 0) return taken == 0 ? 0 : 1;
+    write(1, bytes, (size_t)taken);
+    for (ssize_t index = 0; index < taken; index++) {
       if (bytes[index] == '\r' || bytes[index] == '\n') {
         if (length == 4 && memcmp(line, "exit", 4) == 0) return 0;
         length = 0;

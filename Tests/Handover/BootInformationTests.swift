@@ -50,6 +50,16 @@ import Testing
     #expect(refusals(description) == [.noMemory, .noMemory])
   }
 
+  @Test func `the screen is text, or points, or not spoken of`() throws {
+    for (type, screen) in [(nil, .unsaid), (0, .graphics), (1, .graphics), (2, .text), (3, .graphics)]
+      as [(UInt64?, LoaderScreen)]
+    {
+      var description = Self.usual
+      description.framebufferType = type
+      for image in images(description) { #expect(try image.information().screen == screen) }
+    }
+  }
+
   @Test func `every module up to the limit is there and one more is refused`() throws {
     for count in [64, 65, 200, 512] {
       let description = LoaderDescription(commandLine: "", modules: (1...count).map { ("m\($0)", 100) })
@@ -136,7 +146,9 @@ import Testing
   }
 
   @Test func `every byte of the tables may be anything without a failure`() {
-    for image in images(Self.usual) {
+    var description = Self.usual
+    description.framebufferType = 2
+    for image in images(description) {
       for position in image.bytes.indices {
         for value in [0, 1, 0x7F, 0x80, 0xFF, image.bytes[position] ^ 0x10, image.bytes[position] &+ 1] as [UInt8] {
           var damaged = image

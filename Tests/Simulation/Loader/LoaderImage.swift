@@ -90,6 +90,9 @@ public struct LoaderDescription: Sendable {
   /// KiB of memory from 0 and from 1 MiB.
   public var basic: (lower: UInt64, upper: UInt64)?
 
+  /// The type of the framebuffer: 0 and 1 for points, 2 for text.
+  public var framebufferType: UInt64?
+
   /// Nothing.
   public init() {}
 
@@ -147,6 +150,10 @@ public struct LoaderDescription: Sendable {
         image.append(region.type, byteCount: 4)
       }
     }
+    if let framebufferType {
+      flags |= 1 << 12
+      image.put(framebufferType, byteCount: 1, at: 109)
+    }
     image.put(flags, byteCount: 4, at: 0)
     return image
   }
@@ -183,6 +190,16 @@ public struct LoaderDescription: Sendable {
         for region in map {
           for value in [region.start, region.byteCount, region.type] { $0.append(value, byteCount: 8) }
         }
+      }
+    }
+    if let framebufferType {
+      tag(8) {
+        // Address, bytes in a row, columns, rows, bits of a cell.
+        for (value, byteCount) in [(0xB8000, 8), (160, 4), (80, 4), (25, 4), (16, 1)] {
+          $0.append(UInt64(value), byteCount: byteCount)
+        }
+        $0.append(framebufferType, byteCount: 1)
+        $0.append(0, byteCount: 1)
       }
     }
     tag(0) { _ in }

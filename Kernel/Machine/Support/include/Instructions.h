@@ -176,6 +176,8 @@ INLINE uint64_t frame_pointer(void) { return (uint64_t)__builtin_frame_address(0
 /* Memory at addresses that are no Swift objects: device registers, boot information, page tables before the allocator. */
 INLINE uint8_t memory_read8(uint64_t address) { return *(volatile uint8_t *)address; }
 
+INLINE void memory_write16(uint64_t address, uint16_t value) { *(volatile uint16_t *)address = value; }
+
 INLINE uint32_t memory_read32(uint64_t address) { return *(volatile uint32_t *)address; }
 
 INLINE uint64_t memory_read64(uint64_t address) { return *(volatile uint64_t *)address; }

@@ -1,0 +1,124 @@
+// What is to be seen on a machine's screen, and what its keyboard gives.
+
+import Foundation
+import Testing
+
+@Suite("Screen and keyboard", .enabled(if: BootFiles.areBooted))
+struct ScreenTests {
+  /// The rows that a screen shows of what went to the serial line: the last ones, cut at the eightieth column.
+  private func rows(_ serial: [UInt8]) -> [String] {
+    let lines = String(decoding: serial, as: UTF8.self).components(separatedBy: "\r\n")
+    let rows = lines.flatMap { line in
+      line.isEmpty ? [""] : stride(from: 0, to: line.count, by: 80).map { String(line.dropFirst($0).prefix(80)) }
+    }
+    var shown = Array(rows.suffix(25))
+    while shown.last == "" { shown.removeLast() }
+    return shown
+  }
+
+  @Test
+  func `The GRUB image shows on the screen what goes to the serial line, in its colours`() throws {
+    let machine = try WatchedMachine(["-cdrom", BootFiles.image])
+    try machine.wait { try machine.isOff() }
+    let picture = try machine.picture()
+    let text = picture.text
+    #expect(text == rows(machine.serial))
+    let start = try #require(text.firstIndex { $0.hasPrefix("parent 1: /demonstration is descriptor 3") })
+    #expect(
+      text[(start + 3)...] == [
+        "parent 1: child 2 answered 12345654321", "parent 1: unlinked, unmapped and closed",
+        "martlet: process 1 exited with status 0", "martlet: nothing leaked",
+      ])
+    for (row, line) in text.enumerated() {
+      #expect(
+        picture.colors(ofRow: row) == (line.hasPrefix("parent") || line.hasPrefix("child") ? 0x07 : 0x0B), "\(line)")
+    }
+    // The picture itself, point by point.
+    #expect(picture.wrongCells == [])
+    #expect(picture.cursor == text.count * 80)
+  }
+
+  @Test
+  func `A machine with a screen and no serial line shows everything`() throws {
+    let machine = try WatchedMachine(["-cdrom", BootFiles.image], hasSerialLine: false)
+    try machine.wait { try machine.isOff() }
+    let text = try machine.text()
+    #expect(text.first == "KTAP version 1")
+    #expect(text.suffix(2) == ["martlet: process 1 exited with status 0", "martlet: nothing leaked"])
+  }
+
+  @Test
+  func `The screen scrolls, further than the adapter's memory goes`() throws {
+    // A row for each argument: three times what the memory holds, and some that are longer than a row.
+    let words = (1...620).map { $0 % 100 == 0 ? String(repeating: "x", count: 200) : "word-\($0)" }
+    let files = "\(BootFiles.program("arguments")) \(words.joined(separator: " "))"
+    let machine = try WatchedMachine(["-kernel", BootFiles.kernel, "-append", "quiet", "-initrd", files])
+    try machine.wait { try machine.isOff() }
+    let picture = try machine.picture()
+    #expect(picture.text == rows(machine.serial) && picture.text.contains("argument 619: word-619"))
+    #expect(picture.wrongCells == [])
+  }
+
+  @Test
+  func `A panic is on the screen, in white on red`() throws {
+    let machine = try WatchedMachine(["-kernel", BootFiles.kernel, "-append", "panic-test"])
+    try machine.wait { try machine.text().contains { $0.hasPrefix("martlet:") && $0.contains("backtrace") } }
+    let picture = try machine.picture()
+    let row = try #require(picture.text.firstIndex(of: "martlet: panic: asked for by panic-test"))
+    #expect(picture.colors(ofRow: row) == 0x4F && picture.wrongCells == [])
+  }
+
+  @Test
+  func `What is typed at the keyboard is a program's input`() throws {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let image = directory.appendingPathComponent("echo.iso").path
+    let tool = BootFiles.package.appendingPathComponent("Boot/Tools/make-iso").path
+    _ = try runTool(["PROGRAM=\(BootFiles.program("echo"))", "APPEND=selftest=clock:", tool, image])
+
+    let machine = try WatchedMachine(["-cdrom", image])
+    try machine.wait { try machine.text().contains { $0.contains("power-on to process 1") } }
+    let before = try machine.text().count
+    for key in ["h", "e", "l", "l", "o", "spc"] { try machine.press(key) }
+    try machine.press("shift", "w")
+    try machine.press("caps_lock")
+    for key in ["o", "r", "caps_lock", "l", "d"] { try machine.press(key) }
+    try machine.press("shift_r", "1")
+    try machine.press("ret")
+    try machine.wait { try machine.text().count > before }
+    #expect(try machine.text().last == "hello WORld!")
+
+    // Bytes that a screen does not show, on the serial line as they are.
+    let start = machine.serial.count
+    try machine.press("ctrl", "c")
+    try machine.press("ctrl_r", "d")
+    try machine.press("ctrl", "z")
+    for key in ["up", "delete", "pgdn", "kp_enter", "backspace", "tab", "esc", "f1", "pause", "print"] {
+      try machine.press(key)
+    }
+    for key in ["ret", "e", "x", "i", "t", "ret"] { try machine.press(key) }
+    try machine.wait { try machine.isOff() }
+    let typed = "\u{3}\u{4}\u{1A}\u{1B}[A\u{1B}[3~\u{1B}[6~\r\n\u{8}\t\u{1B}\r\nexit\r\n"
+    #expect(String(decoding: machine.serial.dropFirst(start), as: UTF8.self).hasPrefix(typed))
+    #expect(try machine.text().suffix(2) == ["martlet: process 1 exited with status 0", "martlet: nothing leaked"])
+  }
+
+  @Test
+  func `Keys wait in the keyboard while nobody reads, and none is stuck there`() throws {
+    // The program reads nothing before its input is full. A key for moving gives three bytes: one is cut in the middle.
+    let words = ["-kernel", BootFiles.kernel, "-append", "quiet", "-initrd", "\(BootFiles.program("echo")) 4096"]
+    let machine = try WatchedMachine(words)
+    try machine.wait { machine.serial.isEmpty == false }
+    for _ in 0..<500 {
+      try machine.type(["up", "up", "up"])
+      Thread.sleep(forTimeInterval: 0.002)
+    }
+    for key in ["ret", "e", "x", "i", "t", "ret"] { try machine.press(key) }
+    try machine.wait { try machine.isOff() }
+    let output = String(decoding: machine.serial, as: UTF8.self)
+    #expect(output.hasSuffix("\u{1B}[A\r\nexit\r\n"))
+    let sequences = output.dropFirst("waiting\r\n".count).dropLast("\r\nexit\r\n".count)
+    #expect(sequences.allSatisfy { "\u{1B}[A".contains($0) } && sequences.count > 4096 && sequences.count % 3 == 0)
+  }
+}
