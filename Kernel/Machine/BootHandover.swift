@@ -24,19 +24,31 @@ struct BootHandover {
   let modules: [BootModule]
   let map: MemoryMap
 
-  /// Reads the tables that the boot stub was given. Once, before the final page tables are loaded.
-  static func take() -> BootHandover {
+  /// The tables themselves. The screen shows from then on what is said, whether or not they can be read.
+  private static func readInformation() throws(BootRefusal) -> BootInformation {
     let record = boot_record_address()
     do throws(BootRefusal) {
       let information = try BootInformation(
         from: IdentityMap(), at: memory_read64(record + 8), magic: memory_read64(record + 16))
+      Screen.initialize(information.screen)
+      return information
+    } catch {
+      Screen.initialize(.unsaid)
+      throw error
+    }
+  }
+
+  /// Reads the tables that the boot stub was given. Once, before the final page tables are loaded.
+  static func take() -> BootHandover {
+    do throws(BootRefusal) {
+      let information = try readInformation()
       let options = KernelOptions(information.commandLine, beginsWithFile: information.isLoadedByEmulator)
       unsafe MachineConsole.isQuiet = options.isQuiet
-      Screen.initialize(information.screen)
       if options.inspectionInterval != nil { FrameBackedHeap.startChecking() }
       if let refusal = options.refusal { throw refusal }
       let image = ByteRange(start: AddressLayout.stub.start, end: AddressLayout.image.end)
       let map = try MemoryMap(information, image: image)
+      if information.screen == .graphics { logLine("the screen does not show text: the console is the serial line") }
       if map.isCut { logLine("memory beyond 1 TiB is not used") }
       var modules: [BootModule] = []
       modules.reserveCapacity(information.modules.count)

@@ -23,8 +23,7 @@ enum Screen {
   /// Looks for it and clears it, once, while the boot stub's page tables map memory where it is. The adapter itself is asked,
   /// but for a loader that left a picture.
   static func initialize(_ left: LoaderScreen) {
-    guard unsafe !isPresent else { return }
-    guard left != .graphics else { return logLine("the screen does not show text: the console is the serial line") }
+    guard unsafe !isPresent, left != .graphics else { return }
     guard VideoAdapter.showsText(columns: columns, rows: rows) else { return }
     unsafe isPresent = true
     VideoAdapter.showCursor()

@@ -42,7 +42,8 @@ final class WatchedMachine {
   }
 
   deinit {
-    machine.terminate()
+    // Not by a signal, which whoever runs the tests may have blocked.
+    _ = try? command("quit")
     machine.waitUntilExit()
     try? FileManager.default.removeItem(at: directory)
   }
@@ -85,9 +86,10 @@ final class WatchedMachine {
     (try command("query-status") as? [String: Any])?["status"] as? String == "shutdown"
   }
 
-  /// Waits, at most half a minute, until something is so.
+  /// Waits, at most a minute, until something is so.
   func wait(until condition: () throws -> Bool) throws {
-    for _ in 0..<1500 {
+    let end = Date(timeIntervalSinceNow: 60)
+    while Date() < end {
       if try condition() { return }
       Thread.sleep(forTimeInterval: 0.02)
     }
@@ -111,21 +113,44 @@ final class WatchedMachine {
 
   /// Takes a picture, and what it was made of.
   func picture() throws -> Picture {
-    let wasRunning = (try command("query-status") as? [String: Any])?["running"] as? Bool ?? false
-    if wasRunning { try command("stop") }
-    defer { if wasRunning { _ = try? command("cont") } }
-    try command("screendump", ["filename": file("screen")])
-    let start = try videoRegister(0x0C) << 8 | videoRegister(0x0D)
-    let cursor = try videoRegister(0x0E) << 8 | videoRegister(0x0F)
-    let cells = try memory(at: 0xB8000 + 2 * start, byteCount: 2 * Self.columns * Self.rows)
-    let (points, pointsInRow) = try Self.points(of: Data(contentsOf: URL(fileURLWithPath: file("screen"))))
-    return Picture(
-      cells: stride(from: 0, to: cells.count, by: 2).map { UInt16(cells[$0]) | UInt16(cells[$0 + 1]) << 8 },
-      cursor: cursor - start, points: points, pointsInRow: pointsInRow, font: try font())
+    try whileStopped {
+      try command("screendump", ["filename": file("screen")])
+      let start = try videoRegister(0x0C) << 8 | videoRegister(0x0D)
+      let cursor = try videoRegister(0x0E) << 8 | videoRegister(0x0F)
+      let (points, pointsInRow) = try Self.points(of: Data(contentsOf: URL(fileURLWithPath: file("screen"))))
+      return Picture(
+        cells: try cells(from: start), cursor: cursor - start, points: points, pointsInRow: pointsInRow,
+        font: try font())
+    }
   }
 
   /// The screen's rows, without the spaces at their ends and without empty rows at the foot.
-  func text() throws -> [String] { try picture().text }
+  func text() throws -> [String] {
+    try whileStopped { Self.text(of: try cells(from: try videoRegister(0x0C) << 8 | videoRegister(0x0D))) }
+  }
+
+  /// The rows of these cells, without the spaces at their ends and without empty rows at the foot.
+  static func text(of cells: [UInt16]) -> [String] {
+    var rows = stride(from: 0, to: cells.count, by: columns).map { start in
+      let row = cells[start..<start + columns].map { UInt8(truncatingIfNeeded: $0) }
+      return String(decoding: row, as: UTF8.self).replacingOccurrences(of: " +$", with: "", options: .regularExpression)
+    }
+    while rows.last == "" { rows.removeLast() }
+    return rows
+  }
+
+  /// What the machine is at in the middle of a change would else be seen half done.
+  private func whileStopped<Result>(_ look: () throws -> Result) throws -> Result {
+    let wasRunning = (try command("query-status") as? [String: Any])?["running"] as? Bool ?? false
+    if wasRunning { try command("stop") }
+    defer { if wasRunning { _ = try? command("cont") } }
+    return try look()
+  }
+
+  private func cells(from start: Int) throws -> [UInt16] {
+    let bytes = try memory(at: 0xB8000 + 2 * start, byteCount: 2 * Self.columns * Self.rows)
+    return stride(from: 0, to: bytes.count, by: 2).map { UInt16(bytes[$0]) | UInt16(bytes[$0 + 1]) << 8 }
+  }
 
   /// A register of the adapter's, whose index is left as the kernel had it.
   private func videoRegister(_ number: Int) throws -> Int {
@@ -166,7 +191,7 @@ final class WatchedMachine {
   // MARK: The keyboard
 
   /// Presses keys together and lets go of them, by QEMU's names ("shift", "a").
-  func press(_ keys: String...) throws { try send(keys.map { ($0, true) } + keys.reversed().map { ($0, false) }) }
+  func press(_ keys: [String]) throws { try send(keys.map { ($0, true) } + keys.reversed().map { ($0, false) }) }
 
   /// Presses keys one after the other, as many as the keyboard remembers.
   func type(_ keys: [String]) throws { try send(keys.flatMap { [($0, true), ($0, false)] }) }
@@ -182,14 +207,7 @@ final class WatchedMachine {
 
 extension WatchedMachine.Picture {
   /// The rows, without the spaces at their ends and without empty rows at the foot.
-  var text: [String] {
-    var rows = stride(from: 0, to: cells.count, by: WatchedMachine.columns).map { start in
-      let row = cells[start..<start + WatchedMachine.columns].map { UInt8(truncatingIfNeeded: $0) }
-      return String(decoding: row, as: UTF8.self).replacingOccurrences(of: " +$", with: "", options: .regularExpression)
-    }
-    while rows.last == "" { rows.removeLast() }
-    return rows
-  }
+  var text: [String] { WatchedMachine.text(of: cells) }
 
   /// The colours of a row's first cell.
   func colors(ofRow row: Int) -> UInt8 { UInt8(cells[row * WatchedMachine.columns] >> 8) }
@@ -217,10 +235,10 @@ extension WatchedMachine.Picture {
     return Self.color(UInt8(isSet ? cells[cell] >> 8 & 0x0F : cells[cell] >> 12 & 0x07))
   }
 
-  /// The colours of the first adapters: blue, green, red, and brightness; dark yellow is brown.
+  /// The colours of the first adapters: blue, green, red, and brightness; dark yellow is brown. In the adapter their parts have
+  /// six bits, which QEMU makes eight.
   private static func color(_ number: UInt8) -> [UInt8] {
-    let bright: UInt8 = number & 8 != 0 ? 0x55 : 0
-    let color = [4, 2, 1].map { number & $0 != 0 ? 0xAA + bright : bright }
-    return number == 6 ? [0xAA, 0x55, 0] : color
+    let parts: [UInt8] = number & 8 != 0 ? [0x57, 0xFF] : [0, 0xA8]
+    return number == 6 ? [0xA8, 0x57, 0] : [4, 2, 1].map { parts[number & $0 != 0 ? 1 : 0] }
   }
 }
