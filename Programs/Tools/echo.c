@@ -1,5 +1,5 @@
 // echo [COUNT]: writes what it reads from descriptor 0 back to descriptor 1, until it reads a line "exit" or the end of its
-// input. With COUNT it says "waiting", and reads nothing until so many bytes wait for it, and a quarter of a second longer.
+// input. With COUNT it says "waiting", and when so many bytes wait for it "full"; a quarter of a second later it begins to read.
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,7 @@ static void wait_for_input(int wanted) {
   struct timespec moment = {0, 1000000};
   write(1, "waiting\n", 8);
   for (int count = 0; count < wanted; nanosleep(&moment, NULL)) ioctl(0, FIONREAD, &count);
+  write(1, "full\n", 5);
   moment.tv_nsec = 250000000;
   nanosleep(&moment, NULL);
 }

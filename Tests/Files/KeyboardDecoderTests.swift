@@ -99,6 +99,11 @@ import Testing
     #expect(text([0xFA, 0xFE, 0xEE, 0xAA, 0x1E]) == "a")
   }
 
+  @Test func `a prefix whose key was lost is that of the next one`() {
+    #expect(text([0xE0, 0xE0, 0x48, 0xE0, 0xE0, 0xC8, 0x48]) == "\u{1B}[A8")
+    #expect(text([0xE0, 0xE1, 0x1D, 0x45, 0xE1, 0x9D, 0xC5, 0x1E]) == "a")
+  }
+
   @Test func `a keyboard that lost codes has no key down any more`() {
     #expect(text([Self.leftShift, 0xE0, 0xFF, 0x1E]) == "a")
     #expect(text(pressed([Self.capsLock]) + [Self.control, 0xFF, 0x1E]) == "A")

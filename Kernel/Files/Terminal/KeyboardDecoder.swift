@@ -60,18 +60,15 @@ public struct KeyboardDecoder: Sendable {
   /// Takes a scan code. What an earlier key gave has to be taken before.
   public mutating func accept(_ code: UInt8) {
     guard code != Self.overrun else { return forgetKeys() }
-    switch prefix {
-    case .pause(let count):
-      prefix = count > 1 ? .pause(count - 1) : .none
-    case .extended:
+    switch (prefix, code) {
+    case (.pause(let count), _): prefix = count > 1 ? .pause(count - 1) : .none
+    // Behind another prefix, too: a keyboard that is full drops what should have come between them.
+    case (_, Self.extendedPrefix): prefix = .extended
+    case (_, Self.pausePrefix): prefix = .pause(Self.pauseCodeCount)
+    case (.extended, _):
       prefix = .none
       acceptExtended(code)
-    case .none:
-      switch code {
-      case Self.extendedPrefix: prefix = .extended
-      case Self.pausePrefix: prefix = .pause(Self.pauseCodeCount)
-      default: acceptPlain(code)
-      }
+    case (.none, _): acceptPlain(code)
     }
   }
 
