@@ -32,6 +32,10 @@ TEST(dup2_replaces) {
   CHECK_EQUAL(dup2(descriptor, descriptor), descriptor);
   CHECK_EQUAL(dup2(descriptor, 40), 40);
   CHECK_EQUAL(lseek(40, 0, SEEK_CUR), 10);
+  // What is replaced takes its flag with it.
+  CHECK_EQUAL(fcntl(other, F_SETFD, FD_CLOEXEC), 0);
+  CHECK_EQUAL(dup2(descriptor, other), other);
+  CHECK_EQUAL(fcntl(other, F_GETFD), 0);
   CHECK_ERRNO(EBADF, dup2(999, 3));
   CHECK_ERRNO(EBADF, dup2(descriptor, -1));
   CHECK_ERRNO(EBADF, dup2(descriptor, 1 << 30));

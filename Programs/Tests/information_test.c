@@ -54,6 +54,22 @@ TEST(procstat_f) {
   CHECK_EQUAL(shm_unlink("/information"), 0);
 }
 
+TEST(exchanged_names_are_told_of_their_objects) {
+  shm_unlink("/exchanged-1");
+  shm_unlink("/exchanged-2");
+  int first = shm_open("/exchanged-1", O_RDWR | O_CREAT, 0600), second = shm_open("/exchanged-2", O_RDWR | O_CREAT, 0600);
+  struct kinfo_file one = {.kf_structsize = sizeof one}, other = {.kf_structsize = sizeof other};
+  CHECK_EQUAL(shm_rename("/exchanged-1", "/exchanged-2", SHM_RENAME_EXCHANGE), 0);
+  CHECK_EQUAL(fcntl(first, F_KINFO, &one), 0);
+  CHECK_EQUAL(fcntl(second, F_KINFO, &other), 0);
+  CHECK(strcmp(one.kf_path, "/exchanged-2") == 0 && strcmp(other.kf_path, "/exchanged-1") == 0);
+  CHECK_EQUAL(shm_unlink("/exchanged-2"), 0);
+  CHECK_EQUAL(fcntl(first, F_KINFO, &one), 0);
+  CHECK_EQUAL(fcntl(second, F_KINFO, &other), 0);
+  CHECK(strcmp(one.kf_path, "") == 0 && strcmp(other.kf_path, "/exchanged-1") == 0);
+  CHECK_EQUAL(shm_unlink("/exchanged-1"), 0);
+}
+
 TEST(procstat_v) {
   int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
   CHECK(descriptor >= 0);

@@ -1,6 +1,6 @@
 // process_test: fork, wait4, exit, kill, stopping, execve, credentials, sleeping and clocks (spec abi.md, sections 11 to 17).
-// For execve it needs two programs more: make run PROGRAM=build/programs/process_test
-// WITH="build/programs/arguments build/programs/descriptors".
+// For execve it needs three programs more: make run PROGRAM=build/programs/process_test
+// WITH="build/programs/arguments build/programs/descriptors build/programs/end".
 
 #include "check.h"
 
@@ -258,6 +258,24 @@ TEST(execve_closes_what_is_marked) {
     char *arguments[] = {"descriptors", "0", "1", "2", "10", NULL};
     execve("/bin/descriptors", arguments, environ);
     _exit(1);
+  });
+}
+
+static void handler(int number) { _exit(number); }
+
+TEST(execve_takes_handlers_away_and_keeps_what_is_ignored) {
+  check_module("end");
+  char number[8], *arguments[] = {"end", "signal", number, NULL};
+  struct sigaction caught = {.sa_handler = handler}, ignored = {.sa_handler = SIG_IGN};
+  sprintf(number, "%d", SIGUSR1);
+  CHECK_SIGNAL(SIGUSR1, {
+    sigaction(SIGUSR1, &caught, NULL);
+    execve("/bin/end", arguments, environ);
+  });
+  // It says that the signal came to nothing, and exits so.
+  CHECK_EXIT(99, {
+    sigaction(SIGUSR1, &ignored, NULL);
+    execve("/bin/end", arguments, environ);
   });
 }
 

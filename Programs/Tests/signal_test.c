@@ -177,7 +177,7 @@ TEST(a_stop_that_was_blocked_acts_when_it_is_unblocked) {
   CHECK_EQUAL(check_wait(child), 3 << 8);
 }
 
-TEST(actions_are_inherited_and_reset_by_execve) {
+TEST(actions_are_inherited) {
   catch(SIGUSR1, 0);
   CHECK_EXIT(0, {
     kill(getpid(), SIGUSR1);

@@ -83,3 +83,25 @@ TEST(private_memory_is_swapped_too) {
   });
   for (uint64_t page = 0; page < pages; page++) CHECK_EQUAL(memory[page * 512], pattern(page, 0));
 }
+
+// Pages that are in memory as they are in swap, until somebody stores to them through a mapping that is gone before they go out.
+TEST(a_store_goes_out_again_when_its_mapping_has_gone) {
+  enum { WINDOW = 64 };
+  uint64_t pages = check_sysctl("vm.stats.vm.v_free_count") * 5 / 4 & ~(uint64_t)(WINDOW - 1);
+  int descriptor = shm_open(SHM_ANON, O_RDWR, 0600);
+  CHECK_EQUAL(ftruncate(descriptor, (off_t)(pages * PAGE_SIZE)), 0);
+  for (uint64_t round = 0; round < 4; round++) {
+    // The second and the last round only look; they leave pages behind that are clean.
+    int stores = round % 2 == 0;
+    for (uint64_t start = 0; start < pages; start += WINDOW) {
+      volatile uint64_t *memory = mmap(NULL, WINDOW * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor,
+                                       (off_t)(start * PAGE_SIZE));
+      CHECK(memory != MAP_FAILED);
+      for (uint64_t page = 0; page < WINDOW; page++) {
+        CHECK_EQUAL(memory[page * 512], round == 0 ? 0 : pattern(start + page, (round - 1) / 2));
+        if (stores) memory[page * 512] = pattern(start + page, round / 2);
+      }
+      CHECK_EQUAL(munmap((void *)memory, WINDOW * PAGE_SIZE), 0);
+    }
+  }
+}

@@ -37,7 +37,7 @@ struct UserSideTests {
     Batch(
       name: "processes and descriptors",
       programs: ["process_test", "descriptor_test", "system_test", "start_state_test", "stale_bytes_test"],
-      others: ["arguments", "descriptors"]),
+      others: ["arguments", "descriptors", "end"]),
     Batch(
       name: "the C library",
       programs: ["library_text_test", "library_stream_test", "library_queue_test", "pthread_test", "pthread_lock_test"]),
