@@ -210,6 +210,26 @@ TEST(floating_point_state_is_kept_per_process) {
   check_exit(__FILE__, __LINE__, 0, check_wait(child));
 }
 
+TEST(a_fork_of_much_memory_is_a_copy_of_all_of_it) {
+  enum { PAGES = 8192 };
+  volatile char *memory = mmap(NULL, PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  for (long page = 0; page < PAGES; page++) memory[page * PAGE_SIZE] = (char)page;
+  int line[2];
+  CHECK_EQUAL(pipe(line), 0);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    char byte;
+    CHECK_EQUAL(read(line[0], &byte, 1), 1);
+    for (long page = 0; page < PAGES; page++) CHECK_EQUAL(memory[page * PAGE_SIZE], (char)page);
+    _exit(0);
+  }
+  for (long page = 0; page < PAGES; page++) memory[page * PAGE_SIZE] = 77;
+  CHECK_EQUAL(write(line[1], "x", 1), 1);
+  check_exit(__FILE__, __LINE__, 0, check_wait(child));
+}
+
 TEST(execve_runs_a_program_with_its_arguments) {
   check_module("arguments");
   CHECK_EXIT(42, {

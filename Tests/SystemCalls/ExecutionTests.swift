@@ -39,6 +39,23 @@ import Testing
     #expect(kernel.call(.fcntl, 2, 1)?.integer == 0)
   }
 
+  @Test func `an executed program has no handlers, and ignores what was ignored`() throws {
+    let kernel = try TestKernel()
+    let action = TestKernel.data + 0x900
+    func handler(of signal: Signal) -> UInt64 {
+      #expect(kernel.call(.sigaction, UInt64(signal.rawValue), 0, action)?.failed == false)
+      return kernel.loadWord(action)
+    }
+    for (signal, handler) in [(.sigusr1, TestProgram.entry), (.sigusr2, 1)] as [(Signal, UInt64)] {
+      kernel.storeWord(handler, at: action)
+      for offset in [8, 16, 24] as [UInt64] { kernel.storeWord(0, at: action + offset) }
+      #expect(kernel.call(.sigaction, UInt64(signal.rawValue), action, 0)?.failed == false)
+    }
+    #expect(handler(of: .sigusr1) == TestProgram.entry && handler(of: .sigusr2) == 1)
+    kernel.execute()
+    #expect(handler(of: .sigusr1) == 0 && handler(of: .sigusr2) == 1)
+  }
+
   @Test func `bad files are refused with ENOEXEC`() throws {
     typealias Change = (inout [UInt8]) -> Void
     let changes: [(String, Change)] = [

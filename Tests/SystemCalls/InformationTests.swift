@@ -139,6 +139,26 @@ import Testing
     kernel.call(.shmUnlink, kernel.string("/named", at: number))
   }
 
+  @Test func `exchanged names are told of their objects`() throws {
+    let kernel = try TestKernel()
+    func path(of descriptor: UInt64) -> String? {
+      kernel.storeWord(1392, at: place)
+      guard kernel.call(.fcntl, descriptor, 22, place)?.failed == false else { return nil }
+      return kernel.load(place, 1392).map { text($0[...], 368) }
+    }
+    let one = kernel.string("/one", at: number)
+    let other = kernel.string("/other", at: length)
+    kernel.call(.shmOpen2, one, .createReadWrite, 0o600, 0, 0)
+    let first = kernel.result.value
+    kernel.call(.shmOpen2, other, .createReadWrite, 0o600, 0, 0)
+    let second = kernel.result.value
+    #expect(kernel.call(.shmRename, one, other, 2)?.failed == false)
+    #expect(path(of: first) == "/other" && path(of: second) == "/one")
+    kernel.call(.shmUnlink, other)
+    #expect(path(of: first) == "" && path(of: second) == "/one")
+    kernel.call(.shmUnlink, one)
+  }
+
   // MARK: Mappings
 
   @Test func `mappings are told with what they show`() throws {
