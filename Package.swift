@@ -106,7 +106,10 @@ default:
     .testTarget(
       name: "\(name)Tests", dependencies: dependencies.map { .byName(name: $0) }, path: "Tests/\(name)",
       // What is tested is optimised where all of it is run; the tests themselves are not worth the time that this takes.
-      swiftSettings: strict + [.unsafeFlags(["-Onone"], .when(configuration: .release))])
+      // Nobody imports them, so their modules need not be there before their code.
+      swiftSettings: strict + [
+        .unsafeFlags(["-Onone", "-no-emit-module-separately-wmo"], .when(configuration: .release))
+      ])
   }
   targets += [
     .target(name: "HeapProbe", path: "Tests/HeapProbe", cSettings: [.treatAllWarnings(as: .error)]),
