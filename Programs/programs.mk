@@ -54,10 +54,17 @@ $(PROGRAMS_OUTPUT)/%: Programs/Demonstration/%.c $(PROGRAMS_LIBRARY) $(PROGRAMS_
 	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< $(PROGRAMS_LIBRARY) -o $@
 
-$(PROGRAMS_OUTPUT)/%_test: Programs/Tests/%_test.c Programs/Tests/check.c $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+# The framework, compiled once for all tests.
+PROGRAMS_CHECK := $(PROGRAMS_OBJECTS)/check.o
+$(PROGRAMS_CHECK): Programs/Tests/check.c $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
 	$(PROGRAMS_SAY)
-	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< Programs/Tests/check.c $(PROGRAMS_LIBRARY) -o $@
+	@clang $(PROGRAMS_CFLAGS) -c $< -o $@
+
+$(PROGRAMS_OUTPUT)/%_test: Programs/Tests/%_test.c $(PROGRAMS_CHECK) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+	@mkdir -p $(@D)
+	$(PROGRAMS_SAY)
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -IPrograms/Tests $< $(PROGRAMS_CHECK) $(PROGRAMS_LIBRARY) -o $@
 
 $(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
 	@mkdir -p $(@D)
