@@ -118,7 +118,7 @@ static uint64_t used(const struct rusage *usage) {
 }
 
 static void check_share(const struct behaviour *first, const struct behaviour *second) {
-  enum { duration = 400 };
+  enum { duration = 200 };
   uint64_t start = now() + 60 * millisecond, end = start + duration * (uint64_t)millisecond;
   pid_t one = begin(first, start, end), other = begin(second, start, end);
   uint64_t times[2] = {0, 0};
@@ -156,7 +156,7 @@ static uint64_t worst_lateness(int count, void (*some)(void)) {
     while (others[number] == 0) some();
   }
   uint64_t worst = 0;
-  for (int round = 0; round < 200; round++) {
+  for (int round = 0; round < 80; round++) {
     struct timespec sleep = {0, millisecond};
     uint64_t start = now();
     CHECK_EQUAL(nanosleep(&sleep, NULL), 0);

@@ -10,21 +10,29 @@ struct InspectionTests {
     let append: String
     var arguments = ""
     var memory = "64M"
+    /// Whether it takes long, and is run by `make test-all` only.
+    var isLong = false
     var testDescription: String { name }
+  }
+
+  /// An inspection after so many events; `make test-all` inspects more often.
+  private static func inspect(every count: Int, often: Int) -> String {
+    "inspect=\(BootFiles.areWhole ? often : count)"
   }
 
   static let runs = [
     Run(name: "swap", programs: ["swap_test"], append: "swap=24M inspect=100"),
     Run(
-      name: "shared objects", programs: ["shared_object_test", "mapping_test", "posixshm_test"], append: "inspect=20"),
+      name: "shared objects", programs: ["shared_object_test", "mapping_test", "posixshm_test"],
+      append: inspect(every: 100, often: 20)),
     Run(name: "processes", programs: ["process_test", "descriptor_test"], append: "inspect=20"),
-    Run(name: "taking without end", programs: ["exhaustion_test"], append: "swap=16M inspect=20000"),
+    Run(name: "taking without end", programs: ["exhaustion_test"], append: "swap=16M inspect=20000", isLong: true),
     Run(
       name: "a part of all allocations fails", programs: ["adversity_test"],
-      append: "swap=8M inspect=50 " + UserSideTests.everyFailure("0.1%return"), memory: "32M"),
+      append: "swap=8M \(inspect(every: 200, often: 50)) " + UserSideTests.everyFailure("0.1%return"), memory: "32M"),
   ]
 
-  @Test(arguments: runs)
+  @Test(arguments: runs.filter { !$0.isLong || BootFiles.areWhole })
   func `Demanding programs leave every invariant whole and keep to the heap that they declare`(run: Run) throws {
     let result = try boot(
       program: "run-tests", arguments: run.programs.joined(separator: " "),
