@@ -28,10 +28,16 @@ public final class MemorySystem: Nameable {
 
   /// The records of all frames.
   let frames: FrameTable
+  /// The records of all blocks of 512 frames (FrameBlock.swift).
+  let blocks: FrameTable
   var buddy: BuddyAllocator
   let indexNodes: Pool<IndexNode>
   let mappingNodes: Pool<MappingNode>
   let entries: Pool<MapEntry>
+  /// The block that a page was taken from last, if it is reserved.
+  var lastReservation = FrameNumber.none
+  /// Reserved blocks that are not full, in the order of their last use.
+  var partialReservations = FrameList()
   var queues = PagingQueues()
   /// The swap devices, if there are any.
   var swap: SwapSpace?
@@ -109,6 +115,7 @@ public final class MemorySystem: Nameable {
     self.services = services
     self.kernelRoot = kernelRoot
     frames = FrameTable(physical: physical, at: frameTable, frameCount: frameCount)
+    blocks = frames.blocks
     buddy = BuddyAllocator(frameCount: frameCount)
     indexNodes = Pool(physical, .indexNode)
     mappingNodes = Pool(physical, .mappingRecord)
@@ -142,7 +149,7 @@ public final class MemorySystem: Nameable {
 
   /// Takes 2^order contiguous frames for the machine; their content is arbitrary.
   public func allocateKernelBlock(order: Int) -> FrameNumber? {
-    guard let block = buddy.allocate(order: order, frames) else { return nil }
+    guard let block = takeBlock(order: order) else { return nil }
     for offset in 0..<UInt32(1 << order) { frames[FrameNumber(block.raw + offset)].state = .kernel }
     return block
   }
@@ -158,7 +165,7 @@ public final class MemorySystem: Nameable {
   func allocateFrame(_ state: FrameState, _ priority: AllocationPriority = .normal) -> FrameNumber? {
     if priority == .normal && buddy.freeCount <= allocationFloor { return nil }
     if services.failures.isArmed && frameIsToFail(state) { return nil }
-    guard let frame = buddy.allocate(order: 0, frames) else { return nil }
+    guard let frame = takeBlock(order: 0) else { return nil }
     frames[frame].state = state
     return frame
   }
@@ -324,4 +331,16 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var faults = 0
   /// VM objects that were made in resolving faults.
   public internal(set) var objectsMadeByFaults = 0
+  /// Reserved blocks that were given back because nothing in them was in use: `vm.reserv.freed`.
+  public internal(set) var reservationsFreed = 0
+  /// Reserved blocks that became ordinary ones before they were full: `vm.reserv.broken`.
+  public internal(set) var reservationsBroken = 0
+  /// Tables that became one leaf: `vm.pmap.pde.promotions`.
+  public internal(set) var promotions = 0
+  /// Tables that could have, if all in them had been alike: `vm.pmap.pde.p_failures`.
+  public internal(set) var promotionFailures = 0
+  /// Leaves that were split: `vm.pmap.pde.demotions`.
+  public internal(set) var demotions = 0
+  /// Large leaves that a fault entered: `vm.pmap.pde.mappings`.
+  public internal(set) var largeMappings = 0
 }

@@ -19,7 +19,7 @@ public enum ProcessLimits {
   /// Arguments that execve(2) handles, or pages that it copies, before it lets others have a turn.
   public static let executionStepsPerTurn = 32
   /// Map entries, translations, pages and descriptors that one turn of fork(2), munmap(2) and their like handles.
-  public static let unitsPerTurn = 512
+  public static let unitsPerTurn = 264
   /// Children that an exiting process hands over before others have a turn.
   public static let childrenPerTurn = 256
   /// Processes that are signalled before others have a turn.

@@ -2,7 +2,7 @@
 // and ring 3 is done, in bounded steps.
 //
 // Invariant: before every step, who goes before the current thread takes its place; the clock is looked at before every few
-// steps, and after each that is long. So nobody is kept waiting for a million instructions, and interrupts are let in as often.
+// steps, and after each that is long. So nobody is kept waiting for 100,000 instructions, and interrupts are let in as often.
 
 import ABI
 import Files
@@ -12,13 +12,13 @@ import Processes
 
 extension Kernel {
   /// Units of released work done at a time.
-  private static let teardownBudget = 256
+  private static let teardownBudget = 128
   /// Steps before the clock is looked at.
-  private static let stepsBeforeLook = 4
+  private static let stepsBeforeLook = 2
   /// Steps before interrupts are let in …
   private static let stepsBeforeInterrupts = 16
   /// … unless they have taken so long by then.
-  private static let nanosecondsBeforeInterrupts: UInt64 = 300_000
+  private static let nanosecondsBeforeInterrupts: UInt64 = 25_000
 
   /// Decides what runs next; does the work that is due between events first, and comes back for interrupts while it does.
   public func next() -> Next {

@@ -18,9 +18,9 @@ enum SystemCallLimits {
   /// Names and buckets that a listing of names looks at before others have a turn.
   static let recordsPerListStep = 64
   /// Pages that are looked at at a time when everything is looked through for one to reclaim.
-  static let reclaimLooks = 64
+  static let reclaimLooks = 32
   /// The same before somebody is killed, at each tick.
-  static let lastReclaimLooks = 2048
+  static let lastReclaimLooks = 128
   /// Kinds of events that a kernel which is watched names at the end, because interrupts waited longest for them.
   static let longStretchesShown = 10
   /// Frames that must be free, beyond what is kept, before those who wait for some are woken.

@@ -266,7 +266,8 @@ extension SystemCall {
     }
     // What is too high wraps to zero, or is refused by the search.
     hint = (hint &+ Page.offsetMask) & ~Page.offsetMask
-    request.address = hint == 0 || hint >= ABI.UserSpace.end ? request.fallback : hint
+    request.isWish = hint != 0 && hint < ABI.UserSpace.end
+    request.address = request.isWish ? hint : request.fallback
   }
 
   // MARK: munmap, mprotect

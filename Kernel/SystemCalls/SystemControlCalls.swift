@@ -91,6 +91,12 @@ extension SystemCall {
   fileprivate func node(named byteCount: Int) throws(Errno) -> SystemControlTarget {
     let name = thread.frame.value.buffer.span.extracting(0..<textLength(byteCount))
     if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
+    guard let node = kernel.controls.node(name) else { return try processNode(named: name) }
+    return .node(node)
+  }
+
+  /// A node about processes.
+  private func processNode(named name: Span<UInt8>) throws(Errno) -> SystemControlTarget {
     var number: Int32 = 0
     while number <= SystemControl.Process.descriptorCount.rawValue {
       if let node = SystemControl.Process(rawValue: number), name.spells(node.name) {
@@ -98,8 +104,7 @@ extension SystemCall {
       }
       number += 1
     }
-    guard let node = kernel.controls.node(name) else { throw .enoent }
-    return .node(node)
+    throw .enoent
   }
 
   private func textLength(_ limit: Int) -> Int {

@@ -78,11 +78,40 @@ final class SystemControlNode {
 /// All nodes.
 struct SystemControlTable {
   private(set) var nodes: [SystemControlNode] = []
+  /// For each node the hash of its name, and below that its place in `nodes`; ascending.
+  private var order: [UInt64] = []
 
   /// The node with this name.
   func node(_ name: Span<UInt8>) -> SystemControlNode? {
-    for node in nodes where name.spells(node.name) { return node }
+    var hash = SystemControlTable.emptyHash
+    for index in name.indices { SystemControlTable.add(name[index], to: &hash) }
+    var first = 0
+    var end = order.count
+    while first < end {
+      let middle = (first + end) / 2
+      if order[middle] >> 32 < UInt64(hash) { first = middle + 1 } else { end = middle }
+    }
+    while first < order.count, order[first] >> 32 == UInt64(hash) {
+      let node = nodes[Int(order[first] & 0xFFFF_FFFF)]
+      if name.spells(node.name) { return node }
+      first += 1
+    }
     return nil
+  }
+
+  /// FNV-1a.
+  private static let emptyHash: UInt32 = 0x811C_9DC5
+
+  private static func add(_ byte: UInt8, to hash: inout UInt32) { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
+
+  /// Makes the nodes that there are findable by their names.
+  private mutating func putInOrder() {
+    for place in nodes.indices {
+      var hash = SystemControlTable.emptyHash
+      for byte in nodes[place].name.utf8 { SystemControlTable.add(byte, to: &hash) }
+      order.append(UInt64(hash) << 32 | UInt64(place))
+    }
+    order.sort()
   }
 
   /// The node with these numbers.
@@ -116,6 +145,7 @@ struct SystemControlTable {
     addSignals()
     addMemory()
     addSockets()
+    putInOrder()
   }
 
   private mutating func addSystem() {
@@ -303,6 +333,11 @@ struct SystemControlTable {
     add(name, SystemControl.Top.vm, nil, { .integer(UInt32(truncatingIfNeeded: count($0))) })
   }
 
+  /// Adds a count of memory management of 64 bits.
+  private mutating func addLong(_ name: String, _ count: @escaping (MemoryCounters) -> Int) {
+    add(name, SystemControl.Top.vm, nil, { .long(UInt64(count($0.memory.counters))) })
+  }
+
   /// Adds a figure of the store of compressed pages; 0 where there is none.
   private mutating func addStore(_ name: String, _ figure: @escaping (CompressedStoreCounts) -> Int) {
     add(
@@ -335,6 +370,12 @@ struct SystemControlTable {
     addCounter("vm.stats.vm.v_swapout", { $0.memory.counters.swapWrites })
     addCounter("vm.stats.vm.v_swappgsin", { $0.memory.counters.swapPagesIn })
     addCounter("vm.stats.vm.v_swappgsout", { $0.memory.counters.swapPagesOut })
+    addLong("vm.reserv.freed", { $0.reservationsFreed })
+    addLong("vm.reserv.broken", { $0.reservationsBroken })
+    addLong("vm.pmap.pde.promotions", { $0.promotions })
+    addLong("vm.pmap.pde.p_failures", { $0.promotionFailures })
+    addLong("vm.pmap.pde.demotions", { $0.demotions })
+    addLong("vm.pmap.pde.mappings", { $0.largeMappings })
     add("vm.swap_info", memory, nil, content: .swapDevice)
     add("vm.nswapdev", memory, nil, { .integer(UInt32($0.memory.swapDeviceCount)) })
     addStore("pages", { $0.pages })

@@ -70,8 +70,13 @@ struct InspectorTests {
   func `a translation that its frame does not know of`() throws {
     #expect(
       try violation(
-        { machine, space in machine.system.removeMapping(slot(space, address), from: frame(machine, space)) },
-        undo: { machine, space in _ = machine.system.addMapping(slot(space, address), to: frame(machine, space)) })
+        { machine, space in
+          machine.system.removeMapping(slot(space, address), from: frame(machine, space), machine.system.frames)
+        },
+        undo: { machine, space in
+          _ = machine.system.addMapping(
+            slot(space, address), to: frame(machine, space), machine.system.frames)
+        })
         == "translation not in its frame's list exactly once")
   }
 
@@ -103,10 +108,10 @@ struct InspectorTests {
           machine.system.physical.set(
             bits: machine.system.physical.load(slot(space, address + 4096)) & ~PageTableEntry.addressMask
               | stranger.address.raw, at: slot(space, third))
-          _ = machine.system.addMapping(slot(space, third), to: stranger)
+          _ = machine.system.addMapping(slot(space, third), to: stranger, machine.system.frames)
         },
         undo: { machine, space in
-          machine.system.removeMapping(slot(space, third), from: frame(machine, space))
+          machine.system.removeMapping(slot(space, third), from: frame(machine, space), machine.system.frames)
           _ = machine.system.physical.clear(bits: UInt64.max, at: slot(space, third))
         }) == "translation of a page that the map does not show")
   }

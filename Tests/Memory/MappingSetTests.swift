@@ -19,7 +19,7 @@ import Primitives
 
   private func mappings(of frame: FrameNumber) -> [UInt64] {
     var found: [UInt64] = []
-    system.forEachMapping(of: frame) {
+    system.forEachMapping(of: frame, system.frames) {
       found.append($0.raw)
       return true
     }
@@ -37,17 +37,17 @@ import Primitives
     let frame = try makeFrame()
     let all = entries(1000, inOneTable: inOneTable)
     for (index, entry) in all.enumerated() {
-      #expect(system.addMapping(PhysicalAddress(entry), to: frame))
-      #expect(system.furtherMappingCount(of: frame) == index && system.mappingNodes.count == index)
+      #expect(system.addMapping(PhysicalAddress(entry), to: frame, system.frames))
+      #expect(system.furtherMappingCount(of: frame, system.frames) == index && system.mappingNodes.count == index)
     }
     #expect(mappings(of: frame) == all.sorted() && system.mappingTreeHeight(of: frame) <= 30)
     var left = all
     var generator = SeededGenerator(seed: 7)
     while !left.isEmpty {
       let position = order == 0 ? 0 : order == 1 ? left.count - 1 : generator.number(below: left.count)
-      system.removeMapping(PhysicalAddress(left.remove(at: position)), from: frame)
+      system.removeMapping(PhysicalAddress(left.remove(at: position)), from: frame, system.frames)
       if left.count % 97 == 0 { #expect(mappings(of: frame) == left.sorted()) }
-      #expect(system.furtherMappingCount(of: frame) == max(0, left.count - 1))
+      #expect(system.furtherMappingCount(of: frame, system.frames) == max(0, left.count - 1))
     }
     #expect(system.frames[frame].mappings.isEmpty && system.mappingNodes.count == 0)
     system.freeKernelFrame(frame)
@@ -62,23 +62,23 @@ import Primitives
       let entry = UInt64(1 + generator.number(below: 40)) * 4096 + UInt64(generator.number(below: 3)) * 8
       switch (model.contains(entry), generator.number(below: 3)) {
       case (false, 0), (false, 1):
-        #expect(system.addMapping(PhysicalAddress(entry), to: frame))
+        #expect(system.addMapping(PhysicalAddress(entry), to: frame, system.frames))
         model.insert(entry)
       case (true, 0), (true, 1):
-        system.removeMapping(PhysicalAddress(entry), from: frame)
+        system.removeMapping(PhysicalAddress(entry), from: frame, system.frames)
         model.remove(entry)
       case (false, _):
         guard let old = model.randomElement(using: &generator) else { continue }
-        system.replaceMapping(PhysicalAddress(old), by: PhysicalAddress(entry), of: frame)
+        system.replaceMapping(PhysicalAddress(old), by: PhysicalAddress(entry), of: frame, system.frames)
         model.remove(old)
         model.insert(entry)
       default: break
       }
       #expect(mappings(of: frame) == model.sorted())
-      #expect(system.furtherMappingCount(of: frame) == max(0, model.count - 1))
+      #expect(system.furtherMappingCount(of: frame, system.frames) == max(0, model.count - 1))
       #expect(system.mappingNodes.count == max(0, model.count - 1))
     }
-    for entry in model { system.removeMapping(PhysicalAddress(entry), from: frame) }
+    for entry in model { system.removeMapping(PhysicalAddress(entry), from: frame, system.frames) }
     system.freeKernelFrame(frame)
   }
 
@@ -111,7 +111,7 @@ import Primitives
     while system.takeMark(.referenced, page.frame) {
       let before = marked
       marked = 0
-      system.forEachMapping(of: page.frame) { slot in
+      system.forEachMapping(of: page.frame, system.frames) { slot in
         if system.physical.load(slot) & PageTableEntry.accessed != 0 { marked += 1 }
         return true
       }

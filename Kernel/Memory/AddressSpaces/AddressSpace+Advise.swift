@@ -172,6 +172,7 @@ extension MemorySystem {
   /// Makes a page one of the next to be reclaimed.
   fileprivate func deactivate(_ frame: FrameNumber) {
     guard frames[frame].queue == .active else { return }
+    settleMarks(of: frame)
     _ = takeMark(.referenced, frame)
     frames[frame].flags.remove(.referenced)
     queues.move(frame, to: .inactive, frames)

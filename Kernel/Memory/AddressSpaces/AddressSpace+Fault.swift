@@ -36,13 +36,12 @@ extension AddressSpace {
         guard system.hasHeapReserve else { return .wait(.frames) }
         makePrivate(handle)
       }
-    } else if entries[handle].objectOrNil == nil {
+    } else if entries[handle].objectReference.isEmpty {
       guard system.hasHeapReserve else { return .wait(.frames) }
       makeObject(for: handle)
     }
-    guard let object = entries[handle].objectOrNil.map({ BackReference($0) }) else {
-      preconditionFailure("entry without object")
-    }
+    let object = entries[handle].objectReference
+    precondition(!object.isEmpty, "entry without object")
     let page = address.raw & ~Page.offsetMask
     let readable = protection.subtracting(.write)
     let mayWrite = !entries[handle].needsCopy
@@ -54,7 +53,15 @@ extension AddressSpace {
     let index = entries[handle].index(of: page)
     let isWired = entries[handle].wiring != .none
     switch object.borrow({ locate(index, in: $0, access, entries[handle].wiring) }) {
-    case .own(let frame): return enter(frame, at: page, mayWrite ? protection : readable, access, isWired)
+    case .own(let frame):
+      let allowed = mayWrite ? protection : readable
+      guard system.isInFullBlock(frame) else { return enter(frame, at: page, allowed, access, isWired) }
+      if let whole = object.instance, enterBlock(of: frame, whole, handle, at: page, allowed, access) {
+        return .resolved
+      }
+      let outcome = enter(frame, at: page, allowed, access, isWired)
+      if case .resolved = outcome { tables.promoteFull(page, frame, system) }
+      return outcome
     case .backing(let frame): return enter(frame, at: page, readable, access, isWired)
     case .wait(let wait): return .wait(wait)
     case .outside: return .signal(.sigbus, code: .busObject)
@@ -91,6 +98,7 @@ extension AddressSpace {
     system.counters.objectsMadeByFaults &+= 1
     let object = VMObject(system, .anonymous, pageCount: system.entries[handle].pageCount, account: account)
     object.isSeenOnce = true
+    object.setColour(showing: 0, at: system.entries[handle].start)
     system.entries[handle].object = VMObjectReference(object)
     system.entries[handle].offset = 0
   }
@@ -114,6 +122,7 @@ extension AddressSpace {
       let shadow = VMObject(system, .anonymous, pageCount: entries[handle].pageCount, account: account)
       system.counters.objectsMadeByFaults &+= 1
       shadow.isSeenOnce = true
+      shadow.setColour(showing: 0, at: entries[handle].start)
       let reference = VMObjectReference(shadow)
       if let source = entries[handle].copyReference() {
         shadow.attachBacking(source, offset: entries[handle].offset)

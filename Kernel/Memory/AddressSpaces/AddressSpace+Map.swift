@@ -93,6 +93,7 @@ extension AddressSpace {
       // Children share it from the first fork on, whether or not it was touched before: it needs its object now.
       do throws(Errno) {
         object = try VMObject.make(system, .anonymous, pageCount: byteCount >> Page.shift, account: account)
+        object?.object.setColour(showing: 0, at: address)
       } catch {
         system.release(charge, of: account)
         throw error
@@ -163,6 +164,7 @@ extension AddressSpace {
     switch request.placement {
     case .anywhere:
       guard byteCount < UserSpace.end else { throw .enomem }
+      if !request.isWish, let found = findPlaceForLargeLeaves(request) { return found }
       guard
         let found = findSpace(byteCount, from: address, alignment: request.alignment, below: request.limit)
           ?? findSpace(byteCount, from: request.fallback, alignment: request.alignment, below: request.limit)

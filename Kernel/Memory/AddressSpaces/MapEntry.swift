@@ -134,6 +134,8 @@ public struct MapRequest: ~Copyable {
   public var placement: Placement
   /// The alignment of the result, a power of two of at least a page (`.anywhere` only).
   public var alignment: UInt64 = Page.byteCount
+  /// Whether the address is the caller's wish, and not only where to begin to look (`.anywhere` only).
+  public var isWish = true
   /// The first address that the mapping may not reach (`.anywhere` only).
   public var limit: UInt64 = UserSpace.end
   /// Where to look next when there is no room from the address on (`.anywhere` only).

@@ -3,7 +3,8 @@
 // Invariants
 // - A free block of order k is 2^k frames aligned to 2^k; its first frame is `.free` with `order == k` and linked in list
 //   k; its other frames are `.freeTail`. No two free buddies of equal order exist (they would have been merged).
-// - `freeCount` is the sum of the sizes of the free blocks.
+// - `freeCount` is the sum of the sizes of the free blocks, and of the frames that are held: unused frames of blocks that were
+//   taken to be reserved for an object (Reservations.swift).
 // - Records are made by groups of 2^12 frames: those of `made` have theirs. A group of `untouched` is a free block of which
 //   only the first frame has a record: the others get theirs when it is first split or taken, so that the start costs what a
 //   machine has of groups, not of frames. Of the other groups no frame is ever used.
@@ -58,6 +59,20 @@ struct BuddyAllocator {
     freeCount &-= 1 << order
     return frame
   }
+
+  /// So many frames that were taken count as free until they are used.
+  mutating func hold(_ count: Int) { freeCount &+= count }
+
+  /// A held frame is used.
+  @inline(__always)
+  mutating func takeHeld() { freeCount &-= 1 }
+
+  /// A frame that was held is not used any more.
+  @inline(__always)
+  mutating func giveHeld() { freeCount &+= 1 }
+
+  /// So many held frames are given back (`free`).
+  mutating func release(_ count: Int) { freeCount &-= count }
 
   /// Gives a block back and merges it with its free buddies.
   @inline(__always)

@@ -1,9 +1,10 @@
-// What the kernel knows of every physical frame: one fixed-size record each (48 bytes), and the table of them.
+// What the kernel knows of every physical frame: one fixed-size record each (48 bytes), and the table of them. There is one of
+// the same form for every aligned block of 512 frames, too (FrameBlock.swift).
 //
 // Invariants
 // - A frame is in exactly one state; `state` says which of the other fields mean something.
 // - `.free`: in the buddy allocator's list of `order`; only the first frame of a block is in this state, the others are
-//   `.freeTail`.
+//   `.freeTail`. So are the frames of a reserved block that are no pages yet (Reservations.swift).
 // - `.object`: `owner` is the VM object whose page index holds this frame at `index`; `mappings`, and the tree that begins at
 //   `mappingRoot`, name every page-table entry that maps it (MappingSet.swift); `queue` names the paging queue it is linked in.
 // - `.orphan`: left its object while a transfer ran; freed when the transfer completes.
@@ -122,12 +123,26 @@ public struct PageFrame: BitwiseCopyable {
 @safe
 public struct FrameTable {
   private let records: UnsafeMutablePointer<PageFrame>
+  private let blockRecords: UnsafeMutablePointer<PageFrame>
   /// Records in the table.
   public let count: UInt32
 
-  /// Bytes that a table for `frameCount` frames needs.
+  /// Bytes that a table for `frameCount` frames needs, with the records of their blocks.
   public static func byteCount(frameCount: UInt32) -> UInt64 {
-    UInt64(frameCount) * UInt64(MemoryLayout<PageFrame>.stride)
+    (UInt64(frameCount) + UInt64(blockCount(of: frameCount))) * UInt64(MemoryLayout<PageFrame>.stride)
+  }
+
+  /// Blocks of 512 frames that so many frames touch.
+  private static func blockCount(of frameCount: UInt32) -> UInt32 { (frameCount + 511) >> 9 }
+
+  /// The records of the blocks, by block number.
+  @inline(__always)
+  var blocks: FrameTable { unsafe FrameTable(blocks: blockRecords, count: FrameTable.blockCount(of: count)) }
+
+  private init(blocks: UnsafeMutablePointer<PageFrame>, count: UInt32) {
+    unsafe records = blocks
+    unsafe blockRecords = blocks
+    self.count = count
   }
 
   /// A table in physical memory from `address` on, without any record.
@@ -135,6 +150,7 @@ public struct FrameTable {
     // SAFETY: the range is checked by `unsafePointer` and belongs to the table alone.
     let pointer = unsafe physical.unsafePointer(to: address, byteCount: FrameTable.byteCount(frameCount: frameCount))
     unsafe records = pointer.assumingMemoryBound(to: PageFrame.self)
+    unsafe blockRecords = records + Int(frameCount)
     count = frameCount
   }
 
@@ -148,8 +164,13 @@ public struct FrameTable {
     return FrameRange(start: UInt32(start), end: UInt32(max(start, (address.raw + end * stride) >> Page.shift)))
   }
 
-  /// Makes the records of some frames, which are reserved.
+  /// Makes the records of some frames, which are reserved, and of the blocks that begin among them.
   func make(_ frames: Range<UInt32>) {
+    makeRecords(frames)
+    blocks.makeRecords((frames.lowerBound + 511) >> 9..<(frames.upperBound + 511) >> 9)
+  }
+
+  private func makeRecords(_ frames: Range<UInt32>) {
     precondition(frames.upperBound <= count)
     // SAFETY: the records lie in the table, and all-zero bytes with the links set when they are first used are a valid one: every
     // field is an integer or an enum with a case 0.

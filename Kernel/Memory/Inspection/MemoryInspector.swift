@@ -9,16 +9,16 @@ public import Primitives
 
 /// One inspection of a memory system.
 public struct MemoryInspector: ~Copyable {
-  private let system: MemorySystem
+  let system: MemorySystem
   /// Marks what this inspection has visited.
   public let generation: UInt32
   /// What was found wrong first; nil when all is well so far.
   public private(set) var violation: String?
   /// A number that helps with `violation`: a frame, an address, an index.
   public private(set) var detail: UInt64 = 0
-  private var tableFrames = 0
-  private var objectFrames = 0
-  private var mappings = 0
+  var tableFrames = 0
+  var objectFrames = 0
+  var mappings = 0
   private var blocks = 0
   private var charges: UInt64 = 0
   private var entryCount = 0
@@ -26,16 +26,18 @@ public struct MemoryInspector: ~Copyable {
   private var objectCount = 0
   private var countedReferences = 0
   private var foundReferences = 0
-  private var indexNodeCount = 0
-  private var mappingRecordCount = 0
+  var indexNodeCount = 0
+  var mappingRecordCount = 0
+  /// Reserved blocks found that are not full.
+  var partialReservations = 0
   /// Bytes of the heap that objects take which were reached.
   public private(set) var heapByteCount = 0
   /// Frames handed out to the machine and the kernel; known after `finish`.
-  public private(set) var kernelFrameCount = 0
+  public internal(set) var kernelFrameCount = 0
   /// Frames cut into records; known after `finish`.
-  public private(set) var poolFrameCount = 0
+  public internal(set) var poolFrameCount = 0
   /// Threads that frames are kept for; known after `finish`.
-  public private(set) var waiterCount = 0
+  public internal(set) var waiterCount = 0
 
   /// Starts an inspection.
   public init(_ system: MemorySystem) {
@@ -201,28 +203,40 @@ public struct MemoryInspector: ~Copyable {
         visitTable(space, frame, level: level - 1, base: address, below: table, &resident)
         continue
       }
-      for offset in 0..<PageSize(level: level).frameCount {
+      let frameCount = PageSize(level: level).frameCount
+      if level == 0 {
+        visitMapping(slot, of: frame, system.frames, address)
+      } else {
+        for block in frame.block.raw..<frame.block.raw + frameCount >> 9 {
+          visitMapping(slot, of: FrameNumber(block), system.blocks, address)
+        }
+      }
+      for offset in 0..<frameCount {
         resident += 1
-        visitTranslation(
-          space, slot, entry, FrameNumber(frame.raw + offset), address + UInt64(offset) * Page.byteCount)
+        visitTranslation(space, entry, FrameNumber(frame.raw + offset), address + UInt64(offset) * Page.byteCount)
       }
     }
     require(used == Int(record.count), "page table's count of entries", UInt64(table.raw))
   }
 
-  private mutating func visitTranslation(
-    _ space: AddressSpace, _ slot: PhysicalAddress, _ entry: UInt64, _ frame: FrameNumber, _ address: UInt64
+  private mutating func visitMapping(
+    _ slot: PhysicalAddress, of frame: FrameNumber, _ table: FrameTable, _ address: UInt64
   ) {
     mappings += 1
-    let record = system.frames[frame]
-    require(record.state == .object, "translation of a frame that is no page", address)
-    require(record.flags.isDisjoint(with: .withoutContent), "translation of a page in transfer", address)
     var listed = 0
-    system.forEachMapping(of: frame) { mapping in
+    system.forEachMapping(of: frame, table) { mapping in
       if mapping == slot { listed += 1 }
       return true
     }
     require(listed == 1, "translation not in its frame's list exactly once", address)
+  }
+
+  private mutating func visitTranslation(
+    _ space: AddressSpace, _ entry: UInt64, _ frame: FrameNumber, _ address: UInt64
+  ) {
+    let record = system.frames[frame]
+    require(record.state == .object, "translation of a frame that is no page", address)
+    require(record.flags.isDisjoint(with: .withoutContent), "translation of a page in transfer", address)
     guard let handle = space.findFirst(endingAfter: address), system.entries[handle].start <= address else {
       // Only a space under teardown may have translations without entries.
       require(false, "translation without a map entry", address)
@@ -339,60 +353,5 @@ public struct MemoryInspector: ~Copyable {
       if record.state == .orphan && record.swapBlock != .none { count += 1 }
     }
     return count
-  }
-
-  /// Compares the states of all frames with what was reached.
-  private mutating func checkFrames() {
-    var free = 0
-    var tables = 0
-    var pages = 0
-    var spares = 0
-    var stored = 0
-    var listed = 0
-    var queued = 0
-    for raw in 0..<system.frames.count {
-      let frame = FrameNumber(raw)
-      let state = system.buddy.state(of: frame)
-      if state == .untouched { free += 1 }
-      guard state == .made else { continue }
-      let record = system.frames[frame]
-      waiterCount += Int(record.waiterCount)
-      switch record.state {
-      case .free: free += 1 << Int(record.order)
-      case .pageTable: tables += 1
-      case .spareTable: spares += 1
-      case .store: stored += 1
-      case .pool: poolFrameCount += 1
-      case .kernel: kernelFrameCount += 1
-      case .object:
-        pages += 1
-        if record.queue != .none { queued += 1 }
-        require(record.queue != .unswappable || record.flags.contains(.refused), "unswappable page", UInt64(raw))
-        var own = 0
-        system.forEachMapping(of: frame) { _ in
-          own += 1
-          return true
-        }
-        listed += own
-        mappingRecordCount += max(0, own - 1)
-        require(system.furtherMappingCount(of: frame) == max(0, own - 1), "page's count of mappings", UInt64(raw))
-        require(record.queue != .unswappable || own == 0, "unswappable page that is mapped", UInt64(raw))
-      default: break
-      }
-    }
-    require(free == system.freeFrameCount, "free frames differ from the count", UInt64(free))
-    require(
-      spares == system.spareTables.tables.count + system.spareTables.roots.count, "spare page tables", UInt64(spares))
-    require(stored == (system.compressedStore?.counts.frames ?? 0), "frames of compressed pages", UInt64(stored))
-    require(system.compressedStore?.isSound() ?? true, "the store of compressed pages", 0)
-    require(tables == tableFrames, "page-table frames that nothing reaches", UInt64(tables))
-    require(pages == objectFrames, "page frames that nothing reaches", UInt64(pages))
-    require(listed == mappings, "mappings that no page table has", UInt64(listed))
-    require(indexNodeCount == system.indexNodes.count, "index nodes that no object has", UInt64(indexNodeCount))
-    require(
-      mappingRecordCount == system.mappingNodes.count, "mapping records that no page has", UInt64(mappingRecordCount))
-    let queues = system.queues
-    require(
-      queued == queues.pageCount, "paging queues", UInt64(queued))
   }
 }

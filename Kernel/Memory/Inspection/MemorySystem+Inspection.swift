@@ -66,16 +66,27 @@ extension MemorySystem {
     return FrameInspection(
       state: record.state, object: record.state == .object ? record.owner.object : nil,
       space: record.state == .pageTable ? record.owner.space : nil, index: record.index, count: Int(record.count),
-      swapBlock: record.swapBlock, flags: record.flags, queue: record.queue, waiterCount: Int(record.waiterCount),
+      swapBlock: record.swapBlock,
+      flags: record.state == .object ? record.flags.union(blocks[frame.block].flags) : record.flags,
+      queue: record.queue, waiterCount: Int(record.waiterCount),
       wireCount: Int(record.wireCount))
   }
 
-  /// The physical addresses of the page-table entries that a page's record lists.
+  /// The physical addresses of the page-table entries that the records of a page and its block list.
   public func inspectMappings(of frame: FrameNumber, _ body: (PhysicalAddress) -> Void) {
-    forEachMapping(of: frame) { entry in
+    forEachMapping(of: frame, frames) { entry in
       body(entry)
       return true
     }
+    forEachMapping(of: frame.block, blocks) { entry in
+      body(entry)
+      return true
+    }
+  }
+
+  /// Whether a page differs from its swap block, or from zeros.
+  func inspectIsDirty(_ frame: FrameNumber) -> Bool {
+    inspect(frame).flags.contains(.dirty) || hasMark(.dirty, frame)
   }
 
   /// The nodes of all page indexes.

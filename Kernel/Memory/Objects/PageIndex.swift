@@ -141,7 +141,7 @@ struct PageIndex {
       guard PageIndex.admits(system, priority, payer), raise(toCover: index, nodes, system, priority, payer) else {
         return false
       }
-      if insertBelowRoot(index, encoded, nodes, system, priority, payer) { return true }
+      if insertInRaised(index, encoded, nodes, system, priority, payer) { return true }
       lower(to: oldRoot, height: oldHeight, nodes, system, payer)
       return false
     }
@@ -307,6 +307,15 @@ struct PageIndex {
     return index
   }
 
+  @inline(never)
+  private mutating func insertInRaised(
+    _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
+    _ priority: AllocationPriority, _ payer: Payer
+  ) -> Bool {
+    insertBelowRoot(index, encoded, nodes, system, priority, payer)
+  }
+
+  @inline(__always)
   private mutating func insertBelowRoot(
     _ index: UInt64, _ encoded: UInt64, _ nodes: Pool<IndexNode>, _ system: MemorySystem,
     _ priority: AllocationPriority, _ payer: Payer

@@ -4,6 +4,8 @@
 // object could see of its backing is covered by its own pages, so it can look through to the backing's backing. Both run
 // from the teardown list in bounded steps; between steps the chain is whole and shows the same content.
 
+import Primitives
+
 extension VMObject {
   /// Whether it is worth looking if the object behind can be taken over or passed by.
   @inline(__always)
@@ -33,6 +35,10 @@ extension VMObject {
   private func absorb(_ behind: VMObject, _ budget: inout Int, _ system: MemorySystem) -> Bool {
     while budget > 0, let (index, entry) = behind.pages.next(from: 0, system.indexNodes) {
       budget -= 1
+      if case .resident(let frame) = entry, system.isReserved(frame) {
+        guard absorbBlock(of: frame, behind, &budget, system) else { return false }
+        continue
+      }
       let isVisible = index >= backingOffset && index - backingOffset < pageCount
       let target = isVisible ? index - backingOffset : 0
       if isVisible && pages.lookup(target, system.indexNodes) == .empty {
@@ -45,6 +51,38 @@ extension VMObject {
         behind.removePage(at: index, system)
       }
     }
+    return true
+  }
+
+  /// Moves the pages of a reserved block here, or frees those that nobody can see, and the block with them if its group is one of
+  /// this object, too; otherwise it becomes an ordinary one. Returns false when there is no memory.
+  private func absorbBlock(
+    of frame: FrameNumber, _ behind: VMObject, _ budget: inout Int, _ system: MemorySystem
+  ) -> Bool {
+    let first = system.blocks[frame.block].index << 9 - UInt64(behind.colour)
+    guard first >= backingOffset, first - backingOffset + VMObject.largePageCount <= pageCount,
+      (UInt64(colour) + first - backingOffset) & (VMObject.largePageCount - 1) == 0
+    else {
+      system.dissolveReservation(of: frame)
+      return true
+    }
+    while let (index, entry) = behind.pages.next(from: first, system.indexNodes),
+      index - first < VMObject.largePageCount
+    {
+      budget -= 1
+      let target = index - backingOffset
+      guard pages.lookup(target, system.indexNodes) == .empty else {
+        behind.removePage(at: index, system)
+        continue
+      }
+      guard pages.insert(target, entry, system.indexNodes, system, .reserve, paidBy: payerReference) else {
+        system.dissolveReservation(of: frame)
+        return false
+      }
+      _ = behind.pages.remove(index, system.indexNodes, system, paidBy: behind.payerReference)
+      move(entry, from: behind, to: target, system)
+    }
+    system.passReservation(of: frame, to: self, group: group(of: first - backingOffset))
     return true
   }
 

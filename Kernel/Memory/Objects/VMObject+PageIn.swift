@@ -104,7 +104,7 @@ extension MemorySystem {
 
   /// A frame for a page that nobody has asked for.
   fileprivate func takeSpareFrame() -> FrameNumber? {
-    guard buddy.freeCount > lowWater, let frame = buddy.allocate(order: 0, frames) else { return nil }
+    guard buddy.freeCount > lowWater, let frame = takeBlock(order: 0) else { return nil }
     frames[frame].state = .object
     return frame
   }

@@ -124,8 +124,8 @@ extension VMObject {
     var cost = 0
     switch entry {
     case .resident(let frame):
-      if !system.frames[frame].mappings.isEmpty {
-        cost = system.furtherMappingCount(of: frame) >> 1
+      if system.isMapped(frame) {
+        cost = system.mappingCount(of: frame) >> 1
         guard system.removeSomeMappings(of: frame) else { return nil }
       }
       residentCount -= 1
@@ -153,7 +153,7 @@ extension VMObject {
     } else {
       if record.swapBlock != .none { system.freeSwapBlock(record.swapBlock) }
       system.frames[frame].swapBlock = .none
-      system.free(frame)
+      system.freePage(frame)
     }
     if record.waiterCount > 0 { system.wake(.page(frame)) }
   }
@@ -180,9 +180,9 @@ extension VMObject {
   /// Adds a page with arbitrary content, which the caller overwrites at once.
   @inline(__always)
   func addFrame(at index: UInt64, _ system: MemorySystem) -> FrameNumber? {
-    guard let frame = system.allocateFrame(.object) else { return nil }
+    guard let frame = system.allocatePageFrame(at: index, of: self) else { return nil }
     guard pages.insert(index, .resident(frame), system.indexNodes, system, paidBy: payerReference) else {
-      system.free(frame)
+      system.freePage(frame)
       return nil
     }
     residentCount += 1
@@ -194,6 +194,7 @@ extension VMObject {
 
   @inline(__always)
   func adopt(_ frame: FrameNumber, _ index: UInt64, _ system: MemorySystem) {
+    system.settleMarks(of: frame)
     system.frames[frame].owner = OwnerReference(self)
     system.frames[frame].index = index
     system.frames[frame].mappings = MappingSet()

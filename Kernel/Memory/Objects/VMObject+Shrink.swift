@@ -94,7 +94,7 @@ extension VMObject {
   private func removeMappings(ofPage index: UInt64, _ system: MemorySystem) {
     guard case .resident(let frame) = pages.lookup(index, system.indexNodes) else { return }
     // Where there are very many, each step takes some: nobody gets new ones meanwhile.
-    if !system.frames[frame].mappings.isEmpty { _ = system.removeSomeMappings(of: frame) }
+    if system.isMapped(frame) { _ = system.removeSomeMappings(of: frame) }
   }
 
   // MARK: Holes

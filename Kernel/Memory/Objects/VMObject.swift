@@ -52,8 +52,8 @@ public final class VMObject: AnyOwner {
   /// The system that the object's pages belong to.
   let system: MemorySystem
   var pages = PageIndex()
-  /// While a large page is being made: one more than its pages that are ready; otherwise 0.
-  var preparedPageCount: UInt16 = 0
+  /// See `preparedPageCount` and `colour`: an object has one of them.
+  private var placeWord: UInt16 = 0
   private var hiddenPages: UInt32 = 0
   private var residents: UInt32 = 0
   private var pagesInSwap: UInt32 = 0
@@ -284,6 +284,20 @@ extension VMObject {
   var hasPagesBeyondEnd: Bool {
     get { traits.contains(.pagesBeyondEnd) }
     set { set(.pagesBeyondEnd, newValue) }
+  }
+
+  /// Of an object of large pages, while one is being made: one more than its pages that are ready; otherwise 0.
+  @inline(__always)
+  var preparedPageCount: UInt16 {
+    get { hasLargePages ? placeWord : 0 }
+    set { placeWord = newValue }
+  }
+
+  /// Of any other: what is added to a page's index to tell its group and its place in that (Reservations.swift).
+  @inline(__always)
+  var colour: UInt16 {
+    get { placeWord }
+    set { placeWord = newValue }
   }
 
   /// Whether it consists of 2 MiB pages (VMObject+Large.swift).

@@ -1,4 +1,5 @@
-// What concerns every translation of a frame, in whatever address spaces.
+// What concerns every translation of a frame, in whatever address spaces: by leaves of its own, and by those of its whole block
+// (FrameBlock.swift).
 import ABI
 import Primitives
 
@@ -11,50 +12,96 @@ enum LeafMark {
 
   @inline(__always)
   fileprivate var bit: UInt64 { self == .dirty ? PageTableEntry.dirty : PageTableEntry.accessed }
+
+  @inline(__always)
+  fileprivate var flag: FrameFlags { self == .dirty ? .dirty : .referenced }
 }
 
 extension MemorySystem {
+  /// Whether a frame is mapped, by itself or with its block.
+  @inline(__always)
+  func isMapped(_ frame: FrameNumber) -> Bool {
+    !frames[frame].mappings.isEmpty || !blocks[frame.block].mappings.isEmpty
+  }
+
+  /// Leaves that map a frame.
+  @inline(__always)
+  func mappingCount(of frame: FrameNumber) -> Int {
+    let own = frames[frame].mappings.isEmpty ? 0 : 1 &+ furtherMappingCount(of: frame, frames)
+    return blocks[frame.block].mappings.isEmpty ? own : own &+ 1 &+ furtherMappingCount(of: frame.block, blocks)
+  }
+
   /// Removes every translation of a frame. A large leaf goes whole.
   @inline(never)
   func removeAllMappings(of frame: FrameNumber) {
-    while let slot = anyMapping(of: frame) {
-      frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
-    }
+    var left = Int.max
+    _ = removeMappings(of: frame, &left)
   }
 
   /// Removes translations of a frame, `MappingSet.batch` of them at most. Returns whether none is left.
   func removeSomeMappings(of frame: FrameNumber) -> Bool {
-    guard furtherMappingCount(of: frame) >= MappingSet.batch else {
-      removeAllMappings(of: frame)
-      return true
-    }
-    for _ in 0..<MappingSet.batch {
-      guard let slot = anyMapping(of: frame) else { return true }
-      frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
-    }
-    return frames[frame].mappings.isEmpty
+    var left = MappingSet.batch
+    return removeMappings(of: frame, &left)
   }
 
-  /// Whether a leaf of a frame has a mark.
+  private func removeMappings(of frame: FrameNumber, _ left: inout Int) -> Bool {
+    if !blocks[frame.block].mappings.isEmpty {
+      while left > 0, let slot = anyMapping(of: frame.block, blocks) {
+        left -= 1
+        frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
+      }
+    }
+    // What went is asked for next.
+    settleMarks(of: frame)
+    let isSingle = takeFurtherMappings(of: frame, frames, &left) { slot in
+      frames[slot.frame].owner.borrowSpace { $0.tables.dropLeaf(at: slot, of: frame, self) }
+    }
+    if isSingle, left > 0, let slot = anyMapping(of: frame, frames) {
+      frames[slot.frame].owner.borrowSpace { $0.tables.removeLeaf(at: slot, self) }
+    }
+    return !isMapped(frame)
+  }
+
+  /// Whether a leaf of a frame, or of its block, has a mark.
   func hasMark(_ mark: LeafMark, _ frame: FrameNumber) -> Bool {
+    hasMark(mark, frame, frames) || hasMark(mark, frame.block, blocks)
+  }
+
+  @inline(__always)
+  private func hasMark(_ mark: LeafMark, _ frame: FrameNumber, _ table: FrameTable) -> Bool {
     var isMarked = false
-    forEachMapping(of: frame) { slot in
+    forEachMapping(of: frame, table) { slot in
       isMarked = physical.load(slot) & mark.bit != 0
       return !isMarked
     }
     return isMarked
   }
 
-  /// Takes a mark from the leaves of a frame, where there are many from a part of them. Returns whether one had it.
+  /// Whether a leaf of a whole block has a mark.
+  func hasMark(_ mark: LeafMark, block: FrameNumber) -> Bool { hasMark(mark, block, blocks) }
+
+  /// Takes a mark from the leaves of a frame, where there are many from a part of them. Returns whether one had it. What is
+  /// taken from a leaf of the whole block is noted for each frame of it.
   func takeMark(_ mark: LeafMark, _ frame: FrameNumber) -> Bool {
+    var wasMarked = takeMark(mark, frame, frames)
+    if !blocks[frame.block].mappings.isEmpty && takeMark(mark, frame.block, blocks) {
+      wasMarked = true
+      blocks[frame.block].flags.formUnion(mark.flag)
+      settleMarks(of: frame)
+    }
+    return wasMarked
+  }
+
+  @inline(__always)
+  private func takeMark(_ mark: LeafMark, _ frame: FrameNumber, _ table: FrameTable) -> Bool {
     var wasMarked = false
-    forSomeMappings(of: frame) { slot in
+    forSomeMappings(of: frame, table) { slot in
       guard physical.load(slot) & mark.bit != 0 else { return }
       wasMarked = true
       _ = physical.clear(bits: mark.bit, at: slot)
-      let table = slot.frame
-      let processors = frames[table].owner.borrowSpace { $0.tables.processors }
-      if !processors.isEmpty { issue(page: address(of: slot, level: Int(frames[table].order)), to: processors) }
+      let owner = slot.frame
+      let processors = frames[owner].owner.borrowSpace { $0.tables.processors }
+      if !processors.isEmpty { issue(page: address(of: slot, level: Int(frames[owner].order)), to: processors) }
     }
     return wasMarked
   }
@@ -72,48 +119,50 @@ extension MemorySystem {
     if entry & PageTableEntry.accessed != 0 { frames[frame].flags.insert(.referenced) }
   }
 
-  /// Adds a leaf to the sets of the frames that it maps from `first` on. Returns false, and changes nothing, when there is no
-  /// memory for that.
-  @inline(__always)
-  func addMapping(_ slot: PhysicalAddress, to first: FrameNumber, _ size: PageSize) -> Bool {
-    size == .small ? addMapping(slot, to: first) : addMappings(slot, to: first, size.frameCount)
+  /// The blocks that a leaf of a size maps from a frame on.
+  private func blockNumbers(from first: FrameNumber, _ size: PageSize) -> Range<UInt32> {
+    first.block.raw..<first.block.raw + size.frameCount >> 9
   }
 
-  private func addMappings(_ slot: PhysicalAddress, to first: FrameNumber, _ count: UInt32) -> Bool {
-    for offset in 0..<count where !addMapping(slot, to: FrameNumber(first.raw + offset)) {
-      for added in 0..<offset { removeMapping(slot, from: FrameNumber(first.raw + added)) }
+  /// Adds a leaf to the sets of what it maps from `first` on. Returns false, and changes nothing, when there is no memory for
+  /// that.
+  @inline(__always)
+  func addMapping(_ slot: PhysicalAddress, to first: FrameNumber, _ size: PageSize) -> Bool {
+    size == .small ? addMapping(slot, to: first, frames) : addLargeMapping(slot, to: first, size)
+  }
+
+  private func addLargeMapping(_ slot: PhysicalAddress, to first: FrameNumber, _ size: PageSize) -> Bool {
+    let range = blockNumbers(from: first, size)
+    for block in range where !addMapping(slot, to: FrameNumber(block), blocks) {
+      for added in range.lowerBound..<block { removeMapping(slot, from: FrameNumber(added), blocks) }
       return false
     }
     return true
   }
 
-  /// Takes a leaf that is gone off the sets of its frames, and notes its marks for them. Returns how many units of work (a page,
-  /// a translation) that was more than usual.
+  /// Takes a leaf that is gone off the sets of what it maps, and notes its marks. Returns how many units of work (a page, a
+  /// translation) that was more than usual.
   @inline(__always)
   @discardableResult
   func removeMapping(_ slot: PhysicalAddress, from first: FrameNumber, _ size: PageSize, _ entry: UInt64) -> Int {
-    if size != .small { return removeMappings(slot, from: first, size.frameCount, entry) }
-    removeMapping(slot, from: first)
+    if size != .small { return removeLargeMapping(slot, from: first, size, entry) }
+    removeMapping(slot, from: first, frames)
     noteMarks(entry, first)
     if entry & PageTableEntry.wired != 0 { unwire(first) }
     return 0
   }
 
-  private func removeMappings(
-    _ slot: PhysicalAddress, from first: FrameNumber, _ count: UInt32, _ entry: UInt64
+  private func removeLargeMapping(
+    _ slot: PhysicalAddress, from first: FrameNumber, _ size: PageSize, _ entry: UInt64
   ) -> Int {
-    for offset in 0..<count {
-      let frame = FrameNumber(first.raw + offset)
-      removeMapping(slot, from: frame)
-      noteMarks(entry, frame)
+    var marks = FrameFlags()
+    if entry & PageTableEntry.dirty != 0 { marks.insert(.dirty) }
+    if entry & PageTableEntry.accessed != 0 { marks.insert(.referenced) }
+    let range = blockNumbers(from: first, size)
+    for block in range {
+      removeMapping(slot, from: FrameNumber(block), blocks)
+      blocks[FrameNumber(block)].flags.formUnion(marks)
     }
-    return Int(count >> 3)
-  }
-
-  /// Has another entry stand for a leaf in the sets of a number of frames that both map from `first` on.
-  func replaceMapping(
-    _ old: PhysicalAddress, by new: PhysicalAddress, of first: FrameNumber, _ size: PageSize
-  ) {
-    for offset in 0..<size.frameCount { replaceMapping(old, by: new, of: FrameNumber(first.raw + offset)) }
+    return range.count - 1
   }
 }

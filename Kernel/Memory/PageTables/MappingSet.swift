@@ -1,8 +1,8 @@
-// Which page-table entries map a frame ("every frame knows its mappings", DESIGN).
+// Which page-table entries map a frame, or a whole block of frames ("every frame knows its mappings", DESIGN).
 //
 // Invariants
-// - A frame's set names exactly the leaves that map it, each by its entry's physical address. The page table's own frame
-//   record tells the address space, the virtual address and the size.
+// - A frame's set names exactly the leaves of 4 KiB that map it, a block's those that map all of it, each by its entry's physical
+//   address. The page table's own frame record tells the address space, the virtual address and the size.
 // - One mapping is held in the frame's record itself and costs no memory; each further one is a record of a pool, in a tree
 //   that begins at `mappingRoot`. Without the first there are no others.
 // - The tree is a digital one: at each record the way to an entry goes on left or right by the next bit of the entry's scrambled
@@ -93,16 +93,17 @@ struct MappingNode: BitwiseCopyable {
 }
 
 extension MemorySystem {
-  /// Adds a mapping to a frame's set. Returns false, and changes nothing, when a record is needed and cannot be had.
+  /// Adds a mapping to the set of a frame, or of a block (whose records are `table`). Returns false, and changes nothing, when a
+  /// record is needed and cannot be had.
   @inline(__always)
-  func addMapping(_ entry: PhysicalAddress, to frame: FrameNumber) -> Bool {
-    if frames[frame].mappings.isEmpty {
-      frames[frame].mappings = MappingSet(entry)
+  func addMapping(_ entry: PhysicalAddress, to frame: FrameNumber, _ table: FrameTable) -> Bool {
+    if table[frame].mappings.isEmpty {
+      table[frame].mappings = MappingSet(entry)
       return true
     }
     guard let node = mappingNodes.allocate(MappingNode(entry), self) else { return false }
-    let root = frames[frame].mappingRoot
-    if root.isNone { frames[frame].mappingRoot = node } else { hang(node, of: entry, below: root) }
+    let root = table[frame].mappingRoot
+    if root.isNone { table[frame].mappingRoot = node } else { hang(node, of: entry, below: root) }
     return true
   }
 
@@ -122,47 +123,49 @@ extension MemorySystem {
     }
   }
 
-  /// Takes a mapping off a frame's set, where it must be.
+  /// Takes a mapping off a set, where it must be.
   @inline(__always)
-  func removeMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
-    if frames[frame].mappings.word == entry.raw && frames[frame].mappingRoot.isNone {
-      frames[frame].mappings = MappingSet()
+  func removeMapping(_ entry: PhysicalAddress, from frame: FrameNumber, _ table: FrameTable) {
+    if table[frame].mappings.word == entry.raw && table[frame].mappingRoot.isNone {
+      table[frame].mappings = MappingSet()
     } else {
-      removeSharedMapping(entry, from: frame)
+      removeSharedMapping(entry, from: frame, table)
     }
   }
 
-  private func removeSharedMapping(_ entry: PhysicalAddress, from frame: FrameNumber) {
-    let root = frames[frame].mappingRoot
+  private func removeSharedMapping(_ entry: PhysicalAddress, from frame: FrameNumber, _ table: FrameTable) {
+    let root = table[frame].mappingRoot
     let only = mappingNodes.pin(root)
     if only.value.left.isNone && only.value.right.isNone {
       // One of two, as parents and children mostly have them.
-      if frames[frame].mappings.word == entry.raw {
-        frames[frame].mappings = MappingSet(only.value.entry)
+      if table[frame].mappings.word == entry.raw {
+        table[frame].mappings = MappingSet(only.value.entry)
       } else {
         precondition(only.value.entry == entry, "mapping not in its frame's set")
       }
-      frames[frame].mappingRoot = .none
+      table[frame].mappingRoot = .none
       mappingNodes.release(root, self)
-    } else if frames[frame].mappings.word == entry.raw {
-      let leaf = takeLeaf(below: root, above: .none, frame)
-      frames[frame].mappings = MappingSet(mappingNodes[leaf].entry)
+    } else if table[frame].mappings.word == entry.raw {
+      let leaf = takeLeaf(below: root, above: .none, frame, table)
+      table[frame].mappings = MappingSet(mappingNodes[leaf].entry)
       mappingNodes.release(leaf, self)
     } else {
-      mappingNodes.release(unlink(entry, frame), self)
+      mappingNodes.release(unlink(entry, frame, table), self)
     }
   }
 
   /// Takes an entry out of the tree of a frame. Returns the record that is not needed any more.
-  private func unlink(_ entry: PhysicalAddress, _ frame: FrameNumber) -> Handle<MappingNode> {
+  private func unlink(
+    _ entry: PhysicalAddress, _ frame: FrameNumber, _ table: FrameTable
+  ) -> Handle<MappingNode> {
     var way = MappingNode.way(to: entry)
     var parent = Handle<MappingNode>.none
-    var handle = frames[frame].mappingRoot
+    var handle = table[frame].mappingRoot
     while true {
       precondition(!handle.isNone, "mapping not in its frame's set")
       let node = mappingNodes.pin(handle)
       if node.value.entry == entry {
-        let leaf = takeLeaf(below: handle, above: parent, frame)
+        let leaf = takeLeaf(below: handle, above: parent, frame, table)
         if leaf != handle { node.value.entry = mappingNodes[leaf].entry }
         return leaf
       }
@@ -174,7 +177,7 @@ extension MemorySystem {
 
   /// Takes a record without children out of a frame's tree: one below another, or that itself, whose parent is given.
   private func takeLeaf(
-    below top: Handle<MappingNode>, above parent: Handle<MappingNode>, _ frame: FrameNumber
+    below top: Handle<MappingNode>, above parent: Handle<MappingNode>, _ frame: FrameNumber, _ table: FrameTable
   ) -> Handle<MappingNode> {
     var parent = parent
     var handle = top
@@ -186,46 +189,81 @@ extension MemorySystem {
       handle = child
     }
     if parent.isNone {
-      frames[frame].mappingRoot = .none
+      table[frame].mappingRoot = .none
       return handle
     }
     let above = mappingNodes.pin(parent)
     if above.value.left == handle { above.value.left = .none } else { above.value.right = .none }
-    mappingNodes[frames[frame].mappingRoot].count(records: -1)
+    mappingNodes[table[frame].mappingRoot].count(records: -1)
     return handle
   }
 
-  /// Has an entry take the place of another in a frame's set, which must have it.
-  func replaceMapping(_ old: PhysicalAddress, by new: PhysicalAddress, of frame: FrameNumber) {
-    if frames[frame].mappings.word == old.raw {
-      frames[frame].mappings = MappingSet(new)
-      return
+  /// Takes mappings but the first off a set, each as its record goes, until none of them is left or `left`, off which they are taken,
+  /// is used up. (`body` must not change the set.) Returns whether none is left.
+  func takeFurtherMappings(
+    of frame: FrameNumber, _ table: FrameTable, _ left: inout Int, _ body: (PhysicalAddress) -> Void
+  ) -> Bool {
+    let root = table[frame].mappingRoot
+    if root.isNone { return true }
+    let before = left
+    if strip(root, &left, body) {
+      table[frame].mappingRoot = .none
+      return true
     }
-    let node = unlink(old, frame)
-    mappingNodes[node] = MappingNode(new)
-    let root = frames[frame].mappingRoot
-    if root.isNone { frames[frame].mappingRoot = node } else { hang(node, of: new, below: root) }
+    mappingNodes[root].count(records: left - before)
+    return false
   }
 
-  /// Mappings of a frame but the first.
+  /// Takes a tree apart from its leaves on. Returns whether nothing of it is left.
+  private func strip(_ top: Handle<MappingNode>, _ left: inout Int, _ body: (PhysicalAddress) -> Void) -> Bool {
+    let node = mappingNodes.pin(top)
+    if !node.value.left.isNone {
+      guard strip(node.value.left, &left, body) else { return false }
+      node.value.left = .none
+    }
+    if !node.value.right.isNone {
+      guard strip(node.value.right, &left, body) else { return false }
+      node.value.right = .none
+    }
+    if left <= 0 { return false }
+    left -= 1
+    let entry = node.value.entry
+    mappingNodes.release(top, self)
+    body(entry)
+    return true
+  }
+
+  /// Has an entry take the place of another in a set, which must have it.
+  func replaceMapping(_ old: PhysicalAddress, by new: PhysicalAddress, of frame: FrameNumber, _ table: FrameTable) {
+    if table[frame].mappings.word == old.raw {
+      table[frame].mappings = MappingSet(new)
+      return
+    }
+    let node = unlink(old, frame, table)
+    mappingNodes[node] = MappingNode(new)
+    let root = table[frame].mappingRoot
+    if root.isNone { table[frame].mappingRoot = node } else { hang(node, of: new, below: root) }
+  }
+
+  /// Mappings in a set but the first.
   @inline(__always)
-  func furtherMappingCount(of frame: FrameNumber) -> Int {
-    let root = frames[frame].mappingRoot
+  func furtherMappingCount(of frame: FrameNumber, _ table: FrameTable) -> Int {
+    let root = table[frame].mappingRoot
     return root.isNone ? 0 : mappingNodes[root].count
   }
 
-  /// One of a frame's mappings, or nil when it has none.
+  /// One of a set's mappings, or nil when it has none.
   @inline(__always)
-  func anyMapping(of frame: FrameNumber) -> PhysicalAddress? {
-    let first = frames[frame].mappings
+  func anyMapping(of frame: FrameNumber, _ table: FrameTable) -> PhysicalAddress? {
+    let first = table[frame].mappings
     return first.isEmpty ? nil : PhysicalAddress(first.word)
   }
 
   /// Calls `body`, which must not change the set, with every mapping of `frame`, until it returns false.
   @inline(__always)
-  func forEachMapping(of frame: FrameNumber, _ body: (PhysicalAddress) -> Bool) {
-    guard let first = anyMapping(of: frame), body(first) else { return }
-    let root = frames[frame].mappingRoot
+  func forEachMapping(of frame: FrameNumber, _ table: FrameTable, _ body: (PhysicalAddress) -> Bool) {
+    guard let first = anyMapping(of: frame, table), body(first) else { return }
+    let root = table[frame].mappingRoot
     if !root.isNone { _ = visit(root, body) }
   }
 
@@ -242,10 +280,10 @@ extension MemorySystem {
 
   /// Calls `body`, which must not change the set, with about `MappingSet.batch` mappings of `frame`: each time others,
   /// where there are more.
-  func forSomeMappings(of frame: FrameNumber, _ body: (PhysicalAddress) -> Void) {
-    guard let first = anyMapping(of: frame) else { return }
+  func forSomeMappings(of frame: FrameNumber, _ table: FrameTable, _ body: (PhysicalAddress) -> Void) {
+    guard let first = anyMapping(of: frame, table) else { return }
     body(first)
-    var handle = frames[frame].mappingRoot
+    var handle = table[frame].mappingRoot
     if handle.isNone { return }
     var left = mappingNodes[handle].count
     mappingTurn &+= 1

@@ -66,6 +66,25 @@ extension PageTables {
     if !processors.isEmpty { system.issue(page: system.address(of: slot, level: 0), to: processors) }
   }
 
+  /// Removes a leaf of 4 KiB that has been taken off its frame's set.
+  mutating func dropLeaf(at slot: PhysicalAddress, of frame: FrameNumber, _ system: MemorySystem) {
+    let table = slot.frame
+    noteResidentPages()
+    let old = system.physical.exchange(0, at: slot)
+    system.frames[table].count &-= 1
+    residentPageCount &-= 1
+    system.noteMarks(old, frame)
+    if old & PageTableEntry.wired != 0 { system.unwire(frame) }
+    if system.frames[table].count == 0 {
+      var stale = StaleTranslations(processors)
+      stale.note(system.address(of: slot, level: 0))
+      detach(table, &stale, system)
+      forget(&stale, system)
+    } else if !processors.isEmpty {
+      system.issue(page: system.address(of: slot, level: 0), to: processors)
+    }
+  }
+
   private mutating func removeLastOrLargeLeaf(
     _ slot: PhysicalAddress, _ table: FrameNumber, _ system: MemorySystem
   ) {

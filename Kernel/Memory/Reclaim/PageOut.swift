@@ -25,7 +25,7 @@ extension MemorySystem {
       _ = object.pages.remove(index, indexNodes, self, paidBy: object.payerReference)
       object.countPages(-1)
     }
-    free(frame)
+    freePage(frame)
   }
 
   /// Starts writing a page out; takes what that costs off `budget`. Returns whether its frame was gained, or will be.
@@ -97,6 +97,7 @@ extension MemorySystem {
   /// Makes a page ready to be written to a block, which it gets.
   private func prepareToWrite(_ frame: FrameNumber, _ object: VMObject, _ block: SwapBlock) {
     removeAllMappings(of: frame)
+    dissolveReservation(of: frame)
     queues.remove(frame, frames)
     markDirty(frame)
     frames[frame].swapBlock = block
@@ -118,9 +119,10 @@ extension MemorySystem {
 
   /// Whether a page is one to be written with its neighbour. One that is mapped many times would cost too much.
   private func goesAlong(_ index: UInt64, _ object: VMObject) -> Bool {
-    guard case .resident(let frame) = object.pages.lookup(index, indexNodes),
-      frames[frame].queue != .none, frames[frame].queue != .unswappable,
-      frames[frame].waiterCount == 0, furtherMappingCount(of: frame) < 8,
+    guard case .resident(let frame) = object.pages.lookup(index, indexNodes) else { return false }
+    settleMarks(of: frame)
+    guard frames[frame].queue != .none, frames[frame].queue != .unswappable,
+      frames[frame].waiterCount == 0, mappingCount(of: frame) <= 8,
       frames[frame].flags.isDisjoint(
         with: FrameFlags(rawValue: FrameFlags.referenced.rawValue | FrameFlags.refused.rawValue))
     else { return false }
@@ -186,7 +188,7 @@ extension MemorySystem {
       budget -= cost(of: frame)
       guard let object = frames[frame].owner.object else { preconditionFailure("queued frame without object") }
       if frames[frame].waiterCount > 0 || object.referenceCount == 0 || frames[frame].flags.contains(.refused)
-        || furtherMappingCount(of: frame) >= MappingSet.batch || testAndClearReferenced(frame)
+        || mappingCount(of: frame) > MappingSet.batch || testAndClearReferenced(frame)
       {
         queues.move(frame, to: .active, frames)
       } else if !isDirty(frame) {

@@ -161,7 +161,7 @@ extension MemorySystem {
   }
 
   /// What the mappings of a page add to the cost of a look at it.
-  func cost(of frame: FrameNumber) -> Int { min(furtherMappingCount(of: frame), MappingSet.batch) >> 3 }
+  func cost(of frame: FrameNumber) -> Int { min(mappingCount(of: frame), MappingSet.batch) >> 3 }
 
   /// Frees an inactive page, or starts writing it out, or moves it where it belongs. Returns whether a frame was gained.
   private func evict(_ frame: FrameNumber, _ budget: inout Int, sparing spared: Spared) -> Bool {
@@ -177,7 +177,7 @@ extension MemorySystem {
       queues.move(frame, to: .active, frames)
       return false
     }
-    if furtherMappingCount(of: frame) >= MappingSet.batch && !removeSomeMappings(of: frame) {
+    if mappingCount(of: frame) > MappingSet.batch && !removeSomeMappings(of: frame) {
       // Those who use it map it again; if nobody does, a few looks more are enough.
       queues.move(frame, to: .inactive, frames)
       return false
@@ -196,13 +196,16 @@ extension MemorySystem {
 
   /// Whether a page's content would be lost by dropping it.
   func isDirty(_ frame: FrameNumber) -> Bool {
-    frames[frame].flags.contains(.dirty) || hasMark(.dirty, frame)
+    settleMarks(of: frame)
+    return frames[frame].flags.contains(.dirty) || hasMark(.dirty, frame)
   }
 
   /// Whether a page was used since the last time this was asked.
   func testAndClearReferenced(_ frame: FrameNumber) -> Bool {
+    settleMarks(of: frame)
+    let isReferenced = takeMark(.referenced, frame)
     let wasReferenced = frames[frame].flags.contains(.referenced)
     frames[frame].flags.remove(.referenced)
-    return takeMark(.referenced, frame) || wasReferenced
+    return isReferenced || wasReferenced
   }
 }

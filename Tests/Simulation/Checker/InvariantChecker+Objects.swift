@@ -171,10 +171,7 @@ extension InvariantChecker {
     expect(
       charges == system.accounting.reserved, "\(system.accounting.reserved) pages reserved, charges sum to \(charges)")
     expect(entryCount == system.inspectedMapEntries.recordCount, "a map entry that no space holds")
-    var extra = 0
-    var lists: [UInt32: Int] = [:]
-    for mapping in mapped.keys { lists[mapping.frame, default: 0] += 1 }
-    for count in lists.values { extra += count - 1 }
+    let extra = [frameLeaves, blockLeaves].reduce(0) { $0 + $1.values.reduce(0) { $0 + $1 - 1 } }
     expect(
       extra == system.inspectedMappingNodes.recordCount,
       "mapping records: \(system.inspectedMappingNodes.recordCount), needed: \(extra)")

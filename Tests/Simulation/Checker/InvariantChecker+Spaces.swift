@@ -84,6 +84,8 @@ extension InvariantChecker {
       let first = UInt32(leaf.entry >> 12 & 0xFF_FFFF_FFFF)
       let mask = UInt32(leaf.pages - 1)
       expect(first & mask == 0, "\(hexadecimal(leaf.address)) maps a run of frames that is not aligned")
+      if leaf.pages == 1 { frameLeaves[first, default: 0] += 1 }
+      for block in 0..<UInt32(leaf.pages >> 9) { blockLeaves[first >> 9 + block, default: 0] += 1 }
       for page in 0..<leaf.pages {
         let address = leaf.address + page << 12
         while next < entries.count && entries[next].end <= address { next += 1 }

@@ -19,6 +19,9 @@ public final class InvariantChecker {
   let hasTeardown: Bool
   var problems: [String] = []
   var mapped: [Mapping: AddressSpace] = [:]
+  /// Leaves of 4 KiB of each frame, and larger ones of each block of 512 frames.
+  var frameLeaves: [UInt32: Int] = [:]
+  var blockLeaves: [UInt32: Int] = [:]
   var objects: [ObjectIdentifier: ObjectUse] = [:]
   var blocks: Set<UInt32> = []
 
