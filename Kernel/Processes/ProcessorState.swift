@@ -17,7 +17,7 @@ public struct ProcessorState {
   /// Set when the thread may not go on at once: a signal for it, the end of its turn, or a longer piece of work.
   public var needsAttention = false
   /// When the thread was charged last for the time that it used, in nanoseconds since boot.
-  var chargedNanoseconds: UInt64 = 0
+  public internal(set) var chargedNanoseconds: UInt64 = 0
   /// Whether nobody has had the processor since the clock was looked at.
   var isIdle = true
   /// Whether the time since then was spent in the kernel, as far as one knows without looking at the clock at every entry.

@@ -43,7 +43,7 @@ extension Kernel {
   }
 
   /// Pages that are looked at for a call before others have a turn.
-  private static var headroomLooks: Int { 48 }
+  private static var headroomLooks: Int { 40 }
 
   /// Begins the whole call anew once others have had their turns: there are more pages to look at, or somebody who has ended
   /// is about to give memory back.

@@ -12,7 +12,7 @@ import Processes
 
 extension Kernel {
   /// Units of released work done at a time.
-  private static let teardownBudget = 128
+  private static let teardownBudget = 192
   /// Steps before the clock is looked at.
   private static let stepsBeforeLook = 2
   /// Steps before interrupts are let in …
@@ -35,9 +35,10 @@ extension Kernel {
       if let next = step(isFirst: steps == 0) { return next }
       steps += 1
       if memory.takeLongWork() { return .again }
-      if steps % Kernel.stepsBeforeLook != 0 { continue }
-      let now = processes.lookAtClock()
-      if steps >= Kernel.stepsBeforeInterrupts || now &- begin >= Kernel.nanosecondsBeforeInterrupts { return .again }
+      // (A long step has looked at the clock itself.)
+      if steps % Kernel.stepsBeforeLook == 0 { processes.lookAtClock() }
+      let elapsed = processes.processor.chargedNanoseconds &- begin
+      if steps >= Kernel.stepsBeforeInterrupts || elapsed >= Kernel.nanosecondsBeforeInterrupts { return .again }
     }
   }
 

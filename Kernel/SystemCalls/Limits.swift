@@ -20,7 +20,7 @@ enum SystemCallLimits {
   /// Pages that are looked at at a time when everything is looked through for one to reclaim.
   static let reclaimLooks = 32
   /// The same before somebody is killed, at each tick.
-  static let lastReclaimLooks = 128
+  static let lastReclaimLooks = 80
   /// Kinds of events that a kernel which is watched names at the end, because interrupts waited longest for them.
   static let longStretchesShown = 10
   /// Frames that must be free, beyond what is kept, before those who wait for some are woken.

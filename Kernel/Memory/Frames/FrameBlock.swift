@@ -41,17 +41,17 @@ extension MemorySystem {
   /// Notes for each frame of a frame's block what leaves of the whole block have left behind.
   @inline(__always)
   func settleMarks(of frame: FrameNumber) {
-    if !blocks[frame.block].flags.isEmpty { settleMarks(ofBlock: frame.block) }
+    if blocks[frame.block].flags.rawValue != 0 { settleMarks(ofBlock: frame.block) }
   }
 
   @inline(never)
   private func settleMarks(ofBlock block: FrameNumber) {
     let marks = blocks[block].flags
-    blocks[block].flags = []
+    blocks[block].flags = FrameFlags(rawValue: 0)
     let first = block.firstOfBlock.raw
     for raw in first..<min(first + 512, frames.count) where frames[FrameNumber(raw)].state == .object {
-      frames[FrameNumber(raw)].flags.formUnion(marks)
-      if marks.contains(.dirty) { markDirty(FrameNumber(raw)) }
+      frames[FrameNumber(raw)].flags = FrameFlags(rawValue: frames[FrameNumber(raw)].flags.rawValue | marks.rawValue)
+      if marks.rawValue & FrameFlags.dirty.rawValue != 0 { markDirty(FrameNumber(raw)) }
     }
   }
 }

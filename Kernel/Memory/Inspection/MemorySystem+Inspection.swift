@@ -67,7 +67,8 @@ extension MemorySystem {
       state: record.state, object: record.state == .object ? record.owner.object : nil,
       space: record.state == .pageTable ? record.owner.space : nil, index: record.index, count: Int(record.count),
       swapBlock: record.swapBlock,
-      flags: record.state == .object ? record.flags.union(blocks[frame.block].flags) : record.flags,
+      flags: FrameFlags(
+        rawValue: record.flags.rawValue | (record.state == .object ? blocks[frame.block].flags.rawValue : 0)),
       queue: record.queue, waiterCount: Int(record.waiterCount),
       wireCount: Int(record.wireCount))
   }

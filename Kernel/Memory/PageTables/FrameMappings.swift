@@ -86,7 +86,7 @@ extension MemorySystem {
     var wasMarked = takeMark(mark, frame, frames)
     if !blocks[frame.block].mappings.isEmpty && takeMark(mark, frame.block, blocks) {
       wasMarked = true
-      blocks[frame.block].flags.formUnion(mark.flag)
+      note(mark.flag.rawValue, ofBlock: frame.block)
       settleMarks(of: frame)
     }
     return wasMarked
@@ -117,6 +117,11 @@ extension MemorySystem {
   func noteMarks(_ entry: UInt64, _ frame: FrameNumber) {
     if entry & PageTableEntry.dirty != 0 { markDirty(frame) }
     if entry & PageTableEntry.accessed != 0 { frames[frame].flags.insert(.referenced) }
+  }
+
+  /// Adds to the marks of a block that have to be noted for each of its frames.
+  private func note(_ marks: UInt8, ofBlock block: FrameNumber) {
+    blocks[block].flags = FrameFlags(rawValue: blocks[block].flags.rawValue | marks)
   }
 
   /// The blocks that a leaf of a size maps from a frame on.
@@ -155,13 +160,13 @@ extension MemorySystem {
   private func removeLargeMapping(
     _ slot: PhysicalAddress, from first: FrameNumber, _ size: PageSize, _ entry: UInt64
   ) -> Int {
-    var marks = FrameFlags()
-    if entry & PageTableEntry.dirty != 0 { marks.insert(.dirty) }
-    if entry & PageTableEntry.accessed != 0 { marks.insert(.referenced) }
+    var marks: UInt8 = 0
+    if entry & PageTableEntry.dirty != 0 { marks |= FrameFlags.dirty.rawValue }
+    if entry & PageTableEntry.accessed != 0 { marks |= FrameFlags.referenced.rawValue }
     let range = blockNumbers(from: first, size)
     for block in range {
       removeMapping(slot, from: FrameNumber(block), blocks)
-      blocks[FrameNumber(block)].flags.formUnion(marks)
+      note(marks, ofBlock: FrameNumber(block))
     }
     return range.count - 1
   }
