@@ -80,6 +80,9 @@ public struct FrameFlags: OptionSet, BitwiseCopyable, Sendable {
   public static let neighbour = FrameFlags(rawValue: 32)
   /// No device takes the content, unless it has changed since.
   public static let refused = FrameFlags(rawValue: 64)
+  /// All that tells of a transfer under way.
+  @inline(__always)
+  static var ofTransfer: FrameFlags { FrameFlags(rawValue: busy.rawValue | writing.rawValue | neighbour.rawValue) }
   /// Either of these: the content cannot be used now.
   ///
   /// Not a literal of two elements: where the optimiser does not see through one, it is an array on the heap, and faults

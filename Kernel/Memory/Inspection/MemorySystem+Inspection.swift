@@ -31,7 +31,8 @@ extension FrameInspection {
   /// A frame that nobody has used yet.
   fileprivate init(state: FrameState) {
     self.init(
-      state: state, object: nil, space: nil, index: 0, count: 0, swapBlock: .none, flags: [], queue: .none,
+      state: state, object: nil, space: nil, index: 0, count: 0, swapBlock: .none, flags: FrameFlags(rawValue: 0),
+      queue: .none,
       waiterCount: 0, wireCount: 0)
   }
 }

@@ -201,7 +201,7 @@ extension VMObject {
     system.frames[frame].mappingRoot = .none
     system.frames[frame].swapBlock = .none
     system.frames[frame].wireCount = 0
-    system.frames[frame].flags = []
+    system.frames[frame].flags = FrameFlags(rawValue: 0)
     system.frames[frame].queue = .none
   }
 }

@@ -51,7 +51,7 @@ extension MemorySystem {
   private func completeTransfer(_ frame: FrameNumber, _ count: Int, _ succeeded: Bool) {
     let record = frames[frame]
     precondition(record.flags.contains(.busy))
-    frames[frame].flags.remove([.busy, .writing, .neighbour])
+    frames[frame].flags.remove(.ofTransfer)
     let wasWriting = record.flags.contains(.writing)
     let wentAlong = record.flags.contains(.neighbour)
     if wasWriting { queues.pendingWriteCount -= 1 } else { queues.pendingReadCount -= 1 }
