@@ -176,7 +176,8 @@ class Kernel:
         memory = self.root.object("memory", "MemorySystem")
         address = memory.place("frames")[0]
         size = self.size("PageFrame")
-        count = self.number(address + 8, 4)
+        # Behind the addresses of the records of frames and of blocks.
+        count = self.number(address + 16, 4)
         table = self.bytes(self.number(address, 8), size * count)
         buddy = memory.part("buddy", "BuddyAllocator")
         made, untouched = (int.from_bytes(self.bytes(words, 8 * length), "little")
