@@ -72,8 +72,8 @@ struct VideoMemory: TextMemory {
   nonisolated(unsafe) static var address = physicalAddress
 
   private static let cellByteCount: UInt64 = 2
-  /// Cells that are written at once.
-  private static let cellsInWord = 4
+  /// What is written at once: four cells.
+  private static let wordByteCount: UInt64 = 8
 
   var cellCount: Int { 16_384 }
 
@@ -85,18 +85,22 @@ struct VideoMemory: TextMemory {
 
   func fillRows(_ range: Range<Int>, with cell: TextCell) {
     let word = UInt64(cell.rawValue) * 0x0001_0001_0001_0001
-    var index = range.lowerBound
-    while index < range.upperBound {
-      memory_write64(address(of: index), word)
-      index += VideoMemory.cellsInWord
+    var place = address(of: range.lowerBound)
+    let end = address(of: range.upperBound)
+    while place < end {
+      memory_write64(place, word)
+      place &+= VideoMemory.wordByteCount
     }
   }
 
   func copyRows(_ range: Range<Int>, to start: Int) {
-    var offset = 0
-    while offset < range.count {
-      memory_write64(address(of: start + offset), memory_read64(address(of: range.lowerBound + offset)))
-      offset += VideoMemory.cellsInWord
+    var source = address(of: range.lowerBound)
+    var target = address(of: start)
+    let end = address(of: range.upperBound)
+    while source < end {
+      memory_write64(target, memory_read64(source))
+      source &+= VideoMemory.wordByteCount
+      target &+= VideoMemory.wordByteCount
     }
   }
 
