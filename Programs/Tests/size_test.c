@@ -141,7 +141,7 @@ TEST(mappings) {
 
 TEST(processes) {
   // Sixty is the aim; a set of mappings in which any one can be found takes more to be emptied.
-  enum { most_instructions = 450 };
+  enum { most_instructions = 300 };
   long count = size_of("processes", 1000);
   int descriptor = anonymous(PAGE_SIZE), ready[2];
   volatile char *page = map(descriptor, PAGE_SIZE);

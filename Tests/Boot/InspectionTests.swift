@@ -25,7 +25,7 @@ struct InspectionTests {
     Run(
       name: "shared objects", programs: ["shared_object_test", "mapping_test", "posixshm_test"],
       append: inspect(every: 100, often: 20)),
-    Run(name: "processes", programs: ["process_test", "descriptor_test"], append: "inspect=20"),
+    Run(name: "processes", programs: ["process_test", "descriptor_test"], append: "inspect=20", memory: "128M"),
     Run(name: "taking without end", programs: ["exhaustion_test"], append: "swap=16M inspect=20000", isLong: true),
     Run(
       name: "a part of all allocations fails", programs: ["adversity_test"],
