@@ -59,6 +59,7 @@ struct UserSideTests {
       programs: [
         "signal_test", "signal_frame_test", "signal_sleep_test", "freebsd_signal_test", "kqueue_test",
         "kqueue_process_test", "kqueue_timer_test", "libkqueue_test", "poll_test",
+        "poll_crowd_test",
       ]),
     Batch(name: "queues of events that know threads apart", programs: ["skq_test"]),
     Batch(name: "timers and clocks", programs: ["timer_test"]),

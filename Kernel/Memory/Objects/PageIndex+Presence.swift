@@ -1,4 +1,4 @@
-// Which places of an index have an entry, 64 at a time.
+// Which places of an index have an entry, 64 at a time; and how many nodes they take.
 
 extension PageIndex {
   /// Which of the 64 places from `start` on have an entry: a bit for each.
@@ -20,5 +20,21 @@ extension PageIndex {
       if word == 0 { return 0 }
     }
     return nodes[PageIndex.node(word)].occupied
+  }
+
+  /// The nodes that the index takes, for inspections.
+  func nodeCount(_ nodes: Pool<IndexNode>) -> Int { root == 0 ? 0 : PageIndex.nodeCount(root, height, nodes) }
+
+  private static func nodeCount(_ word: UInt64, _ height: UInt64, _ nodes: Pool<IndexNode>) -> Int {
+    if height == 0 { return 0 }
+    var count = 1
+    if height > 1 {
+      var left = nodes[node(word)].occupied
+      while left != 0 {
+        count += nodeCount(nodes[node(word)].entries[left.trailingZeroBitCount], height - 1, nodes)
+        left &= left - 1
+      }
+    }
+    return count
   }
 }

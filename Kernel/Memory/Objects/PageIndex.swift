@@ -277,22 +277,6 @@ struct PageIndex {
     }
   }
 
-  /// The nodes that the index takes, for inspections.
-  func nodeCount(_ nodes: Pool<IndexNode>) -> Int { root == 0 ? 0 : PageIndex.nodeCount(root, height, nodes) }
-
-  private static func nodeCount(_ word: UInt64, _ height: UInt64, _ nodes: Pool<IndexNode>) -> Int {
-    if height == 0 { return 0 }
-    var count = 1
-    if height > 1 {
-      var left = nodes[node(word)].occupied
-      while left != 0 {
-        count += nodeCount(nodes[node(word)].entries[left.trailingZeroBitCount], height - 1, nodes)
-        left &= left - 1
-      }
-    }
-    return count
-  }
-
   /// The highest index with an entry.
   func last(_ nodes: Pool<IndexNode>) -> UInt64? {
     guard root != 0 else { return nil }
