@@ -56,6 +56,8 @@ public enum SystemControl {
     public static let file: Int32 = 15
     /// KERN_NGROUPS
     public static let groupMaximum: Int32 = 18
+    /// KERN_BOOTTIME
+    public static let bootTime: Int32 = 21
     /// KERN_OSRELDATE
     public static let osReleaseDate: Int32 = 24
     /// KERN_MAXFILESPERPROC
@@ -80,8 +82,12 @@ public enum SystemControl {
     case effectiveUser = 5
     /// KERN_PROC_RUID: those with a real user.
     case realUser = 6
+    /// KERN_PROC_ARGS: its arguments, or the title that it has given itself.
+    case arguments = 7
     /// KERN_PROC_PROC: every process, whatever threads it has.
     case processes = 8
+    /// KERN_PROC_SV_NAME: the system that its program is for.
+    case systemName = 9
     /// KERN_PROC_RGID: those with a real group.
     case realGroup = 10
     /// KERN_PROC_GID: those with a group.
@@ -92,6 +98,12 @@ public enum SystemControl {
     case mappings = 32
     /// KERN_PROC_FILEDESC: what it has open.
     case descriptors = 33
+    /// KERN_PROC_ENV: its environment.
+    case environment = 35
+    /// KERN_PROC_AUXV: what the kernel told the program when it began.
+    case auxiliaryVector = 36
+    /// KERN_PROC_PS_STRINGS: where its memory says where arguments and environment are.
+    case processStrings = 38
     /// KERN_PROC_UMASK: permission bits that its new objects do not get.
     case creationMask = 39
     /// KERN_PROC_OSREL: the version of the system that its program is for.
@@ -105,7 +117,9 @@ public enum SystemControl {
     public static let withThreads: Int32 = 0x10
 
     /// Whether it is one that gives a list of processes.
-    public var listsProcesses: Bool { rawValue <= Process.effectiveGroup.rawValue }
+    public var listsProcesses: Bool {
+      rawValue <= Process.effectiveGroup.rawValue && self != .arguments && self != .systemName
+    }
 
     /// The name.
     public var name: String {
@@ -113,14 +127,19 @@ public enum SystemControl {
       case .all: "kern.proc.all"
       case .identifier: "kern.proc.pid"
       case .group: "kern.proc.pgrp"
-      case .session: "kern.proc.session"
+      case .session: "kern.proc.sid"
       case .effectiveUser: "kern.proc.uid"
       case .realUser: "kern.proc.ruid"
+      case .arguments: "kern.proc.args"
+      case .systemName: "kern.proc.sv_name"
       case .processes: "kern.proc.proc"
       case .realGroup: "kern.proc.rgid"
       case .effectiveGroup: "kern.proc.gid"
       case .mappings: "kern.proc.vmmap"
       case .descriptors: "kern.proc.filedesc"
+      case .environment: "kern.proc.env"
+      case .auxiliaryVector: "kern.proc.auxv"
+      case .processStrings: "kern.proc.ps_strings"
       case .creationMask: "kern.proc.umask"
       case .release: "kern.proc.osrel"
       case .path: "kern.proc.pathname"
@@ -144,6 +163,10 @@ public enum SystemControl {
 
   /// Below `Top.vm`.
   public enum VirtualMemory {
+    /// VM_TOTAL
+    public static let total: Int32 = 1
+    /// VM_LOADAVG
+    public static let loadAverage: Int32 = 2
     /// VM_OVERCOMMIT
     public static let overcommit: Int32 = 12
   }

@@ -11,6 +11,10 @@ public enum UserSpace {
   public static let pageByteCount: UInt64 = 4096
   /// The first address past the initial stack.
   public static let stackTop: UInt64 = 0x3fff_ffff_f000
+  /// Where struct ps_strings lies, which says where the arguments and the environment of a program are.
+  public static let processStrings: UInt64 = stackTop - UInt64(processStringsByteCount)
+  /// The size of that structure.
+  public static let processStringsByteCount = 32
   /// The code that handlers of signals begin and end with. It is in the kernel's part of every address space, so that no
   /// program's map has it, and can be executed and read in ring 3.
   public static let signalTrampoline: UInt64 = 253 << 39

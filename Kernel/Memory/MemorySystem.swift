@@ -195,6 +195,7 @@ public final class MemorySystem: Nameable {
   func free(_ frame: FrameNumber) {
     precondition(frames[frame].state.rawValue > FrameState.freeTail.rawValue, "frame freed twice")
     releaseCount &+= 1
+    counters.framesFreed &+= 1
     buddy.free(frame, order: 0, frames)
   }
 
@@ -329,6 +330,22 @@ public struct MemoryCounters: BitwiseCopyable, Sendable {
   public internal(set) var pagesExamined = 0
   /// Page faults resolved.
   public internal(set) var faults = 0
+  /// Faults that found a page on its way.
+  public internal(set) var transitFaults = 0
+  /// Pages that were copied because somebody stored to them.
+  public internal(set) var pagesCopied = 0
+  /// Pages of zeros that were made because somebody reached for them.
+  public internal(set) var pagesZeroed = 0
+  /// Pages that were looked at to be reclaimed and found in use.
+  public internal(set) var pagesReactivated = 0
+  /// Pages that were reclaimed.
+  public internal(set) var pagesReclaimed = 0
+  /// How often reclaim began to look for some.
+  public internal(set) var reclaimRuns = 0
+  /// Frames that were given back.
+  public internal(set) var framesFreed = 0
+  /// Pages that went with their objects.
+  public internal(set) var pagesEnded = 0
   /// VM objects that were made in resolving faults.
   public internal(set) var objectsMadeByFaults = 0
   /// Reserved blocks that were given back because nothing in them was in use: `vm.reserv.freed`.

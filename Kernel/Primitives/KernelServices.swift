@@ -42,6 +42,9 @@ public final class KernelServices: Nameable {
     processorReference.borrow { $0.nanoseconds &+ $0.realTimeOffsetNanoseconds &+ realTimeAdjustment }
   }
 
+  /// When the machine started, by what the time of day is now, in nanoseconds since 1970-01-01 00:00 UTC.
+  public var bootNanoseconds: UInt64 { realNanoseconds &- nanoseconds }
+
   /// Sets the time of day, in nanoseconds since 1970-01-01 00:00 UTC.
   public func setRealTime(_ nanoseconds: UInt64) { realTimeAdjustment &+= nanoseconds &- realNanoseconds }
 

@@ -19,7 +19,9 @@ final class ArgumentStaging {
   /// Bytes staged.
   private(set) var byteCount = 0
   /// Argument strings staged.
-  var argumentCount = 0
+  private(set) var argumentCount = 0
+  /// Bytes of them.
+  private(set) var argumentByteCount = 0
   /// Environment strings staged.
   var environmentCount = 0
 
@@ -47,6 +49,24 @@ final class ArgumentStaging {
       byteCount += piece
       done += piece
     }
+  }
+
+  /// What was added last ended an argument.
+  func endArgument() {
+    argumentCount += 1
+    argumentByteCount = byteCount
+  }
+
+  /// The arguments as a title, if they are short enough for one.
+  var title: ProcessTitle {
+    var title = ProcessTitle()
+    guard argumentByteCount > 0, argumentByteCount <= ProcessTitle.capacity else { return title }
+    var bytes = [244 of UInt8](repeating: 0)
+    var span = bytes.mutableSpan
+    var room = MutableRawSpan(_elements: &span)
+    memory.physical.read(address(of: 0), into: &room, at: 0, byteCount: argumentByteCount)
+    title.set(bytes.span.extracting(0..<argumentByteCount))
+    return title
   }
 
   /// Where the staged byte at `offset` lies.

@@ -178,6 +178,10 @@ public struct PendingListing: BitwiseCopyable {
     case mappings(ListedProcess, MappingListing)
     /// Processes.
     case processes(ProcessListing)
+    /// What is counted of all processes; the structure is at the front of the buffer.
+    case totals(TotalsCount)
+    /// What lies in the memory of a process.
+    case strings(ListedProcess, StringListing)
   }
 
   /// What is listed.

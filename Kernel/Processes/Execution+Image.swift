@@ -183,7 +183,7 @@ extension Execution {
       put(UInt64(stack.argumentCount), at: 1)
       put(stack.environmentPointers, at: 2)
       put(UInt64(stack.environmentCount), at: 3)
-      return Int(InitialStack.processStringsByteCount)
+      return ABI.UserSpace.processStringsByteCount
     }
   }
 

@@ -86,7 +86,7 @@ public final class Execution {
   /// Stages a string that the kernel made, for process 1.
   public func stage(_ bytes: Span<UInt8>) throws(Errno) {
     try staging.append(bytes, count: bytes.count)
-    staging.argumentCount += 1
+    staging.endArgument()
   }
 
   /// Stages a string of the environment that the kernel made, behind all arguments.
@@ -167,7 +167,7 @@ public final class Execution {
       try staging.append(chunk.span, count: progress)
       progress = 0
       stringAddress = 0
-      if phase == .arguments { staging.argumentCount += 1 } else { staging.environmentCount += 1 }
+      if phase == .arguments { staging.endArgument() } else { staging.environmentCount += 1 }
     }
     return .again
   }

@@ -9,7 +9,6 @@ import Primitives
 /// Where everything on the initial stack goes.
 struct InitialStack {
   static let top = ABI.UserSpace.stackTop
-  static let processStringsByteCount: UInt64 = 32
   static let pageSizesByteCount: UInt64 = 24
   private static let auxiliaryLimit = 32
 
@@ -28,7 +27,7 @@ struct InitialStack {
   init(_ staging: ArgumentStaging, pathByteCount: Int) {
     argumentCount = staging.argumentCount
     environmentCount = staging.environmentCount
-    processStrings = InitialStack.top - InitialStack.processStringsByteCount
+    processStrings = ABI.UserSpace.processStrings
     executablePath = (processStrings - UInt64(pathByteCount)) & ~7
     canary = executablePath - UInt64(InterfaceLimits.canaryByteCount)
     pageSizes = canary - InitialStack.pageSizesByteCount

@@ -10,7 +10,7 @@ public import Files
 public import Memory
 
 /// What a child gets that is not a copy, and what its parent does (rfork(2)).
-public struct ForkOptions: BitwiseCopyable, Sendable {
+public struct ForkOptions: Equatable, BitwiseCopyable, Sendable {
   /// The child runs in the parent's memory; `suspendsParent` goes with it.
   public var lendsMemory = false
   /// The parent waits until the child executes a program or ends.

@@ -86,6 +86,8 @@ public final class Process: Nameable {
   public var name = [20 of UInt8](repeating: 0)
   /// Bytes of `name` in use.
   public var nameByteCount = 0
+  /// Its arguments as others are told of them, or what it wants to be told instead, if that is short.
+  public var title = ProcessTitle()
   /// Where the content of the program's file starts.
   public internal(set) var imageStart = PhysicalAddress(0)
   /// Whether it reaches only what it has descriptors of (cap_enter(2)).

@@ -29,6 +29,7 @@ extension ProcessSystem {
     process.saveIdentity()
     process.imageStart = layout.image.start
     space.program = layout.extent
+    process.title = execution.staging.title
     setName(process, execution.path, execution.pathByteCount - 1)
     if processor.floatingPointOwner == thread.slot { processor.floatingPointOwner = .none }
     reset(&thread.context, layout, stack)

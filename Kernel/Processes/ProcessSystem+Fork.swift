@@ -95,6 +95,7 @@ extension ProcessSystem {
       child.endSignal = pending.options.endSignal
       adopt(child, by: parent)
     }
+    counters.count(pending.options, pageCount: Int((parent.addressSpace?.virtualByteCount ?? 0) >> Page.shift))
     watchers.instance?.processForked(parent.identifier, child: child.identifier)
     let childThread = makeFirstThread(child, copied.record)
     childThread.signals.mask = thread.signals.mask
@@ -133,6 +134,7 @@ extension ProcessSystem {
     child.niceness = parent.niceness
     child.name = parent.name
     child.nameByteCount = parent.nameByteCount
+    child.title = parent.title
     child.imageStart = parent.imageStart
     child.hasChangedIdentity = parent.hasChangedIdentity
     child.isInCapabilityMode = parent.isInCapabilityMode

@@ -7,6 +7,7 @@
 // - Work that a thread's events left on the list of what is being torn down is counted in its `teardownDebt` before it leaves
 //   the processor.
 
+import ABI
 import Files
 import Memory
 import Primitives
@@ -17,6 +18,7 @@ extension ProcessSystem {
     guard let slot = scheduler.dequeue(), let thread = threads[slot] else { return false }
     guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
     setCurrent(thread, of: process)
+    counters.switches &+= 1
     return true
   }
 
@@ -44,8 +46,10 @@ extension ProcessSystem {
 
   private func charge(_ now: UInt64) {
     scheduler.now = now
+    if now >= load.dueNanoseconds { load.add(processor.isIdle ? 0 : runnableCount, until: now) }
     if processor.isIdle {
       processor.isIdle = false
+      processor.times.idle &+= now &- processor.times.idleSince
       processor.chargedNanoseconds = now
     }
     guard !processor.thread.isEmpty else { return }
@@ -55,6 +59,7 @@ extension ProcessSystem {
     processor.thread.borrow { $0.frame.value.attributes.usage.charge(elapsed, asSystem: processor.isChargedAsSystem) }
     processor.process.borrow { process in
       process.usage.charge(elapsed, asSystem: processor.isChargedAsSystem)
+      processor.times.charge(elapsed, asSystem: processor.isChargedAsSystem, isNice: process.niceness > .ordinary)
       if process.timers.countsUse { noteUse(process) }
     }
   }
@@ -65,6 +70,7 @@ extension ProcessSystem {
   /// Nobody has the processor until somebody looks at the clock again.
   public func beginIdling() {
     processor.isIdle = true
+    processor.times.idleSince = scheduler.now
     scheduler.beginRound()
   }
 

@@ -85,6 +85,10 @@ public final class ProcessSystem: Nameable {
 
   /// The processor.
   public var processor = ProcessorState()
+  /// How many threads wanted it.
+  public internal(set) var load = LoadAverage()
+  /// What has happened.
+  public internal(set) var counters = ProcessCounters()
   /// Set once process 1 is ending: nothing is created any more and nothing waits to be asked for its status.
   public internal(set) var isEnding = false
   /// How process 1 ended, once it has.
@@ -103,7 +107,8 @@ public final class ProcessSystem: Nameable {
   var identifiers: SlotIndex
   var groups: SlotIndex
   var sessions: SlotIndex
-  var lastIdentifier: Int32 = 0
+  /// The identifier that was given out last.
+  public internal(set) var lastIdentifier: Int32 = 0
 
   private let caller = CurrentCaller()
   /// Who signals the owners of files.

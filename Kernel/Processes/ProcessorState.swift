@@ -22,6 +22,8 @@ public struct ProcessorState {
   var isIdle = true
   /// Whether the time since then was spent in the kernel, as far as one knows without looking at the clock at every entry.
   var isChargedAsSystem = false
+  /// What its time was spent with.
+  var times = ProcessorTimes()
   /// The thread whose floating point state is in the processor, or `.none`.
   var floatingPointOwner = ThreadSlot.none
   /// The address of its context.

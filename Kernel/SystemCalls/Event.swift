@@ -32,8 +32,10 @@ extension Kernel {
       }
     case .exception(let exception): return self.exception(exception)
     case .timerTick: timerTick()
-    case .consoleInterrupt: files.serveConsole()
-    case .deviceInterrupt: break
+    case .consoleInterrupt:
+      counters.interrupts &+= 1
+      files.serveConsole()
+    case .deviceInterrupt: counters.interrupts &+= 1
     }
     return false
   }

@@ -122,6 +122,7 @@ extension Kernel {
       return mayGoOn
     case .wait(let awaited):
       if awaited.keptFrame != .none {
+        counters.majorFaults &+= 1
         process.usage.majorFaultCount &+= 1
         thread.frame.value.attributes.usage.majorFaultCount &+= 1
       }

@@ -16,7 +16,7 @@ enum HeapCost {
   static var openFile: HeapAmount { object(128) }
   static var sharedMemoryObject: HeapAmount { object(128) }
   static var fileTable: HeapAmount { object(672) }
-  static var process: HeapAmount { object(816) }
+  static var process: HeapAmount { object(1072) }
   static var thread: HeapAmount { object(768) }
   static var signalActions: HeapAmount { object(96) }
   /// A queue of events and its file.

@@ -61,6 +61,8 @@ public final class Kernel {
   public var isWatched: Bool { monitor != nil || tracer != nil }
   /// Whether an inspection or the monitor found something wrong.
   public internal(set) var hasViolation = false
+  /// What has happened.
+  var counters = KernelCounters()
   /// What reboot(2) decided, if it was called.
   var hasHalted = false
 
@@ -110,6 +112,7 @@ public final class Kernel {
   @_silgen_name("kernel_system_call")
   public func systemCall(_ thread: Thread, _ process: Process) -> Bool {
     thread.hasRun = true
+    counters.calls &+= 1
     thread.takeArgumentsFromRegisters()
     let number = thread.context.rax
     guard number < UInt64(SystemCallTable.count) else { return begin(table.unknown, thread, process) }
@@ -130,6 +133,7 @@ public final class Kernel {
   @inline(__always)
   private func exception(_ event: ProcessorException, _ thread: Thread, _ process: Process) -> Bool {
     thread.hasRun = true
+    counters.exceptions &+= 1
     if event.vector == ExceptionVector.pageFault {
       return pageFault(event, thread, process)
     }
@@ -149,10 +153,20 @@ public final class Kernel {
 
   /// The timer interrupt: wakes who is due, and ends the current thread's turn if it is used up.
   func timerTick() {
+    counters.interrupts &+= 1
     let now = processes.lookAtClock()
     keepHouse(now: now)
     processes.noteTeardown()
     if memory.hasTeardown { workOffTeardown() }
     processes.endUsedTurn()
   }
+}
+
+/// Counts of events (`vm.stats`).
+struct KernelCounters: BitwiseCopyable {
+  var calls = 0
+  var exceptions = 0
+  var interrupts = 0
+  /// Page faults that waited for a page.
+  var majorFaults = 0
 }

@@ -16,7 +16,7 @@ extension SystemCall {
   static let firstListedFile: Int32 = -3
 
   /// What becomes of a record for which there is not enough room.
-  private enum Cut {
+  enum Cut {
     /// Its beginning is stored, and what remains is counted; then ENOMEM.
     case stored
     /// The list ends in front of it, with ENOMEM.
@@ -38,6 +38,8 @@ extension SystemCall {
       case .descriptors(let listed, let next): answer = try listDescriptor(listed, next, &pending)
       case .mappings(let listed, let listing): answer = try listMapping(listed, listing, &pending, &budget)
       case .processes(let listing): answer = try listProcess(listing, &pending, &budget)
+      case .totals(let count): answer = try countTotals(count, &pending, &budget)
+      case .strings(let listed, let listing): answer = try listString(listed, listing, &pending, &budget)
       }
       if let answer { return answer }
     }
@@ -136,10 +138,24 @@ extension SystemCall {
     return nil
   }
 
+  private func countTotals(
+    _ current: TotalsCount, _ pending: inout PendingListing, _ budget: inout Int
+  ) throws(Errno) -> Answer? {
+    var count = current
+    var totals = SystemTotals(thread.frame.value.buffer.span)
+    let isComplete = kernel.processes.count(&count, into: &totals, &budget)
+    totals.encode(into: &thread.frame.value.buffer)
+    pending.subject = .totals(count)
+    guard isComplete else { return nil }
+    let size = SystemTotals.byteCount
+    guard try putOld(size, pending.room) else { return wait(on: thread.wanted, then: .phase(.listing(pending))) }
+    return pending.room < UInt64(size) ? end(pending.room, .enomem) : end(UInt64(size))
+  }
+
   private static let expectedProcessCount: UInt64 = 5
 
   /// The list is complete.
-  private func endListing(_ pending: PendingListing) -> Answer {
+  func endListing(_ pending: PendingListing) -> Answer {
     let isCut = !arguments.third.isNull && pending.byteCount > pending.room
     return end(isCut ? pending.room : pending.byteCount, isCut ? .enomem : nil)
   }
@@ -150,7 +166,7 @@ extension SystemCall {
   /// buffer, then zeros. Returns what the call answers where it does not go on to the next.
   ///
   /// Throws EFAULT.
-  private func put<let count: Int>(
+  func put<let count: Int>(
     _ structure: borrowing [count of UInt8], _ pathByteCount: Int, _ byteCount: Int, _ pending: inout PendingListing,
     _ cut: Cut
   ) throws(Errno) -> Answer? {

@@ -16,13 +16,19 @@ extension SystemCallTable {
       .sysctl, "__sysctl", [.pointer, .integer, .pointer, .pointer, .pointer, .size],
       copyIn: .chosen { call throws(Errno) in try call.numbersRequest() }
     ) {
-      call throws(Errno) in try call.control(call.nodeByNumbers())
+      call throws(Errno) in
+      // FreeBSD looks at the length before the numbers, but after a name.
+      guard let room = try call.room() else { return .restart }
+      return try call.control(call.nodeByNumbers(), room)
     }
     declare(
       .sysctlbyname, "__sysctlbyname", [.path, .size, .pointer, .pointer, .pointer, .size],
       copyIn: .chosen { call throws(Errno) in try call.nameRequest() }
     ) {
-      call throws(Errno) in try call.control(call.node(named: call.stagedByteCount))
+      call throws(Errno) in
+      let target = try call.node(named: call.stagedByteCount)
+      guard let room = try call.room() else { return .restart }
+      return try call.control(target, room)
     }
   }
 }
@@ -39,6 +45,8 @@ enum SystemControlTarget {
   case swapDevice(UInt32?)
   /// {0, 3}: from a name, given as the new value, to numbers.
   case numbersOfName
+  /// What has nodes below it and no value.
+  case inner(SystemControlNode)
 }
 
 extension SystemCall {
@@ -62,7 +70,7 @@ extension SystemCall {
     let second = Int32(bitPattern: stagedWord(at: 4))
     if first == SystemControl.Top.meta && second == SystemControl.Meta.nameToIdentifier { return .numbersOfName }
     if first == SystemControl.Top.kern && second == SystemControl.Kern.process {
-      guard count >= 3 else { throw .enoent }
+      guard count >= 3 else { return .inner(kernel.controls.processes) }
       return try processNode(Int32(bitPattern: stagedWord(at: 8)), count)
     }
     if let point = FailurePoint(first, second) {
@@ -70,6 +78,10 @@ extension SystemCall {
       return .failurePoint(point)
     }
     guard let node = kernel.controls.node(first, second) else { throw .enoent }
+    if case .inner = node.content {
+      guard count == 2 else { throw .enoent }
+      return .inner(node)
+    }
     guard count > 2 else { return .node(node) }
     // Below a value there is nothing.
     guard case .swapDevice = node.content else { throw .enotdir }
@@ -89,9 +101,13 @@ extension SystemCall {
 
   /// What the name in the buffer leads to, which ends with a NUL or after so many bytes.
   fileprivate func node(named byteCount: Int) throws(Errno) -> SystemControlTarget {
-    let name = thread.frame.value.buffer.span.extracting(0..<textLength(byteCount))
+    var length = textLength(byteCount)
+    // A name may end with the dot that would come before the next part.
+    if length > 1 && buffer[length - 1] == UInt8(ascii: ".") { length -= 1 }
+    let name = thread.frame.value.buffer.span.extracting(0..<length)
     if let point = FailurePoint(controlName: name) { return .failurePoint(point) }
     guard let node = kernel.controls.node(name) else { return try processNode(named: name) }
+    if case .inner = node.content { return .inner(node) }
     return .node(node)
   }
 
@@ -114,13 +130,13 @@ extension SystemCall {
 
   // MARK: Reading and setting
 
-  fileprivate func control(_ target: SystemControlTarget) throws(Errno) -> Answer {
-    var room: UInt64 = 0
-    let oldLength = arguments.fourth
-    if !oldLength.isNull {
-      guard let word = try fetchLong(oldLength.address) else { return .restart }
-      room = word
-    }
+  /// The length of the place for the old value; nil when the call has to be answered with `restart`.
+  fileprivate func room() throws(Errno) -> UInt64? {
+    arguments.fourth.isNull ? 0 : try fetchLong(arguments.fourth.address)
+  }
+
+  fileprivate func control(_ target: SystemControlTarget, _ room: UInt64) throws(Errno) -> Answer {
+    if case .inner = target { throw .eisdir }
     if process.isInCapabilityMode { try checkCapability(of: target) }
     switch target {
     case .node(let node): return try control(node, room)
@@ -133,6 +149,7 @@ extension SystemCall {
       guard let place else { throw .einval }
       return try giveValue(try stageSwapDevice(place), room)
     case .numbersOfName: return try numbersOfName(room)
+    case .inner: throw .eisdir
     }
   }
 
@@ -143,9 +160,11 @@ extension SystemCall {
     switch target {
     case .node(let node): guard node.isHarmless, arguments.fifth.isNull else { throw .eperm }
     case .numbersOfName: break
-    case .process(_, let identifier, _):
+    case .process(let node, let identifier, _):
       guard identifier == process.identifier || identifier == -1 else { throw .eperm }
-    case .failurePoint, .swapDevice: throw .eperm
+      // A program may give itself a title, and not read it.
+      if node == .arguments { guard arguments.third.isNull else { throw .eperm } }
+    case .failurePoint, .swapDevice, .inner: throw .eperm
     }
   }
 
@@ -159,16 +178,21 @@ extension SystemCall {
     }
     let size: Int
     switch node.content {
-    case .value(let read): size = stage(read(kernel))
+    case .value(let read): size = stage(read(kernel), room)
     case .random: size = stageRandom(room, limit: SystemCallLimits.randomNodeByteCount)
     case .swapDevice: throw .einval  // Of no place.
+    case .inner: throw .eisdir
+    case .totals:
+      if arguments.third.isNull { return end(UInt64(SystemTotals.byteCount)) }
+      SystemTotals().encode(into: &thread.frame.value.buffer)
+      return try continueListing(PendingListing(.totals(TotalsCount(kernel.processes)), room: room))
     case .nameList:
       return try continueListing(PendingListing(.names(NameListing(), isAtName: false), room: room))
     case .inspection:
       // The reader is told of a violation, and so is the console.
       guard process.credentials.isSuperuser else { throw .eperm }
       guard kernel.isSound() else { throw .edoofus }
-      size = stage(.integer(0))
+      size = stage(.integer(0), room)
     }
     if new.isNull { return try giveValue(size, room) }
     guard try putOld(size, room) else { return .restart }
@@ -188,13 +212,13 @@ extension SystemCall {
   }
 
   /// Gives `size` staged bytes as the value of a node that cannot be set.
-  private func giveValue(_ size: Int, _ room: UInt64) throws(Errno) -> Answer {
+  func giveValue(_ size: Int, _ room: UInt64) throws(Errno) -> Answer {
     guard try putOld(size, room) else { return .restart }
     return !arguments.third.isNull && room < UInt64(size) ? end(room, .enomem) : end(UInt64(size))
   }
 
   /// Copies what there is room for of `size` staged bytes out; false when the call has to be answered with `restart`.
-  private func putOld(_ size: Int, _ room: UInt64) throws(Errno) -> Bool {
+  func putOld(_ size: Int, _ room: UInt64) throws(Errno) -> Bool {
     let old = arguments.third
     return old.isNull ? true : try put(old.range(Int(min(UInt64(size), room))))
   }
@@ -207,8 +231,8 @@ extension SystemCall {
     return .deliver
   }
 
-  /// Puts a value into the buffer; how many bytes it has.
-  private func stage(_ value: SystemControlValue) -> Int {
+  /// Puts a value into the buffer, for which there is so much room; how many bytes it has.
+  private func stage(_ value: SystemControlValue, _ room: UInt64) -> Int {
     switch value {
     case .integer(let number):
       stage(number)
@@ -216,6 +240,22 @@ extension SystemCall {
     case .long(let number):
       stage(number)
       return 8
+    case .counter(let count):
+      stage(count)
+      // Programs from before FreeBSD 12 want the lower half.
+      return room == 4 ? 4 : 8
+    case .time(let time):
+      stage(time.seconds, at: 0)
+      stage(time.microseconds, at: 8)
+      return 16
+    case .loadAverage(let load):
+      for index in 0..<3 { stage(load.averages[index], at: 4 * index) }
+      stage(UInt32(0), at: 12)
+      stage(UInt64(LoadAverage.one), at: 16)
+      return 24
+    case .processorTimes(let times):
+      for index in times.indices { stage(times[index], at: 8 * index) }
+      return 8 * times.count
     case .pageSizes:
       stage(Page.byteCount, at: 0)
       stage(VMObject.largeByteCount, at: 8)
@@ -228,15 +268,19 @@ extension SystemCall {
       stage(rate.statisticsTicksPerSecond, at: 12)
       stage(rate.profilingTicksPerSecond, at: 16)
       return ClockRate.byteCount
-    case .text(let text):
-      var count = 0
-      for byte in text.utf8 {
-        buffer[count] = byte
-        count += 1
-      }
-      buffer[count] = 0
-      return count + 1
+    case .text(let text): return stage(text: text)
     }
+  }
+
+  /// Puts a text with its NUL into the buffer; how many bytes it has.
+  func stage(text: String) -> Int {
+    var count = 0
+    for byte in text.utf8 {
+      buffer[count] = byte
+      count += 1
+    }
+    buffer[count] = 0
+    return count + 1
   }
 
   // MARK: Other targets
@@ -252,6 +296,9 @@ extension SystemCall {
     case .process(let node, _, _):
       stage(node.rawValue, at: 8)
       return try giveValue(stage(SystemControl.Top.kern, SystemControl.Kern.process) + 4, room)
+    case .inner(let node):
+      let size = stage(node.first, node.second)
+      return try giveValue(node.isTop ? 4 : size, room)
     case .swapDevice, .numbersOfName: throw .enoent
     }
   }
@@ -286,84 +333,4 @@ extension SystemCall {
     for index in 0..<line.span.count { buffer[index] = line.span[index] }
     return try giveValue(line.span.count, room)
   }
-
-  /// What a process has of what each has. For the path −1 is the caller, for the count of descriptors 0, and of a process that has ended there is nothing.
-  ///
-  /// Throws EPERM for a new value, and for the trampoline of somebody else's process; EINVAL unless exactly one process is
-  /// named, ESRCH when there is none.
-  private func control(
-    _ node: SystemControl.Process, of identifier: Int32?, _ room: UInt64
-  ) throws(Errno) -> Answer {
-    guard arguments.fifth.isNull else { throw .eperm }
-    guard let identifier else { throw .einval }
-    if node == .descriptorCount {
-      // Of the caller only, who is 0.
-      guard identifier == 0 else { throw .einval }
-      stage(UInt32(table.count))
-      return try giveValue(4, room)
-    }
-    let isCaller = identifier == -1 && node == .path
-    guard let subject = isCaller ? process : kernel.processes.process(identifier) else { throw .esrch }
-    switch node {
-    case .path:
-      guard subject.state == .running, let program = kernel.files.program(at: subject.imageStart) else {
-        return try giveValue(0, room)
-      }
-      return try giveValue(program.stagePath(&thread.frame.value.buffer), room)
-    case .trampoline:
-      guard subject.state == .running else { throw .esrch }
-      guard kernel.processes.maySend(nil, from: process, to: subject) else { throw .eperm }
-      zero(SystemCall.trampolineByteCount)
-      stage(ABI.UserSpace.signalTrampoline, at: 0)
-      stage(ABI.UserSpace.signalTrampoline + ABI.UserSpace.signalTrampolineByteCount, at: 8)
-      return try giveValue(SystemCall.trampolineByteCount, room)
-    case .descriptors, .mappings:
-      guard subject.state == .running else { throw .esrch }
-      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
-      let listed = ListedProcess(subject)
-      return try continueListing(
-        PendingListing(
-          node == .mappings
-            ? .mappings(listed, MappingListing())
-            : .descriptors(listed, next: SystemCall.firstListedFile), room: room))
-    case .creationMask:
-      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
-      stage(subject.creationMask.rawValue)
-      return try giveValue(2, room)
-    case .release:
-      guard kernel.processes.mayInspect(subject, by: process) else { throw .eperm }
-      stage(InterfaceLimits.osReleaseDate)
-      return try giveValue(4, room)
-    default: throw .einval
-    }
-  }
-
-  /// Processes, each of them or each of their threads.
-  ///
-  /// Throws EINVAL unless what chooses among them is there, ESRCH for a single one that is not.
-  private func listProcesses(
-    _ node: SystemControl.Process, _ identifier: Int32?, _ tellsThreads: Bool, _ room: UInt64
-  ) throws(Errno) -> Answer {
-    guard arguments.fifth.isNull else { throw .eperm }
-    guard identifier != nil || node == .all || node == .processes else { throw .einval }
-    let chosen = identifier ?? 0
-    let selection: ProcessSelection
-    switch node {
-    case .identifier:
-      guard let subject = kernel.processes.process(chosen) else { throw .esrch }
-      selection = .one(subject.slot)
-    case .group: selection = .group(chosen)
-    case .session: selection = .session(chosen)
-    case .effectiveUser: selection = .user(UInt32(bitPattern: chosen), isReal: false)
-    case .realUser: selection = .user(UInt32(bitPattern: chosen), isReal: true)
-    case .realGroup: selection = .userGroup(UInt32(bitPattern: chosen), isReal: true)
-    case .effectiveGroup: selection = .userGroup(UInt32(bitPattern: chosen), isReal: false)
-    default: selection = .all
-    }
-    return try continueListing(
-      PendingListing(.processes(ProcessListing(selection, tellsThreads: tellsThreads)), room: room))
-  }
-
-  /// The bytes of a struct kinfo_sigtramp.
-  private static var trampolineByteCount: Int { 48 }
 }

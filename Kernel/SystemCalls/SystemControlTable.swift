@@ -15,6 +15,14 @@ enum SystemControlValue {
   case integer(UInt32)
   /// A long.
   case long(UInt64)
+  /// A count of 64 bits, which is given as 32 bits where there is room for just those.
+  case counter(UInt64)
+  /// struct timeval
+  case time(Timeval)
+  /// struct loadavg
+  case loadAverage(LoadAverage)
+  /// Ticks of the processor in each of its states (kern.cp_time).
+  case processorTimes([5 of UInt64])
   /// A string; its NUL is added.
   case text(String)
   /// The sizes of pages, as many longs as there can be sizes.
@@ -33,6 +41,10 @@ enum SystemControlContent {
   case nameList
   /// A struct xswdev for the swap device whose place the third number of the name is.
   case swapDevice
+  /// A struct vmtotal.
+  case totals
+  /// None: there are nodes below it.
+  case inner
   /// 0, after an inspection of the whole kernel; only to the superuser.
   case inspection
 }
@@ -60,6 +72,10 @@ final class SystemControlNode {
   let content: SystemControlContent
   /// Whether it can be set.
   let setting: SystemControlSetting
+  /// Whether it is of the first level, and has one number only.
+  var isTop: Bool { second == SystemControlNode.noNumber }
+  fileprivate static let noNumber = Int32.min
+
   /// Whether a process in capability mode may read it (CTLFLAG_CAPRD).
   fileprivate(set) var isHarmless = false
 
@@ -114,21 +130,25 @@ struct SystemControlTable {
     order.sort()
   }
 
+  /// kern.proc, below which others than the nodes of this table are.
+  let processes = SystemControlNode(
+    "kern.proc", SystemControl.Top.kern, SystemControl.Kern.process, .inner, .fixed)
+
   /// The node with these numbers.
   func node(_ first: Int32, _ second: Int32) -> SystemControlNode? {
-    for node in nodes where node.first == first && node.second == second { return node }
+    for node in nodes where node.first == first && node.second == second && !node.isTop { return node }
     return nil
   }
 
   /// Adds a node that gives a value; `second` is nil where FreeBSD has no fixed number.
-  private mutating func add(
+  mutating func add(
     _ name: String, _ first: Int32, _ second: Int32?, _ read: @escaping (Kernel) -> SystemControlValue,
     _ setting: SystemControlSetting = .fixed
   ) {
     add(name, first, second, content: .value(read), setting)
   }
 
-  private mutating func add(
+  mutating func add(
     _ name: String, _ first: Int32, _ second: Int32?, content: SystemControlContent,
     _ setting: SystemControlSetting = .fixed
   ) {
@@ -144,8 +164,32 @@ struct SystemControlTable {
     addThreads()
     addSignals()
     addMemory()
+    addStatistics()
     addSockets()
+    addInnerNodes()
     putInOrder()
+  }
+
+  /// Adds the nodes that only have others below them.
+  private mutating func addInnerNodes() {
+    typealias Top = SystemControl.Top
+    let top: [6 of (String, Int32)] = [
+      ("kern", Top.kern), ("vm", Top.vm), ("net", Top.net), ("debug", Top.debug), ("hw", Top.hw),
+      ("security", Top.security),
+    ]
+    for index in top.indices { add(top[index].0, top[index].1, SystemControlNode.noNumber, content: .inner) }
+    nodes.append(processes)
+    for name in ["kern.features", "kern.ipc", "kern.sched", "kern.sigqueue", "kern.smp", "kern.threads"] {
+      add(name, Top.kern, nil, content: .inner)
+    }
+    for name in ["vm.martlet", "vm.pmap", "vm.pmap.pde", "vm.reserv", "vm.stats", "vm.stats.sys", "vm.stats.vm"] {
+      add(name, Top.vm, nil, content: .inner)
+    }
+    for name in ["net.local", "net.local.dgram", "net.local.seqpacket", "net.local.stream"] {
+      add(name, Top.net, nil, content: .inner)
+    }
+    add("debug.fail_point", Top.debug, nil, content: .inner)
+    add("security.bsd", Top.security, nil, content: .inner)
   }
 
   private mutating func addSystem() {
@@ -237,6 +281,8 @@ struct SystemControlTable {
     add(
       "kern.maxfilesperproc", kern, Kern.maximumFilesPerProcess,
       { .integer(UInt32($0.files.maximumFilesPerProcess)) })
+    add("kern.lastpid", kern, nil, { .integer(UInt32(bitPattern: $0.processes.lastIdentifier)) })
+    add("kern.ps_arg_cache_limit", kern, nil, { _ in .long(UInt64(ProcessTitle.limit)) })
     add("kern.openfiles", kern, nil, { .integer(UInt32($0.files.openFileCount)) })
     addPipes()
     add(
@@ -323,71 +369,9 @@ struct SystemControlTable {
     let kern = SystemControl.Top.kern
     add("kern.smp.maxcpus", kern, nil, { _ in .integer(1) })
     add("kern.smp.cpus", kern, nil, { _ in .integer(1) })
+    add("kern.smp.maxid", kern, nil, { _ in .integer(0) })
     add("kern.sched.cpusetsize", kern, nil, { _ in .integer(UInt32(ProcessorSetMask.byteCount)) })
     add("hw.pagesizes", hardware, nil, { _ in .pageSizes })
     add("hw.pagesize", hardware, Hardware.pageSize, { _ in .integer(UInt32(Page.byteCount)) })
-  }
-
-  /// Adds a count of memory management that wraps at 32 bits, as FreeBSD's do.
-  private mutating func addCounter(_ name: String, _ count: @escaping (Kernel) -> Int) {
-    add(name, SystemControl.Top.vm, nil, { .integer(UInt32(truncatingIfNeeded: count($0))) })
-  }
-
-  /// Adds a count of memory management of 64 bits.
-  private mutating func addLong(_ name: String, _ count: @escaping (MemoryCounters) -> Int) {
-    add(name, SystemControl.Top.vm, nil, { .long(UInt64(count($0.memory.counters))) })
-  }
-
-  /// Adds a figure of the store of compressed pages; 0 where there is none.
-  private mutating func addStore(_ name: String, _ figure: @escaping (CompressedStoreCounts) -> Int) {
-    add(
-      "vm.martlet.compressed_" + name, SystemControl.Top.vm, nil,
-      { .long(UInt64($0.memory.compressedStore.map { figure($0.counts) } ?? 0)) })
-  }
-
-  private mutating func addMemory() {
-    let memory = SystemControl.Top.vm
-    add(
-      "hw.physmem", SystemControl.Top.hw, SystemControl.Hardware.physicalMemory,
-      { .long(UInt64($0.physicalFrameCount) * Page.byteCount) })
-    add(
-      "security.bsd.stack_guard_page", SystemControl.Top.security, nil,
-      { .integer(UInt32(truncatingIfNeeded: $0.memory.stackGuardPageCount)) },
-      .settable({ $0.memory.stackGuardPageCount = UInt64($1) }))
-    add(
-      "vm.overcommit", memory, SystemControl.VirtualMemory.overcommit,
-      { .integer($0.memory.accounting.overcommit) }, .settable({ $0.memory.setOvercommit($1) }))
-    add(
-      "vm.imply_prot_max", memory, nil, { .integer($0.impliesMaximumProtection ? 1 : 0) },
-      .settable({ $0.impliesMaximumProtection = $1 != 0 }))
-    add("vm.swap_total", memory, nil, { .long($0.memory.accounting.swapTotal &* Page.byteCount) })
-    add("vm.swap_reserved", memory, nil, { .long($0.memory.accounting.reserved &* Page.byteCount) })
-    add("vm.stats.vm.v_page_count", memory, nil, { .integer(UInt32($0.memory.managedFrameCount)) })
-    add("vm.max_user_wired", memory, nil, { .long($0.memory.mostWiredPageCount) })
-    add("vm.stats.vm.v_user_wire_count", memory, nil, { .integer(UInt32($0.memory.wiredPageCount)) })
-    add("vm.stats.vm.v_free_count", memory, nil, { .integer(UInt32($0.memory.freeFrameCount)) })
-    addCounter("vm.stats.vm.v_swapin", { $0.memory.counters.swapReads })
-    addCounter("vm.stats.vm.v_swapout", { $0.memory.counters.swapWrites })
-    addCounter("vm.stats.vm.v_swappgsin", { $0.memory.counters.swapPagesIn })
-    addCounter("vm.stats.vm.v_swappgsout", { $0.memory.counters.swapPagesOut })
-    addLong("vm.reserv.freed", { $0.reservationsFreed })
-    addLong("vm.reserv.broken", { $0.reservationsBroken })
-    addLong("vm.pmap.pde.promotions", { $0.promotions })
-    addLong("vm.pmap.pde.p_failures", { $0.promotionFailures })
-    addLong("vm.pmap.pde.demotions", { $0.demotions })
-    addLong("vm.pmap.pde.mappings", { $0.largeMappings })
-    add("vm.swap_info", memory, nil, content: .swapDevice)
-    add("vm.nswapdev", memory, nil, { .integer(UInt32($0.memory.swapDeviceCount)) })
-    addStore("pages", { $0.pages })
-    addStore("zero_pages", { $0.zeroPages })
-    addStore("bytes", { $0.bytes })
-    addStore("frames", { $0.frames })
-    addStore("refusals", { $0.refusals })
-    add("vm.martlet.heap_bytes", memory, nil, { .long(UInt64($0.resourceCount().heapBytes)) })
-    add("vm.martlet.live_objects", memory, nil, { .long(UInt64($0.resourceCount().objects)) })
-    add("vm.martlet.inspect", memory, nil, content: .inspection)
-    add(
-      "vm.martlet.user_kernel_pages", memory, nil, { .integer(UInt32(clamping: $0.memory.accounts.kernelPageLimit)) },
-      .settable({ $0.memory.accounts.kernelPageLimit = Int($1) }))
   }
 }

@@ -50,8 +50,8 @@ TEST(wrong_settings_change_nothing) {
   CHECK_ERRNO(EINVAL, sysctlbyname(node("swap_block"), NULL, NULL, "return", 0));
   CHECK_ERRNO(EFAULT, sysctlbyname(node("swap_block"), NULL, NULL, (void *)8, 6));
   CHECK_ERRNO(ENOENT, sysctlbyname("debug.fail_point.swap", NULL, NULL, "off", 3));
-  CHECK_ERRNO(ENOENT, sysctlbyname("debug.fail_point.", NULL, NULL, "off", 3));
-  CHECK_ERRNO(ENOENT, sysctlbyname("debug.fail_point", NULL, NULL, "off", 3));
+  CHECK_ERRNO(EISDIR, sysctlbyname("debug.fail_point.", NULL, NULL, "off", 3));
+  CHECK_ERRNO(EISDIR, sysctlbyname("debug.fail_point", NULL, NULL, "off", 3));
   char text[8];
   size_t length = 4;
   CHECK_ERRNO(ENOMEM, sysctlbyname(node("swap_block"), text, &length, NULL, 0));

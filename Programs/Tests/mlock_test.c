@@ -16,8 +16,8 @@ static char *map(int descriptor, int flags) {
   return memory;
 }
 
-static unsigned wired_pages(void) {
-  unsigned count;
+static unsigned long wired_pages(void) {
+  unsigned long count;
   size_t length = sizeof count;
   CHECK_EQUAL(sysctlbyname("vm.stats.vm.v_user_wire_count", &count, &length, NULL, 0), 0);
   return count;

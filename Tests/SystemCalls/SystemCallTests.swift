@@ -46,8 +46,7 @@ import Testing
       ("kern.osrevision", 199_506), ("kern.osreldate", 1_500_026), ("kern.argmax", 524_288), ("kern.maxproc", 77),
       ("kern.ngroups", 256), ("kern.openfiles", 3), ("kern.signosys", 1), ("kern.features.posix_shm", 1),
       ("hw.ncpu", 1), ("hw.pagesize", 4096), ("vm.overcommit", 0),
-      ("vm.stats.vm.v_page_count", system.managedFrameCount), ("vm.stats.vm.v_swappgsin", 0),
-      ("vm.stats.vm.v_swappgsout", 0),
+      ("vm.stats.vm.v_page_count", system.managedFrameCount),
     ]
     for (name, value) in integers {
       let bytes = read(kernel, name)
@@ -56,6 +55,7 @@ import Testing
     let longs: [(String, UInt64)] = [
       ("kern.usrstack", UserSpace.stackTop), ("vm.swap_total", 99 * 4096),
       ("hw.physmem", UInt64(system.managedFrameCount) * 4096), ("vm.martlet.heap_bytes", 0),
+      ("vm.stats.vm.v_swappgsin", 0), ("vm.stats.vm.v_swappgsout", 0),
     ]
     for (name, value) in longs {
       let bytes = read(kernel, name)

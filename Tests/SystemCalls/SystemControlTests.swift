@@ -108,7 +108,7 @@ import Testing
     #expect(path([1, 14, 12, 1, 1])?.errno == .einval)
     #expect(path([1, 14, 12, 7777])?.errno == .esrch)
     #expect(path([1, 14, 12, 7777], new: 8)?.errno == .eperm)
-    #expect(path([1, 14])?.errno == .enoent)
+    #expect(path([1, 14])?.errno == .eisdir)
     #expect(path([1, 14, 99, 1])?.errno == .enoent)
     #expect(control(kernel, old: 0, oldLength: 0, new: 0, newLength: 0, name: "kern.proc.pathname") == .einval)
     // From the name to the numbers, to which the process is added.

@@ -57,12 +57,27 @@ import Testing
     let table = SystemControlTable()
     for node in table.nodes {
       #expect(table.node(Array(node.name.utf8).span) === node)
-      #expect(table.node(node.first, node.second) === node)
+      #expect(node.isTop ? table.node(node.first, node.second) == nil : table.node(node.first, node.second) === node)
     }
     #expect(table.nodes.count > 30)
-    #expect(table.node(Array("kern".utf8).span) == nil)
+    #expect(table.node(Array("ker".utf8).span) == nil)
     #expect(table.node(Array("kern.ostypes".utf8).span) == nil)
     #expect(table.node(9, 9) == nil)
+  }
+
+  @Test func `every node is below a node that has no value`() {
+    let table = SystemControlTable()
+    for node in table.nodes {
+      var parts = node.name.split(separator: ".")
+      while parts.count > 1 {
+        parts.removeLast()
+        let outer = parts.joined(separator: ".")
+        guard let found = table.node(Array(outer.utf8).span), case .inner = found.content else {
+          Issue.record("\(outer) of \(node.name)")
+          break
+        }
+      }
+    }
   }
 }
 

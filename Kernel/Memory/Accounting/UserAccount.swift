@@ -81,7 +81,7 @@ public final class UserAccount: Nameable {
 /// What things of programs take of the kernel's memory, in bytes; the sizes of records are the pools'.
 public enum KernelMemoryCost {
   /// A process: the frame of its thread, and the objects of process, thread, descriptors and address space.
-  public static let process = 4096 + 2048
+  public static let process = 4096 + 2304
   /// A further thread of a process.
   public static let thread = 4096 + 256
   /// An object of pages.

@@ -156,7 +156,9 @@ extension AddressSpace {
     case .resident(let frame):
       switch top.readyFrame(frame, system) {
       case .frame: return .own(frame)
-      case .wait(let wait): return .wait(wait)
+      case .wait(let wait):
+        system.counters.transitFaults &+= 1
+        return .wait(wait)
       case .failed, .absent: return .outside
       }
     case .swapped(let block):
@@ -178,6 +180,7 @@ extension AddressSpace {
 
   private func addZeroed(_ index: UInt64, _ object: VMObject) -> Location {
     guard let frame = object.addZeroedPage(at: index, system) else { return .wait(.frames) }
+    system.counters.pagesZeroed &+= 1
     return .own(frame)
   }
 
@@ -215,6 +218,7 @@ extension AddressSpace {
     if top.referenceCount > 1 && !system.removeSomeMappings(of: source) { return .wait(.frames) }
     guard let frame = top.addFrame(at: index, system) else { return .wait(.frames) }
     system.physical.copy(source, to: frame)
+    system.counters.pagesCopied &+= 1
     system.markDirty(frame)
     system.frames[source].flags.insert(.referenced)
     return .own(frame)

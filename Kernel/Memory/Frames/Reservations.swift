@@ -107,6 +107,7 @@ extension MemorySystem {
     precondition(frames[frame].state == .object, "a frame of a reserved block that is no page")
     let block = frame.block
     releaseCount &+= 1
+    counters.framesFreed &+= 1
     frames[frame].state = .freeTail
     buddy.giveHeld()
     blocks[block].population -= 1

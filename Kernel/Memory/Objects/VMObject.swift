@@ -170,7 +170,10 @@ public final class VMObject: AnyOwner {
   /// Releases pages when the last reference is gone; otherwise shortens the chain below.
   public override func tearDown(_ budget: inout Int, _ system: MemorySystem) -> Bool {
     if referenceCount > 0 { return collapse(&budget, system) }
-    guard removePages(from: 0, to: UInt64.max, &budget, system) else { return false }
+    let before = residentCount
+    let isDone = removePages(from: 0, to: UInt64.max, &budget, system)
+    system.counters.pagesEnded &+= before - residentCount
+    guard isDone else { return false }
     detachBacking()
     end()
     return true

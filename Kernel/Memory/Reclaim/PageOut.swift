@@ -17,6 +17,7 @@ extension MemorySystem {
     queues.remove(frame, frames)
     queues.launderDemand = min(queues.launderDemand + 1, queues.candidateCount)
     object.residentCount -= 1
+    counters.pagesReclaimed &+= 1
     if block != .none {
       object.pages.replace(index, with: .swapped(block), indexNodes)
       object.swappedCount += 1

@@ -69,8 +69,39 @@ struct PagingQueues {
   /// Pages that a search for frames looks at.
   var searchCount: Int { candidateCount + laundry.count + min(unswappableRetryCount, unswappable.count) }
 
+  /// The counts of pages, of which so many frames are not free.
+  func counts(usedFrameCount: Int) -> PagingCounts {
+    PagingCounts(
+      active: active.count, inactive: inactive.count + laundered.count, laundry: laundry.count + unswappable.count,
+      held: usedFrameCount - pageCount, lowWater: lowWater, highWater: highWater)
+  }
+
   mutating func move(_ frame: FrameNumber, to queue: PageQueue, _ table: FrameTable) {
     remove(frame, table)
     append(frame, to: queue, table)
   }
+}
+
+/// What the queues hold (`vm.stats.vm`).
+public struct PagingCounts: BitwiseCopyable, Sendable {
+  /// Pages in use.
+  public let active: Int
+  /// Pages that have not been used for a while.
+  public let inactive: Int
+  /// Pages that wait to be written out.
+  public let laundry: Int
+  /// Frames that are not pages, or are kept in memory.
+  public let held: Int
+  /// Below this many free frames reclaim begins.
+  public let lowWater: Int
+  /// It ends at this many.
+  public let highWater: Int
+
+  /// Below this many inactive pages, active ones are looked at.
+  public var inactiveTarget: Int { active / 2 }
+}
+
+extension MemorySystem {
+  /// What the queues of pages hold now.
+  public var pagingCounts: PagingCounts { queues.counts(usedFrameCount: managedFrameCount - freeFrameCount) }
 }

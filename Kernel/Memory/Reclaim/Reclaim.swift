@@ -106,6 +106,7 @@ extension MemorySystem {
   @discardableResult
   public func reclaim(budget: Int) -> Int {
     if isFutile { return 0 }
+    counters.reclaimRuns &+= 1
     var looks = min(budget, queues.candidateCount)
     var budget = budget
     return reclaim(&looks, &budget, until: queues.highWater + keptFrameCount, sparing: .used)
@@ -169,6 +170,7 @@ extension MemorySystem {
     if frames[frame].waiterCount > 0 || frames[frame].wireCount > 0
       || testAndClearReferenced(frame) && spared == .used
     {
+      counters.pagesReactivated &+= 1
       queues.move(frame, to: .active, frames)
       return false
     }

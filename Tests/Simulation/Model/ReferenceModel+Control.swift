@@ -71,10 +71,10 @@ extension ReferenceModel {
     case "vm.swap_total": .long(swapPageCount * 4096)
     case "vm.stats.vm.v_page_count": .int(UInt32(facts.pageCount))
     case "vm.stats.vm.v_free_count": .number(4, freeFrameCounts)
-    case "vm.stats.vm.v_swapin": .number(4, figures.before.reads...figures.after.reads)
-    case "vm.stats.vm.v_swapout": .number(4, figures.before.writes...figures.after.writes)
-    case "vm.stats.vm.v_swappgsin": .number(4, figures.before.pagesIn...figures.after.pagesIn)
-    case "vm.stats.vm.v_swappgsout": .number(4, figures.before.pagesOut...figures.after.pagesOut)
+    case "vm.stats.vm.v_swapin": .number(8, figures.before.reads...figures.after.reads)
+    case "vm.stats.vm.v_swapout": .number(8, figures.before.writes...figures.after.writes)
+    case "vm.stats.vm.v_swappgsin": .number(8, figures.before.pagesIn...figures.after.pagesIn)
+    case "vm.stats.vm.v_swappgsout": .number(8, figures.before.pagesOut...figures.after.pagesOut)
     default: nil
     }
   }
@@ -99,6 +99,7 @@ extension ReferenceModel {
     case .numbers(let numbers):
       if numbers.count < 2 || numbers.count > 24 { return .error(.einval) }
       if !reaches(process, .path, 4 * numbers.count, write: false) { return .error(.efault) }
+      if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
       if numbers == [0, 3] { return try controlNumbers(of: newValue, process, room, isQuery) }
       if numbers.starts(with: Self.processPathNumbers) {
         return try pathControl(process, numbers.count == 4 ? numbers[3] : nil, room, isQuery, newValue)
@@ -108,6 +109,8 @@ extension ReferenceModel {
       text = Self.controlNumbers.first { $0.value == numbers }?.key ?? ""
     }
     guard var value = value(of: text) else { return .error(.enoent) }
+    // Counters of 64 bits have 32 where there is room for just those.
+    if case .number(8, let range) = value, text.hasPrefix("vm.stats"), room == 4 { value = .number(4, range) }
     // As many random bytes as are asked for, up to 256.
     if text == "kern.arandom" { value = .anything(min(room ?? 0, 256)) }
     if room != nil && !reaches(process, .second, 8, write: false) { return .error(.efault) }
