@@ -1,11 +1,13 @@
 // What can remain of a call on files: everything it has resolved, with the locks it holds.
 //
 // - A file's offset and a range of an object (`TransferHold`): a read, write or truncate that has begun goes on to its end,
-//   stopped or killed; one that has not gives up its places when it stops. A read that sleeps gives up its range.
+//   stopped or killed; one that has not gives up its places when it stops. A read that sleeps before its first byte gives up its
+//   range.
 // - A read of the console keeps nothing.
 // - A place in a line of a socket (SocketPlace.swift): the same; what a receive has taken of a stream counts as read.
-// - A place in the lines of a pipe (PipePlace.swift): a write that has begun to store a piece stores all of it, a read has
-//   taken nothing before it is done.
+// - A place in the lines of a pipe (PipePlace.swift): a write that has begun to store a piece stores all of it, a read takes
+//   everything at once when it is done.
+// - A read or receive that has stored a byte in the program's memory has begun, whatever it reads.
 
 public import ABI
 public import Memory

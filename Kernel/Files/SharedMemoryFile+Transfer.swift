@@ -3,12 +3,12 @@
 // A transfer has the range lock from its first byte to its last: within one event because nothing else runs, across events
 // through an entry in the lock, which is made when the transfer parks. So others see it as one step.
 //
-// A write keeps the lock until its end, also while it sleeps: others may see what it has stored already. It only ever sleeps
-// for a page under way or for frames, which come without its doing (the last resort kills for them). A read has changed
-// nothing, so while it sleeps it gives up its range ("away"): who may only read an object must not hold up its owner for as
-// long as memory is short. When it comes back it goes on if nobody has begun to change the object since, and otherwise
-// begins anew; one that has found others in its way too often keeps its range, so that it gets to its end at last. Reads
-// longer than `FileLimits.longestReadHoldByteCount` are one step for every so many bytes.
+// It keeps the lock until its end, also while it sleeps, once the first byte is stored: others may see that one already, a
+// read's in the program's memory, where nobody can take it back. It only ever sleeps for a page under way or for frames, which
+// come without its doing (the last resort kills for them). A read that has stored nothing gives up its range while it sleeps
+// ("away") and begins anew; one that has found others in its way too often keeps it, so that it gets to its end at last. Reads
+// longer than `FileLimits.longestReadHoldByteCount` are one step for every so many bytes: in between they are away, too, and
+// go on where they were.
 
 import ABI
 import Memory
@@ -26,16 +26,14 @@ extension SharedMemoryFile {
   /// Settles offset, range and length of a read. Returns what to wait for while someone is in the way.
   @inline(__always)
   func beginRead(_ transfer: inout Transfer) -> Wait? {
-    if transfer.isStarted && !transfer.isAway { return nil }
-    if transfer.isAway {
-      if let wait = comeBack(&transfer) { return wait }
-      if transfer.isStarted { return nil }
+    if transfer.isStarted { return transfer.isAway ? comeBack(&transfer) : nil }
+    if let wait = waitForTurn(&transfer, .reading) {
+      if transfer.isAway { missTurn(&transfer) }
+      return wait
     }
-    if let wait = waitForTurn(&transfer, .reading) { return wait }
-    let end = UInt64(object.size)
-    let start = UInt64(transfer.offset)
-    transfer.remaining = min(transfer.remaining, start < end ? end - start : 0)
+    limitToSize(&transfer)
     transfer.isStarted = true
+    transfer.isAway = false
     transfer.hasBegun = true
     return nil
   }
@@ -67,7 +65,6 @@ extension SharedMemoryFile {
     transfer.remaining = start < end ? end - start : 0
     transfer.isStarted = true
     transfer.hasBegun = true
-    object.contentGeneration &+= 1
     return .complete
   }
 
@@ -82,7 +79,8 @@ extension SharedMemoryFile {
     while transfer.remaining > 0 {
       if pageBudget == 0 {
         if movement == .reading && isHeldForLong(begin, transfer.moved) {
-          goAway(&transfer, generation: nil)
+          publishOffset(of: transfer)
+          goAway(&transfer)
         } else {
           park(&transfer, movement)
         }
@@ -116,8 +114,10 @@ extension SharedMemoryFile {
       case .complete:
         transfer.advance(byteCount)
       case .wait(let wait):
-        if movement == .reading && transfer.missedTurns < FileLimits.mostMissedTurns {
-          goAway(&transfer, generation: object.contentGeneration)
+        if movement == .reading && !transfer.hasStored && transfer.missedTurns < FileLimits.mostMissedTurns {
+          transfer.isStarted = false
+          transfer.remaining = transfer.requested
+          goAway(&transfer)
         } else {
           park(&transfer, movement)
         }
@@ -164,17 +164,20 @@ extension SharedMemoryFile {
   }
 }
 
-// MARK: Reads that sleep
+// MARK: Reads that are away
 
 extension SharedMemoryFile {
-  /// Gives up the range of a read that is about to sleep, or has held it for long.
-  ///
-  /// - Parameter generation: the object's, if the read must begin anew when that has changed.
-  private func goAway(_ transfer: inout Transfer, generation: UInt32?) {
+  /// Gives up the range of a read that is about to sleep before its first byte, or has held it for long.
+  private func goAway(_ transfer: inout Transfer) {
     transfer.isAway = true
     transfer.hasBegun = false
-    transfer.generation = generation
     if transfer.position == nil { hold(for: &transfer).leaveRange() } else { transfer.hold = nil }
+  }
+
+  /// Notes that a read which begins anew finds others in its way.
+  private func missTurn(_ transfer: inout Transfer) {
+    transfer.isAway = false
+    transfer.missedTurns = min(transfer.missedTurns + 1, FileLimits.mostMissedTurns)
   }
 
   /// Whether a read that got from one length to another in this event has come to where it lets others have their turn.
@@ -182,21 +185,29 @@ extension SharedMemoryFile {
     before / FileLimits.longestReadHoldByteCount != after / FileLimits.longestReadHoldByteCount
   }
 
-  /// Takes the range again. Returns what to wait for while others are in the way.
+  /// A long read goes on, with what there is of the object by now. Returns what to wait for while others are in the way.
   private func comeBack(_ transfer: inout Transfer) -> Wait? {
-    if let hold = transfer.hold, hold.holdsRange {
+    if transfer.position == nil && transfer.hold == nil {
+      // Its place in the line for the offset was given up, because its process stopped: it ends where it was.
+      transfer.offset = offset
+      transfer.remaining = 0
+    } else if let hold = transfer.hold, hold.holdsRange {
       if let wait = hold.turnWait { return wait }
     } else if let wait = waitForRange(&transfer, .reading) {
-      transfer.missedTurns = min(transfer.missedTurns + 1, FileLimits.mostMissedTurns)
       return wait
     }
-    if let generation = transfer.generation, generation != object.contentGeneration {
-      transfer.rewind()
-    } else {
-      transfer.isAway = false
-      transfer.hasBegun = true
-    }
+    limitToSize(&transfer)
+    transfer.isAway = false
+    transfer.hasBegun = true
     return nil
+  }
+
+  /// A read ends where the object does.
+  @inline(__always)
+  private func limitToSize(_ transfer: inout Transfer) {
+    let end = UInt64(object.size)
+    let start = UInt64(transfer.offset)
+    transfer.remaining = min(transfer.remaining, start < end ? end - start : 0)
   }
 }
 

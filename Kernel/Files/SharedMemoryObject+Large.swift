@@ -67,7 +67,6 @@ extension SharedMemoryObject {
         guard largePagePolicy == .hard else { throw .enomem }
         return .wait(.frames)
       }
-      contentGeneration &+= 1
     }
     return .complete
   }

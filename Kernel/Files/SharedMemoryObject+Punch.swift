@@ -58,7 +58,6 @@ extension SharedMemoryObject {
         case .failed: throw .eio
         }
         punch.begin()
-        contentGeneration &+= 1
       }
     }
     if start < end {

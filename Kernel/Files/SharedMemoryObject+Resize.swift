@@ -83,7 +83,6 @@ extension SharedMemoryObject {
 
   private func noteSize(_ length: Int64) {
     size = length
-    contentGeneration &+= 1
     modificationNanoseconds = timestamp
     changeNanoseconds = modificationNanoseconds
   }

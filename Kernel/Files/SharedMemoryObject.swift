@@ -33,8 +33,6 @@ public final class SharedMemoryObject: VMObjectHolder {
   var rangeLock = RangeLock()
   /// Mappings into the kernel, which forbid shrinking (spec shm.md, 4).
   var kernelMappingCount: Int32 = 0
-  /// Counts the writes and changes of size that have begun.
-  var contentGeneration: UInt32 = 0
   /// The inspection that visited the object last.
   var inspection: UInt32 = 0
   private var largePageSizePlace: Int8 = 0

@@ -8,7 +8,9 @@
 //   that they see the transfer as one step. Dropping the value gives them up.
 // - Once `hasBegun` is set the transfer goes on to its end, whatever becomes of its process meanwhile: a stop, a signal or a
 //   kill acts afterwards (DESIGN, "Steps are invisible"). Before, and while it is away (SharedMemoryFile+Transfer), it can be
-//   dropped or taken back to its start (`giveUpPlace`) and nobody knows that it was there.
+//   dropped, or give up its place (`giveUpPlace`), and nobody knows that it was there.
+// - What is stored in the program's memory cannot be taken back, and other threads and processes see it: a read that has stored
+//   something of what others could take or change meanwhile has begun. It never begins anew.
 
 public import ABI
 public import Primitives
@@ -47,14 +49,14 @@ public struct Transfer {
   var hasWaited = false
   /// Whether the transfer is to be seen as a whole or not at all, and others may see a part of it already.
   public internal(set) var hasBegun = false
-  /// Whether a read that has moved something has given up its range for a while.
+  /// Whether a read has given up its range for a while: before its first byte, or in the middle because it is long.
   var isAway = false
   /// How often a read that was away found others in its way when it came back.
   var missedTurns: UInt8 = 0
-  /// The object's `contentGeneration` when the read went away; nil if that does not matter.
-  var generation: UInt32?
   /// Bytes already moved of the piece at `offset`.
   var pieceProgress = 0
+  /// Whether any byte was moved.
+  var hasStored: Bool { moved > 0 || pieceProgress > 0 }
   /// What is kept from others, and where it waits; of one kind, that of its file.
   private var keeps = TransferPlace.none
 
@@ -150,46 +152,23 @@ public struct Transfer {
     if segmentRemaining == 0, let vector { takeSegment(of: vector) }
   }
 
-  /// Takes a read back to its start: it has changed nothing but the program's own buffer.
-  mutating func rewind() {
-    if let vector {
-      vector.rewind()
-      takeSegment(of: vector)
-    } else {
-      address = VirtualAddress(address.raw &- moved)
-      segmentRemaining = requested
-    }
-    offset -= Int64(moved)
-    remaining = requested
-    moved = 0
-    pieceProgress = 0
-    isStarted = false
-    isAway = false
-  }
-
   /// Gives up whatever the transfer keeps from others, because its process stops: it queues up anew when that goes on. The
   /// transfer must not have begun.
   public mutating func giveUpPlace() {
     precondition(!hasBegun)
-    if isAway { rewind() }
     hold = nil
     if let socketPlace { return giveUp(socketPlace) }
     guard let place, !place.isOffered else { return }
-    // A read of a pipe has taken nothing before it is done.
-    if place.isCopying { rewind() }
     self.place = nil
   }
 
   /// A socket has given nothing yet, or what it has given counts; what comes with a message stays.
   private mutating func giveUp(_ place: SocketPlace) {
     place.leaveLine()
-    // What was copied of a chunk is copied again: another may be first by then.
+    if place.receives { return }
+    // A piece that is being made does not exist yet: what was copied of it is copied again.
+    precondition(place.message.isEmpty)
     pieceProgress = 0
-    if !place.receives || messageFlags.contains(.peek) {
-      // A piece that is being made does not exist yet.
-      precondition(place.message.isEmpty)
-      if messageFlags.contains(.peek) { rewind() }
-    }
   }
 
   /// The largest piece that is in one piece of the program's memory.

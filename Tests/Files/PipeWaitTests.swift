@@ -45,6 +45,11 @@ private final class Call {
   var moved: UInt64 { transfer?.moved ?? 0 }
   /// Whether it was woken since it waited.
   var isWoken: Bool { channel.map { machine.waker.channels.contains($0) } ?? false }
+  /// Whether it goes on to its end, whatever becomes of its process.
+  var outlastsStopAndKill: Bool {
+    let remainder = transfer.map { writes ? FileContinuation.write(file, $0) : FileContinuation.read(file, $0) }
+    return remainder.map { $0.outlastsStop && $0.outlastsKill } ?? false
+  }
   /// It is killed.
   func drop() { transfer = nil }
 }
@@ -235,6 +240,34 @@ private final class Call {
       while try !slow.step() { machine.hardware.completeTransfers() }
       #expect(slow.moved == 100)
       #expect(machine.load(100, at: Self.places[0]) == pattern(100, from: 200))
+    }
+  }
+
+  @Test func `a read that has stored bytes takes them, whatever becomes of its process`() throws {
+    try withMachine(frameCount: 512, swapBlocks: 400) { machine in
+      let (first, second) = try machine.pipe()
+      machine.hardware.swap?.mostPagesPerTransfer = 1
+      let end = Self.places[0] + 4096
+      try machine.write(second, pattern(300))
+      #expect(machine.store([7], at: end - 100) && machine.store([7], at: end))
+      machine.evict()
+      machine.isDiskSlow = true
+      _ = machine.load(1, at: end - 100)
+      // The second page of its memory is missing.
+      let slow = try Call(machine, first, writes: false, 300, at: end - 100)
+      while !slow.transfer!.hasStored {
+        machine.hardware.completeTransfers()
+        #expect(try !slow.step())
+      }
+      #expect(slow.channel?.comesByItself == true && slow.outlastsStopAndKill)
+      let other = try Call(machine, first, writes: false, 100, at: Self.places[1])
+      machine.hardware.completeTransfers()
+      while try !slow.step() { machine.hardware.completeTransfers() }
+      #expect(slow.moved == 300 && other.channel?.comesByItself == false)
+      #expect(machine.load(300, at: end - 100) == pattern(300))
+      try machine.write(second, [9])
+      while try !other.step() { machine.hardware.completeTransfers() }
+      #expect(other.moved == 1)
     }
   }
 }

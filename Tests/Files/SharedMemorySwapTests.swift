@@ -1,4 +1,4 @@
-// Transfers of shared memory whose pages lie in swap: a read that sleeps keeps nothing from others.
+// Transfers of shared memory whose pages lie in swap: what a read that sleeps keeps from others, and what not.
 import ABI
 import Memory
 import Primitives
@@ -19,18 +19,24 @@ struct SharedMemorySwapTests {
     return (descriptor, try #require(machine.table.file(at: descriptor) as? SharedMemoryFile))
   }
 
+  /// Where a large object has a page that is there, if that is wanted, before one that is in swap.
+  private func place(_ machine: Machine, _ file: SharedMemoryFile, _ descriptor: Int32, isThere: Bool) throws -> Int64 {
+    #expect(machine.system.makeAvailable(300) == .ready)
+    let object = file.object.vmObject
+    let first = try #require((0..<900).first { !object.isResident(UInt64($0)) && !object.isResident(UInt64($0 + 1)) })
+    if isThere { try machine.write(descriptor, [1], at: Int64(first) << 12) }
+    #expect(object.isResident(UInt64(first)) == isThere && !object.isResident(UInt64(first + 1)))
+    return Int64(first) << 12
+  }
+
   @Test
-  func `a read that sleeps gives up its range, and goes on if nobody has changed the object, or begins anew`() throws {
+  func `a read that sleeps before its first byte gives up its range`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       machine.hardware.swap?.mostPagesPerTransfer = 1
       let (descriptor, file) = try makeLargeObject(machine)
       for (position, changes) in [(0, false), (0, true), (nil, false), (nil, true)] as [(Int64?, Bool)] {
-        #expect(machine.system.makeAvailable(300) == .ready)
         #expect(machine.store([UInt8](repeating: 1, count: 8 << 12), at: Machine.buffer))
-        // A page that is there, before one that is not.
-        let first = try #require((0..<900).first { !file.object.vmObject.isResident(UInt64($0 + 1)) })
-        let start = Int64(first) << 12
-        try machine.write(descriptor, [1], at: start)
+        let start = try place(machine, file, descriptor, isThere: false)
         _ = try machine.seek(descriptor, start)
         machine.isDiskSlow = true
         var read = try Transfer(
@@ -39,7 +45,7 @@ struct SharedMemorySwapTests {
           Issue.record("the disk was not asked")
           return
         }
-        #expect(read.moved == 4096 && !read.hasBegun)
+        #expect(!read.hasStored && !read.hasBegun)
         #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty == (position != nil))
         machine.isDiskSlow = false
         machine.hardware.completeTransfers()
@@ -49,15 +55,49 @@ struct SharedMemorySwapTests {
         #expect(read.moved == 8 << 12)
         #expect(machine.load(1, at: Machine.buffer) == [changes ? 2 : 1])
         #expect(machine.load(1, at: Machine.buffer + 4096) == [1])
-        #expect(file.offset == start + (position == nil ? 8 << 12 : 0))
-        try machine.write(descriptor, [1], at: start)
+        #expect(file.offset == start + (position == nil ? Int64(read.moved) : 0))
+        try machine.write(descriptor, [UInt8](repeating: 1, count: 4096), at: start)
         #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
       }
     }
   }
 
+  @Test(arguments: [true, false])
+  func `a read that has stored something keeps its range: what it gives is what was there`(isPositioned: Bool) throws {
+    try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
+      machine.hardware.swap?.mostPagesPerTransfer = 1
+      let (descriptor, file) = try makeLargeObject(machine)
+      #expect(machine.store([UInt8](repeating: 7, count: 8 << 12), at: Machine.buffer))
+      let start = try place(machine, file, descriptor, isThere: true)
+      _ = try machine.seek(descriptor, start)
+      machine.isDiskSlow = true
+      var read = try Transfer(
+        address: VirtualAddress(Machine.buffer), byteCount: 8 << 12, at: isPositioned ? start : nil)
+      guard case .wait(let awaited) = try file.read(&read, machine.space), awaited.keptFrame != .none else {
+        Issue.record("the disk was not asked")
+        return
+      }
+      // Others who run in the same memory see the first page now: the read is before whatever they do next.
+      #expect(read.moved == 4096 && machine.load(4097, at: Machine.buffer) == [UInt8](repeating: 1, count: 4096) + [7])
+      #expect(FileContinuation.read(file, read).outlastsStop && FileContinuation.read(file, read).outlastsKill)
+      var resize = try Resize(length: start + 2153)
+      guard case .wait(let turn) = try file.truncate(&resize) else {
+        Issue.record("the object shrank under a read")
+        return
+      }
+      machine.isDiskSlow = false
+      machine.hardware.completeTransfers()
+      while try machine.step(file.read(&read, machine.space)) {}
+      #expect(read.moved == 8 << 12 && machine.waker.channels.contains(turn.channel))
+      #expect(machine.load(8 << 12, at: Machine.buffer) == [UInt8](repeating: 1, count: 8 << 12))
+      while try machine.step(file.truncate(&resize)) {}
+      #expect(try machine.status(descriptor).size == start + 2153)
+      #expect(file.object.rangeLock.isEmpty && file.offsetLine.isEmpty)
+    }
+  }
+
   @Test
-  func `a read that is stopped while it sleeps leaves no trace, and begins anew`() throws {
+  func `a read that is stopped before its first byte leaves no trace, and begins anew`() throws {
     try withMachine(frameCount: 600, swapBlocks: 4000) { machine in
       let (descriptor, file) = try makeLargeObject(machine)
       #expect(machine.system.makeAvailable(300) == .ready)
@@ -68,6 +108,7 @@ struct SharedMemorySwapTests {
         Issue.record("the disk was not asked")
         return
       }
+      #expect(!read.hasStored)
       read.giveUpPlace()
       #expect(read.moved == 0 && file.offsetLine.isEmpty && file.object.rangeLock.isEmpty && file.offset == 0)
       machine.isDiskSlow = false

@@ -177,6 +177,38 @@ struct SharedMemoryTransferTests {
     }
   }
 
+  @Test(arguments: [true, false], [true, false])
+  func `a long read is away between its steps: it goes on with what is there, and does not begin anew`(
+    isPositioned: Bool, isStopped: Bool
+  ) throws {
+    try withMachine { machine in
+      let hold = Int64(FileLimits.longestReadHoldByteCount)
+      let step = Int64(FileLimits.pagesPerTransferStep) << 12
+      let descriptor = try machine.open2(nil as String?, .readWrite)
+      try machine.truncate(descriptor, 4 * hold)
+      let file = try machine.table.file(at: descriptor)
+      let buffer = Machine.buffer + 0x80000
+      #expect(machine.store([UInt8](repeating: 7, count: 2 * Int(step)), at: buffer))
+      _ = try machine.seek(descriptor, hold)
+      var read = try Transfer(
+        address: VirtualAddress(buffer), byteCount: UInt64(2 * step), at: isPositioned ? hold : nil)
+      // As if it had read almost as much as it may at a time.
+      read.moved = UInt64(hold - step)
+      #expect(try file.read(&read, machine.space) == .again)
+      #expect(read.isAway && !read.hasBegun && read.moved == UInt64(hold))
+      if isStopped { read.giveUpPlace() }
+      try machine.write(descriptor, [5], at: hold + step)
+      try machine.truncate(descriptor, hold + step + 100)
+      if isStopped && !isPositioned { #expect(try machine.seek(descriptor, 17) == 17) }
+      while try machine.step(file.read(&read, machine.space)) {}
+      let ends = isStopped && !isPositioned
+      #expect(read.moved == UInt64(hold) + (ends ? 0 : 100))
+      #expect(machine.load(1, at: buffer + UInt64(step)) == [ends ? 7 : 5])
+      #expect(machine.load(1, at: buffer + UInt64(step) + 100) == [7])
+      #expect(file.offset == (isPositioned ? hold : isStopped ? 17 : hold + step + 100) && file.offsetLine.isEmpty)
+    }
+  }
+
   @Test
   func `pwrite from the object's own mapping (shm_functionality_across_fork)`() throws {
     try withMachine { machine in

@@ -103,6 +103,36 @@ extension Machine {
     }
   }
 
+  @Test(arguments: types, [[], .peek] as [MessageFlags])
+  func `a receive that has stored bytes goes on to its end, whatever becomes of its process`(
+    _ type: SocketType, _ flags: MessageFlags
+  ) throws {
+    try withMachine(frameCount: 512, swapBlocks: 400) { machine in
+      machine.hardware.swap?.mostPagesPerTransfer = 1
+      let (first, second) = try machine.socketPair(type)
+      try machine.send(first, pattern(300))
+      let end = Machine.buffer + 0x8_1000
+      #expect(machine.store([7], at: end - 100) && machine.store([7], at: end))
+      machine.evict()
+      machine.isDiskSlow = true
+      _ = machine.load(1, at: end - 100)
+      let file = try machine.socket(second)
+      // The second page of its memory is missing.
+      var transfer = Transfer(address: VirtualAddress(end - 100), checkedByteCount: 300, at: nil, flags)
+      guard case .wait(let wait) = try file.receive(&transfer, machine.space), wait.channel.comesByItself else {
+        Issue.record("the page was there")
+        return
+      }
+      #expect(FileContinuation.message(file, transfer).outlastsStop)
+      // Nobody gets in between.
+      #expect(error { () throws(Errno) in _ = try machine.receive(second, 1) } == .eagain)
+      machine.hardware.completeTransfers()
+      while try machine.step(file.receive(&transfer, machine.space)) {}
+      #expect(transfer.moved == 300 && machine.load(300, at: end - 100) == pattern(300))
+      #expect(try machine.bytesToRead(second) == (flags == .peek ? 300 : 0))
+    }
+  }
+
   // MARK: Room
 
   /// How many messages of a size fit, and what the next one gives.

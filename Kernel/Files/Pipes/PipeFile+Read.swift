@@ -6,7 +6,7 @@ import Primitives
 
 extension PipeFile {
   /// read(2) of at least one byte. Nothing is taken from the buffer before everything is where it belongs, so that a fault
-  /// loses nothing, and a read that is dropped neither.
+  /// loses nothing. Once something is, the read goes on to its end: nobody else may get those bytes.
   ///
   /// Throws EAGAIN instead of waiting when O_NONBLOCK is set; EFAULT; EIO when a page cannot be read from swap.
   @inline(__always)
@@ -59,6 +59,7 @@ extension PipeFile {
     let place = place(for: &transfer)
     place.leaveLine()
     reading = BackReference(place)
+    transfer.hasBegun = transfer.hasStored
     return progress
   }
 

@@ -74,7 +74,7 @@ extension Socket {
   private func keepReceiving(_ transfer: inout Transfer, _ progress: Progress) -> Progress {
     let place = place(for: &transfer, receives: true)
     place.lineUp()
-    transfer.hasBegun = transfer.moved > 0 || place.control != nil || !place.message.isEmpty
+    transfer.hasBegun = transfer.hasStored || place.control != nil || !place.message.isEmpty
     return progress
   }
 
@@ -204,10 +204,7 @@ extension Socket {
     }
     var budget = files.pagesPerTransferStep
     if let unfinished = try copyOut(&chunk, &skipped, &transfer, space, &budget) {
-      // Nothing has been taken: it begins again where it is if the process stops meanwhile.
-      let progress = keepReceiving(&transfer, unfinished)
-      transfer.hasBegun = false
-      return progress
+      return keepReceiving(&transfer, unfinished)
     }
     finish(record, rest: chunk, offset: skipped, &transfer)
     return endReceiving(&transfer)

@@ -117,8 +117,20 @@ extension Scenario {
         parent: [.call(.close, [3]), .call(.shmOpen2, [1, 2, 0o600, 0, 0])],
         child: read(3, at: 90) + [.call(.pwrite, [3, Program.buffer, 100, 0])],
         after: read(9, at: 0)),
-      execution,
+      execution, lookIntoRead(kept),
     ]
+  }
+
+  /// Whoever sees the first page of a read in its buffer is behind it: what it gives is what was there then.
+  private static func lookIntoRead(_ open: [Action]) -> Scenario {
+    let target = Program.buffer + 16384
+    var scenario = Scenario(
+      name: "a look into the buffer of a read, and a truncate",
+      before: open + [.store(target, [9]), .store(target + 8192, [9])],
+      parent: [.call(.read, [3, target, 9000])],
+      child: [.load(target + 100), .call(.ftruncate, [9, 2153])], after: read(9, at: 0) + [.load(target + 4196)])
+    scenario.unitsPerTurn = 1
+    return scenario
   }
 
   /// Words of memory that threads wait for: no wake is lost, and what is guarded is never seen half done.
