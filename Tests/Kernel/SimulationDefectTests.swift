@@ -55,6 +55,30 @@ import Testing
     try runner.finish()
   }
 
+  /// The kernel is free to let either have it: the model has to follow (seed 383 of `kernel`, 1055 of `calls`).
+  @Test(arguments: 1...16 as ClosedRange<UInt64>, [15, 18, 30] as [Int32])
+  func `a signal of a process goes to who waits for it, or to who comes across it first`(
+    noise: UInt64, signal: Int32
+  ) throws {
+    try run([
+      ScriptStep(0, ForkCall(child: 1)),
+      ScriptStep(1, SignalActionCall(signal: 30, handler: Program.text, flags: 0x42, mask: [], wantsOld: false)),
+      ScriptStep(1, MakeThreadCall(thread: 1, stack: 1, argument: 7, base: 0)),
+      ScriptStep(1, TakeSignalCall(kind: noise % 2 == 0 ? .plain : .informed, set: [15, 18, 30])),
+      ScriptStep(0, KillCall(target: .process(1), signal: signal), noise: noise),
+      ScriptStep(1, thread: 1, ValueCall.examples[0].call, noise: noise),
+    ])
+  }
+
+  @Test(arguments: [4, 5, 12, 13, 23] as [Int32], [0, 3] as [UInt32])
+  func `what _umtx_op leaves in the word is there afterwards`(operation: Int32, count: UInt32) throws {
+    let words = [operation == 23 ? count : 0] + [UInt32](repeating: 0, count: 7)
+    try run([
+      ScriptStep(0, UserMutexCall(operation: operation, words: words, nanoseconds: operation == 23 ? 1000 : nil)),
+      ScriptStep(0, .load(address: Program.input, byteCount: 32)),
+    ])
+  }
+
   @Test func `the end of a run waits for transfers that are under way`() throws {
     try run(
       [

@@ -266,7 +266,31 @@ struct UserMutexCall: SimulatedCall {
   var memoryErrors: [Errno] { [.enomem, .enfile] }
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool { operation == 25 }
 
-  func answer(_ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation) -> Expectation {
+  /// What it leaves in the first word of a free object that it locks, or of a semaphore that it waits for: the caller's
+  /// identifier, or this. Nil: what was there.
+  private var stored: UInt32? {
+    switch operation {
+    case 12: 1
+    case 13: 0x8000_0000
+    case 23: words[0] == 0 ? 0x8000_0000 : nil
+    default: nil
+    }
+  }
+  private var locksMutex: Bool { operation == 4 || operation == 5 }
+
+  /// Whether it has left something there.
+  private func hasStored(_ observed: Observation) -> Bool {
+    let isDone = observed == .value(0) || operation == 23 && observed == .error(Errno.etimedout.rawValue)
+    return isDone && (locksMutex || stored != nil)
+  }
+
+  func collect(_ machine: KernelMachine, by process: Int, _ observation: Observation) throws(Difference) {
+    if hasStored(observation) { try machine.fetch(process, at: machine.place(.input), .input, 4) }
+  }
+
+  func answer(
+    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) -> Expectation {
     if operation == 25 { return .anything }
     let usesTime = [2, 5, 11, 15, 17, 23].contains(operation)
     if usesTime, let nanoseconds {
@@ -283,15 +307,24 @@ struct UserMutexCall: SimulatedCall {
       return value == UInt64(words[0]) ? .error(.etimedout) : .value(0)
     // The word is not looked at, only where it begins.
     case 3: return writes(1) ? .value(0) : .error(.efault)
-    case 4, 5: return writes(8) ? .value(0) : .error(.efault)
     case 6: return reads(8) ? .error(.eperm) : .error(.efault)
-    case 12, 13: return writes(8) ? .value(0) : .error(.efault)
     case 14: return reads(8) ? .error(.eperm) : .error(.efault)
-    case 23:
+    case 4, 5, 12, 13, 23:
       if !writes(8) { return .error(.efault) }
-      return words[0] == 0 ? .error(.etimedout) : .value(0)
+      try checkStored(model, process, observed)
+      return operation == 23 && words[0] == 0 ? .error(.etimedout) : .value(0)
     default: return .error(.einval)
     }
+  }
+
+  /// Looks at what it left behind.
+  private func checkStored(
+    _ model: ReferenceModel, _ process: ModelProcess, _ observed: Observation
+  ) throws(Difference) {
+    guard hasStored(observed) else { return }
+    let bytes = try model.output(.input, 4)
+    if let stored { return try model.check("the word", bytes, 0, 4, UInt64(stored)) }
+    try model.learn(identifier: littleEndian(bytes, 0, byteCount: 4), of: process.thread)
   }
 
   static func draw(_ generator: inout OperationGenerator, _ model: ReferenceModel, _ process: ModelProcess) -> Self? {

@@ -233,8 +233,9 @@ extension KernelMachine {
       guard process.state == .running else { return }
       processes.forEachThread(of: process) { thread in
         if thread.isEnding { found = "thread \(thread.identifier) never ends" }
-        // The stack is brought in.
+        // The stack is brought in, or the memory of a call that has got a signal.
         if case .phase(.signalFrame) = thread.continuation { found = "a handler never begins" }
+        if case .phase(.delivery) = thread.continuation { found = "the result of a call is never stored" }
         if process.isStopped { return }
         if thread.signals.sleepEnd != .none || processes.hasDueSignal(thread, process) {
           found = "thread \(thread.identifier) never acts on a signal"
@@ -243,6 +244,21 @@ extension KernelMachine {
     }
     if found == nil, !callsToMakeAgain.isEmpty { found = "a call is never made again" }
     return found
+  }
+
+  /// What has become of a process.
+  func fate(of number: Int) -> ModelFate {
+    guard let identifier = identifiers[number], let process = kernel.inspectedProcesses.process(identifier),
+      process.state == .running
+    else { return .ended }
+    return process.isStopped ? .stopped : .running
+  }
+
+  /// Whether a thread that was blocked in a call which waits for signals has got one.
+  func hasTakenSignal(_ actor: Int, isPlain: Bool) -> Bool {
+    guard let returned = returnedCalls[actor] else { return false }
+    let interruption = Errno.eintr.rawValue
+    return returned != (isPlain ? .value(UInt64(interruption)) : .error(interruption)) && returned != .handled
   }
 
   /// The handlers that have begun during the step, and who came to ring 3 at its end.

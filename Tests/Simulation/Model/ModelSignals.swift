@@ -37,6 +37,11 @@ struct ModelSignals {
   }
 }
 
+/// What has become of a process in the kernel, as everybody can see.
+enum ModelFate {
+  case running, stopped, ended
+}
+
 /// An instance of a signal, with what its receiver is told of it.
 struct ModelSignal {
   var number: Int32

@@ -68,8 +68,9 @@ final class ModelThread {
   var suspendedMask: Set<Int32>?
   /// Signals for it alone, in their order.
   var queue: [ModelSignal] = []
-  /// What it waits for (sigwait(2)).
+  /// What it waits for (sigwait(2)), and lower ones that were there when it got another: somebody else must have had them.
   var awaited: Set<Int32> = []
+  var passedOver: Set<Int32> = []
   /// The stack that sigaltstack(2) has set: address, size, flags.
   var alternateStack: [UInt64] = [0, 0, 4]
   var segmentBases: [UInt64] = [0, 0]

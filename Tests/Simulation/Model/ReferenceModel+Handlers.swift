@@ -1,7 +1,8 @@
 // Delivery of signals in the reference model: what a thread finds that crosses into ring 3, what its handlers find on the stack, and
 // what becomes of the calls that they interrupt (spec signals.md sections 1.8, 1.12 and 1.17).
 //
-// Who crosses first the machine decides; what it finds then follows from the model alone.
+// Who crosses first the machine decides, and whether a thread that waits for a signal of the process has it before another comes
+// across it; what anybody finds then follows from the model alone.
 
 import ABI
 
@@ -117,8 +118,8 @@ extension ReferenceModel {
 
   // MARK: What threads find
 
-  /// Checks who has come to ring 3, and with which handlers.
-  func note(_ arrivals: [Arrival]) throws(Difference) {
+  /// Checks who has come to ring 3, and with which handlers; `fate` says what has become of a process.
+  func note(_ arrivals: [Arrival], _ fate: (Int) -> ModelFate) throws(Difference) {
     for arrival in arrivals {
       guard let process = processes[Actor.process(arrival.actor)], process.state == .running,
         let thread = process.thread(Actor.thread(arrival.actor))
@@ -127,6 +128,8 @@ extension ReferenceModel {
       if !arrival.isHandler && thread.blocked != nil { continue }
       let first = thread.frames.count - thread.unseenFrameCount
       cross(process, thread)
+      // Nobody can read the frames of who has ended.
+      if fate(process.number) == .ended { continue }
       let frames = Array(thread.frames[first...])
       thread.unseenFrameCount = 0
       let who = "thread \(thread.number) of process \(process.number)"
@@ -140,7 +143,20 @@ extension ReferenceModel {
       thread.frames[first].restarting = thread.restarting
       thread.restarting = nil
     }
+    for process in running { settle(process, fate(process.number)) }
   }
+
+  /// Who has ended or stopped its process came nowhere: the other threads that can run act on what is left to them, and, where
+  /// the process has gone or stopped nevertheless, those that sleep.
+  private func settle(_ process: ModelProcess, _ fate: ModelFate) {
+    for thread in process.threads where !isAsleep(thread) { cross(process, thread) }
+    for thread in process.threads where process.state == .running && !process.signals.isStopped && fate != .running {
+      lookInCall(process, thread)
+    }
+  }
+
+  /// Whether a thread sleeps in a call that a signal may end.
+  func isAsleep(_ thread: ModelThread) -> Bool { thread.blocked.map { interruption(of: $0) != .none } ?? false }
 
   private func check(
     _ arrival: Arrival, _ frames: [ModelFrame], _ process: ModelProcess, _ thread: ModelThread, _ first: Int,
@@ -224,6 +240,11 @@ extension ReferenceModel {
           throw Difference("no handler begins in thread \(thread.number) of process \(process.number) for \(numbers)")
         }
         thread.firstNewFrame = nil
+        let passedOver = process.signals.pending.union(thread.pending).intersection(thread.passedOver)
+        thread.passedOver = []
+        if !passedOver.isEmpty {
+          throw Difference("thread \(thread.number) of process \(process.number) did not take \(passedOver) first")
+        }
       }
     }
   }

@@ -66,7 +66,9 @@ extension ReferenceModel {
       if isCaught || decider.holdsBack(19) || decider.awaited.contains(19) { enqueue() }
       let wasStopped = target.signals.isStopped
       resume(target, tells: true)
-      if !wasStopped && isCaught && !decider.holdsBack(19) { endSleep(of: decider, number, target) }
+      if !wasStopped && isCaught && !decider.holdsBack(19) && !decider.awaited.contains(19) {
+        endSleep(of: decider, number, target)
+      }
     } else if decider.awaited.contains(number) {
       enqueue()
     } else if decider.holdsBack(number) {
@@ -102,14 +104,10 @@ extension ReferenceModel {
     target.signals.continuationIsUnreported = false
   }
 
-  /// A process looks at the signals that are due.
+  /// Those who sleep look at the signals that are due; the others do when they come to ring 3 (`note`).
   private func look(_ target: ModelProcess) {
-    for thread in target.threads where target.state == .running && !target.signals.isStopped {
-      if thread.blocked.map({ interruption(of: $0) != .none }) == true {
-        lookInCall(target, thread)
-      } else {
-        cross(target, thread)
-      }
+    for thread in target.threads where target.state == .running && !target.signals.isStopped && isAsleep(thread) {
+      lookInCall(target, thread)
     }
   }
 
@@ -159,8 +157,7 @@ extension ReferenceModel {
   ) throws(Difference) -> Expectation {
     if nanoseconds != nil && !reaches(process, .second, 16, write: false) { return .error(.efault) }
     if !reaches(process, .input, 16, write: false) { return .error(.efault) }
-    process.thread.awaited = []
-    guard let signal = take(set.subtracting([9, 17]), process, process.thread) else {
+    guard let signal = take(chosen(set.subtracting([9, 17]), process), process, process.thread) else {
       guard let nanoseconds else {
         process.thread.awaited = set.subtracting([9, 17])
         return .blocked
@@ -177,6 +174,20 @@ extension ReferenceModel {
     try check("si_uid", bytes, 16, 4, UInt64(signal.user))
     try check("si_value", bytes, 32, 8, signal.value)
     return .value(UInt64(signal.number))
+  }
+
+  /// Which of some signals a thread takes: of what is there the lowest. While it waited others may have taken some of the
+  /// process: then it says itself which it found.
+  private func chosen(_ set: Set<Int32>, _ process: ModelProcess) -> Set<Int32> {
+    let thread = process.thread
+    let waited = !thread.awaited.isEmpty
+    thread.awaited = []
+    guard waited, let bytes = outputs.first(where: { $0.pointer == .output })?.bytes else { return set }
+    let told = Int32(truncatingIfNeeded: littleEndian(bytes, 0, byteCount: 4))
+    let there = process.signals.pending.union(thread.pending).intersection(set)
+    guard there.contains(told) else { return set }
+    thread.passedOver = there.filter { $0 < told }
+    return [told]
   }
 
   /// sigqueue(2)

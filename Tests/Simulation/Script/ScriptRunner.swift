@@ -178,9 +178,16 @@ public final class ScriptRunner {
     if !others.isEmpty { throw Difference("the console shows \(others.joined(separator: "; "))") }
   }
 
-  /// Handlers that have begun, and threads that came to ring 3 without.
+  /// Handlers that have begun, and threads that came to ring 3 without. Who waited for a signal and has got it took that from
+  /// the others.
   private func noteArrivals() throws(Difference) {
-    if let machine = system as? KernelMachine { try model.note(machine.takeArrivals()) }
+    guard let machine = system as? KernelMachine else { return }
+    for (process, thread) in model.blockedThreads {
+      guard let call = thread.blocked?.call as? TakeSignalCall else { continue }
+      let actor = Actor.number(process: process.number, thread: thread.number)
+      if machine.hasTakenSignal(actor, isPlain: call.kind == .plain) { try finish(process, thread, actor) }
+    }
+    try model.note(machine.takeArrivals()) { machine.fate(of: $0) }
   }
 
   /// Calls that were blocked and that the step made go on return now; others must not.
@@ -190,18 +197,24 @@ public final class ScriptRunner {
       process.thread = thread
       let actor = Actor.number(process: process.number, thread: thread.number)
       if model.isReady(process) {
-        let observed = try system.finishBlocked(actor)
-        // It took effect at some time between the step and now.
-        model.now.latest = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
-        model.outputs = system.outputs
-        model.consoleOutput = system.hardware.processor.takeConsoleOutput()
-        try model.complete(process, observed)
-        try checkSilence(model.checkConsole())
-        for output in system.outputs { process.store(output.bytes, at: output.address) }
+        try finish(process, thread, actor)
       } else if system.hasReturned(actor) {
         throw Difference("the call of process \(process.number) returned although it had to wait")
       }
     }
+  }
+
+  /// Waits for the call that a thread is blocked in, and compares what it gives.
+  private func finish(_ process: ModelProcess, _ thread: ModelThread, _ actor: Int) throws(Difference) {
+    process.thread = thread
+    let observed = try system.finishBlocked(actor)
+    // It took effect at some time between the step and now.
+    model.now.latest = system.hardware.clock.nanoseconds + SimulatedClock.realTimeAtStart
+    model.outputs = system.outputs
+    model.consoleOutput = system.hardware.processor.takeConsoleOutput()
+    try model.complete(process, observed)
+    try checkSilence(model.checkConsole())
+    for output in system.outputs { process.store(output.bytes, at: output.address) }
   }
 
   /// Ends all processes and checks that nothing is left.
