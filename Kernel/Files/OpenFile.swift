@@ -37,6 +37,8 @@ public class OpenFile: Nameable {
   public internal(set) final var offset: Int64 = 0
   /// Whether lseek(2), pread(2) and pwrite(2) are possible (DFLAG_SEEKABLE).
   public final let isSeekable: Bool
+  /// Whether the type knows short transfers (`moveAtOnce`).
+  public final let knowsShort: Bool
   final var offsetLine = OffsetLine()
   /// References found by the inspection in progress, and which inspection that is.
   final var inspectedReferences: UInt32 = 0
@@ -50,8 +52,9 @@ public class OpenFile: Nameable {
   private final var ownWatchers = NoteList()
 
   /// Makes an open file and counts it; `FileServices.admitFile` has said that there may be one more.
-  init(_ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool) {
+  init(_ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool, knowsShort: Bool = false) {
     fileServicesReference = fileServices
+    self.knowsShort = knowsShort
     self.flags = flags
     self.isSeekable = isSeekable
     fileServices.borrow { $0.countOpenFile() }
@@ -102,6 +105,10 @@ public class OpenFile: Nameable {
 
   /// Whether flags that F_SETFL has set stay although the type refuses them.
   var keepsRefusedFlags: Bool { false }
+
+  /// A short read or write, by whose flag the file is open, if it can be done at once: what was moved. Nil: nothing was, and it is
+  /// to be begun as a `Transfer`.
+  public func moveAtOnce(_ short: ShortTransfer, _ space: AddressSpace) -> UInt64? { nil }
 
   /// read(2) and pread(2) of at least one byte.
   func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress { throw .eopnotsupp }

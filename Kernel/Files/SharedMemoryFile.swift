@@ -1,7 +1,7 @@
 // An open shared memory object: what both generations of shm_open(2) have in common, and what today's alone has.
 
 public import ABI
-import Memory
+public import Memory
 public import Primitives
 
 /// An open file of a shared memory object as system call 482 gives it (DESIGN, "Two generations of shared memory"): to be
@@ -12,7 +12,7 @@ public class SharedMemoryFile2008: OpenFile {
 
   init(_ object: SharedMemoryObject, _ flags: FileFlags, isSeekable: Bool = false) {
     self.object = object
-    super.init(object.fileServicesReference, flags, isSeekable: isSeekable)
+    super.init(object.fileServicesReference, flags, isSeekable: isSeekable, knowsShort: isSeekable)
   }
 
   final override func performTruncate(_ resize: inout Resize) throws(Errno) -> Progress {
@@ -263,6 +263,8 @@ public final class SharedMemoryFile: SharedMemoryFile2008 {
       if let progress = keepPlace(range, &punch.hold, after: progress) { return progress }
     }
   }
+
+  public override func moveAtOnce(_ short: ShortTransfer, _ space: AddressSpace) -> UInt64? { moveHere(short, space) }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if let wait = beginRead(&transfer) { return .wait(wait) }

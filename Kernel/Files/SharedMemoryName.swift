@@ -86,9 +86,9 @@ struct NameEntry: ~Copyable {
 
   var left = Handle<NameEntry>.none
   var right = Handle<NameEntry>.none
-  let rest: Handle<NameBlock>
-  let hash: UInt32
-  private let byteCount: UInt16
+  private(set) var rest: Handle<NameBlock>
+  private(set) var hash: UInt32
+  private var byteCount: UInt16
   private var levels: UInt8 = 1
   /// What has the name: another object after an exchange (SharedMemoryNamespace+Rename).
   var object: SharedMemoryObject
@@ -100,6 +100,17 @@ struct NameEntry: ~Copyable {
     for index in 0..<min(path.wordCount, NameEntry.wordCount) { words[index] = path.paddedWord(index) }
     self.rest = rest
     self.object = object
+  }
+
+  /// Takes another name, for another place in the table.
+  mutating func rename(_ key: NameKey, _ path: Span<UInt8>, _ rest: Handle<NameBlock>) {
+    hash = key.hash
+    byteCount = UInt16(key.length)
+    for index in 0..<min(path.wordCount, NameEntry.wordCount) { words[index] = path.paddedWord(index) }
+    self.rest = rest
+    left = .none
+    right = .none
+    levels = 1
   }
 
   /// Bytes of the path.

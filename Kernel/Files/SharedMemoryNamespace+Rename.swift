@@ -31,20 +31,20 @@ extension SharedMemoryNamespace {
     return remove(source, key, &search, system)
   }
 
-  /// Gives the object with one name another that nobody has. Returns whether memory for it could be had; if not, nothing has
-  /// changed.
+  /// Gives the object of an entry, to which `search` leads, another name that nobody has. Returns whether memory for it could
+  /// be had; if not, nothing has changed.
   mutating func move(
-    _ key: NameKey, _ path: Span<UInt8>, to newKey: NameKey, _ newPath: Span<UInt8>, _ system: MemorySystem
+    _ entry: Handle<NameEntry>, _ key: NameKey, _ search: inout NamePath, to newKey: NameKey, _ newPath: Span<UInt8>,
+    _ system: MemorySystem
   ) -> Bool {
-    var search = NamePath()
-    guard let old = find(key, path, &search) else { preconditionFailure("a name that is not there") }
-    guard let new = enter(newKey, newPath, entries[old].object, system) else { return false }
-    let difference = entries[new].kernelByteCount - entries[old].kernelByteCount
-    // Both may be in one tree, where the way has changed.
-    search = NamePath()
-    _ = find(key, path, &search)
-    setRoot(of: key.hash, detach(old, &search))
-    drop(old, system).vmObject.payer?.countKernelMemory(difference)
+    guard prepareGroup(of: newKey.hash, system), let rest = makeBlocks(newPath, system) else { return false }
+    setRoot(of: key.hash, detach(entry, &search))
+    let (oldRest, oldByteCount) = (entries[entry].rest, entries[entry].kernelByteCount)
+    entries[entry].rename(newKey, newPath, rest)
+    releaseBlocks(oldRest, system)
+    setRoot(of: newKey.hash, insert(entry, newKey, newPath, under: root(of: newKey.hash)))
+    let difference = entries[entry].kernelByteCount - oldByteCount
+    if difference != 0 { entries[entry].object.vmObject.payer?.countKernelMemory(difference) }
     return true
   }
 }
@@ -62,14 +62,16 @@ extension FileServices {
     if path.isSame(as: newPath) { return }
     let (key, newKey) = (NameKey(path), NameKey(newPath))
     var search = NamePath()
-    var newSearch = NamePath()
     guard let entry = names.find(key, path, &search) else { throw .enoent }
-    guard let other = names.find(newKey, newPath, &newSearch) else {
-      try names.entries[entry].object.ownership.check([.read, .write], by: caller)
-      if let payer = names.entries[entry].object.vmObject.payer, !payer.mayMakeKernelMemory { throw .enomem }
-      guard names.move(key, path, to: newKey, newPath, memory) else { throw .enomem }
+    guard let replaced = names.lookup(newKey, newPath) else {
+      try BackReference(names.entries[entry].object).tryBorrow { object throws(Errno) in
+        try object.ownership.check([.read, .write], by: caller)
+        if let payer = object.vmObject.payer, !payer.mayMakeKernelMemory { throw .enomem }
+      }
+      guard names.move(entry, key, &search, to: newKey, newPath, memory) else { throw .enomem }
       return
     }
+    let other = replaced.borrow { $0.nameEntry }
     guard !flags.contains(.noReplace) else { throw .eexist }
     try names.entries[entry].object.ownership.check([.read, .write], by: caller)
     try names.entries[other].object.ownership.check([.read, .write], by: caller)

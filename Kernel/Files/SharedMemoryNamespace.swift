@@ -187,7 +187,7 @@ extension SharedMemoryNamespace {
     groupPool[group].roots[Int(bucket % SharedMemoryNamespace.groupBucketCount)] = root
   }
 
-  private mutating func prepareGroup(of hash: UInt32, _ system: MemorySystem) -> Bool {
+  mutating func prepareGroup(of hash: UInt32, _ system: MemorySystem) -> Bool {
     let index = Int((hash & mask) / SharedMemoryNamespace.groupBucketCount)
     if !groups[index].isNone { return true }
     guard let group = groupPool.allocate(BucketGroup(), system) else { return false }
@@ -223,7 +223,7 @@ extension SharedMemoryNamespace {
   }
 
   /// Stores what does not fit into an entry, last block first; nil when memory cannot be had.
-  private borrowing func makeBlocks(_ path: Span<UInt8>, _ system: MemorySystem) -> Handle<NameBlock>? {
+  borrowing func makeBlocks(_ path: Span<UInt8>, _ system: MemorySystem) -> Handle<NameBlock>? {
     var head = Handle<NameBlock>.none
     var end = path.wordCount
     while end > NameEntry.wordCount {
@@ -241,7 +241,7 @@ extension SharedMemoryNamespace {
     return head
   }
 
-  private borrowing func releaseBlocks(_ first: Handle<NameBlock>, _ system: MemorySystem) {
+  borrowing func releaseBlocks(_ first: Handle<NameBlock>, _ system: MemorySystem) {
     var block = first
     while !block.isNone { block = blocks.take(block, system).next }
   }

@@ -24,12 +24,13 @@ extension AddressSpace {
     return copyIn(from: range.start, into: &room, progress: &progress)
   }
 
-  /// Copies a path into a call buffer.
+  /// Copies a path into a call buffer, from `start` on.
   func copyInPath(
-    _ address: VirtualAddress, into buffer: inout [1024 of UInt8], _ progress: inout Int
+    _ address: VirtualAddress, into buffer: inout [1024 of UInt8], from start: Int = 0, _ progress: inout Int
   ) -> UserCopyOutcome {
     var span = buffer.mutableSpan
     var bytes = MutableRawSpan(_elements: &span)
-    return copyInString(from: address, into: &bytes, progress: &progress)
+    var room = bytes._mutatingExtracting(start..<1024)
+    return copyInString(from: address, into: &room, progress: &progress)
   }
 }

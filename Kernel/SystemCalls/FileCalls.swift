@@ -157,12 +157,25 @@ extension SystemCall {
 
   // MARK: Transfers
 
+  /// What was moved of a short read or write, if it could be done at once.
+  @inline(__always)
+  private func moveAtOnce(_ byteCount: UInt64, at position: Int64?, writes: Bool, _ file: OpenFile) -> UInt64? {
+    guard file.knowsShort, byteCount &- 1 < ShortTransfer.mostBytes else { return nil }
+    return spaceReference.borrow { space in
+      file.moveAtOnce(
+        ShortTransfer(address: arguments.second.address, byteCount: byteCount, at: position, writes: writes), space)
+    }
+  }
+
   fileprivate func read(at position: Int64?) throws(Errno) -> Answer {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
-    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
     let rights: CapabilityRights = position == nil ? .read : .positionedRead
     return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
+      if file.flags.contains(.read), let moved = moveAtOnce(byteCount, at: position, writes: false, file) {
+        return .value(moved)
+      }
+      var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
       let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
       if progress == .complete { return .value(transfer.moved) }
       return unfinished(progress, .file(.read(file, transfer)))
@@ -172,9 +185,12 @@ extension SystemCall {
   fileprivate func write(at position: Int64?) throws(Errno) -> Answer {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
-    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
     let rights: CapabilityRights = position == nil ? .write : .positionedWrite
     return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
+      if file.flags.contains(.write), let moved = moveAtOnce(byteCount, at: position, writes: true, file) {
+        return .value(moved)
+      }
+      var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
       let progress: Progress
       do throws(Errno) {
         progress = try spaceReference.tryBorrow { space throws(Errno) in try file.write(&transfer, space) }

@@ -28,7 +28,9 @@ extension Kernel {
     {
       guard admitShort(entry, thread, process) else { return false }
     }
-    if entry.preparation.contains(.copyIn) { return copyIn(entry, thread, process, progress: 0) }
+    if entry.preparation.contains(.copyIn) && !hasCopied(entry.structure, thread, process) {
+      return copyIn(entry, thread, process, progress: 0)
+    }
     return run(entry.declaration, thread, process)
   }
 
@@ -80,6 +82,24 @@ extension Kernel {
 
   // MARK: Copy in
 
+  /// Copies a short structure into the buffer, if it can be reached at once; whether that was all there is to copy.
+  @inline(__always)
+  private func hasCopied(_ structure: ShortStructure, _ thread: Thread, _ process: Process) -> Bool {
+    if structure.wordCount == 0 { return false }
+    let argument = Arguments(thread.arguments.value)[Int(structure.argument)]
+    if structure.isOptional && argument.isNull { return true }
+    return process.space.borrow { space in
+      guard let place = space.translate(argument.address, byteCount: Int(structure.wordCount) &* 8, .read) else {
+        return false
+      }
+      for word in 0..<Int(structure.wordCount) {
+        let value = memory.physical.load(bytesOf: UInt64.self, at: place + UInt64(word) &* 8)
+        thread.frame.value.buffer.store(value, at: word &* 8)
+      }
+      return true
+    }
+  }
+
   private func copyIn(_ entry: SystemCallEntry, _ thread: Thread, _ process: Process, progress: Int) -> Bool {
     var progress = progress
     let outcome = entry.declaration.borrow { declaration in
@@ -108,6 +128,8 @@ extension Kernel {
       case .nothing: request = .nothing
       case .path(let argument): request = .path(call.arguments[argument].address)
       case .structure(let argument, let byteCount): request = .bytes(call.arguments[argument].range(byteCount))
+      case .optionalStructure(let argument, let byteCount):
+        request = call.arguments[argument].isNull ? .nothing : .bytes(call.arguments[argument].range(byteCount))
       case .chosen(let choose): request = try choose(call)
       }
     } catch {

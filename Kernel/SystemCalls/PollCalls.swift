@@ -15,9 +15,7 @@ extension SystemCallTable {
     }
     declare(
       .select, "select", [.integer, .pointer, .pointer, .pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.fifth.isNull ? .nothing : .bytes(call.arguments.fifth.range(Timeval.byteCount))
-      }, demand
+      copyIn: .optionalStructure(argument: 4, byteCount: Timeval.byteCount), demand
     ) { call throws(Errno) in try call.select() }
     declare(.pselect, "pselect", [.integer, .pointer, .pointer, .pointer, .pointer, .pointer], demand) {
       call throws(Errno) in try call.selectMasked()
@@ -42,6 +40,7 @@ extension SystemCall {
   fileprivate func poll() throws(Errno) -> Answer {
     let milliseconds = Int64(arguments.third.integer)
     guard milliseconds >= -1 else { throw .einval }
+    if let ready = pollAtOnce(arguments.second.word, mayWait: milliseconds != 0) { return .value(ready) }
     var pending = try pendingEntries()
     if milliseconds >= 0 {
       pending.time = Timespec(seconds: milliseconds / 1000, nanoseconds: milliseconds % 1000 * 1_000_000)

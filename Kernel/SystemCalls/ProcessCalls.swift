@@ -27,6 +27,7 @@ extension SystemCallTable {
       try call.waitForSelected()
     }
     declare(.schedYield, "sched_yield", []) { call throws(Errno) in
+      guard call.kernel.processes.scheduler.hasReady else { return .value(0) }
       let answer = call.leave(with: 0)
       call.kernel.processes.yield()
       return answer

@@ -112,24 +112,37 @@ extension SystemCall {
   fileprivate func renameSharedMemory() throws(Errno) -> Answer {
     let isAbsolute = try withPath { path throws(Errno) in path.count > 0 && path[0] == UInt8(ascii: "/") }
     guard isAbsolute else { throw .einval }
+    // Behind the first path, mostly.
+    let start = stagedByteCount
+    var byteCount = 0
+    let outcome = spaceReference.borrow {
+      $0.copyInPath(arguments.second.address, into: &thread.frame.value.buffer, from: start, &byteCount)
+    }
+    if case .tooLong = outcome { return try renameToLongPath() }
+    guard try isDone(outcome) else { return .restart }
+    try rename(to: thread.frame.value.buffer.span.extracting(start..<start + byteCount - 1))
+    return .value(0)
+  }
+
+  /// The same where both paths have no room in one buffer.
+  @inline(never)
+  private func renameToLongPath() throws(Errno) -> Answer {
     var buffer = [1024 of UInt8](repeating: 0)
     var byteCount = 0
-    switch space.copyInPath(arguments.second.address, into: &buffer, &byteCount) {
-    case .complete: break
-    case .tooLong: throw .enametoolong
-    case .fault: throw .efault
-    case .wait(let awaited):
-      thread.wanted = awaited
-      return .restart
-    }
+    let outcome = space.copyInPath(arguments.second.address, into: &buffer, from: 0, &byteCount)
+    if case .tooLong = outcome { throw .enametoolong }
+    guard try isDone(outcome) else { return .restart }
+    try rename(to: buffer.span.extracting(0..<byteCount - 1))
+    return .value(0)
+  }
+
+  private func rename(to newPath: Span<UInt8>) throws(Errno) {
     let flags = SharedMemoryRenameFlags(rawValue: arguments.third.word)
     try withPath { path throws(Errno) in
       try BackReference(process.credentials).tryBorrow { credentials throws(Errno) in
-        try kernel.files.renameSharedMemory(
-          from: path, to: buffer.span.extracting(0..<byteCount - 1), flags, credentials)
+        try kernel.files.renameSharedMemory(from: path, to: newPath, flags, credentials)
       }
     }
-    return .value(0)
   }
 
   // MARK: posix_fallocate, fspacectl

@@ -13,15 +13,12 @@ extension SystemCallTable {
     declare(.thrKill2, "thr_kill2", [.integer, .long, .signal]) { call throws(Errno) in try call.killThreadOfProcess() }
     declare(
       .sigaction, "sigaction", [.signal, .pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalAction.byteCount))
-      }, .refuses(.enomem, HeapCost.signalActions)
+      copyIn: .optionalStructure(argument: 1, byteCount: SignalAction.byteCount),
+      .refuses(.enomem, HeapCost.signalActions)
     ) { call throws(Errno) in try call.signalAction() }
     declare(
       .sigprocmask, "sigprocmask", [.integer, .pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SystemCall.setByteCount))
-      }
+      copyIn: .optionalStructure(argument: 1, byteCount: SystemCall.setByteCount)
     ) { call throws(Errno) in try call.signalMask() }
     declare(.sigpending, "sigpending", [.pointer]) { call throws(Errno) in call.pendingSignals() }
     declare(.sigsuspend, "sigsuspend", [.pointer], copyIn: .structure(argument: 0, byteCount: SystemCall.setByteCount))
@@ -41,10 +38,7 @@ extension SystemCallTable {
     declare(.sigfastblock, "sigfastblock", [.integer, .pointer]) { call throws(Errno) in try call.blockFast() }
     declare(
       .sigaltstack, "sigaltstack", [.pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.first.isNull
-          ? .nothing : .bytes(call.arguments.first.range(AlternateStack.structureByteCount))
-      }
+      copyIn: .optionalStructure(argument: 0, byteCount: AlternateStack.structureByteCount)
     ) { call throws(Errno) in try call.alternateStack() }
   }
 }

@@ -184,7 +184,7 @@ extension SystemCall {
 
   /// Eight bytes of the buffer.
   @inline(__always)
-  func stagedLong(at offset: Int) -> UInt64 { thread.frame.value.buffer.span.loadUInt64(at: offset) }
+  func stagedLong(at offset: Int) -> UInt64 { thread.frame.value.buffer.span.word(at: offset) }
 
   /// Puts an integer into the buffer.
   @inline(__always)

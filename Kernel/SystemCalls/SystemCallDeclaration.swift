@@ -73,6 +73,8 @@ enum CopyIn {
   case path(argument: Int)
   /// The structure of so many bytes that the argument names.
   case structure(argument: Int, byteCount: Int)
+  /// The same, unless the argument is the null pointer.
+  case optionalStructure(argument: Int, byteCount: Int)
   /// What the arguments say. Throws what the call gives before it looks at user memory.
   case chosen((borrowing SystemCall) throws(Errno) -> CopyInRequest)
 }

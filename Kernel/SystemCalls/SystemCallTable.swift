@@ -29,6 +29,40 @@ struct SystemCallEntry: BitwiseCopyable {
   var preparation: Preparation
   /// The place of the declaration in the order of declaring.
   var index: UInt8
+  /// The structure that is copied in, if it is of whole words and short.
+  var structure = ShortStructure()
+}
+
+/// A structure of some words, which is usually copied in without further ado.
+struct ShortStructure: BitwiseCopyable {
+  /// Its size; 0 for none.
+  var wordCount: UInt8 = 0
+  /// The argument that names it.
+  var argument: UInt8 = 0
+  /// Whether that may be the null pointer.
+  var isOptional = false
+
+  /// The longest.
+  static let longestByteCount = 32
+
+  /// There is none.
+  init() {}
+
+  init(_ copyIn: CopyIn) {
+    switch copyIn {
+    case .structure(let argument, let byteCount): set(argument, byteCount)
+    case .optionalStructure(let argument, let byteCount):
+      set(argument, byteCount)
+      isOptional = true
+    case .nothing, .path, .chosen: break
+    }
+  }
+
+  private mutating func set(_ argument: Int, _ byteCount: Int) {
+    guard byteCount % 8 == 0, byteCount <= ShortStructure.longestByteCount else { return }
+    wordCount = UInt8(byteCount / 8)
+    self.argument = UInt8(argument)
+  }
 }
 
 /// All entries, by number.
@@ -117,7 +151,8 @@ struct SystemCallTable {
     }
     if case .nothing = copyIn {} else { preparation.insert(.copyIn) }
     entries[Int(number.rawValue)] = SystemCallEntry(
-      declaration: BackReference(declaration), preparation: preparation, index: UInt8(declarations.count))
+      declaration: BackReference(declaration), preparation: preparation, index: UInt8(declarations.count),
+      structure: ShortStructure(copyIn))
     declarations.append(declaration)
   }
 }

@@ -25,9 +25,7 @@ extension SystemCallTable {
     declare(.thrSetName, "thr_set_name", [.long, .path]) { call throws(Errno) in try call.setThreadName() }
     declare(
       .thrSuspend, "thr_suspend", [.pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timespec.byteCount))
-      }
+      copyIn: .optionalStructure(argument: 0, byteCount: Timespec.byteCount)
     ) { call throws(Errno) in try call.suspendThread() }
     declare(.thrWake, "thr_wake", [.long]) { call throws(Errno) in try call.wakeThread() }
     declareProcessorSetCalls()

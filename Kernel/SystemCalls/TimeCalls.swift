@@ -19,9 +19,7 @@ extension SystemCallTable {
     }
     declare(
       .settimeofday, "settimeofday", [.pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.first.isNull ? .nothing : .bytes(call.arguments.first.range(Timeval.byteCount))
-      }
+      copyIn: .optionalStructure(argument: 0, byteCount: Timeval.byteCount)
     ) { call throws(Errno) in try call.setTimeOfDay() }
     declareSleepCalls()
     declareTimerCalls()

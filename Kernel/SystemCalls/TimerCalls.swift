@@ -11,18 +11,14 @@ extension SystemCallTable {
   mutating func declareTimerCalls() {
     declare(
       .setitimer, "setitimer", [.integer, .pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(IntervalTimerValue.byteCount))
-      }
+      copyIn: .optionalStructure(argument: 1, byteCount: IntervalTimerValue.byteCount)
     ) { call throws(Errno) in try call.setIntervalTimer() }
     declare(.getitimer, "getitimer", [.integer, .pointer]) { call throws(Errno) in
       try call.deliverIntervalTimer(to: call.arguments.second)
     }
     declare(
       .ktimerCreate, "ktimer_create", [.clock, .pointer, .pointer],
-      copyIn: .chosen { call throws(Errno) in
-        call.arguments.second.isNull ? .nothing : .bytes(call.arguments.second.range(SignalEvent.byteCount))
-      }, .refuses(.eagain, HeapCost.timer)
+      copyIn: .optionalStructure(argument: 1, byteCount: SignalEvent.byteCount), .refuses(.eagain, HeapCost.timer)
     ) { call throws(Errno) in try call.createTimer() }
     declare(
       .ktimerSettime, "ktimer_settime", [.integer, .bits, .pointer, .pointer],

@@ -29,6 +29,7 @@ extension SystemCall {
   /// Throws, in this order: EINVAL for more than 1024 pieces, EFAULT where they cannot be read, EINVAL when they are too long
   /// together; then what read(2) and write(2) throw. ENOMEM when the user may have no more of the kernel's memory for them.
   fileprivate func vector(at position: Int64?, writes: Bool) throws(Errno) -> Answer {
+    if let moved = vectorAtOnce(at: position, writes: writes) { return .value(moved) }
     let vector = try TransferVector.make(
       kernel.memory, count: arguments.third.word, at: arguments.second.address, for: process.credentials.account)
     guard let vector else {
@@ -38,5 +39,25 @@ extension SystemCall {
     return try goOn(
       .vector(
         PendingVector(vector, descriptor: arguments.first.descriptor.number, at: position, writes: writes)))
+  }
+
+  /// What was moved of few bytes in few pieces, if that could be done at once; nothing else is decided here.
+  private func vectorAtOnce(at position: Int64?, writes: Bool) -> UInt64? {
+    let count = Int(arguments.third.word)
+    guard count > 0, count <= ShortTransfer.mostPieces else { return nil }
+    let physical = kernel.memory.physical
+    return spaceReference.borrow { space in
+      guard let place = space.translate(arguments.second.address, byteCount: 16 &* count, .read) else { return nil }
+      physical.copy(place, to: thread.bufferAddress, byteCount: 16 &* count)
+      guard
+        let short = ShortTransfer(thread.bufferAddress, count: count, at: position, writes: writes, physical),
+        let file = try? fileReference(
+          arguments.first.descriptor,
+          needing: position == nil ? (writes ? .write : .read) : (writes ? .positionedWrite : .positionedRead))
+      else { return nil }
+      return file.borrow { file in
+        file.knowsShort && file.flags.contains(writes ? .write : .read) ? file.moveAtOnce(short, space) : nil
+      }
+    }
   }
 }

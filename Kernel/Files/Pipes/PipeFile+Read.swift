@@ -65,7 +65,7 @@ extension PipeFile {
 
   /// Removes bytes that were read, and wakes who waited for that.
   @inline(__always)
-  private func take(_ byteCount: Int) {
+  func take(_ byteCount: Int) {
     accessNanoseconds = withServices { $0.timestamp }
     if byteCount == 0 { return }
     readPosition = (readPosition &+ byteCount) & (byteCapacity &- 1)

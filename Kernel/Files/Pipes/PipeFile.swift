@@ -14,7 +14,7 @@
 // interrupted leaves it there, as FreeBSD's does).
 
 public import ABI
-import Memory
+public import Memory
 import Primitives
 
 /// An end of a pipe.
@@ -61,7 +61,7 @@ public final class PipeFile: OpenFile {
     changeNanoseconds = fileServices.timestamp
     accessNanoseconds = changeNanoseconds
     modificationNanoseconds = changeNanoseconds
-    super.init(BackReference(fileServices), flags, isSeekable: false)
+    super.init(BackReference(fileServices), flags, isSeekable: false, knowsShort: true)
     countCapacity(byteCapacity)
   }
 
@@ -117,6 +117,11 @@ public final class PipeFile: OpenFile {
   public override var signalOwner: SignalOwner {
     get { owner }
     set { owner = newValue }
+  }
+
+  public override func moveAtOnce(_ short: ShortTransfer, _ space: AddressSpace) -> UInt64? {
+    if short.position != nil { return nil }
+    return short.writes ? sendAtOnce(short, space) : receiveAtOnce(short, space)
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {

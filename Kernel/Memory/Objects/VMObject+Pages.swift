@@ -61,6 +61,19 @@ extension VMObject {
     }
   }
 
+  /// The frame of a page that is there, with its content; it may be used until the end of the event. Nil when it is not so:
+  /// then nothing has happened. Otherwise as `page`.
+  @inline(__always)
+  public func pageAtOnce(at index: UInt64, for use: PageUse) -> FrameNumber? {
+    let system = system
+    guard case .resident(let frame) = pages.lookup(index, system.indexNodes),
+      system.frames[frame].flags.isDisjoint(with: .withoutContent)
+    else { return nil }
+    system.frames[frame].flags.insert(.referenced)
+    if use == .write { system.markDirty(frame) }
+    return frame
+  }
+
   /// Whether the page at `index` holds anything, without bringing it in.
   public func isPresent(_ index: UInt64) -> Bool {
     pages.lookup(index, system.indexNodes) != .empty
