@@ -34,7 +34,7 @@ public final class Console {
     self.services = services
     output = ConsoleOutput(
       services, programByteCount: outputByteCount, reserveByteCount: FileLimits.consoleReserveByteCount,
-      bytesPerEvent: FileLimits.consoleBytesPerEvent)
+      unitsPerEvent: FileLimits.consoleUnitsPerStep)
     services.consoleOutput = output
     services.processor.setConsoleInterrupts(.input)
   }

@@ -38,16 +38,16 @@ public final class ConsoleFile: DeviceFile {
   /// Throws EAGAIN instead of waiting for the first byte when O_NONBLOCK is set.
   override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     let output = fileServices.console.output
-    var pieceBudget = FileLimits.consolePiecesPerStep
+    var budget = FileLimits.consoleUnitsPerStep
     while transfer.remaining > 0 {
-      if pieceBudget == 0 { return .again }
-      pieceBudget -= 1
+      if budget <= 0 { return .again }
       var buffer = [256 of UInt8](repeating: 0)
       let byteCount = Int(min(transfer.bytesLeftInUserPage, UInt64(FileLimits.consolePieceByteCount)))
       switch copyPiece(transfer.address, byteCount, &buffer, space) {
       case .complete:
         // A bad address is told before there is room for what it holds (tty(4) copies first, too).
-        let accepted = output.write(buffer.span.extracting(0..<byteCount), hasWaited: transfer.hasWaited)
+        let affordable = ConsoleOutput.affordable(buffer.span.extracting(0..<byteCount), &budget)
+        let accepted = output.write(buffer.span.extracting(0..<affordable), hasWaited: transfer.hasWaited)
         if accepted == 0 { return try waitForRoom(&transfer, output) }
         transfer.advance(UInt64(accepted))
       case .wait(let wait): return .wait(wait)

@@ -43,12 +43,11 @@ public enum FileLimits {
   static let consoleEndOfInput: UInt8 = 0x04
   /// Bytes that the kernel's own lines may take up beyond that: they cannot wait.
   static let consoleReserveByteCount = 16_384
-  /// Bytes that one event hands to the console's device at most.
-  static let consoleBytesPerEvent = 4096
+  /// What an interrupt, or a step of a write, hands to the console at most, in units of `ConsoleOutput.cost`: an event is never
+  /// more than two of them.
+  static let consoleUnitsPerStep = 448
   /// Bytes that a write to the console hands over at a time.
   static let consolePieceByteCount = 256
-  /// Pieces that a write to the console hands over before it lets others run.
-  static let consolePiecesPerStep = 16
   /// Bytes of random numbers that a transfer moves at a time …
   static let randomPieceByteCount: UInt64 = 512
   /// … and how often before it lets others run.

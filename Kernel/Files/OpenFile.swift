@@ -39,6 +39,8 @@ public class OpenFile: Nameable {
   public final let isSeekable: Bool
   /// Whether the type knows short transfers (`moveAtOnce`).
   public final let knowsShort: Bool
+  /// Whether children of a process do not get it, nor anybody else (kqueue(2)).
+  final let isForOneProcess: Bool
   final var offsetLine = OffsetLine()
   /// References found by the inspection in progress, and which inspection that is.
   final var inspectedReferences: UInt32 = 0
@@ -52,9 +54,13 @@ public class OpenFile: Nameable {
   private final var ownWatchers = NoteList()
 
   /// Makes an open file and counts it; `FileServices.admitFile` has said that there may be one more.
-  init(_ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool, knowsShort: Bool = false) {
+  init(
+    _ fileServices: BackReference<FileServices>, _ flags: FileFlags, isSeekable: Bool, knowsShort: Bool = false,
+    isForOneProcess: Bool = false
+  ) {
     fileServicesReference = fileServices
     self.knowsShort = knowsShort
+    self.isForOneProcess = isForOneProcess
     self.flags = flags
     self.isSeekable = isSeekable
     fileServices.borrow { $0.countOpenFile() }
@@ -158,9 +164,6 @@ public class OpenFile: Nameable {
 
   /// F_GET_SEALS.
   public func seals() throws(Errno) -> Seals { throw .einval }
-
-  /// Whether children of a process do not get it, nor anybody else (kqueue(2)).
-  var isForOneProcess: Bool { false }
 
   /// Whether a filter of kevent(2) can watch it.
   func attach(_ filter: EventFilter) throws(Errno) { throw .einval }

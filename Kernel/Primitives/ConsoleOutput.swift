@@ -22,7 +22,7 @@ public final class ConsoleOutput: Nameable {
   private let processor: Processor
   private var ring: [UInt8]
   private let programByteCount: Int
-  private let bytesPerEvent: Int
+  private let unitsPerEvent: Int
   private let lineEnd: [2 of UInt8] = [0x0D, 0x0A]
   private var start = 0
   /// Bytes that were accepted and not sent.
@@ -41,13 +41,29 @@ public final class ConsoleOutput: Nameable {
   /// - Parameters:
   ///   - programByteCount: how much programs may have waiting.
   ///   - reserveByteCount: how much more the kernel's own lines may.
-  ///   - bytesPerEvent: how much is sent at most in one event.
-  public init(_ services: KernelServices, programByteCount: Int, reserveByteCount: Int, bytesPerEvent: Int) {
+  ///   - unitsPerEvent: what is sent at most in one event, in units of `cost`.
+  public init(_ services: KernelServices, programByteCount: Int, reserveByteCount: Int, unitsPerEvent: Int) {
     self.services = BackReference(services)
     processor = services.processor
     self.programByteCount = programByteCount
-    self.bytesPerEvent = bytesPerEvent
+    self.unitsPerEvent = unitsPerEvent
     ring = Array(repeating: 0, count: programByteCount + reserveByteCount)
+  }
+
+  // MARK: What it costs
+
+  /// What a byte costs that goes out: a line feed goes out as two, and moves a screen.
+  @inline(__always)
+  private static func cost(_ byte: UInt8) -> Int { byte == lineFeed ? 8 : 1 }
+
+  /// How many of some bytes, at least one if there is any, can be handed over for what is left of `budget`; takes them off it.
+  public static func affordable(_ bytes: Span<UInt8>, _ budget: inout Int) -> Int {
+    var count = 0
+    while count < bytes.count && budget > 0 {
+      budget -= cost(bytes[count])
+      count &+= 1
+    }
+    return count
   }
 
   // MARK: Writing
@@ -121,16 +137,16 @@ public final class ConsoleOutput: Nameable {
 
   /// Hands waiting bytes to the device, as many as it takes and one event may; wakes those who wait for that.
   public func drain() {
-    var budget = bytesPerEvent
+    var budget = unitsPerEvent
     while count > 0 && budget > 0 {
-      let wanted = min(count, ring.count - start, budget)
       // Only lent: it is not changed while it is sent.
       let bytes = ring
-      let sent = send(bytes.span.extracting(start..<start + wanted))
+      let waiting = bytes.span.extracting(start..<start + min(count, ring.count - start))
+      let wanted = ConsoleOutput.affordable(waiting, &budget)
+      let sent = send(waiting.extracting(0..<wanted))
       start += sent
       if start == ring.count { start = 0 }
       count -= sent
-      budget -= sent
       if sent < wanted { break }
     }
     if count > programByteCount / 2 { return }

@@ -30,7 +30,7 @@ enum SystemCallLimits {
   /// How long threads may wait for frames that nothing can free while others run.
   static let starvationLimitNanoseconds: UInt64 = 1_000_000_000
   /// Processes, mappings and descriptors that the choice of a victim looks at before others have a turn.
-  static let victimSearchUnits = 1024
+  static let victimSearchUnits = 512
   /// Frames that calls which can refuse leave to those that can not …
   static let frameHeadroom = 128
   /// … and on small machines one in so many of all frames.

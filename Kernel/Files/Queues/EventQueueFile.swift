@@ -11,14 +11,11 @@ public final class EventQueueFile: OpenFile {
 
   init(_ fileServices: FileServices, _ queue: EventQueue) {
     self.queue = queue
-    super.init(BackReference(fileServices), [.read, .write], isSeekable: false)
+    super.init(BackReference(fileServices), [.read, .write], isSeekable: false, isForOneProcess: true)
     queue.file = BackReference(self)
   }
 
   deinit { queue.close() }
-
-  /// It is not handed to children.
-  override var isForOneProcess: Bool { true }
 
   override var informationType: FileInformationType { .queue }
 

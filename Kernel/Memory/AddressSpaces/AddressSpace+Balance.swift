@@ -7,7 +7,7 @@
 // - `height` and `largestGap` of an entry are those of its subtree. The gap in front of an entry depends on the entry before
 //   it, which may lie anywhere: so whoever changes an entry's end or its neighbours restores the entry behind, too.
 // - What changes below an entry is taken up the tree only as far as something comes out differently: one more mapping or one
-//   less mostly costs a few levels, however many there are.
+//   less mostly costs a few levels, however many there are. Above where no height changes only gaps are looked at.
 import ABI
 
 extension AddressSpace {
@@ -82,10 +82,33 @@ extension AddressSpace {
       if difference > 1 || difference < -1 {
         let top = nodes.pin(difference > 0 ? lowerLeft(handle, node) : lowerRight(handle, node))
         if top.value.height == height && top.value.largestGap == gap { return }
-      } else if node.value.height == height && node.value.largestGap == gap {
-        return
+      } else if node.value.height == height {
+        return carryGap(from: handle, gap, node.value.largestGap, above: parent)
       }
       handle = parent
+    }
+  }
+
+  /// Takes up the tree that the largest gap below an entry was `old` and is `new`, where nothing else has changed.
+  private func carryGap(
+    from below: Handle<MapEntry>, _ old: UInt64, _ new: UInt64, above lowest: Handle<MapEntry>
+  ) {
+    var (child, handle) = (below, lowest)
+    var (old, new) = (old, new)
+    while old != new, !handle.isNone {
+      let node = nodes.pin(handle)
+      let known = node.value.largestGap
+      if new < known {
+        // One that was not the largest here, or the largest, beside which there may be others.
+        if old < known { return }
+        new = max(new, gap(before: node))
+        let other = node.value.left == child ? node.value.right : node.value.left
+        if !other.isNone { new = max(new, nodes.pin(other).value.largestGap) }
+      }
+      node.value.largestGap = new
+      old = known
+      child = handle
+      handle = node.value.parent
     }
   }
 

@@ -25,9 +25,20 @@ extension AddressSpace {
     return hint.value.start <= address && address < hint.value.end
   }
 
+  /// Whether the entry that was found last is the first whose end lies above `address`.
+  @inline(__always)
+  private func isLastFoundFirst(endingAfter address: UInt64) -> Bool {
+    if lastFound.isNone { return false }
+    let hint = nodes.pin(lastFound)
+    guard address < hint.value.end else { return false }
+    if hint.value.start <= address { return true }
+    let previous = hint.value.previous
+    return previous.isNone || nodes.pin(previous).value.end <= address
+  }
+
   /// The first entry whose end lies above `address`.
   func findFirst(endingAfter address: UInt64) -> Handle<MapEntry>? {
-    if isLastFound(address) { return lastFound }
+    if isLastFoundFirst(endingAfter: address) { return lastFound }
     var best = Handle<MapEntry>.none
     var handle = tree
     while !handle.isNone {
@@ -64,7 +75,11 @@ extension AddressSpace {
     if nodes[behind].start >= start && nodes[behind].start - start >= byteCount { return start }
     // A gap of this size holds the bytes whatever its own alignment is.
     let needed = byteCount + (alignment - Page.byteCount)
-    if let found = firstGap(behind: behind, needed) { return aligned(gapStart(before: found)) }
+    if let found = firstGap(behind: behind, needed) {
+      // Who is mapped there will ask for it at once.
+      lastFound = found
+      return aligned(gapStart(before: found))
+    }
     let end = aligned(lastEnd())
     return end < UserSpace.end && byteCount <= UserSpace.end - end ? end : nil
   }
