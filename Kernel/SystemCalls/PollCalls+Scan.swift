@@ -19,40 +19,6 @@ extension SystemCall {
   /// Watches that are asked in a step.
   private static let signalsPerStep = 64
 
-  // MARK: At once
-
-  /// The usual poll(2): all of its entries lie in one page that is there, and something is ready or nothing is waited for.
-  /// Nil when it is not so: then nothing has happened.
-  func pollAtOnce(_ count: UInt32, mayWait: Bool) -> UInt64? {
-    let count = Int(count)
-    guard count <= PendingPoll.entriesPerWindow else { return nil }
-    let physical = kernel.memory.physical
-    return spaceReference.borrow { space in
-      let address = arguments.first.address
-      guard let entries = space.translate(address, byteCount: 8 &* count, .read) else { return nil }
-      let ready = BackReference(table).borrow { table in
-        var ready: UInt64 = 0
-        for index in 0..<count {
-          let entry = physical.load(bytesOf: UInt64.self, at: entries + UInt64(8 &* index))
-          let found = ask(Int32(truncatingIfNeeded: entry), UInt16(truncatingIfNeeded: entry &>> 32), table)
-          stage(found, at: 2 &* index)
-          if found != 0 { ready &+= 1 }
-        }
-        return ready
-      }
-      guard ready > 0 || !mayWait, let results = space.translate(address, byteCount: 8 &* count, .write) else {
-        return nil
-      }
-      for index in 0..<count {
-        physical.store(
-          bytesOf: thread.frame.value.buffer.span.loadUInt16(at: 2 &* index), at: results + UInt64(8 &* index &+ 6))
-      }
-      return ready
-    }
-  }
-
-  // MARK: Step by step
-
   /// Goes on with a poll(2) or select(2).
   func goOnPolling(_ held: consuming Poller?) throws(Errno) -> Answer {
     var poller = held
@@ -224,7 +190,7 @@ extension SystemCall {
 
   /// What holds of a descriptor of poll(2).
   @inline(__always)
-  private func ask(_ descriptor: Int32, _ events: UInt16, _ table: FileTable) -> UInt16 {
+  func ask(_ descriptor: Int32, _ events: UInt16, _ table: FileTable) -> UInt16 {
     if descriptor < 0 { return 0 }
     guard let file = try? table.reference(at: descriptor, needing: .event) else { return PollEvents.invalid }
     let found = file.borrow { $0.poll(events) }

@@ -115,6 +115,38 @@ extension SystemCall {
     return try goOnPolling(nil)
   }
 
+  // MARK: At once
+
+  /// The usual poll(2): all of its entries lie in one page that is there, and something is ready or nothing is waited for.
+  /// Nil when it is not so: then nothing has happened.
+  func pollAtOnce(_ count: UInt32, mayWait: Bool) -> UInt64? {
+    let count = Int(count)
+    guard count <= PendingPoll.entriesPerWindow else { return nil }
+    let physical = kernel.memory.physical
+    return spaceReference.borrow { space in
+      let address = arguments.first.address
+      guard let entries = space.translate(address, byteCount: 8 &* count, .read) else { return nil }
+      let ready = BackReference(table).borrow { table in
+        var ready: UInt64 = 0
+        for index in 0..<count {
+          let entry = physical.load(bytesOf: UInt64.self, at: entries + UInt64(8 &* index))
+          let found = ask(Int32(truncatingIfNeeded: entry), UInt16(truncatingIfNeeded: entry &>> 32), table)
+          stage(found, at: 2 &* index)
+          if found != 0 { ready &+= 1 }
+        }
+        return ready
+      }
+      guard ready > 0 || !mayWait, let results = space.translate(address, byteCount: 8 &* count, .write) else {
+        return nil
+      }
+      for index in 0..<count {
+        physical.store(
+          bytesOf: thread.frame.value.buffer.span.loadUInt16(at: 2 &* index), at: results + UInt64(8 &* index &+ 6))
+      }
+      return ready
+    }
+  }
+
   // MARK: Times and masks
 
   private func stagedSigned(at offset: Int) -> Int64 { Int64(bitPattern: stagedLong(at: offset)) }
