@@ -164,7 +164,6 @@ extension SharedMemoryFile {
       return true
     }
     guard isDone else { return nil }
-    if short.writes { object.contentGeneration &+= 1 }
     if short.position == nil { offset = start &+ Int64(short.byteCount) }
     return UInt64(short.byteCount)
   }

@@ -208,4 +208,33 @@ struct ConsoleOutputTests {
       #expect(machine.processor.consoleOutput.count == written && received == typed)
     }
   }
+
+  @Test func `a line feed costs what eight other bytes do`() {
+    var budget = 20
+    let text = Array("ab\n\ncd\n".utf8)
+    #expect(ConsoleOutput.affordable(text.span, &budget) == 6 && budget == 0)
+    budget = 19
+    // What goes beyond is handed over, too: at least one byte always is.
+    #expect(ConsoleOutput.affordable(text.span.extracting(2..<7), &budget) == 5 && budget == -7)
+    #expect(ConsoleOutput.affordable(text.span, &budget) == 0)
+    budget = 1
+    #expect(ConsoleOutput.affordable(text.span.extracting(2..<3), &budget) == 1)
+    #expect(ConsoleOutput.affordable(text.span.extracting(0..<0), &budget) == 0)
+  }
+
+  @Test func `a write of line feeds goes out in small steps`() throws {
+    try withSlowConsole(room: 10_000) { machine, file in
+      #expect(machine.store([UInt8](repeating: 10, count: 200), at: Machine.buffer))
+      var transfer = try Transfer(address: VirtualAddress(Machine.buffer), byteCount: 200)
+      var steps: [UInt64] = []
+      var progress = Progress.again
+      while progress == .again && steps.count < 10 {
+        let before = transfer.moved
+        progress = try file.write(&transfer, machine.space)
+        steps.append(transfer.moved - before)
+      }
+      #expect(progress == .complete && steps == [56, 56, 56, 32])
+      #expect(machine.processor.takeConsoleOutput().count == 400)
+    }
+  }
 }
