@@ -13,7 +13,7 @@ public final class SocketFile: OpenFile {
   /// A file of a socket that has none, which `FileServices` has admitted.
   init(_ files: FileServices, _ socket: Socket, _ flags: FileFlags) {
     self.socket = socket
-    super.init(BackReference(files), flags, isSeekable: false)
+    super.init(BackReference(files), flags, isSeekable: false, knowsShort: true)
     socket.file = BackReference(self)
   }
 
@@ -43,6 +43,11 @@ public final class SocketFile: OpenFile {
   }
 
   // A few bytes that nothing stands in the way of go the short way (Socket+Short.swift).
+
+  public override func moveAtOnce(_ short: ShortTransfer, _ space: AddressSpace) -> UInt64? {
+    if short.position != nil { return nil }
+    return short.writes ? socket.sendAtOnce(short, space) : socket.receiveAtOnce(short, space)
+  }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
     if socket.receiveAtOnce(&transfer, space) { return .complete }
