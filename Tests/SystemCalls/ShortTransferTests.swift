@@ -160,7 +160,8 @@ import Testing
     let kernel = try TestKernel()
     kernel.call(.shmOpen2, .anonymousObject, 0, 0, 0, 0)
     let readOnly = kernel.result.value
-    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
+    // SHM_ALLOW_SEALING
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 1, 0)
     let file = kernel.result.value
     kernel.call(.ftruncate, file, 4096)
     kernel.storeWord(1, at: TestKernel.data)
