@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/user.h>
+#include <sys/vmmeter.h>
 
 #include "check.h"
 
@@ -151,4 +152,81 @@ TEST(posixshmcontrol_list) {
     snprintf(path, sizeof path, "/list%d", index);
     CHECK_EQUAL(shm_unlink(path), 0);
   }
+}
+
+extern char **environ;
+
+// What ps -e and procstat -a, -e and -x ask for.
+TEST(ps_arguments_and_environment) {
+  int name[] = {CTL_KERN, KERN_PROC, KERN_PROC_ARGS, getpid()};
+  size_t length = read_node(name, 4);
+  CHECK(length > 0 && strstr(buffer, "information_test") != NULL);
+  CHECK_EQUAL(buffer[length - 1], 0);
+  // A child shows what its parent was called with, and gives itself a title.
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) {
+    static const char title[] = "information_test: a title";
+    int own[] = {CTL_KERN, KERN_PROC, KERN_PROC_ARGS, -1};
+    CHECK_EQUAL(sysctl(own, 4, NULL, NULL, title, sizeof title), 0);
+    for (;;) pause();
+  }
+  name[3] = child;
+  for (int round = 0; round < 1000 && strcmp(buffer, "information_test: a title") != 0; round++) {
+    sched_yield();
+    CHECK(read_node(name, 4) > 0);
+  }
+  CHECK(strcmp(buffer, "information_test: a title") == 0);
+  CHECK_ERRNO(EPERM, sysctl(name, 4, NULL, NULL, "x", 2));
+  name[2] = KERN_PROC_ENV;
+  size_t expected = 0;
+  for (char **variable = environ; *variable != NULL; variable++) expected += strlen(*variable) + 1;
+  CHECK_EQUAL(read_node(name, 4), expected);
+  name[2] = KERN_PROC_AUXV;
+  length = read_node(name, 4);
+  CHECK(length >= 32 && length % 16 == 0);
+  CHECK_EQUAL(*(uint64_t *)(buffer + length - 16), 0);
+  name[2] = KERN_PROC_PS_STRINGS;
+  CHECK_EQUAL(read_node(name, 4), 8);
+  CHECK_EQUAL(kill(child, SIGKILL), 0);
+  check_signal(__FILE__, __LINE__, SIGKILL, check_wait(child));
+  CHECK_ERRNO(ESRCH, sysctl(name, 4, NULL, NULL, NULL, 0));
+}
+
+// What vmstat(8), top(1) and getloadavg(3) ask for.
+TEST(vmstat_and_the_load) {
+  struct vmtotal before, after;
+  size_t length = sizeof before;
+  CHECK_EQUAL(sysctlbyname("vm.vmtotal", &before, &length, NULL, 0), 0);
+  CHECK_EQUAL(length, sizeof before);
+  volatile char *memory = mmap(NULL, 64 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  for (int page = 0; page < 16; page++) memory[page * PAGE_SIZE] = 1;
+  CHECK_EQUAL(sysctlbyname("vm.vmtotal", &after, &length, NULL, 0), 0);
+  CHECK(after.t_vm >= before.t_vm + 64 && after.t_rm >= before.t_rm + 16 && after.t_avm <= after.t_vm);
+  CHECK(after.t_rq >= 1 && after.t_sl >= 1);
+  struct {
+    uint32_t averages[3];
+    long scale;
+  } load;
+  length = sizeof load;
+  CHECK_EQUAL(sysctlbyname("vm.loadavg", &load, &length, NULL, 0), 0);
+  CHECK(length == sizeof load && load.scale == 2048 && load.averages[0] < 100 * 2048);
+  long ticks[5], sum = 0;
+  length = sizeof ticks;
+  CHECK_EQUAL(sysctlbyname("kern.cp_time", ticks, &length, NULL, 0), 0);
+  for (int state = 0; state < 5; state++) sum += ticks[state];
+  struct timespec now;
+  CHECK_EQUAL(clock_gettime(CLOCK_UPTIME, &now), 0);
+  long uptime = now.tv_sec * 128 + now.tv_nsec / (1000000000 / 128);
+  CHECK(sum <= uptime + 1 && sum + 10 >= uptime);
+  uint64_t calls = check_sysctl("vm.stats.sys.v_syscall"), zeroed = check_sysctl("vm.stats.vm.v_zfod");
+  for (int count = 0; count < 50; count++) getppid();
+  memory[40 * PAGE_SIZE] = 1;
+  CHECK(check_sysctl("vm.stats.sys.v_syscall") >= calls + 50 && check_sysctl("vm.stats.vm.v_zfod") > zeroed);
+  uint32_t half;
+  length = sizeof half;
+  CHECK_EQUAL(sysctlbyname("vm.stats.sys.v_swtch", &half, &length, NULL, 0), 0);
+  CHECK(length == 4 && half > 0);
+  CHECK_ERRNO(EISDIR, sysctlbyname("vm.stats", &half, &length, NULL, 0));
 }

@@ -32,7 +32,7 @@ struct UserSideTests {
       programs: [
         "posixshm_test", "posixshm2008_test", "shared_memory_test", "shared_object_test", "mapping_test", "memfd_test",
         "page_fault_signal_test", "posixshm_space_test", "shared_shadow_inval_test", "mlock_test", "capability_test",
-        "information_test", "posixshm_largepage_test", "superpage_test",
+        "information_test", "posixshm_largepage_test", "superpage_test", "open_posix_test",
       ]),
     Batch(
       name: "processes and descriptors",
