@@ -4,6 +4,8 @@
 public enum MappingInformationType: UInt32, Sendable {
   /// KVME_TYPE_NONE: nothing yet.
   case none = 0
+  /// KVME_TYPE_VNODE: a file.
+  case file = 2
   /// KVME_TYPE_SWAP: pages that can go to swap.
   case swap = 3
   /// KVME_TYPE_GUARD: what is kept free.
@@ -65,6 +67,17 @@ public struct MappingInformation: Sendable {
     bytes.store(protection.rawValue, at: 56)
     bytes.store(Int32(truncatingIfNeeded: referenceCount), at: 60)
     bytes.store(Int32(truncatingIfNeeded: shadowCount), at: 64)
+  }
+
+  /// What is said of the file that it shows: kve_vn_fileid and its like.
+  public mutating func setNode(_ type: NodeInformationType, _ status: Stat) {
+    bytes.store(status.inode, at: 32)
+    bytes.store(type.rawValue, at: 68)
+    bytes.store(status.size, at: 72)
+    bytes.store(status.mode.rawValue, at: 84)
+    // KF_ATTR_VALID
+    bytes.store(UInt16(1), at: 86)
+    bytes.store(status.device, at: 88)
   }
 
   /// kve_structsize

@@ -1,17 +1,13 @@
 // The files of /bin: modules that the boot loader placed in memory, read-only.
 
 public import ABI
-import Memory
-public import Primitives
+public import Memory
+import Primitives
 
 /// Content and name of a file of /bin; exists from boot on.
-public final class BootFileContent {
+public final class BootFileContent: FileContent {
   /// The last component of the path.
   let name: [UInt8]
-  /// Where the content starts, page aligned.
-  public let start: PhysicalAddress
-  /// The length in bytes.
-  public let byteCount: UInt64
   let inode: UInt64
 
   /// Everybody may read and execute all of them.
@@ -19,9 +15,8 @@ public final class BootFileContent {
 
   init(name: [UInt8], start: PhysicalAddress, byteCount: UInt64, inode: UInt64) {
     self.name = name
-    self.start = start
-    self.byteCount = byteCount
     self.inode = inode
+    super.init(start: start, byteCount: byteCount)
   }
 
   /// Puts the path with its NUL at the front of a buffer. Returns its length.
@@ -87,6 +82,29 @@ public final class BootFile: OpenFile {
         from: content.start + start, byteCount: Int(byteCount), to: transfer.address, progress: &transfer.pieceProgress)
       return (outcome, byteCount)
     }
+  }
+
+  /// mmap(2): what may be read may be mapped; nothing that is stored reaches the file.
+  ///
+  /// Throws EACCES for a mapping that could be read of a file that cannot be, and for a shared one that could be stored to;
+  /// EINVAL for a range beyond OFF_MAX.
+  public override func mapping(_ query: MappingQuery) throws(Errno) -> FileMapping {
+    var maximum: Protection = [.execute]
+    if flags.contains(.read) {
+      maximum.insert(.read)
+    } else if query.protection.contains(.read) {
+      throw .eacces
+    }
+    switch query.sharing {
+    case .private: maximum.insert(.write)
+    case .shared: if query.protection.contains(.write) { throw .eacces }
+    }
+    maximum.formIntersection(query.maximumProtection)
+    guard query.offset >= 0, query.byteCount <= UInt64(Int64.max), query.offset <= Int64.max - Int64(query.byteCount)
+    else { throw .einval }
+    return FileMapping(
+      object: content.mappedObject(fileServices.memory), pageOffset: UInt64(query.offset) >> Page.shift,
+      maximumProtection: maximum, countsAsWritable: false)
   }
 
   /// lseek(2): anywhere but before the start.

@@ -83,8 +83,17 @@ extension FileServices {
     return Int(names.entries[object.nameEntry].length)
   }
 
-  /// The same of the object that a mapping shows, if it is shared memory.
+  /// What the file has to say of itself that an object shows; nil unless it shows one.
+  public func status(of object: VMObject) -> Stat? {
+    guard object.kind == .file, let content = object.holder.instance as? BootFileContent else { return nil }
+    return status(of: content)
+  }
+
+  /// The path of the object that a mapping shows, if it is shared memory or a file.
   public func copyPath(of object: VMObject, into path: inout [1024 of UInt8]) -> Int {
+    if object.kind == .file, let content = object.holder.instance as? BootFileContent {
+      return content.stagePath(&path) - 1
+    }
     guard let holder = object.holder.instance as? SharedMemoryObject else { return 0 }
     return copyPath(of: holder, into: &path)
   }

@@ -1,6 +1,7 @@
 // open(2) of what exists: devices, descriptors once more, and files of /bin.
 
 public import ABI
+import Memory
 public import Primitives
 
 extension FileServices {

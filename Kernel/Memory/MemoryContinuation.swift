@@ -18,6 +18,8 @@ public enum MemoryContinuation: Remainder {
   case mark(PendingMark)
   /// Advice on pages is acted upon.
   case advise(PendingAdvice)
+  /// Pages of a new mapping that are in memory are being mapped; the call returns this value.
+  case prefault(PendingAdvice, value: UInt64)
   /// Mappings are being wired; the call returns this value.
   case wire(PendingWiring, value: UInt64)
   /// Mappings cease to be wired.
@@ -31,7 +33,7 @@ public enum MemoryContinuation: Remainder {
   /// Whether the map is changed, and not only looked at: then nobody else changes it meanwhile.
   public var changesMap: Bool {
     switch self {
-    case .residence, .advise, .removeSwap: false
+    case .residence, .advise, .prefault, .removeSwap: false
     default: true
     }
   }
@@ -66,6 +68,10 @@ public enum MemoryContinuation: Remainder {
       let progress = try space.act(on: &pending, &budget)
       self = .advise(pending)
       return progress
+    case .prefault(var pending, let value):
+      let progress = try space.act(on: &pending, &budget)
+      self = .prefault(pending, value: value)
+      return progress
     case .wire(var pending, let value):
       let progress = try space.wire(&pending, &budget)
       self = .wire(pending, value: value)
@@ -83,7 +89,7 @@ public enum MemoryContinuation: Remainder {
     switch self {
     case .unmap(_, let dataEnd): dataEnd ?? 0
     case .protect, .residence, .mark, .advise, .unwire, .removeSwap: 0
-    case .map(_, let value), .wire(_, let value): value
+    case .map(_, let value), .prefault(_, let value), .wire(_, let value): value
     }
   }
 }

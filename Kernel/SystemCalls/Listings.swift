@@ -106,10 +106,11 @@ extension SystemCall {
     guard isComplete else { return nil }
     guard let mapping else { return endListing(pending) }
     var pathByteCount = 0
+    var information = mapping.information
     if let object = mapping.object {
+      if let status = kernel.files.status(of: object) { information.setNode(.regular, status) }
       pathByteCount = kernel.files.copyPath(of: object, into: &thread.frame.value.buffer)
     }
-    var information = mapping.information
     let byteCount = MappingInformation.byteCount(pathByteCount: pathByteCount)
     information.setByteCount(byteCount)
     if let answer = try put(information.bytes, pathByteCount, byteCount, &pending, .ends) { return answer }

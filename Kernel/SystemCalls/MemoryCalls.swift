@@ -225,8 +225,12 @@ extension SystemCall {
     let (address, outcome) = try space.map(request, &budget)
     let value = address.raw &+ map.pageOffset
     if case .pending(let pending) = outcome { return cut(.again, .map(pending, value: value)) }
-    guard space.wiresFuture else { return .value(value) }
-    return try wire(from: address.raw, map.byteCount, then: value)
+    if space.wiresFuture { return try wire(from: address.raw, map.byteCount, then: value) }
+    // (What took the place of so much that this took several steps has its pages mapped when they are used.)
+    guard map.flags.contains(.prefaultRead), !map.isAnonymous,
+      let range = AddressRange(covering: address, byteCount: map.byteCount)
+    else { return .value(value) }
+    return try goOn(.prefault(PendingAdvice(.willNeed, range), value: value))
   }
 
   /// Wires what has been mapped, if that can be done, and returns a value.

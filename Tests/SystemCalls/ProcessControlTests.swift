@@ -213,10 +213,13 @@ import Testing
   // MARK: Paging
 
   /// A machine on which everything but what runs is in swap.
-  private func fillMemory(_ kernel: TestKernel) {
+  private func fillMemory(_ kernel: TestKernel, of process: Int) {
     let pages: UInt64 = 400
     let address = kernel.call(.mmap, 0, pages * 4096, .readWrite, .privateMemory, UInt64.max, 0)?.value ?? 0
-    for page in 0..<pages { kernel.storeWord(page, at: address + page * 4096) }
+    for page in 0..<pages {
+      // Others have their turns while it waits.
+      while !kernel.store([1], at: address + page * 4096) { kernel.run(process) }
+    }
   }
 
   @Test func `what is in swap is brought in`() throws {
@@ -226,11 +229,38 @@ import Testing
     let child = kernel.fork()
     let before = kernel.hardware.system.counters.swapPagesIn
     let (_, status) = kernel.wait(child) {
-      fillMemory(kernel)
+      fillMemory(kernel, of: child)
       #expect(told(kernel, Self.environment, 1) == bytes(environment))
       kernel.exit()
     }
     #expect(status == .exited(0))
     #expect(kernel.hardware.system.counters.swapPagesIn > before)
+  }
+
+  @Test func `who ends while its memory is brought in is not there any more`() throws {
+    let kernel = try TestKernel(frames: 256, swapBlocks: 1024)
+    execute(kernel, ["prog"], ["A=B"])
+    let subject = kernel.fork()
+    let reader = kernel.fork()
+    kernel.run(reader)
+    fillMemory(kernel, of: reader)
+    // From now on the device takes its time. What the call itself needs is there.
+    #expect(ask(kernel, 40, reader)?.failed == false)
+    kernel.hardware.swap?.behaviour.immediateOneIn = 1_000_000
+    let context = kernel.context
+    _ = ask(kernel, Self.environment, subject)
+    #expect(kernel.context != context)
+    kernel.run(subject)
+    kernel.exit()
+    for _ in 0..<100 where kernel.context != context {
+      kernel.hardware.clock.advance(by: 10_000_000)
+      _ = kernel.hardware.deliverTransfers()
+      kernel.tick()
+      if kernel.context != nil && kernel.context != context { kernel.call(.schedYield) }
+    }
+    #expect(kernel.context == context && kernel.result.errno == .esrch)
+    kernel.exit()
+    kernel.run(1)
+    for child in [subject, reader] { #expect(kernel.wait(child).0 == child) }
   }
 }

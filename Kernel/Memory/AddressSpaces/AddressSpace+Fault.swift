@@ -179,6 +179,10 @@ extension AddressSpace {
   }
 
   private func addZeroed(_ index: UInt64, _ object: VMObject) -> Location {
+    if object.kind == .file {
+      guard let frame = object.addPageOfFile(at: index, system) else { return .wait(.frames) }
+      return .own(frame)
+    }
     guard let frame = object.addZeroedPage(at: index, system) else { return .wait(.frames) }
     system.counters.pagesZeroed &+= 1
     return .own(frame)
@@ -197,8 +201,12 @@ extension AddressSpace {
       case .swapped(let block): found = object.pageIn(index, block, system)
       case .empty:
         // Beyond the end of an object that owns swap there is nothing; without swap the walk goes on (shm.md 3.12).
-        if index >= object.pageCount && object.blockCount > 0 { return .outside }
+        if index >= object.pageCount && (object.blockCount > 0 || object.kind == .file) { return .outside }
         found = .absent
+        if object.kind == .file {
+          guard let frame = object.addPageOfFile(at: index, system) else { return .wait(.frames) }
+          found = .frame(frame)
+        }
       }
       switch found {
       case .absent: continue

@@ -23,7 +23,7 @@ public struct MappingListing: BitwiseCopyable, Sendable {
 public struct ListedMapping {
   /// What is said of it.
   public let information: MappingInformation
-  /// The object that it shows, if it shows one.
+  /// The object that it shows in the end, if it shows one.
   public let object: VMObject?
 }
 
@@ -78,15 +78,17 @@ extension AddressSpace {
     if system.entries[handle].wiring != .none { flags.insert(.wired) }
     if system.entries[handle].advice.excludesCore { flags.insert(.noCore) }
     if kind == .stack { flags.insert(.growsDown) }
-    if let object, object.kind == .sharedMemory { flags.insert(.sharedMemory) }
+    var last = object
+    while let behind = last?.backingObject { last = behind }
+    if let last, last.kind == .sharedMemory { flags.insert(.sharedMemory) }
     let type: MappingInformationType =
-      system.entries[handle].isGuard ? .guardRange : object == nil ? .none : .swap
+      system.entries[handle].isGuard ? .guardRange : last.map { $0.kind == .file ? .file : .swap } ?? .none
     let offset = system.entries[handle].isGuard ? 0 : system.entries[handle].offset << Page.shift
     let information = MappingInformation(
       type, start: system.entries[handle].start, end: system.entries[handle].end, offset: offset, flags,
       system.entries[handle].protection, residentCount: residentCount, privateCount: object?.residentCount ?? 0,
       referenceCount: object?.referenceCount ?? 0, shadowCount: Int(object?.shadowCount ?? 0))
-    return ListedMapping(information: information, object: object)
+    return ListedMapping(information: information, object: last)
   }
 }
 

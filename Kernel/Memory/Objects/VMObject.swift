@@ -9,7 +9,7 @@
 // - An anonymous object with a backing is linked in the backing's list of shadows; a page absent here is looked for there
 //   at `index + backingOffset`.
 // - `account` counts the object's pages as they come and go, and what its index takes (UserAccount.swift).
-// - A page whose frame is not dirty equals its swap block, or is all zeros when it has none.
+// - A page whose frame is not dirty equals its swap block, or is all zeros when it has none; that of a file is what the file has.
 public import ABI
 public import Primitives
 
@@ -19,6 +19,8 @@ public enum VMObjectKind: Sendable {
   case anonymous
   /// A POSIX shared memory object, or the buffer of a pipe: never the target of a collapse.
   case sharedMemory
+  /// What a file has, which nobody can change (FileContent.swift).
+  case file
 }
 
 /// What is so of an object, or not.
@@ -186,6 +188,7 @@ public final class VMObject: AnyOwner {
     account?.countKernelMemory(-kernelByteCount)
     system.counters.liveObjects &-= 1
     if hasLargePages { system.largeObjectCount -= 1 }
+    if kind == .file { leaveFile() }
     if number != 0 && !system.placeWatcher.isEmpty { system.placeWatcher.borrow { $0.placesEnded(number) } }
   }
 

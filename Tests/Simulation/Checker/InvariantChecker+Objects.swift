@@ -125,9 +125,22 @@ extension InvariantChecker {
   private func checkClean(_ frame: FrameNumber, _ record: FrameInspection) {
     let bytes = hardware.memory.bytes(at: frame.address.raw, byteCount: 4096)
     if record.swapBlock == .none {
-      expect(bytes == ModelObject.zeroPage, "frame \(frame.raw) is clean, has no swap block and is not zero")
+      expect(
+        bytes == ModelObject.zeroPage || isPageOfModule(bytes),
+        "frame \(frame.raw) is clean, has no swap block and is not zero")
     } else if let stored = hardware.content(of: record.swapBlock) {
       expect(bytes == stored, "frame \(frame.raw) is clean and differs from swap block \(record.swapBlock.raw)")
+    }
+  }
+
+  /// Whether a file of /bin has such a page.
+  private func isPageOfModule(_ bytes: [UInt8]) -> Bool {
+    hardware.modules.contains { module in
+      stride(from: 0, to: module.byteCount, by: 4096).contains { offset in
+        let count = min(4096, module.byteCount - offset)
+        let page = hardware.memory.bytes(at: module.start.raw + UInt64(offset), byteCount: count)
+        return bytes.starts(with: page) && bytes.dropFirst(count).allSatisfy { $0 == 0 }
+      }
     }
   }
 

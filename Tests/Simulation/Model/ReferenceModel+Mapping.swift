@@ -56,6 +56,7 @@ extension ReferenceModel {
     let isShared = arguments.flags & 1 != 0
     let wantsWriting = arguments.protection & 2 != 0
     guard let object = file.object else {
+      if case .program(let content) = file.kind { return lookAtProgram(content, file, arguments, byteCount, &view) }
       guard file.isDevice else { return .enodev }
       if arguments.protection & 1 != 0 && !file.isReadable { return .eacces }
       if isShared && wantsWriting && !file.isWritable { return .eacces }
@@ -75,6 +76,30 @@ extension ReferenceModel {
     view.object = object
     view.countsAsWritable = isShared && writable
     return nil
+  }
+
+  /// The same for a file of /bin, to which nobody stores.
+  private func lookAtProgram(
+    _ content: [UInt8], _ file: ModelFile, _ arguments: MapCall, _ byteCount: UInt64, _ view: inout ModelView
+  ) -> Errno? {
+    if arguments.protection & 1 != 0 && !file.isReadable { return .eacces }
+    if view.isShared && arguments.protection & 2 != 0 { return .eacces }
+    view.maximum = (file.isReadable ? 1 : 0) | (view.isShared ? 0 : 2) | 4
+    if arguments.offset < 0 || byteCount > UInt64(Int64.max) || arguments.offset > Int64.max - Int64(byteCount) {
+      return .einval
+    }
+    view.object = programObject(content)
+    return nil
+  }
+
+  /// What all mappings of a file of /bin show.
+  private func programObject(_ content: [UInt8]) -> ModelObject {
+    if let object = programObjects[content] { return object }
+    let object = ModelObject()
+    object.size = Int64(content.count)
+    object.setBytes(content, at: 0)
+    programObjects[content] = object
+    return object
   }
 
   /// The length in whole pages, and whether it wraps.

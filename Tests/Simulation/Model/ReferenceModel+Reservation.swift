@@ -20,7 +20,8 @@ extension ReferenceModel {
   /// What is reserved now.
   var reservation: SwapReservation {
     var count = SwapReservation()
-    var seen: Set<ObjectIdentifier> = []
+    // For a file of /bin nothing is.
+    var seen = Set(programObjects.values.map { ObjectIdentifier($0) })
     func add(_ object: ModelObject) {
       if seen.insert(ObjectIdentifier(object)).inserted { count.add(UInt64(object.pageCount), for: object.creator) }
     }
@@ -54,7 +55,7 @@ extension ReferenceModel {
   /// Whether a shared mapping without a name or descriptor that fork(2) was to copy (minherit(2)) is only seen through copies
   /// any more: with one of those the kernel may have made one object of both, and let go of what was reserved for the other.
   private var hasOrphanedObject: Bool {
-    var shared: Set<ObjectIdentifier> = []
+    var shared = Set(programObjects.values.map { ObjectIdentifier($0) })
     var copied: Set<ObjectIdentifier> = []
     for object in names.values { shared.insert(ObjectIdentifier(object)) }
     for process in processes.values where process.state == .running {

@@ -18,6 +18,8 @@ public struct Difference: Error, CustomStringConvertible {
 public final class ReferenceModel {
   var processes: [Int: ModelProcess] = [:]
   var names: [String: ModelObject] = [:]
+  /// What mappings of the files of /bin show, by content.
+  var programObjects: [[UInt8]: ModelObject] = [:]
   /// st_dev of all objects, once seen, and the objects whose numbers were seen; an object is never forgotten here, because a
   /// number is never used again.
   var objectDevice: UInt64?
