@@ -37,7 +37,7 @@ extension Kernel {
       if memory.takeLongWork() { return .again }
       // (A long step has looked at the clock itself.)
       if steps % Kernel.stepsBeforeLook == 0 { processes.lookAtClock() }
-      let elapsed = processes.processor.chargedNanoseconds &- begin
+      let elapsed = processes.scheduler.now &- begin
       if steps >= Kernel.stepsBeforeInterrupts || elapsed >= Kernel.nanosecondsBeforeInterrupts { return .again }
     }
   }
