@@ -47,7 +47,7 @@ enum HeapCost {
   static var transferVector: HeapAmount { object(224) }
   /// What a descriptor is limited to.
   static var descriptorLimits: HeapAmount { object(96) }
-  static var requestList: HeapAmount { object(1088) }
+  static var requestList: HeapAmount { object(1312) }
   static var argumentStaging: HeapAmount { object(672) }
 
   /// What a swapoff(2) keeps.
