@@ -40,6 +40,7 @@ open class FileContent: VMObjectHolder {
 
 extension VMObject {
   /// Adds a page with what the file has there, and zeros behind its end; nil when memory for it cannot be had.
+  @inline(never)
   func addPageOfFile(at index: UInt64, _ system: MemorySystem) -> FrameNumber? {
     guard let content = holder.instance as? FileContent else { preconditionFailure("a file without content") }
     guard let frame = addFrame(at: index, system) else { return nil }
