@@ -49,6 +49,8 @@ extension Kernel {
   /// is about to give memory back.
   private func tryAgain(_ thread: Thread) -> Bool {
     thread.continuation = .phase(.whole)
+    // To look at pages takes long.
+    processes.lookAtClock()
     if processes.isGivingBack {
       if memory.hasTeardown { workOffTeardown() }
       processes.yield()

@@ -173,18 +173,20 @@ extension AddressSpace {
         guard wiring == .wired else { return .outside }
         top.hasPagesBeyondEnd = true
       }
-      if top.backing == nil { return addZeroed(topIndex, top) }
+      if top.backing == nil { return top.kind == .file ? addOfFile(topIndex, top) : addZeroed(topIndex, top) }
       return locateBehind(topIndex, top, access)
     }
   }
 
   private func addZeroed(_ index: UInt64, _ object: VMObject) -> Location {
-    if object.kind == .file {
-      guard let frame = object.addPageOfFile(at: index, system) else { return .wait(.frames) }
-      return .own(frame)
-    }
     guard let frame = object.addZeroedPage(at: index, system) else { return .wait(.frames) }
     system.counters.pagesZeroed &+= 1
+    return .own(frame)
+  }
+
+  @inline(never)
+  private func addOfFile(_ index: UInt64, _ object: VMObject) -> Location {
+    guard let frame = object.addPageOfFile(at: index, system) else { return .wait(.frames) }
     return .own(frame)
   }
 
