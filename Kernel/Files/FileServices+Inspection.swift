@@ -1,6 +1,7 @@
 // Read-only views of descriptors and names, for invariant checkers. Nothing here changes state or allocates.
 
 public import Memory
+import Primitives
 
 extension FileTable {
   /// Every descriptor in use and its file, ascending.
@@ -36,6 +37,22 @@ extension SharedMemoryNamespace {
     inspect(entries[entry].left, body)
     body(entries[entry].object)
     inspect(entries[entry].right, body)
+  }
+}
+
+extension SocketFile {
+  /// The files of the messages that it has received and not given to anybody.
+  public func inspectMessages(_ body: (OpenFile) -> Void) {
+    let services = socket.services
+    var record = socket.received.first
+    while !record.isNone {
+      if let control = services.chunks[record].control.borrowed.instance {
+        for index in control.takenCount..<control.fileCount {
+          if let file = control.file(at: index).instance { body(file) }
+        }
+      }
+      record = services.chunks[record].nextRecord
+    }
   }
 }
 

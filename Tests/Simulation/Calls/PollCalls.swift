@@ -49,7 +49,9 @@ struct PollCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     if entries.contains(where: { model.readinessIsOpen(process, $0.descriptor) }) { return true }
-    return waits(model, process) && !mayWait(process)
+    // Who reads what both wait for, and who finds it gone.
+    let isRead = entries.contains { process.file($0.descriptor).map(model.isAwaited) ?? false }
+    return waits(model, process) && (isRead || !mayWait(process))
   }
 
   func waits(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {

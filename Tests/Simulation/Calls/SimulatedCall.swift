@@ -125,8 +125,8 @@ enum SimulatedCalls {
     memoryCalls + sharedMemoryCalls + fileCalls + transferCalls + pipeCalls + descriptorCalls + fileSystemCalls
     + capabilityCalls
     + processCalls
-    + threadCalls + priorityCalls + signalCalls + queueCalls + pollCalls + socketCalls + pathCalls + identityCalls
-    + timeCalls + timerCalls
+    + threadCalls + priorityCalls + signalCalls + queueCalls + pollCalls + socketCalls + packetCalls + pathCalls
+    + identityCalls + timeCalls + timerCalls
     + systemCalls + [ValueCall.self]
 
   static let totalWeight = all.reduce(0) { $0 + $1.weight }

@@ -31,7 +31,8 @@ struct ReadCall: SimulatedCall {
 
   func leavesOpen(_ model: ReferenceModel, _ process: ModelProcess) -> Bool {
     process.bufferIsOpen(descriptor, address, byteCount, writesMemory: true)
-      || waits(model, process) && (process.number == 0 || process.threads.count > 1 || model.hasReader)
+      || waits(model, process)
+        && (process.number == 0 || process.threads.count > 1 || model.hasReader || model.isPolled(process, descriptor))
       || pipeIsOpen(model, process, descriptor, byteCount, writes: false)
   }
 
@@ -167,6 +168,24 @@ extension ModelProcess {
 extension ReferenceModel {
   /// Whether a process waits for input already: which of two gets it is open.
   fileprivate var hasReader: Bool { running.contains { $0.blockedCalls.contains { $0 is ReadCall } } }
+
+  /// Whether somebody waits to read from an end of a pipe.
+  func isAwaited(_ file: ModelFile) -> Bool {
+    guard let end = file.pipe else { return false }
+    return running.contains { reader in
+      reader.blockedCalls.contains { ($0 as? ReadCall).map { reader.file($0.descriptor)?.pipe === end } ?? false }
+    }
+  }
+
+  /// Whether somebody waits until something can be read from what a descriptor refers to.
+  fileprivate func isPolled(_ process: ModelProcess, _ descriptor: Int32) -> Bool {
+    guard let end = process.file(descriptor)?.pipe else { return false }
+    return running.contains { other in
+      other.blockedCalls.contains { call in
+        (call as? PollCall)?.entries.contains { other.file($0.descriptor)?.pipe === end } ?? false
+      }
+    }
+  }
 }
 
 /// lseek(2)

@@ -45,6 +45,7 @@ extension KernelMachine {
         }
       }
     }
+    addFilesInMessages(to: &files)
     var buffers: [VMObject] = []
     for file in files.values {
       if let object = (file as? SharedMemoryFile2008)?.object { objects[ObjectIdentifier(object)] = object }
@@ -77,11 +78,25 @@ extension KernelMachine {
     return found
   }
 
+  /// Adds the files that only messages refer to.
+  private func addFilesInMessages(to files: inout [ObjectIdentifier: OpenFile]) {
+    var left = files.values.compactMap { $0 as? SocketFile }
+    while let socket = left.popLast() {
+      socket.inspectMessages { file in
+        guard files.updateValue(file, forKey: ObjectIdentifier(file)) == nil else { return }
+        if let socket = file as? SocketFile { left.append(socket) }
+      }
+    }
+  }
+
   /// Ends process 1; the kernel ends the others and counts what is left.
   public func shutDown() -> [String] {
     do throws(Difference) {
-      guard try schedule(0) else { return ["process 1 is gone"] }
-      _ = try call(0, .exit, [0])
+      // It may have been the last to go because memory had run out.
+      if report == nil {
+        guard try schedule(0) else { return ["process 1 is gone"] }
+        _ = try call(0, .exit, [0])
+      }
     } catch { return [error.description] }
     if let monitor = kernel.monitor { HeapUseLog.add(monitor) }
     guard let report else { return ["the machine does not come to an end"] }

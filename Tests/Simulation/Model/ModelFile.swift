@@ -11,11 +11,12 @@ enum ModelFileKind {
   /// A file of /bin with its content.
   case program([UInt8])
   case pipe(ModelPipeEnd)
+  case socket(ModelSocketEnd)
 
   /// What fstat(2) tells files apart by, where they are no shared memory; nil where they are.
   var name: String? {
     switch self {
-    case .sharedMemory, .pipe: nil
+    case .sharedMemory, .pipe, .socket: nil
     case .console: "console"
     case .null: "null"
     case .zero: "zero"
@@ -76,16 +77,21 @@ final class ModelFile {
     return nil
   }
 
+  var socket: ModelSocketEnd? {
+    if case .socket(let end) = kind { return end }
+    return nil
+  }
+
   /// Neither a device nor a file of /bin, which FreeBSD has as vnodes.
-  var isObject: Bool { object != nil || pipe != nil }
+  var isObject: Bool { object != nil || pipe != nil || socket != nil }
 
   /// Whether it has no offset.
-  var isStream: Bool { is2008 || isConsole || pipe != nil }
+  var isStream: Bool { is2008 || isConsole || pipe != nil || socket != nil }
 
   /// A device, which has an owner and a mode under its name.
   var isDevice: Bool {
     switch kind {
-    case .sharedMemory, .program, .pipe: false
+    case .sharedMemory, .program, .pipe, .socket: false
     default: true
     }
   }

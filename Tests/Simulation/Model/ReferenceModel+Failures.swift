@@ -28,6 +28,8 @@ extension ReferenceModel {
       // The report was taken before it could not be stored.
       guard reporting(to: process, wait.target, wait.options).count == 1 else { return false }
       try apply(.misplaced(.output, 8, .call(wait)), by: step.process, observed)
+    // The packet may be gone.
+    case is ReceivePacketCall: return false
     case let action as SignalActionCall where action.handler != nil && action.wantsOld: return false
     default: break
     }

@@ -8,13 +8,7 @@ extension ReferenceModel {
   }
 
   /// Open file descriptions that exist.
-  var openFileCount: Int {
-    var seen: Set<ObjectIdentifier> = []
-    for process in processes.values {
-      for entry in process.descriptors.values { seen.insert(ObjectIdentifier(entry.file)) }
-    }
-    return seen.count
-  }
+  var openFileCount: Int { openFiles.count }
 
   /// Whether there may not be another open file.
   func isOutOfFiles(_ process: ModelProcess, beside others: Int = 0) -> Bool {

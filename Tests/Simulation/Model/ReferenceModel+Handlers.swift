@@ -118,9 +118,11 @@ extension ReferenceModel {
 
   // MARK: What threads find
 
-  /// Checks who has come to ring 3, and with which handlers; `fate` says what has become of a process.
+  /// Checks who has come to ring 3, and with which handlers; `fate` says what has become of a process. A signal is taken before
+  /// the stack for its frame is brought in, so that others may come to ring 3 in between who do not find it any more: those
+  /// without a handler are looked at last.
   func note(_ arrivals: [Arrival], _ fate: (Int) -> ModelFate) throws(Difference) {
-    for arrival in arrivals {
+    for arrival in arrivals.filter(\.isHandler) + arrivals.filter({ !$0.isHandler }) {
       guard let process = processes[Actor.process(arrival.actor)], process.state == .running,
         let thread = process.thread(Actor.thread(arrival.actor))
       else { continue }

@@ -38,16 +38,7 @@ struct ModelPiece: Equatable, Sendable, Codable {
 
 extension ReferenceModel {
   /// Every end that is open.
-  var pipeEnds: [ModelPipeEnd] {
-    var seen: Set<ObjectIdentifier> = []
-    var ends: [ModelPipeEnd] = []
-    for process in processes.values {
-      for entry in process.descriptors.values {
-        if let end = entry.file.pipe, seen.insert(ObjectIdentifier(end)).inserted { ends.append(end) }
-      }
-    }
-    return ends
-  }
+  var pipeEnds: [ModelPipeEnd] { openFiles.compactMap(\.pipe) }
 
   private var pipeByteCount: Int { pipeEnds.reduce(0) { $0 + $1.capacity } }
   private var pipeSpace: Int { max(facts.pageCount / 64 * 4096, 512 << 10) }

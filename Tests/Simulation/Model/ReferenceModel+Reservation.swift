@@ -14,6 +14,17 @@ struct SwapReservation: Equatable {
     total += pages
     ofUsers[user, default: 0] += pages
   }
+
+  /// What another has more than it, in all and of each user.
+  func shortfall(against other: SwapReservation) -> SwapReservation {
+    var missing = SwapReservation()
+    missing.total = other.total - min(total, other.total)
+    missing.ofUsers = other.ofUsers.reduce(into: [:]) { missing, entry in
+      let own = ofUsers[entry.key, default: 0]
+      if own < entry.value { missing[entry.key] = entry.value - own }
+    }
+    return missing
+  }
 }
 
 extension ReferenceModel {
@@ -26,9 +37,11 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { count.add(UInt64(object.pageCount), for: object.creator) }
     }
     for object in names.values { add(object) }
-    for end in pipeEnds { count.add(UInt64(end.capacity) / 4096, for: end.creator) }
+    for file in openFiles {
+      if let object = file.object { add(object) }
+      if let end = file.pipe { count.add(UInt64(end.capacity) / 4096, for: end.creator) }
+    }
     for process in processes.values where process.state == .running {
-      for entry in process.descriptors.values { if let object = entry.file.object { add(object) } }
       var ofUsers: [UInt32: UInt64] = [:]
       var last: ModelObject?
       for view in process.memory.values {
@@ -58,10 +71,8 @@ extension ReferenceModel {
     var shared = Set(programObjects.values.map { ObjectIdentifier($0) })
     var copied: Set<ObjectIdentifier> = []
     for object in names.values { shared.insert(ObjectIdentifier(object)) }
+    for file in openFiles { if let object = file.object { shared.insert(ObjectIdentifier(object)) } }
     for process in processes.values where process.state == .running {
-      for entry in process.descriptors.values {
-        if let object = entry.file.object { shared.insert(ObjectIdentifier(object)) }
-      }
       for view in process.memory.values {
         guard let object = view.object else { continue }
         if view.isShared { shared.insert(ObjectIdentifier(object)) } else { copied.insert(ObjectIdentifier(object)) }
@@ -73,7 +84,9 @@ extension ReferenceModel {
   /// Compares the kernel's count.
   func check(_ kernel: SwapReservation) throws(Difference) {
     let wanted = reservation
-    if kernel != wanted && kernel.total <= wanted.total && hasOrphanedObject { return }
+    let isLess = kernel != wanted && kernel.total <= wanted.total && hasOrphanedObject
+    letGo = isLess ? kernel.shortfall(against: wanted) : SwapReservation()
+    if isLess { return }
     if kernel.total != wanted.total {
       throw Difference("\(kernel.total) pages of swap are reserved, expected \(wanted.total)")
     }
@@ -97,7 +110,7 @@ extension ReferenceModel {
   /// came and went meanwhile, the kernel knows.
   func isRefused(_ pages: UInt64, for user: UInt32, by process: ModelProcess) -> Bool {
     if pages == 0 || overcommit & 3 == 0 || process.credentials.effectiveUser == 0 { return false }
-    let now = reservation
+    let now = letGo.shortfall(against: reservation)
     let limit = process.limits[12].soft
     if overcommit & 2 != 0 && limit != ModelLimit.infinity
       && now.ofUsers[user, default: 0] + pages > UInt64(max(0, limit)) / 4096

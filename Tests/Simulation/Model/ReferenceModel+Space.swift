@@ -43,6 +43,8 @@ extension ReferenceModel {
     let end = offset + length
     if end <= object.size { return .value(0) }
     if object.seals & 4 != 0 { return refused(.eperm) }
+    // Where that hangs on frames that came and went, the kernel decides.
+    if observed == .value(UInt64(Errno.enospc.rawValue)) { observed = .error(Errno.enomem.rawValue) }
     if isGrowthRefused(object, to: end, by: process) { return refused(.enospc) }
     object.resize(to: end, at: now)
     return .value(0)

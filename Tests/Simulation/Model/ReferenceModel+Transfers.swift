@@ -119,7 +119,7 @@ extension ReferenceModel {
     case .program(let content): bytes = Array(content.dropFirst(Int(clamping: start)).prefix(byteCount))
     case .zero, .full: bytes = [UInt8](repeating: 0, count: byteCount)
     case .random: return try readRandom(process, file, pieces, byteCount, offset)
-    case .null, .console, .pipe: bytes = []
+    case .null, .console, .pipe, .socket: bytes = []
     }
     let count = reachable(process, pieces, bytes.count, write: true)
     store(process, Array(bytes.prefix(count)), in: pieces)

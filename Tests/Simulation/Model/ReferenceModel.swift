@@ -53,6 +53,8 @@ public final class ReferenceModel {
   var pageableFrameCounts: ClosedRange<UInt64> = 0...UInt64.max
   /// What the machine knows of itself before and after the operation.
   var figures = (before: MachineFigures(), after: MachineFigures())
+  /// What the kernel has let go of although the model still counts it (`hasOrphanedObject`), after the step before.
+  var letGo = SwapReservation()
   /// Reservations that vm.overcommit refused, as it had to.
   var refusalCount = 0
   /// What the operation gave.

@@ -60,10 +60,24 @@ extension FailureCase {
     ]
   }
 
+  /// A pair for packets on 4 and 5 beside the object, and a packet with that, which nobody refers to otherwise any more.
+  private static let pair = sharedObject + [step(PairCall())]
+  private static let packet =
+    pair + [
+      step(SharedMemoryUnlinkCall(name: "/object")),
+      step(UnmapCall(address: window, byteCount: 16 * 4096)),
+      step(SendPacketCall(descriptor: 4, files: [3, 3], bytes: [1, 2, 3])), step(CloseCall(descriptor: 3)),
+    ]
+
   /// Calls and accesses that need another page of a table or pool.
   static let tables: [FailureCase] = [
     FailureCase("fork of many mappings", manyMappings, ForkCall(child: 9)),
     FailureCase("fork of many mappings in swap", evicted(manyMappings), ForkCall(child: 9)),
+    FailureCase("send descriptors", pair, SendPacketCall(descriptor: 4, files: [3, 3, 0], bytes: [1, 2, 3])),
+    FailureCase("receive descriptors", packet, ReceivePacketCall(descriptor: 5, room: 16, controlRoom: 64)),
+    FailureCase("receive in swap", evicted(packet), ReceivePacketCall(descriptor: 5, room: 16, controlRoom: 64)),
+    FailureCase("close what has descriptors in it", packet, CloseCall(descriptor: 5)),
+    FailureCase("exit with descriptors in packets", evicted(packet), ExitCall(status: 0)),
     FailureCase("exit with many mappings", manyMappings, ExitCall(status: 0)),
     FailureCase(
       "map after many", manyMappings,

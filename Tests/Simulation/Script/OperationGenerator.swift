@@ -232,7 +232,7 @@ struct OperationGenerator {
 
   /// A descriptor of a device or a file of /bin; the console is always there, so the others come first.
   mutating func device(_ process: ModelProcess) -> Int32? {
-    let devices = process.descriptors.filter { $0.value.file.object == nil }
+    let devices = process.descriptors.filter { $0.value.file.object == nil && $0.value.file.socket == nil }
     let others = devices.filter { !$0.value.file.isConsole }
     return random.pick((random.chance(oneIn: 4) || others.isEmpty ? devices : others).keys.sorted())
   }
@@ -246,6 +246,12 @@ struct OperationGenerator {
   mutating func program(_ process: ModelProcess) -> Int32? {
     let files = process.descriptors.filter { if case .program = $0.value.file.kind { true } else { false } }
     return random.pick(files.keys.sorted())
+  }
+
+  /// A lasting socket; now and then anything.
+  mutating func socket(_ process: ModelProcess) -> Int32? {
+    let sockets = process.descriptors.filter { $0.value.file.socket != nil }
+    return sockets.isEmpty || random.chance(oneIn: 20) ? nil : random.pick(sockets.keys.sorted())
   }
 
   /// Whether the process has as many descriptors as it should.

@@ -11,14 +11,16 @@ extension ReferenceModel {
       if seen.insert(ObjectIdentifier(object)).inserted { total += object.pages.count + object.perhapsAllocated.count }
     }
     for object in names.values { add(object) }
-    for end in pipeEnds { total += end.bytes.isEmpty ? 1 : end.capacity / 4096 }
+    for file in openFiles {
+      if let end = file.pipe { total += end.bytes.isEmpty ? 1 : end.capacity / 4096 }
+      if let object = file.object { add(object) }
+    }
     for process in running {
       total += 8 + process.memory.count / 4
       for view in process.memory.values {
         if let object = view.object { add(object) }
         if view.copy != nil { total += 1 }
       }
-      for entry in process.descriptors.values { if let object = entry.file.object { add(object) } }
     }
     return total
   }
@@ -38,7 +40,8 @@ extension ReferenceModel {
     case .systemCall(let made):
       // Priorities are those of threads: of which one is meant, scripts do not know.
       let isOfThreads = SimulatedCalls.priorityCalls.contains { $0 == type(of: made.call) }
-      return isOfThreads && running.contains(where: \.hasHadThreads) || made.call.leavesOpen(self, process)
+      return isOfThreads && running.contains(where: \.hasHadThreads) || socketIsOpen(made.call, process)
+        || made.call.leavesOpen(self, process)
     case .load(let address, let byteCount): return process.access(address, byteCount, write: false) == .open
     case .store(let address, let byteCount, _): return process.access(address, byteCount, write: true) == .open
     case .fetch(let address): return process.fetch(address) == .open

@@ -151,7 +151,8 @@ public final class ScriptRunner {
   /// Whether the kernel says that it killed somebody for memory, of which there was so much before the step.
   private func hasKilledForMemory(_ available: Int) throws(Difference) -> Bool {
     let text = String(decoding: system.hardware.processor.consoleOutput, as: UTF8.self)
-    guard text.contains(" killed: out of memory") else { return false }
+    let isInitial = text.contains("process 1 ended: out of memory")
+    guard isInitial || text.contains(" killed: out of memory") else { return false }
     if available > ScriptRunner.largestNeed {
       throw Difference("somebody was killed although there were \(available) frames to be had")
     }
@@ -185,7 +186,10 @@ public final class ScriptRunner {
     for (process, thread) in model.blockedThreads {
       guard let call = thread.blocked?.call as? TakeSignalCall else { continue }
       let actor = Actor.number(process: process.number, thread: thread.number)
-      if machine.hasTakenSignal(actor, isPlain: call.kind == .plain) { try finish(process, thread, actor) }
+      // What somebody got who has ended since, nobody can see.
+      if machine.hasTakenSignal(actor, isPlain: call.kind == .plain), machine.fate(of: process.number) != .ended {
+        try finish(process, thread, actor)
+      }
     }
     try model.note(machine.takeArrivals()) { machine.fate(of: $0) }
   }
