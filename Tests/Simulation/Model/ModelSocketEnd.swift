@@ -46,6 +46,7 @@ extension ReferenceModel {
     if let control = call as? FileControlCall, [0, 1, 2, 10, 17, 18].contains(control.command) { return false }
     func isSocket(_ descriptor: Int32) -> Bool { process.file(descriptor)?.socket != nil }
     if let poll = call as? PollCall { return poll.entries.contains { isSocket($0.descriptor) } }
+    if let select = call as? SelectCall { return (select.readable + select.writable).contains { isSocket(Int32($0)) } }
     return call.arguments.contains { argument in
       switch argument {
       case .int(let number): isSocket(number)
