@@ -12,12 +12,12 @@ import Testing
 private final class SilentWaker: Waker {}
 
 @Suite struct SimulationPlantedSignalTests {
-  /// What the first of sixty seeds says that notices a mistake; nil when none does. Those from `first` on are tried before the
+  /// What the first of 160 seeds says that notices a mistake; nil when none does. Those from `first` on are tried before the
   /// others, which would take long to say nothing.
   private func objection(
     from first: UInt64 = 1, _ meddler: @escaping (KernelMachine, ScriptStep) -> Void
   ) -> String? {
-    for seed in Array(first...60) + Array(1..<first) {
+    for seed in Array(first...160) + Array(1..<first) {
       let summary = RandomSimulation(.calls, seed: seed).run(stepCount: 800, meddler: meddler)
       if let failure = summary.failure { return failure.reason }
     }
@@ -37,7 +37,7 @@ private final class SilentWaker: Waker {}
   }
 
   @Test func `a signal for a thread that holds it back is noticed when it is delivered`() {
-    let reason = objection(from: 54) { machine, _ in
+    let reason = objection(from: 74) { machine, _ in
       forEachThread(machine) { thread, process in
         let pending = thread.signals.queue.pending.union(process.signalQueue.pending)
         let held = pending.intersection(process.caughtSignals).intersection(thread.signals.mask)
@@ -91,7 +91,7 @@ private final class SilentWaker: Waker {}
   }
 
   @Test func `an action that is not forgotten after it was for once is noticed`() {
-    let reason = objection(from: 45) { machine, _ in
+    let reason = objection(from: 130) { machine, _ in
       machine.kernel.inspectedProcesses.inspectProcesses { process in
         if let actions = process.actions { actions.record.resetsHandler = SignalSet() }
       }
