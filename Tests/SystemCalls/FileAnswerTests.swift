@@ -10,8 +10,7 @@ import Testing
 @Suite struct FileAnswerTests {
   private let data = TestKernel.data
   private let minusOne = UInt64.max
-  /// Where nothing is.
-  private let nowhere: UInt64 = 8
+  private let nowhere: UInt64 = 8  // Nothing is there.
 
   /// The kinds of files, each on a descriptor of its own, in the order of the tables' columns.
   private enum Kind: UInt64, CaseIterable {
@@ -301,8 +300,7 @@ import Testing
     /// The descriptor, protection, flags, and the answer.
     var table: [(UInt64, UInt64, UInt64, Int)] = []
     for (index, both) in ([0, 5, 6, 7, 8] as [UInt64]).enumerated() {
-      let (reading, writing, isZero) = (UInt64(50 + index), UInt64(60 + index), both == 6)
-      let last = isZero ? fine : einval
+      let (reading, writing, last) = (UInt64(50 + index), UInt64(60 + index), both == 6 ? fine : einval)
       for (protection, flags) in [(0, 1), (1, 1), (2, 1), (3, 1), (3, 2), (5, 2)] as [(UInt64, UInt64)] {
         table.append((both, protection, flags, last))
         table.append((reading, protection, flags, flags == 1 && protection & 2 != 0 ? eacces : last))

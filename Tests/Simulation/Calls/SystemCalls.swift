@@ -209,7 +209,7 @@ struct ArchitectureCall: SimulatedCall {
 struct RestartCall: SimulatedCall {
   var how: UInt32
 
-  static var weight: Int { 1 }
+  static var weight: Int { 6 }
   static var examples: [CallExample] { [("reboot", RestartCall(how: 8))] }
 
   var number: SystemCallNumber { .reboot }
