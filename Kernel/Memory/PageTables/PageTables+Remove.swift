@@ -122,7 +122,7 @@ extension PageTables {
     let frames = system.frames
     var table = empty
     while table != root && frames[table].count == 0 {
-      if table == cachedTable { forgetCachedTable() }
+      if hasCached(table) { forgetCachedTables() }
       let above = frames[table].parentTable
       let slot = PageTableEntry.slot(above, frames[table].index, level: Int(frames[above].order))
       FrameList.markFree(table, frames)

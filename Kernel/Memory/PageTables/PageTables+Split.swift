@@ -123,7 +123,7 @@ extension PageTables {
     physical.store(first | PageTableEntry.large, at: slot)
     largeLeafCount += level == 0 ? 1 : -511
     system.counters.promotions &+= 1
-    forgetCachedTable()
+    forgetCachedTables()
     var stale = StaleTranslations(processors)
     // What was remembered of each part has to go, not only of one: so everything.
     let start = address & ~(size.byteCount - 1)

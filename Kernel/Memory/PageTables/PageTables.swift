@@ -10,7 +10,8 @@
 // - What concerns a part of a leaf splits it first, or, where there is no memory for that, takes all of it away.
 // - Only `processors` have translations of these tables. Whatever goes or loses a right or a mark is forgotten by all of them
 //   before the operation ends, so before a frame or a table can be reused.
-// - `cachedTable`, if there is one, is the lowest table that covers what begins at `cachedBase`.
+// - `cachedTable`, if there is one, is the lowest table that covers what begins at `cachedBase`; `otherTable` is the one that was
+//   remembered before it: a program's stack and its data are far apart.
 import ABI
 import Primitives
 
@@ -32,6 +33,8 @@ struct PageTables: ~Copyable {
   var payer = BackReference<UserAccount>()
   private(set) var cachedBase = UInt64.max
   private(set) var cachedTable = FrameNumber.none
+  private var otherBase = UInt64.max
+  private var otherTable = FrameNumber.none
 
   /// Tables that translate nothing, in a root from `MemorySystem.takeRoot`. The caller makes itself the root's owner.
   init(root: FrameNumber, _ system: MemorySystem) {
@@ -64,6 +67,19 @@ struct PageTables: ~Copyable {
   mutating func find(_ address: UInt64, _ system: MemorySystem) -> (table: FrameNumber, level: Int)? {
     let base = address & ~(PageTableEntry.coverage(level: 1) &- 1)
     if base == cachedBase { return (cachedTable, 0) }
+    if base == otherBase {
+      swap(&cachedBase, &otherBase)
+      swap(&cachedTable, &otherTable)
+      return (cachedTable, 0)
+    }
+    return walk(to: address, base, system)
+  }
+
+  /// The same from the root.
+  @inline(never)
+  private mutating func walk(
+    to address: UInt64, _ base: UInt64, _ system: MemorySystem
+  ) -> (table: FrameNumber, level: Int)? {
     let physical = system.physical
     var table = root
     var level = PageTableEntry.rootLevel
@@ -82,13 +98,22 @@ struct PageTables: ~Copyable {
   /// Remembers a lowest table, which covers what begins at `base`.
   @inline(__always)
   mutating func cache(_ table: FrameNumber, at base: UInt64) {
+    otherBase = cachedBase
+    otherTable = cachedTable
     cachedBase = base
     cachedTable = table
   }
 
-  /// Forgets the table that is remembered: it may be about to go.
+  /// Whether a table is remembered.
   @inline(__always)
-  mutating func forgetCachedTable() { cache(.none, at: UInt64.max) }
+  func hasCached(_ table: FrameNumber) -> Bool { table == cachedTable || table == otherTable }
+
+  /// Forgets the tables that are remembered: they may be about to go.
+  @inline(__always)
+  mutating func forgetCachedTables() {
+    cache(.none, at: UInt64.max)
+    cache(.none, at: UInt64.max)
+  }
 
   /// The frame and offset that a user address is translated to, if the tables allow the access now; marks the page as the
   /// processor would.
