@@ -92,10 +92,7 @@ extension Kernel {
       guard let place = space.translate(argument.address, byteCount: Int(structure.wordCount) &* 8, .read) else {
         return false
       }
-      for word in 0..<Int(structure.wordCount) {
-        let value = memory.physical.load(bytesOf: UInt64.self, at: place + UInt64(word) &* 8)
-        thread.frame.value.buffer.store(value, at: word &* 8)
-      }
+      memory.physical.copyWords(place, to: thread.bufferAddress, count: Int(structure.wordCount))
       return true
     }
   }

@@ -102,6 +102,24 @@ public struct PhysicalMemory: Sendable {
       from: pointer(source.address, Page.byteCount), byteCount: 4096)
   }
 
+  /// The two words from an address of any alignment on.
+  @inline(__always)
+  public func loadPair(at address: PhysicalAddress) -> (UInt64, UInt64) {
+    let place = unsafe pointer(address, 16)
+    return unsafe (place.loadUnaligned(as: UInt64.self), place.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+  }
+
+  /// Copies a few words to an address that is aligned for them; the ranges do not overlap.
+  @inline(__always)
+  public func copyWords(_ source: PhysicalAddress, to destination: PhysicalAddress, count: Int) {
+    let from = unsafe pointer(source, UInt64(count) &* 8)
+    let to = unsafe pointer(destination, UInt64(count) &* 8)
+    for offset in stride(from: 0, to: count &* 8, by: 8) {
+      let word = unsafe from.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      unsafe to.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
+    }
+  }
+
   /// Copies bytes inside physical memory; the ranges may overlap.
   public func copy(_ source: PhysicalAddress, to destination: PhysicalAddress, byteCount count: Int) {
     unsafe pointer(destination, UInt64(count)).copyMemory(from: pointer(source, UInt64(count)), byteCount: count)
