@@ -163,7 +163,7 @@ public enum LocalSocketOption {
   public static let connectionWait: Int32 = 4
 }
 
-/// `struct msghdr`
+/// `struct msghdr`; a value in memory has the layout of the structure.
 public struct MessageHeader: BitwiseCopyable, Sendable {
   /// msg_name
   public var name: UInt64 = 0
@@ -185,17 +185,6 @@ public struct MessageHeader: BitwiseCopyable, Sendable {
 
   /// All zero.
   public init() {}
-
-  /// Reads the structure from the start of `bytes`.
-  public init(decoding bytes: Span<UInt8>) {
-    name = bytes.loadUInt64(at: 0)
-    nameByteCount = bytes.loadUInt32(at: 8)
-    pieces = bytes.loadUInt64(at: 16)
-    pieceCount = Int32(bitPattern: bytes.loadUInt32(at: 24))
-    control = bytes.loadUInt64(at: 32)
-    controlByteCount = bytes.loadUInt32(at: 40)
-    flags = bytes.loadUInt32(at: 44)
-  }
 }
 
 /// `struct cmsghdr`
@@ -220,5 +209,5 @@ public enum ControlMessageHeader {
   public static let extendedCredentials: UInt32 = 8
   /// CMSG_SPACE: what a message with so many bytes takes.
   @inline(__always)
-  public static func space(_ payloadByteCount: Int) -> Int { payloadOffset + (payloadByteCount + 7) & ~7 }
+  public static func space(_ payloadByteCount: Int) -> Int { payloadOffset &+ (payloadByteCount &+ 7) & ~7 }
 }

@@ -22,10 +22,19 @@ struct DescriptorLeaf: ~Copyable {
   /// Puts a file into an empty slot.
   @inline(__always)
   mutating func fill(_ slot: Int, _ file: consuming OpenFile, closeOnExec isSet: Bool) {
+    var held = HeldReference<OpenFile>()
+    held.fill(file)
+    fill(slot, held, closeOnExec: isSet)
+  }
+
+  /// The same of a file that is handed over.
+  @inline(__always)
+  mutating func fill(_ slot: Int, _ file: HeldReference<OpenFile>, closeOnExec isSet: Bool) {
+    precondition(files[slot].borrowed.isEmpty, "a descriptor filled twice")
     let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: slot)
     used |= bit
     if isSet { closeOnExec |= bit }
-    files[slot].fill(file)
+    files[slot] = file
   }
 
   /// Puts a file in place of another, which the caller drops when the table is in order again.

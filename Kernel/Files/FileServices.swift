@@ -142,6 +142,9 @@ public final class FileServices: Nameable {
     for device in Device.allCases { deviceOwnership[device.rawValue] = device.initialOwnership }
   }
 
+  /// What is kept for speed may name what keeps it.
+  deinit { sockets.trim() }
+
   private static func unprivilegedFileCount(of maximum: Int) -> Int {
     maximum - maximum / FileLimits.privilegedFileShare
   }

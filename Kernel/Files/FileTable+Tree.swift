@@ -35,6 +35,14 @@ extension FileTable {
   /// Puts a file into an empty slot that has room.
   @inline(__always)
   func fill(_ descriptor: Int32, _ file: consuming OpenFile, closeOnExec: Bool) {
+    var held = HeldReference<OpenFile>()
+    held.fill(file)
+    fill(descriptor, held, closeOnExec: closeOnExec)
+  }
+
+  /// The same of a file that is handed over.
+  @inline(__always)
+  func fill(_ descriptor: Int32, _ file: HeldReference<OpenFile>, closeOnExec: Bool) {
     if descriptor < 64 {
       count &+= 1
       near.fill(Int(descriptor), file, closeOnExec: closeOnExec)
@@ -43,7 +51,7 @@ extension FileTable {
     }
   }
 
-  private func fillFar(_ descriptor: Int, _ file: consuming OpenFile, closeOnExec: Bool) {
+  private func fillFar(_ descriptor: Int, _ file: HeldReference<OpenFile>, closeOnExec: Bool) {
     guard let leaf = farLeaf(of: Int32(descriptor)) else { preconditionFailure("no room was made") }
     count += 1
     fileServices.leaves[leaf].fill(descriptor & 63, file, closeOnExec: closeOnExec)

@@ -152,6 +152,12 @@ public struct Transfer {
     if segmentRemaining == 0, let vector { takeSegment(of: vector) }
   }
 
+  /// The same as a short one, if it has one piece of 1 to `ShortTransfer.mostBytes` bytes of which none has been moved.
+  func untouchedShort(writes: Bool) -> ShortTransfer? {
+    guard vector == nil, !hasStored, requested &- 1 < ShortTransfer.mostBytes else { return nil }
+    return ShortTransfer(address: address, byteCount: requested, at: position, writes: writes)
+  }
+
   /// Gives up whatever the transfer keeps from others, because its process stops: it queues up anew when that goes on. The
   /// transfer must not have begun.
   public mutating func giveUpPlace() {

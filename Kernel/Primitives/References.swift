@@ -13,6 +13,9 @@ public struct BackReference<Instance: Nameable>: BitwiseCopyable, Equatable {
   @inline(__always)
   public init() { bits = 0 }
 
+  @inline(__always)
+  fileprivate init(bits: UInt) { self.bits = bits }
+
   /// Names `instance`.
   @inline(__always)
   public init(_ instance: Instance) {
@@ -58,6 +61,12 @@ public struct BackReference<Instance: Nameable>: BitwiseCopyable, Equatable {
     #else
       bits & AddressGenerations.addressMask
     #endif
+  }
+
+  /// The same instance as one of a more special type; nil when it is not one.
+  @inline(__always)
+  public func narrowed<Other: Nameable>(to type: Other.Type) -> BackReference<Other>? {
+    isEmpty || !borrow({ $0 is Other }) ? nil : BackReference<Other>(bits: bits)
   }
 
   /// Lends the instance without counting a reference. Whoever owns it must keep it until `body` returns.

@@ -99,7 +99,7 @@ extension SystemCall {
         return try goOnAccepting(listener, place)
       case .message(let file, let transfer):
         writes = false
-        return try goOn(file, transfer)
+        return try resume(file, transfer)
       case var other:
         if case .vector(let pending) = other { isSilent = raisesNoSignal(pending) } else { writes = false }
         let progress = try other.step(table, space)

@@ -39,21 +39,33 @@ extension SystemCall {
     let byteCount = arguments.third.raw
     let address = arguments.second.address
     let rights: CapabilityRights = receives ? .read : .write
-    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
-      guard let socket = file as? SocketFile else { throw .enotsock }
-      guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
-      var transfer = Transfer(address: address, checkedByteCount: byteCount, at: nil, flags)
-      let progress: Progress
-      do throws(Errno) {
-        progress = try spaceReference.tryBorrow { space throws(Errno) in
-          receives ? try socket.receive(&transfer, space) : try socket.send(&transfer, space)
-        }
-      } catch {
-        throw receives ? error : withSignal(error, isSilent: socket.isSilent || flags.contains(.noSignal))
+    let file = try fileReference(arguments.first.descriptor, needing: rights)
+    guard let socket = file.narrowed(to: SocketFile.self) else { throw .enotsock }
+    return try socket.tryBorrow { socket throws(Errno) in
+      if byteCount &- 1 < ShortTransfer.mostBytes {
+        let short = ShortTransfer(address: address, byteCount: byteCount, at: nil, writes: !receives)
+        if let moved = spaceReference.borrow({ socket.moveAtOnce(short, flags, $0) }) { return .value(moved) }
       }
-      if progress == .complete { return .value(transfer.moved) }
-      return unfinished(progress, receives ? .file(.read(socket, transfer)) : .file(.write(socket, transfer)))
+      return try move(socket, flags, receives: receives)
     }
+  }
+
+  /// The same of one that is not done at once.
+  @inline(never)
+  private func move(_ socket: SocketFile, _ flags: MessageFlags, receives: Bool) throws(Errno) -> Answer {
+    let byteCount = arguments.third.raw
+    guard byteCount <= SystemCall.pieceByteCountLimit else { throw .einval }
+    var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: nil, flags)
+    let progress: Progress
+    do throws(Errno) {
+      progress = try spaceReference.tryBorrow { space throws(Errno) in
+        receives ? try socket.receive(&transfer, space) : try socket.send(&transfer, space)
+      }
+    } catch {
+      throw receives ? error : withSignal(error, isSilent: socket.isSilent || flags.contains(.noSignal))
+    }
+    if progress == .complete { return .value(transfer.moved) }
+    return unfinished(progress, receives ? .file(.read(socket, transfer)) : .file(.write(socket, transfer)))
   }
 
   @inline(__always)
@@ -154,7 +166,14 @@ extension SystemCall {
   /// Throws, in this order: EFAULT for the structure; EMSGSIZE, EFAULT for the pieces; what is wrong with the address; EINVAL,
   /// EMSGSIZE, EFAULT for the control messages; EBADF, ENOTSOCK; EINVAL; what the socket throws.
   fileprivate func sendMessage() throws(Errno) -> Answer {
-    let header = MessageHeader(decoding: thread.frame.value.buffer.span)
+    if let sent = try sendMessageAtOnce() { return .value(sent) }
+    return try beginSending()
+  }
+
+  /// The same of one that is not sent at once.
+  @inline(never)
+  private func beginSending() throws(Errno) -> Answer {
+    let header = thread.staged(MessageHeader.self, at: 0).value
     let flags = MessageFlags(rawValue: arguments.third.word)
     guard let pieces = try fetchPieces(header) else { return .restart }
     var address: SocketAddress?
@@ -180,13 +199,20 @@ extension SystemCall {
   /// Throws, in this order: EFAULT for the structure; EMSGSIZE, EFAULT for the pieces; EBADF, ENOTSOCK; EINVAL; what the socket
   /// throws.
   fileprivate func receiveMessage() throws(Errno) -> Answer {
+    if let received = receiveMessageAtOnce() { return .value(received) }
+    return try beginReceiving()
+  }
+
+  /// The same of one that is not received at once.
+  @inline(never)
+  private func beginReceiving() throws(Errno) -> Answer {
     var pending = PendingMessage()
-    pending.header = MessageHeader(decoding: thread.frame.value.buffer.span)
+    pending.header = thread.staged(MessageHeader.self, at: 0).value
+    pending.header.flags = arguments.third.word
     pending.headerAddress = arguments.second.raw
     guard let pieces = try fetchPieces(pending.header) else { return .restart }
     let file = try socketFile(needing: .read)
     var transfer = try pieces.transfer(MessageFlags(rawValue: arguments.third.word))
-    pending.header.flags = arguments.third.word
     let place = file.makePlace(receives: true)
     place.wantsName = pending.header.name != 0
     place.wantsControl = pending.header.control != 0
@@ -196,6 +222,12 @@ extension SystemCall {
   }
 
   // MARK: Going on
+
+  /// Goes on with a message that has waited.
+  func resume(_ file: SocketFile, _ transfer: consuming Transfer) throws(Errno) -> Answer {
+    if let received = receiveMessageAtOnce(file, transfer) { return .value(received) }
+    return try goOn(file, transfer)
+  }
 
   /// Goes on with a message.
   func goOn(_ file: SocketFile, _ transfer: consuming Transfer) throws(Errno) -> Answer {
@@ -250,7 +282,7 @@ extension SystemCall {
       if pending.header.control != 0 { pending.header.controlByteCount = UInt32(controlByteCount) }
       let flags = MessageFlags(rawValue: pending.header.flags).subtracting(.truncated).union(place.outcome)
       pending.header.flags = flags.rawValue
-      stage(pending.header)
+      store(pending.header, at: thread.bufferAddress + UInt64(MessageLayout.header))
       thread.frame.value.delivery.append(
         address: VirtualAddress(pending.headerAddress), offset: MessageLayout.header, byteCount: MessageHeader.byteCount
       )
@@ -258,16 +290,14 @@ extension SystemCall {
     return .deliver
   }
 
-  /// Puts the structure into the buffer as it goes to the program.
-  private func stage(_ header: MessageHeader) {
-    zero(from: MessageLayout.header, MessageHeader.byteCount)
-    stage(header.name, at: MessageLayout.header)
-    stage(header.nameByteCount, at: MessageLayout.header + 8)
-    stage(header.pieces, at: MessageLayout.header + 16)
-    stage(header.pieceCount, at: MessageLayout.header + 24)
-    stage(header.control, at: MessageLayout.header + 32)
-    stage(header.controlByteCount, at: MessageLayout.header + 40)
-    stage(header.flags, at: MessageLayout.header + 44)
+  /// Stores the structure as it goes to the program: what is between its members is zero.
+  @inline(__always)
+  func store(_ header: MessageHeader, at place: PhysicalAddress) {
+    let words: [6 of UInt64] = [
+      header.name, UInt64(header.nameByteCount), header.pieces, UInt64(UInt32(bitPattern: header.pieceCount)),
+      header.control, UInt64(header.controlByteCount) | UInt64(header.flags) << 32,
+    ]
+    kernel.memory.physical.store(bytesOf: words, at: place)
   }
 }
 

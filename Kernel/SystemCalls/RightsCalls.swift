@@ -70,12 +70,12 @@ extension SystemCall {
       kind == .rights ? 4 * control.fileCount(ofPart: part) : control.payloadByteCount(of: kind))
   }
 
-  /// Puts the header of a control message with so many bytes of payload into the buffer.
-  private func stageHeader(_ type: UInt32, payloadByteCount: Int) {
-    zero(ControlMessageHeader.payloadOffset)
-    stage(UInt32(ControlMessageHeader.payloadOffset + payloadByteCount), at: 0)
-    stage(UInt32(SocketLevel.socket), at: 4)
-    stage(type, at: 8)
+  /// Stores the header of a control message with so many bytes of payload: what is between its members is zero.
+  @inline(__always)
+  func storeHeader(_ type: UInt32, payloadByteCount: Int, at place: PhysicalAddress) {
+    let byteCount = UInt64(truncatingIfNeeded: ControlMessageHeader.payloadOffset &+ payloadByteCount)
+    let words: [2 of UInt64] = [byteCount | UInt64(SocketLevel.socket) << 32, UInt64(type)]
+    kernel.memory.physical.store(bytesOf: words, at: place)
   }
 
   /// Stores a control message that tells who sent the message, or when.
@@ -83,7 +83,7 @@ extension SystemCall {
     let byteCount = control.payloadByteCount(of: kind)
     let space = ControlMessageHeader.space(byteCount)
     zero(space)
-    stageHeader(kind.type, payloadByteCount: byteCount)
+    storeHeader(kind.type, payloadByteCount: byteCount, at: thread.bufferAddress)
     thread.frame.value.buffer.withMutableBytes { bytes in
       control.encode(kind, into: &bytes, at: ControlMessageHeader.payloadOffset)
     }
@@ -94,7 +94,7 @@ extension SystemCall {
   private func store(
     _ control: SocketControl, count: Int, at address: UInt64, in table: FileTable, _ closesOnExec: Bool
   ) throws(Errno) {
-    stageHeader(ControlMessageHeader.rights, payloadByteCount: 4 * count)
+    storeHeader(ControlMessageHeader.rights, payloadByteCount: 4 * count, at: thread.bufferAddress)
     var (staged, stored) = (ControlMessageHeader.payloadOffset, 0)
     try control.install(count: count, in: table, closeOnExec: closesOnExec) { descriptor throws(Errno) in
       stage(descriptor, at: staged)

@@ -157,6 +157,12 @@ extension SystemCall {
     }
   }
 
+  /// Lends the descriptors alone.
+  @inline(__always)
+  func lendTable<Value, Failure>(_ body: (FileTable) throws(Failure) -> Value) throws(Failure) -> Value {
+    try BackReference(table).tryBorrow(body)
+  }
+
   // MARK: The buffer
 
   /// The thread's buffer.

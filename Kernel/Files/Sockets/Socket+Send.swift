@@ -205,53 +205,82 @@ extension Socket {
     if isPlain && !wantsCredentials && !peer.received.isEmpty {
       peer.received.extend(by: message, services, peer.account)
     } else {
-      let data = SocketRoom.costOfData(message.byteCount, type)
-      services.chunks[message.first].cost += UInt32(data)
-      appendOrExtend(message, to: peer, services)
+      put(message, into: peer)
     }
     message = SocketMessage()
-    if SocketRoom.isFull(peer.received, limit: sendLimit, services) { state.insert(.stopped) }
-    peer.becameReadable()
+    hasSent(to: peer)
   }
 
-  /// A record of a stream that nothing comes with is no record of its own.
-  private func appendOrExtend(_ message: SocketMessage, to peer: Socket, _ services: SocketServices) {
-    let control = services.chunks[message.first].control.borrowed.instance
-    control?.enter(peer)
-    if type == .stream && control == nil && !peer.received.isEmpty {
+  /// Puts a record that says what it counts as, but for its data, into the other end's queue. A record of a stream that nothing
+  /// comes with is no record of its own.
+  @inline(__always)
+  func put(_ message: SocketMessage, into peer: Socket) {
+    let services = self.services
+    let chunk = services.chunks.pin(message.first)
+    chunk.value.cost += UInt32(SocketRoom.costOfData(message.byteCount, type))
+    let control = chunk.value.control.borrowed
+    if !control.isEmpty { control.borrow { $0.enter(peer) } }
+    if type == .stream && control.isEmpty && !peer.received.isEmpty {
       peer.received.extend(by: message, services, peer.account)
     } else {
       peer.received.append(message, services, peer.account)
     }
   }
 
-  /// Says in the first chunk of a message what it counts as, and puts what comes with it there.
+  /// Something has been put there: more of it may have to wait, and whoever wants it is told.
+  @inline(__always)
+  func hasSent(to peer: Socket) {
+    if SocketRoom.isFull(peer.received, limit: sendLimit, services) { state.insert(.stopped) }
+    peer.becameReadable()
+  }
+
+  /// Makes what comes with a message, and says in its first chunk what it counts as.
   ///
   /// Throws what is wrong with the flags or the control messages; then the message is gone.
   @inline(never)
   func complete(_ message: inout SocketMessage, _ transfer: Transfer) throws(Errno) {
-    let services = self.services
     do throws(Errno) {
       if transfer.messageFlags.contains(.outOfBand) && type != .datagram { throw .eopnotsupp }
-      let control = try makeControl(transfer.socketPlace)
-      transfer.socketPlace?.controlInput = nil
-      if let control {
-        services.chunks[message.first].controlByteCount = UInt32(control.byteCount)
-        services.chunks[message.first].cost = UInt32(control.cost)
-        services.chunks[message.first].control.fill(control)
-      }
+      describe(message.first, try takeControlInput(of: transfer.socketPlace), transfer.messageFlags)
     } catch {
       services.drop(&message)
       throw error
     }
-    if type == .stream { return }
-    services.chunks[message.first].isEnd = transfer.messageFlags.contains(.endOfRecord)
-    services.chunks[message.first].cost += UInt32(SocketRoom.costOfName)
+  }
+
+  /// What the control messages become that a call has kept; nothing when there are none, or nothing comes of them.
+  private func takeControlInput(of place: SocketPlace?) throws(Errno) -> HeldReference<SocketControl> {
+    guard let place, let input = place.controlInput else { return HeldReference() }
+    guard let table = place.table.instance else { throw .einval }
+    let control = try makeControl(input, table)
+    place.controlInput = nil
+    return control
+  }
+
+  /// Says in the first chunk of a record what it counts as, but for its data, and puts what comes with it there.
+  @inline(__always)
+  func describe(_ record: Handle<SocketChunk>, _ control: HeldReference<SocketControl>, _ flags: MessageFlags) {
+    if !control.borrowed.isEmpty {
+      let chunk = services.chunks.pin(record)
+      control.borrowed.borrow { control in
+        chunk.value.controlByteCount = UInt32(truncatingIfNeeded: control.byteCount)
+        chunk.value.cost = UInt32(truncatingIfNeeded: control.cost)
+      }
+      chunk.value.control = control
+    }
+    if type != .stream { describeMessage(record, flags) }
+  }
+
+  /// The same for what only records of messages have: an end, and the name of who sent it.
+  @inline(never)
+  private func describeMessage(_ record: Handle<SocketChunk>, _ flags: MessageFlags) {
+    services.chunks[record].isEnd = flags.contains(.endOfRecord)
+    services.chunks[record].cost += UInt32(SocketRoom.costOfName)
     var nameByteCount = SocketRoom.unnamedByteCount
     if type == .datagram, let name {
       nameByteCount = name.addressByteCount
-      services.chunks[message.first].name.fill(name)
+      services.chunks[record].name.fill(name)
     }
-    services.chunks[message.first].nameByteCount = UInt16(nameByteCount)
+    services.chunks[record].nameByteCount = UInt16(nameByteCount)
   }
 }

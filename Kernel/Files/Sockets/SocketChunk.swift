@@ -61,6 +61,18 @@ struct SocketMessage: BitwiseCopyable {
 
   @inline(__always)
   var isEmpty: Bool { first.isNone }
+
+  /// An empty one.
+  init() {}
+
+  /// One of these chunks.
+  @inline(__always)
+  init(first: Handle<SocketChunk>, last: Handle<SocketChunk>, byteCount: Int, kernelByteCount: Int) {
+    self.first = first
+    self.last = last
+    self.byteCount = byteCount
+    self.kernelByteCount = kernelByteCount
+  }
 }
 
 /// The name of a socket as bind(2) was given it: the bytes of `sun_path` and what follows up to the length.

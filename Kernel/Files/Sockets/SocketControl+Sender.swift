@@ -155,9 +155,10 @@ extension Socket {
     if let present = services.chunks[record].control.borrowed.instance {
       control = present
     } else {
-      guard let made = SocketControl(services, account, inputByteCount: 0) else { throw .enobufs }
-      control = made
-      services.chunks[record].control.fill(made)
+      let made = services.makeControl(for: account, inputByteCount: 0)
+      guard let instance = made.borrowed.instance else { throw .enobufs }
+      control = instance
+      services.chunks[record].control = made
     }
     services.chunks[record].cost -= UInt32(control.cost)
     control.noteSender(for: kind)

@@ -6,7 +6,8 @@
 //   each control message is, and how many files it has.
 // - The file of a socket is not owned by the messages that hold it, but by the socket's `flightReference`, once for all of them
 //   (SocketFlight.swift). Other files are owned by the place that they have here.
-// - Who pays for the chunk is the socket that sent the message.
+// - Who pays for the chunk is the socket that sent the message. One that is kept for the next message (SocketServices) has nothing
+//   but its chunk, and nobody pays.
 
 public import ABI
 import Memory
@@ -15,7 +16,7 @@ public import Primitives
 /// What comes with bytes besides them. The record that it came with owns it, then whoever receives it.
 public final class SocketControl: Nameable {
   let services: SocketServices
-  let account: UserAccount
+  private(set) var account: UserAccount?
   private(set) var chunk: Handle<SocketChunk>
   /// What the descriptors are limited to, each at the place that its file has in the other chunk; none while no descriptor is.
   private var limitChunk = Handle<SocketChunk>.none
@@ -42,22 +43,58 @@ public final class SocketControl: Nameable {
   /// Files that are dropped at once with a message; more of them are in steps.
   private static var droppedAtOnce: Int { 4 }
 
-  /// An empty one with room for what so many bytes of control messages can name; nil when memory cannot be had.
-  init?(_ services: SocketServices, _ account: UserAccount, inputByteCount: Int) {
+  /// An empty one that nobody pays for yet, with room for what so many bytes of control messages can name; nil when memory cannot
+  /// be had. (`SocketServices.makeControl` makes those that are used.)
+  init?(_ services: SocketServices, inputByteCount: Int) {
     let isSmall = inputByteCount <= SocketControl.smallByteCount
     guard
       let chunk = isSmall ? services.takeSmallChunk() : services.makeChunk(forByteCount: Int(Page.byteCount))
     else { return nil }
     self.services = services
-    self.account = account
     self.chunk = chunk
-    services.liveControlCount += 1
-    account.countKernelMemory(services.chunks[chunk].kernelByteCount)
+  }
+
+  // MARK: Used once or again
+
+  /// It is for a message of a socket with this account.
+  @inline(__always)
+  func begin(for account: UserAccount) {
+    self.account = account
+    services.liveControlCount &+= 1
+    account.countKernelMemory(kernelByteCount)
+  }
+
+  /// Whether it is as small as most are, and has nothing left.
+  @inline(__always)
+  var isReusable: Bool {
+    takenCount == fileCount && limitChunk.isNone && holder == nil && services.chunks[chunk].frame == .none
+  }
+
+  /// It is for nobody any more, and as new.
+  @inline(__always)
+  func end() {
+    release()
+    (fileCount, takenCount, partCount, byteCount, cost) = (0, 0, 0, 0, 0)
+    if sender != nil { sender = nil }
+    (nanoseconds, realNanoseconds) = (0, 0)
+    holdsSockets = false
+  }
+
+  /// Nobody pays for it any more.
+  @inline(__always)
+  private func release() {
+    guard let account else { return }
+    account.countKernelMemory(-kernelByteCount)
+    services.liveControlCount &-= 1
+    self.account = nil
   }
 
   /// Up to here what control messages name fits into a chunk without a frame: 20 descriptors, 6 messages, and one more with the
   /// sender's credentials.
-  private static var smallByteCount: Int { 96 }
+  public static var smallByteCount: Int { 96 }
+
+  /// That many descriptors.
+  private static var mostSmallFiles: Int { 20 }
 
   /// Bytes of the kernel's memory that its chunk takes.
   var kernelByteCount: Int { services.chunks[chunk].kernelByteCount }
@@ -66,8 +103,7 @@ public final class SocketControl: Nameable {
 
   deinit {
     dropLimits()
-    account.countKernelMemory(-kernelByteCount)
-    services.liveControlCount -= 1
+    release()
     leaveHolder()
     if fileCount - takenCount > SocketControl.droppedAtOnce {
       return services.leave(filesIn: chunk, takenCount..<fileCount, kernelByteCount: kernelByteCount)
@@ -103,18 +139,20 @@ public final class SocketControl: Nameable {
   }
 
   /// Adds a control message; its files have been added.
+  @inline(__always)
   func addPart(_ kind: SocketControlKind, fileCount count: Int = 0) {
-    let part = UInt16(kind.rawValue) << SocketControl.kindShift | UInt16(count)
+    let part = UInt16(kind.rawValue) << SocketControl.kindShift | UInt16(truncatingIfNeeded: count)
     services.memory.physical.store(bytesOf: part, at: partAddress(partCount))
-    partCount += 1
+    partCount &+= 1
     countPart(kind, fileCount: count, by: 1)
   }
 
   /// Counts what a part takes in a queue, or takes that off.
+  @inline(__always)
   private func countPart(_ kind: SocketControlKind, fileCount count: Int, by sign: Int) {
     let bytes = ControlMessageHeader.space(kind == .rights ? 8 * count : payloadByteCount(of: kind))
-    byteCount += sign * bytes
-    cost += sign * SocketRoom.costOfControl(bytes)
+    byteCount &+= sign &* bytes
+    cost &+= sign &* SocketRoom.costOfControl(bytes)
   }
 
   /// Puts a control message without files in front of the others.
@@ -145,13 +183,24 @@ public final class SocketControl: Nameable {
 
   // MARK: Files
 
+  /// How many files came, if it is one control message that has them, they are few and have no limits, and none has been taken;
+  /// otherwise 0.
+  @inline(__always)
+  var simpleFileCount: Int {
+    partCount == 1 && takenCount == 0 && limitChunk.isNone && fileCount <= SocketControl.mostSmallFiles ? fileCount : 0
+  }
+
   /// Adds a file, and what its descriptor is limited to: it is in flight from now on.
   ///
   /// Throws ENOBUFS when there is no memory.
+  @inline(__always)
   func add(_ file: OpenFile, _ limits: DescriptorLimits?) throws(Errno) {
     if let limits { try add(limits) }
-    if services.enterFlight(file, at: services.place(of: chunk, at: 8 &* UInt32(fileCount))) { holdsSockets = true }
-    fileCount += 1
+    let services = self.services
+    if services.enterFlight(file, at: services.place(of: chunk, at: 8 &* UInt32(truncatingIfNeeded: fileCount))) {
+      holdsSockets = true
+    }
+    fileCount &+= 1
   }
 
   /// A file, for who looks only.
@@ -165,7 +214,7 @@ public final class SocketControl: Nameable {
     if limitChunk.isNone {
       guard let chunk = services.makeChunk(forByteCount: Int(Page.byteCount)) else { throw .enobufs }
       limitChunk = chunk
-      account.countKernelMemory(services.chunks[chunk].kernelByteCount)
+      account?.countKernelMemory(services.chunks[chunk].kernelByteCount)
       for index in 0..<SocketControl.mostFiles {
         services.memory.physical.store(
           bytesOf: HeldReference<DescriptorLimits>(), at: services.place(of: chunk, at: 8 &* UInt32(index)))
@@ -201,19 +250,13 @@ public final class SocketControl: Nameable {
   private func dropLimits() {
     if limitChunk.isNone { return }
     for index in 0..<fileCount { _ = takeLimits(at: index) }
-    account.countKernelMemory(-services.chunks[limitChunk].kernelByteCount)
+    account?.countKernelMemory(-services.chunks[limitChunk].kernelByteCount)
     services.release(limitChunk)
     limitChunk = .none
   }
 
   /// Descriptors that one message can have.
   private static var mostFiles: Int { Int(Page.byteCount) / 8 }
-
-  /// Takes the next file.
-  private func takeFile() -> OpenFile? {
-    takenCount += 1
-    return services.leaveFlight(at: services.place(of: chunk, at: 8 &* UInt32(takenCount - 1)))
-  }
 
   /// Gives the files of a control message descriptors, for which there is room (`FileTable.makeRoom`), and tells them in turn.
   /// Files are taken in order.
@@ -222,20 +265,30 @@ public final class SocketControl: Nameable {
   ) throws(Errno) {
     for _ in 0..<count {
       let descriptor = try table.reserveLowest()
-      services.touch(at: services.place(of: chunk, at: 8 &* UInt32(takenCount)))
-      let limits = takeLimits(at: takenCount)
-      guard let file = takeFile() else { continue }
-      table.fill(descriptor, file, closeOnExec: closeOnExec)
-      if let limits { table.putLimits(limits, of: descriptor) }
+      installNext(descriptor, in: table, closeOnExec: closeOnExec)
       try tell(descriptor)
     }
+  }
+
+  /// Gives the next file a descriptor that has been reserved.
+  @inline(__always)
+  func installNext(_ descriptor: Int32, in table: FileTable, closeOnExec: Bool) {
+    let services = self.services
+    let place = services.place(of: chunk, at: 8 &* UInt32(truncatingIfNeeded: takenCount))
+    services.touch(at: place)
+    takenCount &+= 1
+    table.fill(descriptor, services.leaveFlight(at: place), closeOnExec: closeOnExec)
+    if !limitChunk.isNone, let limits = takeLimits(at: takenCount - 1) { table.putLimits(limits, of: descriptor) }
   }
 
   // MARK: In whose queue
 
   /// It is in a socket's queue from now on.
-  func enter(_ socket: Socket) {
-    if !holdsSockets { return }
+  @inline(__always)
+  func enter(_ socket: Socket) { if holdsSockets { join(socket) } }
+
+  @inline(never)
+  private func join(_ socket: Socket) {
     holder = socket
     links = SocketControlLinks(next: socket.firstControl)
     socket.firstControl.instance?.links.previous = BackReference(self)
@@ -243,7 +296,11 @@ public final class SocketControl: Nameable {
   }
 
   /// It is in no queue any more.
-  func leaveHolder() {
+  @inline(__always)
+  func leaveHolder() { if holdsSockets { leaveQueue() } }
+
+  @inline(never)
+  private func leaveQueue() {
     guard let socket = holder else { return }
     services.controlLeaves(self)
     links.next.instance?.links.previous = links.previous
@@ -261,58 +318,6 @@ public final class SocketControl: Nameable {
 struct SocketControlLinks: BitwiseCopyable {
   var next = BackReference<SocketControl>()
   var previous = BackReference<SocketControl>()
-}
-
-extension Socket {
-  /// Makes what comes with a message of what the caller of sendmsg(2) gave; nil when nothing does.
-  ///
-  /// Throws EINVAL for what is no control message, or one of a kind that cannot be sent; EMSGSIZE for too many descriptors in one;
-  /// EBADF, EOPNOTSUPP for the first descriptor that is not open or cannot be sent; ENOBUFS when there is no memory. What is thrown
-  /// comes in the order of the messages.
-  func makeControl(_ place: SocketPlace?) throws(Errno) -> SocketControl? {
-    guard let place, let input = place.controlInput else { return nil }
-    guard let table = place.table.instance else { throw .einval }
-    guard let control = SocketControl(services, account, inputByteCount: input.byteCount) else { throw .enobufs }
-    try control.take(input, table)
-    return control.partCount > 0 ? control : nil
-  }
-}
-
-extension SocketControl {
-  /// Takes in all control messages; those without descriptors are nothing.
-  fileprivate func take(_ input: SocketControlInput, _ table: FileTable) throws(Errno) {
-    var offset = 0
-    while input.byteCount - offset >= ControlMessageHeader.byteCount {
-      let byteCount = Int(input.word(at: offset))
-      guard input.word(at: offset + 4) == UInt32(SocketLevel.socket), byteCount >= ControlMessageHeader.payloadOffset,
-        byteCount <= input.byteCount - offset
-      else { throw .einval }
-      let payloadByteCount = byteCount - ControlMessageHeader.payloadOffset
-      let type = input.word(at: offset + 8)
-      if type == ControlMessageHeader.rights {
-        try takeRights(input, at: offset + ControlMessageHeader.payloadOffset, count: payloadByteCount / 4, table)
-      } else {
-        // What it says is not looked at: the kernel says it.
-        guard let kind = SocketControlKind(requested: type) else { throw .einval }
-        noteSender(for: kind)
-        addPart(kind)
-      }
-      offset += ControlMessageHeader.space(payloadByteCount)
-    }
-    guard offset >= input.byteCount else { throw .einval }
-  }
-
-  private func takeRights(
-    _ input: SocketControlInput, at first: Int, count: Int, _ table: FileTable
-  ) throws(Errno) {
-    guard ControlMessageHeader.space(8 * count) <= SocketControlInput.largestByteCount else { throw .emsgsize }
-    for index in 0..<count {
-      let file = try table.file(at: Int32(bitPattern: input.word(at: first + 4 * index)))
-      if file.isForOneProcess { throw .eopnotsupp }
-      try add(file, table.limits(of: Int32(bitPattern: input.word(at: first + 4 * index))))
-    }
-    if count > 0 { addPart(.rights, fileCount: count) }
-  }
 }
 
 extension FileTable {
@@ -333,6 +338,15 @@ extension FileTable {
       endRoom(for: count)
       throw .emfile
     }
+  }
+
+  /// Whether there is room for so many more among the first 64, without making any.
+  @inline(__always)
+  public func hasRoomAtOnce(for count: Int) -> Bool {
+    var free = ~near.used
+    if limit < 64 { free &= 1 << UInt64(limit) &- 1 }
+    for _ in 1..<count { free &= free &- 1 }
+    return free != 0
   }
 
   /// Gives back what was made for descriptors that have not come.

@@ -50,27 +50,21 @@ public final class SocketFile: OpenFile {
   }
 
   override func performRead(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if socket.receiveAtOnce(&transfer, space) { return .complete }
-    return try socket.receive(&transfer, space, isImmediate: isImmediate(transfer))
+    try receive(&transfer, space)
   }
 
   override func performWrite(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if socket.sendAtOnce(&transfer, space) { return .complete }
-    return try socket.send(&transfer, space, isImmediate: isImmediate(transfer))
+    try send(&transfer, space)
   }
 
   /// recv(2) and its like: also of no bytes.
-  @inline(__always)
   public func receive(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if socket.receiveAtOnce(&transfer, space) { return .complete }
-    return try socket.receive(&transfer, space, isImmediate: isImmediate(transfer))
+    try socket.receive(&transfer, space, isImmediate: isImmediate(transfer))
   }
 
   /// send(2) and its like.
-  @inline(__always)
   public func send(_ transfer: inout Transfer, _ space: AddressSpace) throws(Errno) -> Progress {
-    if socket.sendAtOnce(&transfer, space) { return .complete }
-    return try socket.send(&transfer, space, isImmediate: isImmediate(transfer))
+    try socket.send(&transfer, space, isImmediate: isImmediate(transfer))
   }
 
   override var informationType: FileInformationType { .socket }

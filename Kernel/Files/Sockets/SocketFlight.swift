@@ -98,15 +98,23 @@ extension SocketServices {
   // MARK: Coming and going
 
   /// Stores a file at a place of a message. Returns whether it is that of a socket.
+  @inline(__always)
   func enterFlight(_ file: OpenFile, at place: PhysicalAddress) -> Bool {
-    flightCount += 1
-    guard let file = file as? SocketFile else {
-      var held = HeldReference<OpenFile>()
-      held.fill(file)
-      memory.physical.store(bytesOf: held, at: place)
-      return false
+    flightCount &+= 1
+    let named = BackReference(file)
+    if let named = named.narrowed(to: SocketFile.self) {
+      memory.physical.store(bytesOf: BackReference<OpenFile>(file), at: place)
+      named.borrow { enterFlight($0) }
+      return true
     }
-    memory.physical.store(bytesOf: BackReference<OpenFile>(file), at: place)
+    var held = HeldReference<OpenFile>()
+    held.fill(file)
+    memory.physical.store(bytesOf: held, at: place)
+    return false
+  }
+
+  @inline(never)
+  private func enterFlight(_ file: SocketFile) {
     let socket = file.socket
     if socket.flightCount == 0 {
       socket.flightReference.fill(file)
@@ -114,37 +122,49 @@ extension SocketServices {
     }
     socket.flightCount += 1
     if !flightWork.collector.isIdle { flightWork.collector.touch(BackReference(socket), graph) }
-    return true
   }
 
   /// A file at a place of a message is received.
+  @inline(__always)
   func touch(at place: PhysicalAddress) {
-    if flightWork.collector.isIdle { return }
+    if !flightWork.collector.isIdle { tellCollector(of: place) }
+  }
+
+  @inline(never)
+  private func tellCollector(of place: PhysicalAddress) {
     let named = memory.physical.load(bytesOf: BackReference<OpenFile>.self, at: place)
     guard let file = named.instance as? SocketFile else { return }
     flightWork.collector.touch(BackReference(file.socket), graph)
   }
 
   /// Takes a file from a place of a message.
-  func leaveFlight(at place: PhysicalAddress) -> OpenFile? {
-    flightCount -= 1
-    let named = memory.physical.load(bytesOf: BackReference<OpenFile>.self, at: place)
-    guard let file = named.instance as? SocketFile else {
-      var held = memory.physical.load(bytesOf: HeldReference<OpenFile>.self, at: place)
-      return held.take()
-    }
+  @inline(__always)
+  func leaveFlight(at place: PhysicalAddress) -> HeldReference<OpenFile> {
+    flightCount &-= 1
+    let held = memory.physical.load(bytesOf: HeldReference<OpenFile>.self, at: place)
+    guard let named = held.borrowed.narrowed(to: SocketFile.self) else { return held }
+    return named.borrow { leaveFlight($0) }
+  }
+
+  @inline(never)
+  private func leaveFlight(_ file: SocketFile) -> HeldReference<OpenFile> {
+    var held = HeldReference<OpenFile>()
+    held.fill(file)
     let socket = file.socket
     socket.flightCount -= 1
-    if socket.flightCount > 0 { return file }
+    if socket.flightCount > 0 { return held }
     if !flightWork.collector.isIdle { flightWork.collector.leave(BackReference(socket), graph) }
     flights.remove(socket, .flight)
-    return socket.flightReference.take()
+    _ = socket.flightReference.take()
+    return held
   }
 
   /// Drops a file from a place of a message that nobody will receive.
   func dropFromFlight(at place: PhysicalAddress) {
     // The collector may have been there before, and have seen it held by this message.
-    if let file = leaveFlight(at: place) as? SocketFile, file.socket.flightCount > 0 { collect() }
+    var held = leaveFlight(at: place)
+    let file = held.take()
+    if let file = file as? SocketFile, file.socket.flightCount > 0 { collect() }
   }
 
   // MARK: What the collector has to know

@@ -119,7 +119,9 @@ struct SocketInspection {
     controlCount += 1
     chunkCount += 1
     if services.chunks[control.chunk].frame != .none { frameCount += 1 }
-    memory.count(kernelByteCount: control.kernelByteCount + control.limitByteCount, of: control.account)
+    if let account = control.account {
+      memory.count(kernelByteCount: control.kernelByteCount + control.limitByteCount, of: account)
+    }
     if control.hasLimits {
       chunkCount += 1
       frameCount += 1
@@ -205,6 +207,10 @@ struct SocketInspection {
       record = services.chunks[record].nextRecord
     }
     if !services.spare.isNone { chunkCount += 1 }
+    if let control = services.spareControl.borrowed.instance {
+      memory.count(control)
+      chunkCount += 1
+    }
     services.names.forEach { $0.inspect(&memory) }
     finishFlights(services, &memory)
     memory.require(chunkCount == services.chunks.count, "chunks that no socket has", UInt64(chunkCount))

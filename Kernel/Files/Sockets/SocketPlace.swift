@@ -8,7 +8,7 @@
 // - A call whose process stops gives its place up, unless it is in the middle of a piece.
 
 public import ABI
-public import Memory
+import Memory
 public import Primitives
 
 extension WaitChannel {
@@ -172,61 +172,6 @@ public final class SocketPlace: Nameable {
     leaveLine()
     socket.services.drop(&message)
     socket.services.livePlaceCount -= 1
-  }
-}
-
-/// Control messages as a caller of sendmsg(2) gave them: a few bytes here, at most 2048 in a frame.
-public final class SocketControlInput: Nameable {
-  private let memory: MemorySystem
-  /// The frame that they are in; none: they are in `words`.
-  let frame: FrameNumber
-  private var words = [12 of UInt64](repeating: 0)
-  /// How many bytes there are.
-  public let byteCount: Int
-  private var progress = 0
-
-  /// The most that there may be (MCLBYTES).
-  public static let largestByteCount = 2048
-  /// Up to here they need no frame.
-  private static let smallByteCount = 96
-
-  /// Room for so many bytes; nil when memory cannot be had.
-  public init?(_ memory: MemorySystem, byteCount: Int) {
-    var frame = FrameNumber.none
-    if byteCount > SocketControlInput.smallByteCount {
-      guard let made = memory.allocateKernelFrame() else { return nil }
-      frame = made
-    }
-    self.memory = memory
-    self.frame = frame
-    self.byteCount = byteCount
-  }
-
-  deinit { if frame != .none { memory.freeKernelFrame(frame) } }
-
-  /// Copies the bytes in.
-  public func fill(from address: VirtualAddress, _ space: AddressSpace) -> UserCopyOutcome {
-    if frame != .none {
-      return space.copyIn(to: frame.address, byteCount: byteCount, from: address, progress: &progress)
-    }
-    return SocketControlInput.copyIn(address, byteCount, &words, &progress, space)
-  }
-
-  private static func copyIn(
-    _ address: VirtualAddress, _ byteCount: Int, _ words: inout [12 of UInt64], _ progress: inout Int,
-    _ space: AddressSpace
-  ) -> UserCopyOutcome {
-    var span = words.mutableSpan
-    var bytes = MutableRawSpan(_elements: &span)
-    var part = bytes._mutatingExtracting(0..<byteCount)
-    return space.copyIn(from: address, into: &part, progress: &progress)
-  }
-
-  /// An unsigned int among them, which lies at a multiple of four.
-  func word(at offset: Int) -> UInt32 {
-    if frame != .none { return memory.physical.load(bytesOf: UInt32.self, at: frame.address + UInt64(offset)) }
-    let word = words[offset >> 3]
-    return UInt32(truncatingIfNeeded: offset & 4 == 0 ? word : word >> 32)
   }
 }
 

@@ -34,17 +34,17 @@ struct SocketQueue: BitwiseCopyable {
     lastRecord = record
     lastChunk = message.last
     services.chunks[record].recordByteCount = UInt32(message.byteCount)
-    dataByteCount += message.byteCount
-    byteCount += SocketQueue.countedByteCount(record, services)
-    cost += Int(services.chunks[record].cost)
+    dataByteCount &+= message.byteCount
+    byteCount &+= SocketQueue.countedByteCount(record, services)
+    cost &+= Int(services.chunks[record].cost)
     count(kernelByteCount: message.kernelByteCount, account)
   }
 
   /// Bytes that a record counts as.
   @inline(__always)
   static func countedByteCount(_ record: Handle<SocketChunk>, _ services: SocketServices) -> Int {
-    Int(services.chunks[record].recordByteCount) + Int(services.chunks[record].controlByteCount)
-      + Int(services.chunks[record].nameByteCount)
+    let chunk = services.chunks.pin(record)
+    return Int(chunk.value.recordByteCount) &+ Int(chunk.value.controlByteCount) &+ Int(chunk.value.nameByteCount)
   }
 
   @inline(__always)
@@ -113,25 +113,22 @@ struct SocketQueue: BitwiseCopyable {
     setStreamCost(of: lastRecord, services)
   }
 
-  /// The first record, if it is a small chunk that nothing comes with.
+  /// The first record, if it is a small chunk with something in it.
   @inline(__always)
   func smallRecord(_ services: SocketServices) -> Handle<SocketChunk> {
     if first.isNone { return first }
     let chunk = services.chunks.pin(first)
-    let isSmall =
-      chunk.value.next.isNone && chunk.value.frame == .none && chunk.value.control.borrowed.isEmpty
-      && chunk.value.byteCount > 0
+    let isSmall = chunk.value.next.isNone && chunk.value.frame == .none && chunk.value.byteCount > 0
     return isSmall ? first : .none
   }
 
-  /// Removes that record, all of which was read.
+  /// Removes that record, all of which was received with what came with it.
   @inline(__always)
   mutating func removeSmallRecord(_ services: SocketServices, _ account: UserAccount) {
     let record = first
     let chunk = services.chunks.pin(record)
-    let bytes = Int(chunk.value.byteCount)
-    dataByteCount &-= bytes
-    byteCount &-= bytes
+    dataByteCount &-= Int(chunk.value.byteCount)
+    byteCount &-= SocketQueue.countedByteCount(record, services)
     cost &-= Int(chunk.value.cost)
     first = chunk.value.nextRecord
     if first.isNone {

@@ -18,6 +18,8 @@ public final class SocketServices: Nameable {
   var liveControlCount = 0
   /// A chunk that is kept for the next small send.
   private(set) var spare = Handle<SocketChunk>.none
+  /// What came with a small message and was received, with its chunk: kept for the next.
+  private(set) var spareControl = HeldReference<SocketControl>()
   /// Calls that wait, or keep more than their transfer.
   var livePlaceCount = 0
   /// Frames that chunks have.
@@ -137,6 +139,46 @@ public final class SocketServices: Nameable {
     if !chunks[record].control.borrowed.isEmpty { _ = chunks[record].control.take() }
   }
 
+  // MARK: What comes with messages
+
+  /// An empty one with room for what so many bytes of control messages can name; nothing when memory cannot be had.
+  @inline(__always)
+  func makeControl(for account: UserAccount, inputByteCount: Int) -> HeldReference<SocketControl> {
+    if spareControl.borrowed.isEmpty || inputByteCount > SocketControl.smallByteCount {
+      return makeNewControl(for: account, inputByteCount: inputByteCount)
+    }
+    let control = spareControl.move()
+    control.borrowed.borrow { $0.begin(for: account) }
+    return control
+  }
+
+  @inline(never)
+  private func makeNewControl(for account: UserAccount, inputByteCount: Int) -> HeldReference<SocketControl> {
+    var made = HeldReference<SocketControl>()
+    if let control = SocketControl(self, inputByteCount: inputByteCount) {
+      control.begin(for: account)
+      made.fill(control)
+    }
+    return made
+  }
+
+  /// Lets go of one whose files have all been taken: it is kept for the next small message, or goes.
+  @inline(__always)
+  func giveBack(_ control: HeldReference<SocketControl>) {
+    if spareControl.borrowed.isEmpty && control.borrowed.borrow({ $0.isReusable }) {
+      control.borrowed.borrow { $0.end() }
+      spareControl = control
+    } else {
+      drop(control)
+    }
+  }
+
+  @inline(never)
+  private func drop(_ control: HeldReference<SocketControl>) {
+    var control = control
+    _ = control.take()
+  }
+
   // MARK: Messages
 
   /// Adds a chunk with room to a message; whether memory could be had.
@@ -174,8 +216,9 @@ public final class SocketServices: Nameable {
 
   // MARK: Inspection
 
-  /// Gives back every frame that is only kept for speed.
+  /// Gives back everything that is only kept for speed.
   func trim() {
+    _ = spareControl.take()
     if !spare.isNone {
       chunks.release(spare, memory)
       spare = .none
