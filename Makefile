@@ -48,6 +48,8 @@ help:
 	@echo 'cycles       CYCLES=100000 of sockets in one another (`make test` does a few of them)'
 	@echo 'handovers    HANDOVERS=1000000 of locks between two processes (`make test` does a few of them)'
 	@echo 'scale        a million names, 100,000 mappings, 1,000 processes on one object, an object of 8 EiB: what each costs'
+	@echo 'bench        what every row of the benchmark takes, beside FreeBSD and Linux; pictures (ROWS="PATTERN…" for some)'
+	@echo 'footprint    bytes of kernel memory that one of each kind of thing takes'
 	@echo 'test-machines                                     boot on every kind of machine that QEMU has'
 	@echo 'simulate     SEEDS=… STEPS=… of the simulation    coverage    lines covered, per file'
 	@echo 'skq          the experiment with SKQ: latency against load, written into Documentation/SKQ.md (a quarter of an hour)'
@@ -184,6 +186,16 @@ handovers: setup kernel programs
 .PHONY: scale
 scale: setup kernel programs
 	@PROGRAM=build/programs/size_test ARGS="names=1000000 mappings=100000 processes=1000" APPEND=quiet MEMORY=2G Boot/Tools/run
+
+# Instructions of calls and faults, beside those of FreeBSD and Linux (Documentation/Benchmark.md): a minute.
+.PHONY: bench footprint
+ROWS ?=
+export ROWS
+bench: setup kernel programs
+	@Tests/Tools/bench
+
+footprint: setup kernel programs
+	@PROGRAM=build/programs/benchmark ARGS=footprint APPEND=quiet MEMORY=1G Boot/Tools/run
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso

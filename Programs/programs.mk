@@ -17,7 +17,8 @@ PROGRAMS_HEADERS := $(wildcard Programs/C/include/*.h Programs/C/include/sys/*.h
 
 # Programs without the test framework, one source file each.
 PROGRAMS_PLAIN := $(patsubst Programs/Tools/%.c,$(PROGRAMS_OUTPUT)/%,$(wildcard Programs/Tools/*.c)) \
-  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/pages $(PROGRAMS_OUTPUT)/waiting $(PROGRAMS_OUTPUT)/stress
+  $(PROGRAMS_OUTPUT)/demonstration-c $(PROGRAMS_OUTPUT)/pages $(PROGRAMS_OUTPUT)/waiting $(PROGRAMS_OUTPUT)/stress \
+  $(PROGRAMS_OUTPUT)/benchmark $(PROGRAMS_OUTPUT)/benchmark-quick
 # Tests, one source file each, with the framework.
 PROGRAMS_TESTS := $(patsubst Programs/Tests/%_test.c,$(PROGRAMS_OUTPUT)/%_test,$(wildcard Programs/Tests/*_test.c))
 # Programs that bring their own entry point, in assembly.
@@ -71,11 +72,18 @@ $(PROGRAMS_OUTPUT)/%: Programs/Tests/%.S
 	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $< -o $@
 
-# The stressor has several source files.
-$(PROGRAMS_OUTPUT)/stress: $(wildcard Programs/Stress/*.c Programs/Stress/*.h) $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
+# The stressor and the benchmark have several source files each.
+$(PROGRAMS_OUTPUT)/stress: $(wildcard Programs/Stress/*.c Programs/Stress/*.h)
+$(PROGRAMS_OUTPUT)/benchmark: $(wildcard Programs/Benchmark/*.[ch])
+$(PROGRAMS_OUTPUT)/stress $(PROGRAMS_OUTPUT)/benchmark: $(PROGRAMS_LIBRARY) $(PROGRAMS_HEADERS)
 	@mkdir -p $(@D)
 	$(PROGRAMS_SAY)
 	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) $(filter %.c,$^) $(PROGRAMS_LIBRARY) -o $@
+
+$(PROGRAMS_OUTPUT)/benchmark-quick: Programs/Benchmark/quick.S
+	@mkdir -p $(@D)
+	$(PROGRAMS_SAY)
+	@clang $(PROGRAMS_CFLAGS) $(PROGRAMS_LDFLAGS) -Wl,--no-gc-sections $< -o $@
 
 # A C source as PROGRAM is built with Martlet's headers and library.
 ifneq ($(filter %.c,$(PROGRAM)),)
