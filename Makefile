@@ -195,7 +195,7 @@ bench: setup kernel programs
 	@Tests/Tools/bench
 
 footprint: setup kernel programs
-	@PROGRAM=build/programs/benchmark ARGS=footprint APPEND=quiet MEMORY=1G Boot/Tools/run
+	@Tests/Tools/footprint
 
 # Machines of every kind, each for a moment.
 test-machines: setup kernel programs iso

@@ -1,5 +1,6 @@
 // benchmark [PATTERN…]: measures every row, or those whose names have one of the patterns in them, and prints "ROW LEAST MEAN" or
-// "ROW failed" for each. Its first word may be `sizes` (points of cost against size) or `footprint` (bytes of kernel memory).
+// "ROW failed" for each. Its first word may be `sizes` (points of cost against size) or `footprint`, with the number of a kind of
+// thing (bytes of kernel memory).
 //
 // make bench (Tests/Tools/bench) boots it and compares the figures.
 
@@ -80,7 +81,7 @@ static void run_groups(const struct group *group, int pattern_count, char **patt
 
 int main(int count, char **words) {
   if (count > 1 && strcmp(words[1], "footprint") == 0) {
-    print_footprint();
+    return print_footprint(count > 2 ? (size_t)atol(words[2]) : 0) ? 0 : 1;
   } else if (count > 1 && strcmp(words[1], "sizes") == 0) {
     run_groups(size_groups, count - 2, words + 2);
   } else {

@@ -26,8 +26,8 @@ struct group {
 extern const struct group call_groups[], object_groups[], mapping_groups[], fault_groups[], process_groups[], passing_groups[];
 extern const struct group size_groups[];
 
-// One line for each kind of thing: bytes of kernel memory.
-void print_footprint(void);
+// A line of a table: bytes of kernel memory that one of this kind of thing takes. False when there are not so many kinds.
+bool print_footprint(size_t kind);
 
 // Always in the place of the call: its instructions, and pages of code and stack that a child would need, are part of a row.
 #define INLINE static inline __attribute__((always_inline))

@@ -41,7 +41,7 @@ def rule(x1, y1, x2, y2, kind):
 
 def bars(panels):
     """A bar for each row, from 1 to its ratio, on a logarithmic scale; a panel for each set of rows."""
-    names, plot, step, top, gap = 260, 230, 15, 62, 20
+    names, plot, step, top, gap = 285, 225, 15, 62, 10
     ratios = [row.ratio for _, rows in panels for row in rows if row.ratio]
     low, high = math.floor(math.log10(min(ratios))), math.log10(max(2, max(ratios)) * 1.15)
     scale = lambda ratio: (math.log10(ratio) - low) / (high - low) * plot  # noqa: E731
