@@ -1,6 +1,6 @@
-// benchmark [PATTERN…]: measures every row, or those whose names have one of the patterns in them, and prints "ROW LEAST MEAN" or
-// "ROW failed" for each. Its first word may be `sizes` (points of cost against size) or `footprint`, with the number of a kind of
-// thing (bytes of kernel memory).
+// benchmark [PATTERN…]: measures every row, or those whose names have one of the patterns in them, and prints "ROW LEAST MEAN"
+// or "ROW failed" for each. Its first word may be `sizes` (points of cost against size) or `footprint`, with the number of a kind
+// of thing (bytes of kernel memory).
 //
 // make bench (Tests/Tools/bench) boots it and compares the figures.
 

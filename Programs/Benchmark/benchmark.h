@@ -1,9 +1,9 @@
 // benchmark.h: how rows are measured: in instructions of the emulated machine, which the time stamp counter counts under QEMU's
 // -icount. A row is the least of its samples; the mean of them is said beside it.
 //
-// A group is a function that measures some rows, in a process of its own: it may fail or die, and leaves nothing to the next. What
-// is measured calls the kernel by `kernel`, not by the library, which would add instructions of its own. The results of all calls
-// of a row are or-ed into `signs`: it is negative, and the row has failed, when one of them failed.
+// A group is a function that measures some rows, in a process of its own: it may fail or die, and leaves nothing to the next.
+// What is measured calls the kernel by `kernel`, not by the library, which would add instructions of its own. The results of all
+// calls of a row are or-ed into `signs`: it is negative, and the row has failed, when one of them failed.
 #pragma once
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// faults.c: rows of page faults, and of what is mapped in bulk. Each page of a row is a sample, so that the mean of a fault row is
-// over every page touched: it is what it is judged by.
+// faults.c: rows of page faults, and of what is mapped in bulk. Each page of a row is a sample, so that the mean of a fault row
+// is over every page touched: it is what it is judged by.
 
 #include "benchmark.h"
 

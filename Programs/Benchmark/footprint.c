@@ -1,6 +1,6 @@
 // footprint.c: bytes of kernel memory that one of each kind of thing takes: so many of them are made, and the frames that are
-// then missing are divided by their number. A first batch is made before that one, so that what is taken for many at a time (slabs,
-// pages of tables) evens out. One kind is measured in a boot: what others had taken and given back would not be missing.
+// then missing are divided by their number. A first batch is made before that one, so that what is taken for many at a time
+// (slabs, pages of tables) evens out. One kind is measured in a boot: what others had taken and given back would not be missing.
 
 #include "benchmark.h"
 

@@ -68,8 +68,6 @@ static void measure_four_megabytes(void) {
     signs |= protect(memory, size, PROT_READ);
     signs |= protect(memory, size, READ_WRITE);
   });
-  // Before the mapping is in pieces, among which it may be found a level higher or lower.
-  MEASURE("msync_4k", 100, 1, signs |= kernel(SYS_msync, memory, PAGE_SIZE, MS_SYNC););
   MEASURE("mprotect_page_in_middle_split_pair", 100, 1, {
     signs |= protect(memory + 2 * PAGE_SIZE, PAGE_SIZE, PROT_READ);
     signs |= protect(memory + 2 * PAGE_SIZE, PAGE_SIZE, READ_WRITE);
@@ -81,6 +79,8 @@ static void measure_four_megabytes(void) {
   });
   char residence[size / PAGE_SIZE];
   MEASURE("mincore_4M", 50, 1, signs |= kernel(SYS_mincore, memory, size, residence););
+  NEED(kernel(SYS_madvise, memory, size, MADV_FREE));
+  MEASURE("msync_4k", 100, 1, signs |= kernel(SYS_msync, memory, PAGE_SIZE, MS_SYNC););
 }
 
 static void measure_private_mappings(void) {

@@ -1,6 +1,6 @@
-# quick.S: the program that the row fork_exec_exit_wait executes: it ends at its first instructions, so that the kernel is measured
-# and not the start of a library. It is as large as the one that FreeBSD was measured with, as loading a program takes what the
-# program is large: a page of constants, nine pages of code, 1.03 MiB of zeroes.
+# quick.S: the program that the row fork_exec_exit_wait executes: it ends at its first instructions, so that the kernel is
+# measured and not the start of a library. It is as large as the one that FreeBSD was measured with, as loading a program takes
+# the longer the larger it is: a page of constants, nine pages of code, 1.03 MiB of zeroes.
 
         .section .note.tag, "a", @note
         .p2align 2

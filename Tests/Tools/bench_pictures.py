@@ -46,7 +46,7 @@ def bars(panels):
     low, high = math.floor(math.log10(min(ratios))), math.log10(max(2, max(ratios)) * 1.15)
     scale = lambda ratio: (math.log10(ratio) - low) / (high - low) * plot  # noqa: E731
     bottom = top + step * max(len(rows) for _, rows in panels)
-    parts = [text(10, 20, "Instructions that Martlet takes, as a multiple of what the lower of FreeBSD and Linux takes (logarithmic)",
+    parts = [text(10, 20, "Instructions that Martlet takes, as a multiple of the lower of FreeBSD and Linux (logarithmic)",
                   extra=' font-size="14"')]
     for index, (title, rows) in enumerate(panels):
         left = index * (names + plot + gap) + names
@@ -64,7 +64,8 @@ def bars(panels):
                 continue
             one, end = left + scale(1), left + scale(row.ratio)
             kind = "slower" if row.ratio > 1 else "faster"
-            parts.append(f'<rect class="{kind}" x="{min(one, end):.1f}" y="{y + 2}" width="{max(abs(end - one), 0.5):.1f}" height="11">'
+            x, length = min(one, end), max(abs(end - one), 0.5)
+            parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y + 2}" width="{length:.1f}" height="11">'
                          f'<title>{html.escape(row.name)}: {row.figure:,} to {row.others:,}</title></rect>')
             parts.append(text(end + 4, y + 11, f"{row.ratio:.2f}", extra=' font-size="9"') if row.ratio > 1 else
                          text(end - 4, y + 11, f"{row.ratio:.2f}", "end", ' font-size="9"'))
@@ -107,5 +108,6 @@ def lines(points, references):
                      'stroke-width="1" stroke-dasharray="2 3"/>')
         parts.append(text(left + width + 12, labels[line] + 4, title))
         for size, cost in references.get(line, []):
-            parts.append(f'<circle cx="{x_of(size):.1f}" cy="{y_of(cost):.1f}" r="4" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+            parts.append(f'<circle cx="{x_of(size):.1f}" cy="{y_of(cost):.1f}" r="4" fill="none" stroke="{colour}" '
+                         'stroke-width="1.5"/>')
     return picture(left + width + right, top + height + 45, parts)
