@@ -159,11 +159,14 @@ extension SystemCall {
 
   /// What was moved of a short read or write, if it could be done at once.
   @inline(__always)
-  private func moveAtOnce(_ byteCount: UInt64, at position: Int64?, writes: Bool, _ file: OpenFile) -> UInt64? {
-    guard file.knowsShort, byteCount &- 1 < ShortTransfer.mostBytes else { return nil }
-    return spaceReference.borrow { space in
-      file.moveAtOnce(
-        ShortTransfer(address: arguments.second.address, byteCount: byteCount, at: position, writes: writes), space)
+  private func moveAtOnce(
+    _ byteCount: UInt64, at position: Int64?, writes: Bool, _ file: BackReference<OpenFile>
+  ) -> UInt64? {
+    file.borrow { file in
+      guard file.knowsShort, file.flags.contains(writes ? .write : .read), byteCount &- 1 < ShortTransfer.mostBytes
+      else { return nil }
+      let short = ShortTransfer(address: arguments.second.address, byteCount: byteCount, at: position, writes: writes)
+      return spaceReference.borrow { space in file.moveAtOnce(short, space) }
     }
   }
 
@@ -171,10 +174,17 @@ extension SystemCall {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     let rights: CapabilityRights = position == nil ? .read : .positionedRead
-    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
-      if file.flags.contains(.read), let moved = moveAtOnce(byteCount, at: position, writes: false, file) {
-        return .value(moved)
-      }
+    let file = try fileReference(arguments.first.descriptor, needing: rights)
+    if let moved = moveAtOnce(byteCount, at: position, writes: false, file) { return .value(moved) }
+    return try readInSteps(file, byteCount, at: position)
+  }
+
+  /// A read(2) or pread(2) that is not done at once.
+  @inline(never)
+  private func readInSteps(
+    _ file: BackReference<OpenFile>, _ byteCount: UInt64, at position: Int64?
+  ) throws(Errno) -> Answer {
+    try file.tryBorrow { file throws(Errno) in
       var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
       let progress = try spaceReference.tryBorrow { space throws(Errno) in try file.read(&transfer, space) }
       if progress == .complete { return .value(transfer.moved) }
@@ -186,10 +196,17 @@ extension SystemCall {
     let byteCount = arguments.third.raw
     guard byteCount <= UInt64(Int64.max) else { throw .einval }
     let rights: CapabilityRights = position == nil ? .write : .positionedWrite
-    return try fileReference(arguments.first.descriptor, needing: rights).tryBorrow { file throws(Errno) in
-      if file.flags.contains(.write), let moved = moveAtOnce(byteCount, at: position, writes: true, file) {
-        return .value(moved)
-      }
+    let file = try fileReference(arguments.first.descriptor, needing: rights)
+    if let moved = moveAtOnce(byteCount, at: position, writes: true, file) { return .value(moved) }
+    return try writeInSteps(file, byteCount, at: position)
+  }
+
+  /// A write(2) or pwrite(2) that is not done at once.
+  @inline(never)
+  private func writeInSteps(
+    _ file: BackReference<OpenFile>, _ byteCount: UInt64, at position: Int64?
+  ) throws(Errno) -> Answer {
+    try file.tryBorrow { file throws(Errno) in
       var transfer = Transfer(address: arguments.second.address, checkedByteCount: byteCount, at: position)
       let progress: Progress
       do throws(Errno) {
