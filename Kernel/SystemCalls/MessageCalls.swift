@@ -18,11 +18,10 @@ extension SystemCallTable {
       call throws(Errno) in try call.receiveFrom()
     }
     let message = MemoryDemand.waits(HeapCost.message)
-    let header = CopyIn.structure(argument: 1, byteCount: MessageHeader.byteCount)
-    declare(.sendmsg, "sendmsg", [.descriptor, .pointer, .bits], copyIn: header, message) { call throws(Errno) in
+    declare(.sendmsg, "sendmsg", [.descriptor, .pointer, .bits], message) { call throws(Errno) in
       try call.sendMessage()
     }
-    declare(.recvmsg, "recvmsg", [.descriptor, .pointer, .bits], copyIn: header, message) { call throws(Errno) in
+    declare(.recvmsg, "recvmsg", [.descriptor, .pointer, .bits], message) { call throws(Errno) in
       try call.receiveMessage()
     }
   }
@@ -129,6 +128,12 @@ extension SystemCall {
 
   // MARK: Messages
 
+  /// The structure of a message; nil when the call has to be answered with `restart`. Throws EFAULT.
+  private func fetchHeader() throws(Errno) -> MessageHeader? {
+    guard try fetch(arguments.second.range(MessageHeader.byteCount)) else { return nil }
+    return thread.staged(MessageHeader.self, at: 0).value
+  }
+
   /// The pieces of a message; nil when the call has to be answered with `restart`.
   ///
   /// Throws EMSGSIZE for more than 1024, EFAULT, ENOBUFS when the user may have no more of the kernel's memory.
@@ -173,7 +178,7 @@ extension SystemCall {
   /// The same of one that is not sent at once.
   @inline(never)
   private func beginSending() throws(Errno) -> Answer {
-    let header = thread.staged(MessageHeader.self, at: 0).value
+    guard let header = try fetchHeader() else { return .restart }
     let flags = MessageFlags(rawValue: arguments.third.word)
     guard let pieces = try fetchPieces(header) else { return .restart }
     var address: SocketAddress?
@@ -207,7 +212,8 @@ extension SystemCall {
   @inline(never)
   private func beginReceiving() throws(Errno) -> Answer {
     var pending = PendingMessage()
-    pending.header = thread.staged(MessageHeader.self, at: 0).value
+    guard let header = try fetchHeader() else { return .restart }
+    pending.header = header
     pending.header.flags = arguments.third.word
     pending.headerAddress = arguments.second.raw
     guard let pieces = try fetchPieces(pending.header) else { return .restart }

@@ -10,27 +10,19 @@ import Primitives
 import Processes
 
 extension SystemCall {
-  /// Where control messages are staged that are sent at once, behind the structure.
-  private static let stagedControlOffset: UInt64 = 64
-
-  /// What a sendmsg(2) or recvmsg(2) has copied in.
-  @inline(__always)
-  private var stagedHeader: PinnedRecord<MessageHeader> { thread.staged(MessageHeader.self, at: 0) }
-
-  /// The socket of a message that can be moved at once, if there is one.
+  /// The socket of a message, if it is one that may be used so.
   @inline(__always)
   private func socketReference(needing rights: CapabilityRights) -> BackReference<SocketFile>? {
-    guard stagedHeader.value.pieceCount == 1, stagedHeader.value.name == 0,
-      let file = try? fileReference(arguments.first.descriptor, needing: rights)
-    else { return nil }
+    guard let file = try? fileReference(arguments.first.descriptor, needing: rights) else { return nil }
     return file.narrowed(to: SocketFile.self)
   }
 
-  /// The one piece of such a message, if it is of 1 to `ShortTransfer.mostBytes` bytes.
+  /// The piece of a message that has one and nothing to do with names, if it is of 1 to `ShortTransfer.mostBytes` bytes.
   @inline(__always)
-  private func shortPiece(_ space: AddressSpace, writes: Bool) -> ShortTransfer? {
-    let pieces = VirtualAddress(stagedHeader.value.pieces)
-    guard let place = space.translate(pieces, byteCount: 16, .read) else { return nil }
+  private func shortPiece(of header: MessageHeader, _ space: AddressSpace, writes: Bool) -> ShortTransfer? {
+    guard header.pieceCount == 1, header.name == 0,
+      let place = space.translate(VirtualAddress(header.pieces), byteCount: 16, .read)
+    else { return nil }
     let (address, byteCount) = kernel.memory.physical.loadPair(at: place)
     guard byteCount &- 1 < ShortTransfer.mostBytes else { return nil }
     return ShortTransfer(address: VirtualAddress(address), byteCount: byteCount, at: nil, writes: writes)
@@ -45,10 +37,14 @@ extension SystemCall {
   func sendMessageAtOnce() throws(Errno) -> UInt64? {
     guard let file = socketReference(needing: .write) else { return nil }
     return try spaceReference.tryBorrow { space throws(Errno) in
-      guard let short = shortPiece(space, writes: true) else { return nil }
+      guard let place = space.translate(arguments.second.address, byteCount: MessageHeader.byteCount, .read) else {
+        return nil
+      }
+      let header = kernel.memory.physical.load(bytesOf: MessageHeader.self, at: place)
+      guard let short = shortPiece(of: header, space, writes: true) else { return nil }
       let flags = MessageFlags(rawValue: arguments.third.word)
-      if stagedHeader.value.control == 0 { return file.borrow { $0.moveAtOnce(short, flags, space) } }
-      guard let control = stageControl(space) else { return nil }
+      if header.control == 0 { return file.borrow { $0.moveAtOnce(short, flags, space) } }
+      guard let control = stageControl(header, space) else { return nil }
       return try lendTable { table throws(Errno) in
         try file.tryBorrow { file throws(Errno) in try file.sendAtOnce(short, with: control, flags, table, space) }
       }
@@ -57,14 +53,18 @@ extension SystemCall {
 
   /// Copies the control messages of a message into the buffer, if they are few and can be reached.
   @inline(__always)
-  private func stageControl(_ space: AddressSpace) -> StagedControl? {
-    let byteCount = Int(stagedHeader.value.controlByteCount)
+  private func stageControl(_ header: MessageHeader, _ space: AddressSpace) -> StagedControl? {
+    let byteCount = Int(header.controlByteCount)
     guard byteCount >= ControlMessageHeader.byteCount, byteCount <= SocketControl.smallByteCount,
-      let place = space.translate(VirtualAddress(stagedHeader.value.control), byteCount: byteCount, .read)
+      let place = space.translate(VirtualAddress(header.control), byteCount: byteCount, .read)
     else { return nil }
     let physical = kernel.memory.physical
-    let staged = thread.bufferAddress + SystemCall.stagedControlOffset
-    physical.copy(place, to: staged, byteCount: byteCount)
+    let staged = thread.bufferAddress
+    let (inWords, rest) = (byteCount & ~7, byteCount & 7)
+    physical.copyWords(place, to: staged, count: inWords >> 3)
+    if rest != 0 {
+      physical.copy(place + UInt64(inWords), to: staged + UInt64(inWords), byteCount: rest)
+    }
     return StagedControl(staged, byteCount: byteCount, physical)
   }
 
@@ -76,10 +76,12 @@ extension SystemCall {
     guard let file = socketReference(needing: .read) else { return nil }
     let flags = MessageFlags(rawValue: arguments.third.word)
     return spaceReference.borrow { space in
-      guard let short = shortPiece(space, writes: false) else { return nil }
-      return file.borrow { file in
-        receiveAtOnce(short, stagedHeader.value, flags, at: arguments.second.address, from: file, hasTurn: false, space)
+      guard let place = space.translate(arguments.second.address, byteCount: MessageHeader.byteCount, .write) else {
+        return nil
       }
+      let header = kernel.memory.physical.load(bytesOf: MessageHeader.self, at: place)
+      guard let short = shortPiece(of: header, space, writes: false) else { return nil }
+      return file.borrow { receiveAtOnce(short, header, flags, at: place, from: $0, hasTurn: false, space) }
     }
   }
 
@@ -89,20 +91,20 @@ extension SystemCall {
     guard let short = transfer.shortReceive, thread.frame.value.message.isShort else { return nil }
     let address = VirtualAddress(thread.frame.value.message.headerAddress)
     return spaceReference.borrow { space in
-      receiveAtOnce(
-        short, thread.frame.value.message.header, transfer.messageFlags, at: address, from: file, hasTurn: true, space)
+      guard let place = space.translate(address, byteCount: MessageHeader.byteCount, .write) else { return nil }
+      let header = thread.frame.value.message.header
+      return receiveAtOnce(short, header, transfer.messageFlags, at: place, from: file, hasTurn: true, space)
     }
   }
 
-  /// Receives a record that is there, whose descriptors, if it has any, and their control message have room.
+  /// Receives a record that is there, whose descriptors, if it has any, and their control message have room; the structure is
+  /// stored at `place`.
   @inline(__always)
   private func receiveAtOnce(
-    _ short: ShortTransfer, _ header: MessageHeader, _ flags: MessageFlags, at address: VirtualAddress,
+    _ short: ShortTransfer, _ header: MessageHeader, _ flags: MessageFlags, at place: PhysicalAddress,
     from file: SocketFile, hasTurn: Bool, _ space: AddressSpace
   ) -> UInt64? {
-    guard let record = file.shortRecord(short, flags, hasTurn: hasTurn),
-      let place = space.translate(address, byteCount: MessageHeader.byteCount, .write)
-    else { return nil }
+    guard let record = file.shortRecord(short, flags, hasTurn: hasTurn) else { return nil }
     var header = header
     header.flags = flags.subtracting(.truncated).union(record.outcome).rawValue
     if record.fileCount == 0 {
@@ -129,11 +131,10 @@ extension SystemCall {
     let physical = kernel.memory.physical
     var position = place + UInt64(ControlMessageHeader.payloadOffset)
     let isTaken = lendTable { table in
-      table.hasRoomAtOnce(for: record.fileCount)
-        && file.takeAtOnce(record, short, space, into: table, closeOnExec: closeOnExec) { descriptor in
-          physical.store(bytesOf: descriptor, at: position)
-          position = position + 4
-        }
+      file.takeAtOnce(record, short, space, into: table, closeOnExec: closeOnExec) { descriptor in
+        physical.store(bytesOf: descriptor, at: position)
+        position = position + 4
+      }
     }
     if !isTaken { return false }
     if record.fileCount & 1 != 0 { physical.store(bytesOf: UInt32(0), at: position) }

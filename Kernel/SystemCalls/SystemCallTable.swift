@@ -43,7 +43,7 @@ struct ShortStructure: BitwiseCopyable {
   var isOptional = false
 
   /// The longest.
-  static let longestByteCount = 48
+  static let longestByteCount = 32
 
   /// There is none.
   init() {}

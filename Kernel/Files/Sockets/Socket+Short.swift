@@ -65,8 +65,9 @@ extension Socket {
         services.releaseSmallChunk(chunk)
         throw error
       }
-      short.move(short.byteCount, reached, services.place(of: chunk, at: 0), space, physical)
-      services.chunks[chunk].byteCount = UInt32(truncatingIfNeeded: short.byteCount)
+      let content = services.chunks.pin(chunk)
+      short.move(short.byteCount, reached, content.value.placeOfRoom(in: chunk), space, physical)
+      content.value.byteCount = UInt32(truncatingIfNeeded: short.byteCount)
       describe(chunk, control, flags)
       put(
         SocketMessage(
@@ -111,29 +112,35 @@ extension Socket {
   func takeAtOnce(_ record: ShortRecord, _ short: ShortTransfer, _ space: AddressSpace) -> Bool {
     let physical = services.memory.physical
     guard let reached = short.reach(record.byteCount, space, physical) else { return false }
-    short.move(record.byteCount, reached, services.place(of: record.chunk, at: 0), space, physical)
+    let chunk = services.chunks.pin(record.chunk)
+    short.move(record.byteCount, reached, chunk.value.placeOfRoom(in: record.chunk), space, physical)
     received.removeSmallRecord(services, account)
     tellSender()
     return true
   }
 
-  /// Receives that record and gives its files descriptors, for which there is room, if the memory can be reached; tells them in
-  /// turn.
+  /// Receives that record and gives its files descriptors, if there is room and the memory can be reached; tells them in turn.
   @inline(__always)
   func takeAtOnce(
     _ record: ShortRecord, _ short: ShortTransfer, _ space: AddressSpace, into table: FileTable, closeOnExec: Bool,
     _ tell: (Int32) -> Void
   ) -> Bool {
+    var lowest = table.lowestFree(for: record.fileCount)
+    if lowest == nil { return false }
     let physical = services.memory.physical
     guard let reached = short.reach(record.byteCount, space, physical) else { return false }
-    let control = services.chunks[record.chunk].control.move()
-    short.move(record.byteCount, reached, services.place(of: record.chunk, at: 0), space, physical)
+    let chunk = services.chunks.pin(record.chunk)
+    let control = chunk.value.control.move()
+    short.move(record.byteCount, reached, chunk.value.placeOfRoom(in: record.chunk), space, physical)
     received.removeSmallRecord(services, account)
     tellSender()
     control.borrowed.borrow { control in
       control.leaveHolder()
       for _ in 0..<record.fileCount {
-        guard let descriptor = try? table.reserveLowest() else { preconditionFailure("room for descriptors is gone") }
+        guard let descriptor = lowest ?? (try? table.reserveLowest()) else {
+          preconditionFailure("room for descriptors is gone")
+        }
+        lowest = nil
         control.installNext(descriptor, in: table, closeOnExec: closeOnExec)
         tell(descriptor)
       }
@@ -191,8 +198,8 @@ extension SocketFile {
     socket.takeAtOnce(record, short, space)
   }
 
-  /// Receives that record, if the memory can be reached, and gives its files descriptors, for which there is room
-  /// (`FileTable.hasRoomAtOnce`): tells them in turn. Returns whether it was; if not, nothing has happened.
+  /// Receives that record and gives its files descriptors, if there is room and the memory can be reached; tells them in turn.
+  /// Returns whether it was; if not, nothing has happened.
   @inline(__always)
   public func takeAtOnce(
     _ record: ShortRecord, _ short: ShortTransfer, _ space: AddressSpace, into table: FileTable, closeOnExec: Bool,

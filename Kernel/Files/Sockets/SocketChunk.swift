@@ -42,10 +42,19 @@ struct SocketChunk: BitwiseCopyable {
   static let roomOffset: UInt32 = 64
   static let ownRoom: UInt32 = 192
 
+  /// Where the bytes lie of a chunk without a frame.
+  @inline(__always)
+  func placeOfRoom(in chunk: Handle<SocketChunk>) -> PhysicalAddress {
+    chunk.address + UInt64(SocketChunk.roomOffset &+ start)
+  }
+
   /// Where bytes can be added: up to here.
   var end: UInt32 { frame == .none ? SocketChunk.ownRoom : UInt32(Page.byteCount) }
   /// Bytes for which there is room behind those that are there.
   var roomLeft: UInt32 { end &- start &- byteCount }
+  /// Bytes that the record counts as.
+  @inline(__always)
+  var countedByteCount: Int { Int(recordByteCount) &+ Int(controlByteCount) &+ Int(nameByteCount) }
   /// Bytes of the kernel's memory that it takes.
   var kernelByteCount: Int { SocketChunk.slotByteCount + (frame == .none ? 0 : Int(Page.byteCount)) }
 }

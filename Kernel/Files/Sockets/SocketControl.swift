@@ -18,6 +18,8 @@ public final class SocketControl: Nameable {
   let services: SocketServices
   private(set) var account: UserAccount?
   private(set) var chunk: Handle<SocketChunk>
+  /// Bytes of the kernel's memory that its chunk takes.
+  let kernelByteCount: Int
   /// What the descriptors are limited to, each at the place that its file has in the other chunk; none while no descriptor is.
   private var limitChunk = Handle<SocketChunk>.none
   /// Descriptors in it.
@@ -52,6 +54,7 @@ public final class SocketControl: Nameable {
     else { return nil }
     self.services = services
     self.chunk = chunk
+    kernelByteCount = services.chunks[chunk].kernelByteCount
   }
 
   // MARK: Used once or again
@@ -67,7 +70,7 @@ public final class SocketControl: Nameable {
   /// Whether it is as small as most are, and has nothing left.
   @inline(__always)
   var isReusable: Bool {
-    takenCount == fileCount && limitChunk.isNone && holder == nil && services.chunks[chunk].frame == .none
+    takenCount == fileCount && limitChunk.isNone && holder == nil && kernelByteCount == SocketChunk.slotByteCount
   }
 
   /// It is for nobody any more, and as new.
@@ -96,9 +99,7 @@ public final class SocketControl: Nameable {
   /// That many descriptors.
   private static var mostSmallFiles: Int { 20 }
 
-  /// Bytes of the kernel's memory that its chunk takes.
-  var kernelByteCount: Int { services.chunks[chunk].kernelByteCount }
-  /// The same of the chunk for limits, if there is one.
+  /// The same that the chunk for limits takes, if there is one.
   var limitByteCount: Int { limitChunk.isNone ? 0 : services.chunks[limitChunk].kernelByteCount }
 
   deinit {
@@ -118,8 +119,9 @@ public final class SocketControl: Nameable {
   // MARK: Parts
 
   /// Where it is noted what a control message is: its kind in the highest four bits, below them how many files it has.
+  @inline(__always)
   private func partAddress(_ part: Int) -> PhysicalAddress {
-    services.place(of: chunk, at: services.chunks[chunk].end &- 2 &* UInt32(part &+ 1))
+    services.place(of: chunk, at: services.chunks[chunk].end &- 2 &* UInt32(truncatingIfNeeded: part &+ 1))
   }
 
   private static let kindShift: UInt16 = 12
@@ -340,13 +342,24 @@ extension FileTable {
     }
   }
 
-  /// Whether there is room for so many more among the first 64, without making any.
+  /// The lowest free descriptor, if the first leaf that has one has room for so many; nil: there is none without making more.
   @inline(__always)
-  public func hasRoomAtOnce(for count: Int) -> Bool {
+  public func lowestFree(for count: Int) -> Int32? {
     var free = ~near.used
+    if free == 0 { return lowestFarFree(for: count) }
     if limit < 64 { free &= 1 << UInt64(limit) &- 1 }
+    let lowest = Int32(truncatingIfNeeded: free.trailingZeroBitCount)
     for _ in 1..<count { free &= free &- 1 }
-    return free != 0
+    return free != 0 ? lowest : nil
+  }
+
+  @inline(never)
+  private func lowestFarFree(for count: Int) -> Int32? {
+    let lowest = lowestFarFree(from: FileLimits.leafDescriptorCount)
+    guard lowest | 63 < limit, let leaf = farLeaf(of: Int32(truncatingIfNeeded: lowest)),
+      (~fileServices.leaves[leaf].used).nonzeroBitCount >= count
+    else { return nil }
+    return Int32(truncatingIfNeeded: lowest)
   }
 
   /// Gives back what was made for descriptors that have not come.

@@ -69,7 +69,7 @@ struct SocketInspection {
     var (data, counted, cost, kernel) = (0, 0, 0, 0)
     while !record.isNone {
       data += Int(services.chunks[record].recordByteCount)
-      counted += SocketQueue.countedByteCount(record, services)
+      counted += services.chunks[record].countedByteCount
       cost += Int(services.chunks[record].cost)
       let (bytes, kernelBytes) = visit(record: record, services, &memory, visitCredentials, visitFile)
       memory.require(

@@ -33,18 +33,12 @@ struct SocketQueue: BitwiseCopyable {
     if first.isNone { first = record } else { services.chunks[lastRecord].nextRecord = record }
     lastRecord = record
     lastChunk = message.last
-    services.chunks[record].recordByteCount = UInt32(message.byteCount)
-    dataByteCount &+= message.byteCount
-    byteCount &+= SocketQueue.countedByteCount(record, services)
-    cost &+= Int(services.chunks[record].cost)
-    count(kernelByteCount: message.kernelByteCount, account)
-  }
-
-  /// Bytes that a record counts as.
-  @inline(__always)
-  static func countedByteCount(_ record: Handle<SocketChunk>, _ services: SocketServices) -> Int {
     let chunk = services.chunks.pin(record)
-    return Int(chunk.value.recordByteCount) &+ Int(chunk.value.controlByteCount) &+ Int(chunk.value.nameByteCount)
+    chunk.value.recordByteCount = UInt32(message.byteCount)
+    dataByteCount &+= message.byteCount
+    byteCount &+= chunk.value.countedByteCount
+    cost &+= Int(chunk.value.cost)
+    count(kernelByteCount: message.kernelByteCount, account)
   }
 
   @inline(__always)
@@ -73,16 +67,17 @@ struct SocketQueue: BitwiseCopyable {
     services.chunks[record].recordByteCount += UInt32(message.byteCount)
     dataByteCount += message.byteCount
     byteCount += message.byteCount
-    setStreamCost(of: record, services)
+    setStreamCost(of: services.chunks.pin(record))
   }
 
   /// What a record of a stream costs follows from what is left of it.
   @inline(__always)
-  private mutating func setStreamCost(of record: Handle<SocketChunk>, _ services: SocketServices) {
-    let data = SocketRoom.costOfData(Int(services.chunks[record].recordByteCount), .stream)
-    let control = services.chunks[record].control.borrowed.instance?.cost ?? 0
-    cost += data + control - Int(services.chunks[record].cost)
-    services.chunks[record].cost = UInt32(data + control)
+  private mutating func setStreamCost(of record: PinnedRecord<SocketChunk>) {
+    var cost = SocketRoom.costOfData(Int(record.value.recordByteCount), .stream)
+    let control = record.value.control.borrowed
+    if !control.isEmpty { cost &+= control.borrow { $0.cost } }
+    self.cost &+= cost &- Int(record.value.cost)
+    record.value.cost = UInt32(truncatingIfNeeded: cost)
   }
 
   // MARK: Small pieces of streams
@@ -100,17 +95,18 @@ struct SocketQueue: BitwiseCopyable {
   mutating func addSmallPiece(
     _ byteCount: UInt32, in chunk: Handle<SocketChunk>, _ services: SocketServices, _ account: UserAccount
   ) {
-    services.chunks[chunk].byteCount &+= byteCount
+    services.chunks.pin(chunk).value.byteCount &+= byteCount
     if first.isNone {
       first = chunk
       lastRecord = chunk
       lastChunk = chunk
       count(kernelByteCount: SocketChunk.slotByteCount, account)
     }
-    services.chunks[lastRecord].recordByteCount &+= byteCount
+    let record = services.chunks.pin(lastRecord)
+    record.value.recordByteCount &+= byteCount
     dataByteCount &+= Int(byteCount)
     self.byteCount &+= Int(byteCount)
-    setStreamCost(of: lastRecord, services)
+    setStreamCost(of: record)
   }
 
   /// The first record, if it is a small chunk with something in it.
@@ -128,7 +124,7 @@ struct SocketQueue: BitwiseCopyable {
     let record = first
     let chunk = services.chunks.pin(record)
     dataByteCount &-= Int(chunk.value.byteCount)
-    byteCount &-= SocketQueue.countedByteCount(record, services)
+    byteCount &-= chunk.value.countedByteCount
     cost &-= Int(chunk.value.cost)
     first = chunk.value.nextRecord
     if first.isNone {
@@ -160,7 +156,7 @@ struct SocketQueue: BitwiseCopyable {
       lastChunk = .none
     }
     dataByteCount -= message.byteCount
-    byteCount -= SocketQueue.countedByteCount(record, services)
+    byteCount -= services.chunks[record].countedByteCount
     cost -= Int(services.chunks[record].cost)
     count(kernelByteCount: -message.kernelByteCount, account)
     return message
@@ -171,7 +167,7 @@ struct SocketQueue: BitwiseCopyable {
     guard let control = services.chunks[first].control.take() else { return nil }
     byteCount -= Int(services.chunks[first].controlByteCount)
     services.chunks[first].controlByteCount = 0
-    setStreamCost(of: first, services)
+    setStreamCost(of: services.chunks.pin(first))
     return control
   }
 
@@ -187,7 +183,7 @@ struct SocketQueue: BitwiseCopyable {
     if services.chunks[record].byteCount == 0 {
       removeEmptyChunk(services, account)
     } else {
-      setStreamCost(of: record, services)
+      setStreamCost(of: services.chunks.pin(record))
     }
   }
 
@@ -211,7 +207,7 @@ struct SocketQueue: BitwiseCopyable {
       services.chunks[next].controlByteCount = services.chunks[chunk].controlByteCount
       if lastRecord == chunk { lastRecord = next }
       first = next
-      setStreamCost(of: next, services)
+      setStreamCost(of: services.chunks.pin(next))
     }
     services.release(chunk)
   }
