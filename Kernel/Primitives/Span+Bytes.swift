@@ -11,11 +11,12 @@ extension Span where Element == UInt8 {
 
   /// Whether these bytes are that text.
   public func spells(_ text: String) -> Bool {
+    guard text.utf8.count == count else { return false }
     var index = 0
     for byte in text.utf8 {
-      guard index < count, self[index] == byte else { return false }
+      guard self[index] == byte else { return false }
       index += 1
     }
-    return index == count
+    return true
   }
 }

@@ -1,4 +1,7 @@
 // The second half of an execution: the file's segments and the initial stack go into the new address space.
+//
+// The pages that the file fills show the file itself, with what it has around the segment, so that all who execute it have them
+// together until they store to them; what lies before zeros, or otherwise in its page than in the file, is copied.
 
 import ABI
 import Memory
@@ -13,7 +16,7 @@ extension Execution {
 
   // MARK: Segments
 
-  /// Maps the next segment, or copies one page of it.
+  /// Maps the next segment, or copies one page of it, or makes sure of the zeros behind it.
   func segmentStep() throws(Errno) -> Progress {
     let (space, layout, _) = target
     guard headerIndex < layout.headerCount else {
@@ -30,46 +33,82 @@ extension Execution {
       isSegmentMapped = true
       return .again
     }
-    guard segmentProgress < segment.fileByteCount else {
-      try finish(segment, space)
-      return .again
-    }
     let address = segment.address + segmentProgress
-    let count = min(segment.fileByteCount - segmentProgress, Page.byteCount - address & Page.offsetMask)
-    let source = layout.image.start + segment.fileOffset + segmentProgress
-    switch space.copyOut(from: source, byteCount: Int(count), to: VirtualAddress(address), progress: &progress) {
+    let left = Page.byteCount - address & Page.offsetMask
+    if segmentProgress < segment.fileByteCount {
+      if shared.contains(address) {
+        segmentProgress = min(segment.fileByteCount, shared.upperBound - segment.address)
+        return .again
+      }
+      let count = min(segment.fileByteCount - segmentProgress, left)
+      let source = layout.image.start + segment.fileOffset + segmentProgress
+      return try advance(
+        by: count, space.copyOut(from: source, byteCount: Int(count), to: VirtualAddress(address), progress: &progress))
+    }
+    if address < min(previousEndPage, segment.end) {
+      // The page is the predecessor's, which may show more of the file.
+      let count = min(segment.end - address, left)
+      return try advance(
+        by: count, space.zeroOut(to: VirtualAddress(address), byteCount: Int(count), progress: &progress))
+    }
+    try finish(segment, space)
+    return .again
+  }
+
+  /// Counts what was stored of a segment.
+  private func advance(by byteCount: UInt64, _ outcome: UserCopyOutcome) throws(Errno) -> Progress {
+    switch outcome {
     case .complete: break
     case .wait(let wait): return .wait(wait)
     case .fault, .tooLong: throw .enomem
     }
     progress = 0
-    segmentProgress += count
+    segmentProgress += byteCount
     return .again
   }
 
-  /// Maps the pages of a segment, writable for now. A page that it shares with the segment before stays that one's.
+  /// Maps the pages of a segment: those that the file fills show it, the others are writable for now. A page that it shares
+  /// with the segment before stays that one's.
   private func map(_ segment: ProgramSegment, _ space: AddressSpace) throws(Errno) {
     let start = max(segment.firstPage, previousEndPage)
     if segment.firstPage < previousEndPage, !previousProtection.contains(.write) {
       try protect(segment.firstPage, previousEndPage, previousProtection.union(.write), space)
     }
-    guard start < segment.endPage else { return }
+    shared = pagesOfFile(segment, from: start)
+    if let content, !shared.isEmpty {
+      var request = MapRequest(
+        address: shared.lowerBound, byteCount: UInt64(shared.count), placement: .exclusive,
+        protection: segment.protection, maximum: .all, sharing: .private, object: content.mappedObject(memory))
+      request.offset = (segment.fileOffset &+ shared.lowerBound &- segment.address) >> Page.shift
+      _ = try space.map(request)
+    }
+    guard shared.upperBound < segment.endPage else { return }
     _ = try space.map(
       MapRequest(
-        address: start, byteCount: segment.endPage - start, placement: .exclusive,
+        address: shared.upperBound, byteCount: segment.endPage - shared.upperBound, placement: .exclusive,
         protection: segment.protection.union(.write), maximum: .all, sharing: .private, object: nil))
   }
 
+  /// The pages of a segment, from one on, that show the file: all that it fills, and the last one, unless zeros are to follow
+  /// there, as FreeBSD's.
+  private func pagesOfFile(_ segment: ProgramSegment, from start: UInt64) -> Range<UInt64> {
+    let fileEnd = (segment.address + segment.fileByteCount) & ~Page.offsetMask
+    let end = segment.fileByteCount == segment.memoryByteCount ? segment.endPage : fileEnd
+    guard content != nil, start < end, (segment.address ^ segment.fileOffset) & Page.offsetMask == 0 else {
+      return start..<start
+    }
+    return start..<end
+  }
+
   private func finish(_ segment: ProgramSegment, _ space: AddressSpace) throws(Errno) {
-    let start = max(segment.firstPage, previousEndPage)
     if segment.firstPage < previousEndPage {
-      let shared = previousProtection.union(segment.protection)
-      try protect(segment.firstPage, previousEndPage, shared, space)
+      try protect(
+        segment.firstPage, previousEndPage, previousProtection.union(segment.protection), space)
     }
-    if start < segment.endPage {
-      if !segment.protection.contains(.write) { try protect(start, segment.endPage, segment.protection, space) }
-      previousEndPage = segment.endPage
+    if shared.upperBound < segment.endPage, !segment.protection.contains(.write) {
+      try protect(shared.upperBound, segment.endPage, segment.protection, space)
     }
+    previousEndPage = max(previousEndPage, segment.endPage)
     previousProtection = segment.protection
     headerIndex += 1
     segmentProgress = 0
@@ -139,7 +178,7 @@ extension Execution {
   /// Writes the auxiliary vector, the page sizes, the canary, the path and ps_strings, one per step.
   func remainderStep() throws(Errno) -> Progress {
     let (space, layout, stack) = target
-    if chunkByteCount == 0 { chunkByteCount = prepareRemainder(layout, stack) }
+    if chunkByteCount == 0 { chunkByteCount = prepareRemainder(layout, stack, in: &chunk) }
     let addresses: [5 of UInt64] = [
       stack.auxiliaryVector, stack.pageSizes, stack.canary, stack.executablePath, stack.processStrings,
     ]
@@ -157,32 +196,40 @@ extension Execution {
     return .again
   }
 
-  private func prepareRemainder(_ layout: ProgramLayout, _ stack: InitialStack) -> Int {
-    if pointerIndex == 0 { cursor = 0 }
+  /// Puts a part of the remainder into the chunk. Returns its length in bytes.
+  private func prepareRemainder(
+    _ layout: ProgramLayout, _ stack: InitialStack, in chunk: inout [512 of UInt8]
+  ) -> Int {
+    var span = chunk.mutableSpan
+    if pointerIndex == 3 {
+      let path = path.span
+      let count = min(512, pathByteCount - cursor)
+      for index in 0..<count { span[index] = path[cursor + index] }
+      return count
+    }
+    var bytes = MutableRawSpan(_elements: &span)
     switch pointerIndex {
     case 0:
+      cursor = 0
       let vector = AuxiliaryVector(
         layout, stack, stackLimit: stackLimit, refusesOvercommit: memory.accounting.refusesOvercommit)
-      for index in 0..<vector.count { put(vector.words[index], at: index) }
+      let words = vector.words.span
+      for index in 0..<vector.count { bytes.store(words[index], at: 8 * index) }
       return 8 * vector.count
     case 1:
-      put(Page.byteCount, at: 0)
-      put(VMObject.largeByteCount, at: 1)
-      put(0, at: 2)
+      bytes.store(Page.byteCount, at: 0)
+      bytes.store(VMObject.largeByteCount, at: 8)
+      bytes.store(UInt64(0), at: 16)
       return Int(InitialStack.pageSizesByteCount)
     case 2:
       // Secret: other users must not be able to tell what stands between a program's buffers and its return addresses.
-      for index in 0..<8 { put(memory.services.randomWord(), at: index) }
+      for index in 0..<8 { bytes.store(memory.services.randomWord(), at: 8 * index) }
       return InterfaceLimits.canaryByteCount
-    case 3:
-      let count = min(512, pathByteCount - cursor)
-      for index in 0..<count { chunk[index] = path[cursor + index] }
-      return count
     default:
-      put(stack.argumentPointers, at: 0)
-      put(UInt64(stack.argumentCount), at: 1)
-      put(stack.environmentPointers, at: 2)
-      put(UInt64(stack.environmentCount), at: 3)
+      bytes.store(stack.argumentPointers, at: 0)
+      bytes.store(UInt64(stack.argumentCount), at: 8)
+      bytes.store(stack.environmentPointers, at: 16)
+      bytes.store(UInt64(stack.environmentCount), at: 24)
       return ABI.UserSpace.processStringsByteCount
     }
   }

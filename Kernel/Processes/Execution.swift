@@ -46,6 +46,10 @@ public final class Execution {
   var headerIndex = 0
   var segmentProgress: UInt64 = 0
   var isSegmentMapped = false
+  /// What the file is mapped from, if it can be.
+  private(set) var content: FileContent?
+  /// The pages of the segment that show the file.
+  var shared: Range<UInt64> = 0..<0
   var previousEndPage: UInt64 = 0
   var previousProtection: Protection = []
   var cursor = 0
@@ -98,10 +102,11 @@ public final class Execution {
   /// Ends the staging of arguments that the kernel made.
   public func endStaging() { phase = .file }
 
-  /// Checks the file and makes the empty address space. Throws ENOEXEC, ENOMEM, and E2BIG when the arguments do not fit the
-  /// stack.
-  public func load(_ image: ExecutableImage) throws(Errno) {
+  /// Checks the file, which is shared, not copied, if its content is given, and makes the empty address space. Throws ENOEXEC,
+  /// ENOMEM, and E2BIG when the arguments do not fit the stack.
+  public func load(_ image: ExecutableImage, _ content: FileContent? = nil) throws(Errno) {
     precondition(phase == .file)
+    self.content = content
     let stackBase = InitialStack.top - ABI.UserSpace.maximumStackByteCount
     let layout = try ProgramLayout(image, memory.physical, limit: stackBase)
     let stack = InitialStack(staging, pathByteCount: pathByteCount)

@@ -30,7 +30,7 @@ extension ProcessSystem {
     process.imageStart = layout.image.start
     space.program = layout.extent
     process.title = execution.staging.title
-    setName(process, execution.path, execution.pathByteCount - 1)
+    setName(process, execution)
     if processor.floatingPointOwner == thread.slot { processor.floatingPointOwner = .none }
     reset(&thread.context, layout, stack)
   }
@@ -44,9 +44,12 @@ extension ProcessSystem {
     context.returnPath = 1
   }
 
-  private func setName(_ process: Process, _ path: [1024 of UInt8], _ byteCount: Int) {
-    var start = 0
-    for index in 0..<byteCount where path[index] == UInt8(ascii: "/") { start = index + 1 }
+  /// The process is called after the last component of the path.
+  private func setName(_ process: Process, _ execution: Execution) {
+    let path = execution.path.span
+    let byteCount = execution.pathByteCount - 1
+    var start = byteCount
+    while start > 0 && path[start - 1] != UInt8(ascii: "/") { start -= 1 }
     let count = min(byteCount - start, ProcessLimits.nameByteCount - 1)
     for index in 0..<count { process.name[index] = path[start + index] }
     process.nameByteCount = count

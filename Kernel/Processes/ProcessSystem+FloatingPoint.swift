@@ -5,8 +5,13 @@ import Primitives
 
 extension ProcessSystem {
   /// Makes the floating point registers those of `thread`.
+  @inline(__always)
   public func takeFloatingPoint(for thread: Thread) {
-    guard processor.floatingPointOwner != thread.slot else { return }
+    if processor.floatingPointOwner != thread.slot { exchangeFloatingPoint(for: thread) }
+  }
+
+  @inline(never)
+  private func exchangeFloatingPoint(for thread: Thread) {
     let context = thread.record.address.raw
     // (Who ends is not the owner any more.)
     if processor.floatingPointOwner != .none {

@@ -14,6 +14,7 @@ import Primitives
 
 extension ProcessSystem {
   /// Gives the processor to the thread that goes first; whether there is one.
+  @inline(__always)
   public func takeTurn() -> Bool {
     guard let slot = scheduler.dequeue(), let thread = threads[slot] else { return false }
     guard let process = self[thread.process] else { preconditionFailure("thread without a process") }
@@ -44,6 +45,7 @@ extension ProcessSystem {
   /// What was done since the last charge is nobody's.
   public func forgiveWork() { processor.chargedNanoseconds = services.nanoseconds }
 
+  @inline(__always)
   private func charge(_ now: UInt64) {
     scheduler.now = now
     if now >= load.dueNanoseconds { load.add(processor.isIdle ? 0 : runnableCount, until: now) }
@@ -75,6 +77,7 @@ extension ProcessSystem {
   }
 
   /// The current thread goes on in ring 3. Returns when to look at the clock again at the latest, in nanoseconds since boot.
+  @inline(__always)
   public func endKernelWork() -> UInt64 {
     processor.isChargedAsSystem = false
     let look = processor.thread.borrow { scheduler.nextLook($0.slot) }

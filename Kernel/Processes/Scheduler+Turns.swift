@@ -64,9 +64,15 @@ extension Scheduler {
   func beginRound() { round &+= 1 }
 
   /// Takes some of what a parent has left that waits, for a child that has no turn of its own in this round.
+  @inline(__always)
   private func draw(_ slot: ThreadSlot) {
+    if turns[slot.index].left <= 0 && !turns[slot.index].isOwn { drawFromParent(slot) }
+  }
+
+  @inline(never)
+  private func drawFromParent(_ slot: ThreadSlot) {
     let turn = turns[slot.index]
-    guard turn.left <= 0, !turn.isOwn, turn.round == round, turn.parent != .none else { return }
+    guard turn.round == round, turn.parent != .none else { return }
     let parent = turns[turn.parent.index]
     guard parent.number == turn.parentNumber, parent.waitsForChildren, nodes[turn.parent.index].place == .parked else {
       return
@@ -169,6 +175,7 @@ extension Scheduler {
   // MARK: Running
 
   /// Takes the thread that goes first out of its queue: it runs.
+  @inline(__always)
   public func dequeue() -> ThreadSlot? {
     guard readyCount != 0 else { return nil }
     if realTimeLevels != 0 || !hasSharing { return dequeueOutside() }
@@ -186,6 +193,7 @@ extension Scheduler {
   func use(nanoseconds: UInt64) { runningNanoseconds &+= nanoseconds }
 
   /// Takes what the running thread was charged for off its turn.
+  @inline(__always)
   func settle(_ slot: ThreadSlot) {
     guard runningNanoseconds != 0 else { return }
     turns[slot.index].use(runningNanoseconds)
@@ -235,6 +243,7 @@ extension Scheduler {
   }
 
   /// When to look again at who goes first, at the latest, while a thread runs that was charged for its time up to now.
+  @inline(__always)
   func nextLook(_ slot: ThreadSlot) -> UInt64 {
     settle(slot)
     let left = turns[slot.index].left + allowance(standing(of: slot))

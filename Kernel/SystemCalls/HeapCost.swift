@@ -82,6 +82,6 @@ enum HeapCost {
   static var mapping: HeapAmount { vmObject + object(96) }
   /// execve(2): the state of the execution with what it stages, then the new address space, and the identity that is saved.
   static var execution: HeapAmount {
-    object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace + credentials
+    object(HeapLimits.largestObjectByteCount) + argumentStaging + addressSpace + credentials + vmObject
   }
 }

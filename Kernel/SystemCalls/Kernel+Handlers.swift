@@ -56,8 +56,8 @@ extension Kernel {
     if case .process(.userSleep) = thread.continuation, !processes.isAsleep(thread) { return }
     var isSuspended = false
     if case .process(.suspend) = thread.continuation {
-      // When another thread took the signal it sleeps on, until a handler of its own runs.
-      guard processes.hasDueHandler(thread, process) else { return }
+      // When another thread took the signal, or its action, it sleeps on, until a handler of its own runs.
+      guard processes.hasDueHandler(thread, process) else { return processes.forgetHarmless(thread, process) }
       isSuspended = true
     }
     let interruption = thread.continuation.interruption

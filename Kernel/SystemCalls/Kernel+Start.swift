@@ -40,8 +40,10 @@ extension Kernel {
     }
     guard let module = module(path) else { throw .enoent }
     let execution = try stageArguments(module)
-    try execution.load(
-      ExecutableImage(start: modules[module].start, byteCount: modules[module].byteCount))
+    let (start, byteCount) = (modules[module].start, modules[module].byteCount)
+    // (An empty file may share the place.)
+    let content = files.program(at: start).flatMap { $0.byteCount == byteCount ? $0 : nil }
+    try execution.load(ExecutableImage(start: start, byteCount: byteCount), content)
     var done = false
     while !done {
       switch try execution.step(nil) {

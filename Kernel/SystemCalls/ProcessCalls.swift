@@ -204,7 +204,8 @@ extension SystemCall {
   private func continueExecution(_ execution: Execution) throws(Errno) -> Answer {
     for _ in 0..<ProcessLimits.executionStepsPerTurn {
       if execution.needsFile {
-        try execution.load(try executable(execution))
+        let content = try executable(execution)
+        try execution.load(ExecutableImage(start: content.start, byteCount: content.byteCount), content)
         continue
       }
       let progress = try execution.step(process.addressSpace)
@@ -227,9 +228,8 @@ extension SystemCall {
     return goOnLater(.process(.execute(execution)))
   }
 
-  private func executable(_ execution: Execution) throws(Errno) -> ExecutableImage {
-    let content = try kernel.files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
-    return ExecutableImage(start: content.start, byteCount: content.byteCount)
+  private func executable(_ execution: Execution) throws(Errno) -> FileContent {
+    try kernel.files.program(path: execution.path.span.extracting(0..<execution.pathByteCount - 1))
   }
 
   // MARK: wait4

@@ -90,13 +90,19 @@ private final class SilentWaker: Waker {}
     #expect(reason != nil)
   }
 
-  @Test func `an action that is not forgotten after it was for once is noticed`() {
-    let reason = objection(from: 130) { machine, _ in
-      machine.kernel.inspectedProcesses.inspectProcesses { process in
-        if let actions = process.actions { actions.record.resetsHandler = SignalSet() }
-      }
+  @Test func `an action that is not forgotten after it was for once is noticed`() throws {
+    let machine = try KernelMachine(HardwareConfiguration())
+    let runner = ScriptRunner(machine)
+    try runner.perform(ScriptStep(0, ForkCall(child: 1)))
+    try runner.perform(
+      ScriptStep(1, SignalActionCall(signal: 30, handler: 42, flags: 4, mask: [], wantsOld: false)))
+    machine.kernel.inspectedProcesses.inspectProcesses { process in
+      if let actions = process.actions { actions.record.resetsHandler = SignalSet() }
     }
-    #expect(reason != nil)
+    let kill = ScriptStep(0, KillCall(target: .process(1), signal: 30))
+    try runner.perform(kill)
+    // The second one ends the process.
+    #expect(throws: ScriptFailure.self) { try runner.perform(kill) }
   }
 
   @Test func `a poller that nobody wakes is noticed`() throws {

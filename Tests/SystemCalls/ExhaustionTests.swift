@@ -17,7 +17,18 @@ import Testing
     let first = kernel.context
     kernel.call(.schedYield)
     kernel.call(.mmap, area, pages * 4096, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
-    for page in 0..<pages where kernel.context != first { kernel.store([1], at: area + page * 4096) }
+    var page: UInt64 = 0
+    while page < pages {
+      if kernel.context == first {
+        // What has been written out is its, when process 1 has used up its turn.
+        kernel.call(.schedYield)
+        kernel.hardware.clock.advance(by: ProcessLimits.turnNanoseconds)
+        kernel.call(.schedYield)
+        if kernel.context == first { break }
+      }
+      kernel.store([1], at: area + page * 4096)
+      page += 1
+    }
     #expect(kernel.context == first)
     #expect(kernel.kernel.inspectedProcesses.scheduler.frameWaiterCount == 1)
   }

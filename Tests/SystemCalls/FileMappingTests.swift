@@ -196,4 +196,30 @@ import Testing
     }
     #expect(found)
   }
+
+  @Test func `who executes a file shares the pages of its text`() throws {
+    let kernel = try makeKernel()
+    let system = kernel.hardware.system
+    // The text is the first page of the file.
+    #expect(kernel.load(0x40_0000, 4096) == Array(TestProgram.image[..<4096]))
+    let child = kernel.fork()
+    let (_, status) = kernel.wait(child) {
+      kernel.execute()
+      // Tables come first, with another page of the file.
+      let mapped = kernel.call(.mmap, 0, 8192, .readOnly, shared, open(kernel, "/bin/prog"), 0)?.value ?? 0
+      _ = kernel.load(mapped + 4096, 1)
+      _ = kernel.load(TestProgram.entry, 1)
+      let free = system.freeFrameCount
+      #expect(kernel.load(0x40_0000, 16) == Array(TestProgram.image[..<16]))
+      #expect(kernel.load(mapped, 4096) == kernel.load(0x40_0000, 4096))
+      #expect(free == system.freeFrameCount)
+      // It may be changed, for who changes it alone.
+      #expect(kernel.call(.mprotect, 0x40_0000, 4096, .readWrite)?.failed == false)
+      kernel.storeWord(0, at: 0x40_0000)
+      #expect(kernel.load(mapped, 4096) == Array(TestProgram.image[..<4096]))
+      kernel.exit()
+    }
+    #expect(status == .exited(0))
+    #expect(kernel.load(0x40_0000, 4096) == Array(TestProgram.image[..<4096]))
+  }
 }

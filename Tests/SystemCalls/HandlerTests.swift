@@ -213,6 +213,27 @@ private func handle(
     #expect(kernel.loadWord(frame + 16) == 1 << (user1 - 1))
   }
 
+  @Test func `sigsuspend forgets a signal of its own whose action another thread took`() throws {
+    let kernel = try TestKernel()
+    let urgent = UInt64(Signal.sigurg.rawValue)
+    handle(kernel, urgent, flags: .resetHandler)
+    let taker = try #require(kernel.current)
+    kernel.setRegister(Place.rsp, TestKernel.data + 0x8000)
+    let sleeper = try kernel.newThread()
+    let nothing = data + 0xc10
+    kernel.storeWord(0, at: nothing)
+    kernel.storeWord(0, at: nothing + 8)
+    kernel.sleep(sleeper, .sigsuspend, nothing)
+    kernel.run(taker)
+    kernel.call(.thrKill, UInt64(sleeper.identifier), urgent)
+    #expect(kernel.context == taker.record.address && !sleeper.signals.queue.pending.isEmpty)
+    kernel.call(.thrKill, UInt64(taker.identifier), urgent)
+    #expect(kernel.register(Place.rip) == UserSpace.signalTrampoline)
+    #expect(!kernel.run(sleeper), "it came back")
+    #expect(sleeper.signals.queue.pending.isEmpty && sleeper.signals.hasSuspendedMask)
+    kernel.expectSound()
+  }
+
   @Test func `a stack that cannot be written ends the process with SIGILL`() throws {
     let kernel = try TestKernel()
     let child = kernel.fork()

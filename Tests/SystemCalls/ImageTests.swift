@@ -67,9 +67,9 @@ import Testing
     #expect(may(kernel, 0x60_0000) == (true, true, false))
     #expect(kernel.load(0x40_17FF, 2) == [1, 1])
     #expect(kernel.load(0x40_21FF, 1) == [2])
-    // Behind the constants' end there is nothing of the file, and behind the data's file part there are zeros.
-    #expect(kernel.load(0x40_2200, 1) == [0] && kernel.load(0x40_2400, 1) == [2])
-    #expect(kernel.load(0x40_24FF, 2) == [2, 0])
+    // Behind the constants' end is what the file has there, and behind the data's file part there are zeros.
+    #expect(kernel.load(0x40_2200, 1) == [2] && kernel.load(0x40_2400, 1) == [2])
+    #expect(kernel.load(0x40_24FF, 2) == [2, 0] && kernel.load(0x40_2FFF, 2) == [0, 0])
     // The data segment that `break` moves is the last one.
     #expect(kernel.call(.break, 0)?.value == 0x61_0000)
     #expect(kernel.call(.break, 0x61_0001)?.value == 0x61_1000)

@@ -116,6 +116,15 @@ extension ProcessSystem {
     return true
   }
 
+  /// Forgets what is due to a thread that has looked at its signals, and would do nothing.
+  public func forgetHarmless(_ thread: Thread, _ process: Process) {
+    let harmless = process.ignoredSignals.union(.ignoredByDefault).subtracting(process.caughtSignals)
+    let due = dueSignals(thread, process).intersection(harmless)
+    if due.isEmpty { return }
+    discard(due, process, thread)
+    discard(due, process, nil)
+  }
+
   /// Whether a signal is due that ends or stops the process before a thread may sleep.
   func mustActFirst(_ thread: Thread, _ process: Process) -> Bool { signalBeforeCall(thread, process) != nil }
 

@@ -254,6 +254,7 @@ extension ModelProcess {
     let isAbsent = view.object.map { $0.pages[view.objectPage] == nil } ?? false
     if view.isShared {
       if isAbsent { view.object?.perhapsAllocated.insert(view.objectPage) }
+      if view.protection & 2 != 0 { view.object?.perhapsModified.insert(view.objectPage) }
     } else if view.protection & 2 != 0 {
       memory[page]?.copy = view.copy ?? view.object?.page(view.objectPage) ?? ModelObject.zeroPage
     } else if isAbsent && view.copy == nil {

@@ -243,7 +243,7 @@ struct ResidenceCall: SimulatedCall {
   private static func isPossible(_ byte: UInt8, _ view: ModelView, mayBePrepared: Bool) -> Bool {
     let told = PageResidence(rawValue: byte)
     if told.isEmpty { return true }
-    let isStored = view.copy != nil || view.isShared && view.object?.pages[view.objectPage] != nil
+    let isStored = view.copy != nil || view.isShared && view.object?.isPerhapsModified(view.objectPage) == true
     let isReachable = view.protection != 0 && !view.isGuard && !(view.copy == nil && view.isBeyondEnd)
     return told.contains(.inCore) && isReachable && told.isDisjoint(with: .superMask)
       && told.contains(.referenced) == told.contains(.referencedByOther)

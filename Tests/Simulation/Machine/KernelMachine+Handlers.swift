@@ -76,7 +76,12 @@ extension KernelMachine {
     let stackPointer = register(.rsp)
     // Another handler may find its frame where that was from which the thread returns.
     let returning = pendingCalls[actor]?.frame
-    guard register(.rip) == UserSpace.signalTrampoline, stackPointer != stackPointers[actor] || returning != nil,
+    // It may be another handler that it returns to, which was about to begin.
+    let hasReturned = returning.map {
+      littleEndian($0, Self.place(.rip)) == register(.rip) && littleEndian($0, Self.place(.rsp)) == stackPointer
+    }
+    guard hasReturned != true, register(.rip) == UserSpace.signalTrampoline,
+      stackPointer != stackPointers[actor] || returning != nil,
       !unreadFrames.contains(where: { arrivals[$0].actor == actor && arrivals[$0].stackPointer == stackPointer })
     else {
       if isSettling { arrivals.append(Arrival(actor: actor)) }
@@ -86,7 +91,7 @@ extension KernelMachine {
         callsToMakeAgain.insert(actor)
         return
       }
-      if register(.rip) != UserSpace.signalTrampoline { stackPointers[actor] = stackPointer }
+      if register(.rip) != UserSpace.signalTrampoline || hasReturned == true { stackPointers[actor] = stackPointer }
       return try capture(actor) { self.register($0) }
     }
     arrivals.append(

@@ -40,8 +40,8 @@ extension KernelMachine {
   /// Waits for the call that a thread is blocked in.
   public func finishBlocked(_ actor: Int) throws(Difference) -> Observation {
     outputs = []
-    let observation = try awaitReturn(actor)
     guard let operation = blockedOperations[actor] else { throw Difference("\(actor) is not blocked") }
+    let observation = try awaitReturn(actor)
     if observation == .blocked { return .blocked }
     blockedOperations[actor] = nil
     if observation == .handled {

@@ -19,6 +19,11 @@ final class ModelObject {
   var pages: [Int: ModelPage] = [:]
   /// Absent pages that the kernel may or may not have allocated.
   var perhapsAllocated: Set<Int> = []
+  /// Pages that count as stored to because they were locked where they can be.
+  var perhapsModified: Set<Int> = []
+  /// Whether the kernel may say of a page that it was stored to.
+  func isPerhapsModified(_ page: Int) -> Bool { pages[page] != nil || perhapsModified.contains(page) }
+
   /// The creator's real user, whose swap is reserved for the object.
   var creator: UInt32 = 0
   var owner: UInt32 = 0

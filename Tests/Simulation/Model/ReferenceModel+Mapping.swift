@@ -93,7 +93,7 @@ extension ReferenceModel {
   }
 
   /// What all mappings of a file of /bin show.
-  private func programObject(_ content: [UInt8]) -> ModelObject {
+  func programObject(_ content: [UInt8]) -> ModelObject {
     if let object = programObjects[content] { return object }
     let object = ModelObject()
     object.size = Int64(content.count)

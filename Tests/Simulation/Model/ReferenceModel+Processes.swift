@@ -61,8 +61,8 @@ extension ReferenceModel {
     // The new program's memory is there before the old one's is gone.
     let user = process.credentials.realUser
     let stackByteCount = ModelProcess.initialStackByteCount
-    if isRefused(stackByteCount / 4096 + Program.pageCount, for: user, by: process) { return .error(.enomem) }
-    process.memory = Program.initialMemory(of: user)
+    if isRefused(stackByteCount / 4096 + Program.dataPageCount, for: user, by: process) { return .error(.enomem) }
+    process.memory = Program.initialMemory(of: user, showing: programObject(Program.image))
     process.descriptors = process.descriptors.filter { !$0.value.closesOnExec }
     process.stackByteCount = stackByteCount
     process.stackUser = user

@@ -35,7 +35,7 @@ extension OperationGenerator {
 
   /// Pages that the process' child, or the program when it is executed anew, needs.
   private func large(_ model: ReferenceModel, _ process: ModelProcess) -> (fork: Int, execute: Int) {
-    (Int(model.reservation(of: process)), Int(ModelProcess.initialStackByteCount / 4096) + Int(Program.pageCount))
+    (Int(model.reservation(of: process)), Int(ModelProcess.initialStackByteCount / 4096) + Int(Program.dataPageCount))
   }
 
   /// What may be needed next.

@@ -11,8 +11,6 @@ public enum Program {
   public static let data: UInt64 = 0x60_0000
   /// Pages of the data segment; only the first has content in the file.
   public static let dataPageCount: UInt64 = 8
-  /// Pages of text and data.
-  static let pageCount = 1 + dataPageCount
   /// Where the driver puts a path.
   public static let path = data
   /// Where the driver puts structures that the kernel reads.
@@ -91,17 +89,22 @@ public enum Program {
   public static let notes: [UInt8] = (0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 13 &+ 5) }
 
   /// The memory of a process as the loader leaves it, in the terms of the model; the stack is left out. Swap is reserved for
-  /// all of it: the text is a copy, which was written once.
-  static func initialMemory(of user: UInt32) -> [UInt64: ModelView] {
+  /// what can be stored to. Without a file all of it is anonymous.
+  static func initialMemory(of user: UInt32, showing file: ModelObject?) -> [UInt64: ModelView] {
     var memory: [UInt64: ModelView] = [:]
     var page = ModelView(protection: 5, maximum: 7, isShared: false)
-    page.chargedUser = user
-    page.copy = (0..<2048).flatMap { _ in [0x0F, 0x05] as [UInt8] }
+    page.object = file
+    page.objectPage = 1
     memory[text / 4096] = page
     for index in 0..<dataPageCount {
       var view = ModelView(protection: 3, maximum: 7, isShared: false)
-      view.copy = index == 0 ? dataPage : nil
       view.chargedUser = user
+      if index == 0, let file {
+        view.object = file
+        view.objectPage = 2
+      } else if index == 0 {
+        view.copy = dataPage
+      }
       memory[data / 4096 + index] = view
     }
     return memory

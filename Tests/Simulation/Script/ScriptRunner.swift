@@ -58,9 +58,10 @@ public final class ScriptRunner {
   public init(_ system: any SimulatedSystem, identifier: Int32 = 1) {
     self.system = system
     let first = ModelProcess(number: 0, identifier: identifier, parent: 0)
-    first.memory = Program.initialMemory(of: 0)
-    if !system.facts.isWhole { first.memory[Program.text / 4096] = nil }
     model = ReferenceModel(first: first, facts: system.facts)
+    let isWhole = system.facts.isWhole
+    first.memory = Program.initialMemory(of: 0, showing: isWhole ? model.programObject(Program.image) : nil)
+    if !isWhole { first.memory[Program.text / 4096] = nil }
   }
 
   /// Set after a failure that leaves a transfer half done, and when somebody was killed because memory had run out: nothing can
