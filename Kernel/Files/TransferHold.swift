@@ -16,7 +16,7 @@ public import Primitives
 /// A place in the line for an offset, in that for a range, or both.
 public final class TransferHold: Nameable {
   /// The file that the hold keeps alive.
-  let file: OpenFile
+  public let file: OpenFile
   /// Names the holder among wait channels.
   let number: UInt32
   private var object: SharedMemoryObject?

@@ -224,6 +224,7 @@ extension SystemCall {
   @inline(__always)
   fileprivate func seek() throws(Errno) -> Answer {
     let (offset, origin) = (arguments.second.long, SeekOrigin(rawValue: arguments.third.integer))
+    if thread.place != nil { return try seekInTurn(offset, origin) }
     let atOnce = try fileReference(arguments.first.descriptor, needing: .seek).tryBorrow { file throws(Errno) in
       try file.seekAtOnce(offset, origin)
     }
@@ -234,8 +235,9 @@ extension SystemCall {
   /// A seek that has to wait until a read or write lets go of the offset.
   private func seekInTurn(_ offset: Int64, _ origin: SeekOrigin) throws(Errno) -> Answer {
     guard hasReserve() else { return .restart }
+    let file = try fileInLine(arguments.first.descriptor, needing: .seek)
     var place = thread.place.take()
-    switch try file(arguments.first.descriptor, needing: .seek).seek(offset, origin, &place) {
+    switch try file.seek(offset, origin, &place) {
     case .offset(let offset): return .value(UInt64(bitPattern: offset))
     case .wait(let awaited): return stand(in: place, on: awaited)
     }

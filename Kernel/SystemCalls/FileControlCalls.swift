@@ -87,8 +87,9 @@ extension SystemCall {
       return try readAhead(file(number, needing: []), command, arguments.third.long)
     case .addSeals:
       guard hasReserve() else { return .restart }
+      let file = try fileInLine(number, needing: [])
       var place = thread.place.take()
-      if case .wait(let awaited) = try file(number, needing: []).addSeals(Seals(rawValue: argument), &place) {
+      if case .wait(let awaited) = try file.addSeals(Seals(rawValue: argument), &place) {
         return stand(in: place, on: awaited)
       }
       return .value(0)

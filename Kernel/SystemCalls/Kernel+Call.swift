@@ -275,6 +275,8 @@ extension Kernel {
     case .whole:
       thread.takeArgumentsFromRegisters()
       _ = begin(self.entry(thread.context.rax), thread, process)
+      // A call that is over stands in no line, however it ended.
+      if thread.continuation.isNone { thread.place = nil }
     case .stackArgument(let progress): _ = performIndirect(thread, process, progress: progress)
     case .copyIn(let progress): _ = copyIn(entry, thread, process, progress: progress)
     case .delivery: _ = deliver(thread, process)

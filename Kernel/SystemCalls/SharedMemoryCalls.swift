@@ -153,7 +153,7 @@ extension SystemCall {
       let (offset, length) = (arguments.second.long, arguments.third.long)
       guard offset >= 0, length > 0 else { throw .einval }
       guard offset <= Int64.max - length else { throw .efbig }
-      let file = try file(arguments.first.descriptor, needing: .positionedWrite)
+      let file = try fileInLine(arguments.first.descriptor, needing: .positionedWrite)
       guard hasReserve() else { return .restart }
       var place = thread.place.take()
       switch try file.allocate(to: offset + length, &place) {

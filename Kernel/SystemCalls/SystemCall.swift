@@ -323,6 +323,12 @@ extension SystemCall {
     return wait(on: awaited, then: .phase(.whole))
   }
 
+  /// The file of a descriptor; where the call waited already, that which it had then, whatever the descriptor is now.
+  func fileInLine(_ descriptor: Descriptor, needing right: CapabilityRights) throws(Errno) -> OpenFile {
+    if let place = thread.place { return place.file }
+    return try file(descriptor, needing: right)
+  }
+
   /// Stores the value now, because what follows may give the processor away.
   func leave(with value: UInt64) -> Answer {
     kernel.succeed(&thread.context, value)

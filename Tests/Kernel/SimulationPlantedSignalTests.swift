@@ -95,14 +95,17 @@ private final class SilentWaker: Waker {}
     let runner = ScriptRunner(machine)
     try runner.perform(ScriptStep(0, ForkCall(child: 1)))
     try runner.perform(
-      ScriptStep(1, SignalActionCall(signal: 30, handler: 42, flags: 4, mask: [], wantsOld: false)))
-    machine.kernel.inspectedProcesses.inspectProcesses { process in
-      if let actions = process.actions { actions.record.resetsHandler = SignalSet() }
+      ScriptStep(1, SignalActionCall(signal: 30, handler: 42, flags: 0x14, mask: [], wantsOld: false)))
+    runner.meddler = { machine, _ in
+      machine.kernel.inspectedProcesses.inspectProcesses { process in
+        if let actions = process.actions { actions.record.resetsHandler = SignalSet() }
+      }
     }
-    let kill = ScriptStep(0, KillCall(target: .process(1), signal: 30))
-    try runner.perform(kill)
-    // The second one ends the process.
-    #expect(throws: ScriptFailure.self) { try runner.perform(kill) }
+    try runner.perform(ScriptStep(0, KillCall(target: .process(1), signal: 30)))
+    #expect(throws: ScriptFailure.self) {
+      try runner.perform(
+        ScriptStep(1, SignalActionCall(signal: 30, handler: nil, flags: 0, mask: [], wantsOld: true)))
+    }
   }
 
   @Test func `a poller that nobody wakes is noticed`() throws {

@@ -129,6 +129,32 @@ import Testing
     #expect(kernel.call(.lseek, 3, 0, 1) == CallResult(value: byteCount + 5, failed: false))
   }
 
+  /// The descriptor of a seek that waits may go: it has its file, and keeps neither that nor its place.
+  @Test func `a seek that waits for its turn is done, whatever becomes of its descriptor`() throws {
+    let kernel = try TestKernel()
+    let byteCount = UInt64(16 * FileLimits.pagesPerTransferStep) * 4096
+    kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
+    kernel.call(.ftruncate, 3, byteCount)
+    kernel.call(.mmap, area, byteCount, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
+    let seeker = try #require(kernel.current)
+    let writer = try kernel.newThread()
+    let closer = try kernel.newThread()
+    let openFiles = kernel.kernel.inspectedFiles.counts.openFiles
+    kernel.run(writer)
+    kernel.call(.write, 3, area, byteCount)
+    kernel.run(seeker)
+    kernel.call(.lseek, 3, 5, 1)
+    #expect(seeker.place != nil)
+    kernel.run(closer)
+    kernel.call(.close, 3)
+    #expect(kernel.result == CallResult(value: 0, failed: false))
+    #expect(seeker.place != nil, "nobody waits any more")
+    kernel.run(seeker)
+    #expect(kernel.result == CallResult(value: byteCount + 5, failed: false))
+    #expect(seeker.place == nil && kernel.kernel.inspectedFiles.counts.openFiles == openFiles - 1)
+    kernel.expectSound()
+  }
+
   @Test func `an open that empties an object waits while it is written to`() throws {
     let kernel = try TestKernel()
     let byteCount = UInt64(2 * FileLimits.pagesPerTransferStep) * 4096
