@@ -19,9 +19,12 @@ extension SystemCall {
 
   /// The piece of a message that has one and nothing to do with names, if it is of 1 to `ShortTransfer.mostBytes` bytes.
   @inline(__always)
-  private func shortPiece(of header: MessageHeader, _ space: AddressSpace, writes: Bool) -> ShortTransfer? {
+  private func shortPiece(
+    of header: MessageHeader, at headerPlace: PhysicalAddress, _ space: AddressSpace, writes: Bool
+  ) -> ShortTransfer? {
     guard header.pieceCount == 1, header.name == 0,
-      let place = space.translate(VirtualAddress(header.pieces), byteCount: 16, .read)
+      let place = space.translate(
+        VirtualAddress(header.pieces), byteCount: 16, .read, beside: arguments.second.address, at: headerPlace)
     else { return nil }
     let (address, byteCount) = kernel.memory.physical.loadPair(at: place)
     guard byteCount &- 1 < ShortTransfer.mostBytes else { return nil }
@@ -41,10 +44,10 @@ extension SystemCall {
         return nil
       }
       let header = kernel.memory.physical.load(bytesOf: MessageHeader.self, at: place)
-      guard let short = shortPiece(of: header, space, writes: true) else { return nil }
+      guard let short = shortPiece(of: header, at: place, space, writes: true) else { return nil }
       let flags = MessageFlags(rawValue: arguments.third.word)
       if header.control == 0 { return file.borrow { $0.moveAtOnce(short, flags, space) } }
-      guard let control = stageControl(header, space) else { return nil }
+      guard let control = stageControl(header, at: place, space) else { return nil }
       return try lendTable { table throws(Errno) in
         try file.tryBorrow { file throws(Errno) in try file.sendAtOnce(short, with: control, flags, table, space) }
       }
@@ -53,10 +56,13 @@ extension SystemCall {
 
   /// Copies the control messages of a message into the buffer, if they are few and can be reached.
   @inline(__always)
-  private func stageControl(_ header: MessageHeader, _ space: AddressSpace) -> StagedControl? {
+  private func stageControl(
+    _ header: MessageHeader, at headerPlace: PhysicalAddress, _ space: AddressSpace
+  ) -> StagedControl? {
     let byteCount = Int(header.controlByteCount)
     guard byteCount >= ControlMessageHeader.byteCount, byteCount <= SocketControl.smallByteCount,
-      let place = space.translate(VirtualAddress(header.control), byteCount: byteCount, .read)
+      let place = space.translate(
+        VirtualAddress(header.control), byteCount: byteCount, .read, beside: arguments.second.address, at: headerPlace)
     else { return nil }
     let physical = kernel.memory.physical
     let staged = thread.bufferAddress
@@ -80,8 +86,9 @@ extension SystemCall {
         return nil
       }
       let header = kernel.memory.physical.load(bytesOf: MessageHeader.self, at: place)
-      guard let short = shortPiece(of: header, space, writes: false) else { return nil }
-      return file.borrow { receiveAtOnce(short, header, flags, at: place, from: $0, hasTurn: false, space) }
+      guard let short = shortPiece(of: header, at: place, space, writes: false) else { return nil }
+      let address = arguments.second.address
+      return file.borrow { receiveAtOnce(short, header, flags, address, at: place, from: $0, hasTurn: false, space) }
     }
   }
 
@@ -93,16 +100,16 @@ extension SystemCall {
     return spaceReference.borrow { space in
       guard let place = space.translate(address, byteCount: MessageHeader.byteCount, .write) else { return nil }
       let header = thread.frame.value.message.header
-      return receiveAtOnce(short, header, transfer.messageFlags, at: place, from: file, hasTurn: true, space)
+      return receiveAtOnce(short, header, transfer.messageFlags, address, at: place, from: file, hasTurn: true, space)
     }
   }
 
   /// Receives a record that is there, whose descriptors, if it has any, and their control message have room; the structure is
-  /// stored at `place`.
+  /// stored at `place`, where `address` is.
   @inline(__always)
   private func receiveAtOnce(
-    _ short: ShortTransfer, _ header: MessageHeader, _ flags: MessageFlags, at place: PhysicalAddress,
-    from file: SocketFile, hasTurn: Bool, _ space: AddressSpace
+    _ short: ShortTransfer, _ header: MessageHeader, _ flags: MessageFlags, _ address: VirtualAddress,
+    at place: PhysicalAddress, from file: SocketFile, hasTurn: Bool, _ space: AddressSpace
   ) -> UInt64? {
     guard let record = file.shortRecord(short, flags, hasTurn: hasTurn) else { return nil }
     var header = header
@@ -113,7 +120,8 @@ extension SystemCall {
     } else {
       let byteCount = ControlMessageHeader.space(4 &* record.fileCount)
       guard header.control != 0, Int(header.controlByteCount) >= byteCount,
-        let control = space.translate(VirtualAddress(header.control), byteCount: byteCount, .write),
+        let control = space.translate(
+          VirtualAddress(header.control), byteCount: byteCount, .write, beside: address, at: place),
         take(record, short, from: file, to: control, closeOnExec: flags.contains(.closeOnExec), space)
       else { return nil }
       header.controlByteCount = UInt32(truncatingIfNeeded: byteCount)

@@ -193,13 +193,13 @@ TEST(a_descriptor_through_a_pair_of_sockets_is_cheap_among_a_hundred_too) {
   int ends[2], others[2], passed = anonymous();
   CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, ends), 0);
   uint64_t few = cost_of_descriptor(ends, passed);
-  CHECK_COST("a descriptor through a pair of sockets, and its close", few, 2450);
+  CHECK_COST("a descriptor through a pair of sockets, and its close", few, 2420);
   for (int number = 0; number < 100; number++) {
     CHECK_EQUAL(socketpair(PF_UNIX, SOCK_STREAM, 0, others), 0);
     CHECK_EQUAL(write(others[0], "x", 1), 1);
   }
   // It is the two hundredth in its table, which is a tree by then.
-  CHECK_COST("the same among many", cost_of_descriptor(ends, passed), 3060);
+  CHECK_COST("the same among many", cost_of_descriptor(ends, passed), 3020);
 }
 
 // There and back. Of those who sleep at a pipe one is woken, however many there are.

@@ -141,6 +141,17 @@ extension AddressSpace {
     UInt64(byteCount) <= Page.byteCount - address.pageOffset ? translate(address, access) : nil
   }
 
+  /// The same for what often lies in the page of something that has been translated for the same access or for more.
+  @inline(__always)
+  public func translate(
+    _ address: VirtualAddress, byteCount: Int, _ access: AccessType, beside known: VirtualAddress,
+    at place: PhysicalAddress
+  ) -> PhysicalAddress? {
+    if (address.raw ^ known.raw) >= Page.byteCount { return translate(address, byteCount: byteCount, access) }
+    guard UInt64(byteCount) <= Page.byteCount - address.pageOffset else { return nil }
+    return PhysicalAddress(place.raw & ~Page.offsetMask | address.pageOffset)
+  }
+
   /// Stores two values one behind the other in user memory if the page tables allow it now and they do not cross a page;
   /// returns whether they do. Otherwise nothing happened.
   @inline(__always)
