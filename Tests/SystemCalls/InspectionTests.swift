@@ -134,7 +134,7 @@ import Testing
     let kernel = try TestKernel()
     let byteCount = UInt64(16 * FileLimits.pagesPerTransferStep) * 4096
     kernel.call(.shmOpen2, .anonymousObject, .readWriteFile, 0, 0, 0)
-    kernel.call(.ftruncate, 3, byteCount)
+    kernel.call(.ftruncate, 3, 2 * byteCount)
     kernel.call(.mmap, area, byteCount, .readWrite, .fixedPrivateMemory, UInt64.max, 0)
     let seeker = try #require(kernel.current)
     let writer = try kernel.newThread()
