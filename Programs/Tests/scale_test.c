@@ -4,8 +4,12 @@
 #include "cost.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <string.h>
+#include <sys/event.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -151,4 +155,53 @@ TEST(a_signal_to_all_costs_what_there_are) {
   sched_yield();
   CHECK_COST("kill(-1, 0) with ten processes", LEAST(10, kill(-1, 0), ), 2263);
   for (int number = 0; number < children; number++) end(child[number]);
+}
+
+TEST(poll_costs_what_it_asks_about) {
+  enum { most = 1000 };
+  static struct pollfd entries[most];
+  int idle[2], ready[2];
+  CHECK_EQUAL(pipe2(idle, 0), 0);
+  CHECK_EQUAL(pipe2(ready, 0), 0);
+  CHECK_EQUAL(write(ready[1], "x", 1), 1);
+  for (int index = 0; index < most; index++) entries[index] = (struct pollfd){dup(idle[0]), POLLIN, 0};
+  const int counts[] = {1, 100, most};
+  const int ceilings[] = {930, 22800, 320000};
+  for (int index = 0; index < 3; index++) {
+    int last = counts[index] - 1;
+    int kept = entries[last].fd;
+    entries[last].fd = ready[0];
+    char what[64] = "poll of 1 that is ready";
+    if (index == 1) memcpy(what, "poll of 100, the last is ready", 31);
+    if (index == 2) memcpy(what, "poll of 1000, the last is ready", 32);
+    CHECK_COST(what, LEAST(20, poll(entries, (nfds_t)counts[index], -1), ), ceilings[index]);
+    entries[last].fd = kept;
+  }
+  fd_set set;
+  FD_ZERO(&set);
+  struct timeval time = {0, 0};
+  CHECK_COST("select of 64 descriptors, one is ready",
+             LEAST(20, select(64, &set, NULL, NULL, &time), FD_SET(ready[0], &set)), 2000);
+}
+
+TEST(an_event_costs_the_same_among_ten_thousand_notes) {
+  int queue = kqueue(), ends[2];
+  CHECK_EQUAL(pipe2(ends, 0), 0);
+  CHECK_EQUAL(write(ends[1], "x", 1), 1);
+  struct kevent event, found;
+  uint64_t costs[2], again[2];
+  const struct timespec at_once = {0, 0};
+  for (int round = 0, number = 0; round < 2; round++) {
+    for (; number < (round == 0 ? 9 : 9999); number++) {
+      EV_SET(&event, number, EVFILT_USER, EV_ADD, 0, 0, 0);
+      CHECK_EQUAL(kevent(queue, &event, 1, NULL, 0, NULL), 0);
+    }
+    EV_SET(&event, ends[0], EVFILT_READ, EV_ADD, 0, 0, 0);
+    CHECK_EQUAL(kevent(queue, &event, 1, NULL, 0, NULL), 0);
+    costs[round] = LEAST(50, kevent(queue, NULL, 0, &found, 1, &at_once), );
+    again[round] = LEAST(50, kevent(queue, &event, 1, &found, 1, &at_once), );
+  }
+  CHECK_NO_GROWTH("kevent, one is ready", costs[0], costs[1]);
+  CHECK_NO_GROWTH("kevent that changes the one that is ready", again[0], again[1]);
+  CHECK(costs[1] <= costs[0] + costs[0] / 20 && again[1] <= again[0] + again[0] / 20);
 }
